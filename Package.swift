@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+/// A library of the module graph. Imports point downwards only; the layers are explained in CONTRIBUTING.md.
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name,
+    dependencies: dependencies + [
+      "CommandSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    ],
+    swiftSettings: strict)
+}
+
+func tests(_ module: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: module + "Tests",
+    dependencies: [.byName(name: module), "TestSupport"] + dependencies,
+    swiftSettings: strict)
+}
+
+func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let tools: [Target] = [
+  tool("ckpt-average", ["Averaging", "Checkpoint"]),
+  tool("ckpt-bnfix", ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+]
+
+let libraries = [
+  "Checkpoint", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration", "ClassifierTuning",
+  "ResolutionSweep",
+]
+
+let package = Package(
+  name: "ckpt-tools",
+  products: libraries.map { .library(name: $0, targets: [$0]) }
+    + tools.map { .executable(name: $0.name, targets: [$0.name]) },
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
+    systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
+    systemLibrary("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
+    .target(name: "CKernels"),
+    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
+
+    library("Checkpoint", ["CZlib", "CKernels"]),
+    library("TensorMath", ["COpenBLAS", "CKernels"]),
+
+    library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
+    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels"]),
+
+    library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
+    library("BatchNormCalibration", ["ConvNet", "TensorMath"]),
+    library("ClassifierTuning", ["ConvNet", "TensorMath"]),
+    library("ResolutionSweep", ["ConvNet", "TensorMath"]),
+
+    .target(
+      name: "CommandSupport",
+      dependencies: [
+        "Checkpoint", "ConvNet", "ImageData", "TensorMath",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    .target(
+      name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    tests("Checkpoint"),
+    tests("TensorMath"),
+    tests("ConvNet", ["Checkpoint", "TensorMath"]),
+    tests("ImageData", ["Checkpoint", "TensorMath"]),
+    tests("Averaging", ["Checkpoint"]),
+    tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+    tests("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+    tests("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: ["TestSupport", "Checkpoint", "CommandSupport"] + tools.map { .byName(name: $0.name) },
+      swiftSettings: strict),
+  ] + tools
+)
