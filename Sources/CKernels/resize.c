@@ -1,4 +1,4 @@
-#include "resize.h"
+#include "ck_resize.h"
 
 #include <math.h>
 #include <stdlib.h>
