@@ -1,8 +1,8 @@
 extension Preprocessing {
   /// Resizes the shorter side of `image` and cuts out the centre: `[crop, crop, 3]`.
   ///
-  /// Pixels equal those of torchvision's `Resize(resize)` and `CenterCrop(crop)` on a PIL image, black borders of
-  /// images smaller than the crop included.
+  /// Pixels equal those of torchvision's `Resize(resize)` and `CenterCrop(crop)` on a PIL image, black
+  /// borders of images smaller than the crop included.
   public func crop(of image: RGBImage) -> RGBImage {
     let size = resizedSize(width: image.width, height: image.height)
     let columns = CenterCrop(length: size.width, crop: crop)
@@ -17,8 +17,8 @@ extension Preprocessing {
 
   /// Writes the normalised crop of `image` to `target`: `crop * crop * 3` floats, rows of R, G, B.
   ///
-  /// Each value is `(pixel / 255 - mean) / std`, every operation rounded to 32-bit floats: torchvision's `ToTensor` and
-  /// `Normalize`.
+  /// Each value is `(pixel / 255 - mean) / std`, every operation rounded to 32-bit floats: torchvision's
+  /// `ToTensor` and `Normalize`.
   public func apply(_ image: RGBImage, into target: UnsafeMutablePointer<Float>) {
     normalize(crop(of: image).pixels, into: target)
   }

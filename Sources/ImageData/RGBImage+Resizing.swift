@@ -3,8 +3,9 @@ import CKernels
 extension RGBImage {
   /// Resizes to `width` x `height`; every byte equals Pillow's `Image.resize` (13.0).
   ///
-  /// Separable convolution, 8-bit intermediate, weights of 22 fractional bits. Tall images that lose more than twice
-  /// as many rows as columns are reduced vertically first, as Pillow 13 does; older versions always begin with the rows.
+  /// Separable convolution, 8-bit intermediate, weights of 22 fractional bits. Tall images that lose more
+  /// than twice as many rows as columns are reduced vertically first, as Pillow 13 does; older versions
+  /// always begin with the rows.
   public func resized(width: Int, height: Int, interpolation: Interpolation) -> RGBImage {
     let window = PixelWindow(x: 0, y: 0, width: width, height: height)
     var pixels = [UInt8](repeating: 0, count: width * height * 3)
@@ -14,8 +15,8 @@ extension RGBImage {
     return RGBImage(width: width, height: height, pixels: pixels)
   }
 
-  /// Writes `window` of the image resized to `width` x `height` into `target`, whose rows are `stride` bytes apart,
-  /// from byte `offset` on. Only what the window depends on is computed.
+  /// Writes `window` of the image resized to `width` x `height` into `target`, whose rows are `stride` bytes
+  /// apart, from byte `offset` on. Only what the window depends on is computed.
   func resize(
     width: Int, height: Int, interpolation: Interpolation, window: PixelWindow, at offset: Int,
     of target: inout [UInt8], stride: Int
