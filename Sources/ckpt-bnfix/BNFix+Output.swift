@@ -40,7 +40,7 @@ extension BNFix {
     }
     let batches = try StatisticsPart.merge(parts)
     let recipe = parts[0].part.recipe
-    let own = try fingerprint(of: model.source)
+    let own = try contentDigest(of: model.source)
     guard recipe.model == own else {
       throw Failure(
         .badData,
