@@ -2,3 +2,5 @@
 #pragma once
 #include "ck_layers.h"
 #include "ck_moments.h"
+#include "ck_convert.h"
+#include "ck_pending_outputs.h"
