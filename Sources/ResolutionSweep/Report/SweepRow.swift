@@ -1,0 +1,32 @@
+/// One setting's line of a report.
+public struct SweepRow: Sendable {
+  public var setting: Setting
+  /// Name of the checkpoint, when the sweep has several.
+  public var checkpoint: String?
+  public var top1: Proportion
+  public var top5: Proportion
+  /// Mean cross-entropy in nats.
+  public var loss: Double
+  public var calibrationError: Double
+  /// Per image.
+  public var multiplyAdds: Int
+  /// Images per second of the forward passes alone; depends on the machine.
+  public var imagesPerSecond: Double
+  /// Whether the selecting images cannot tell it from the best.
+  public var isIndistinguishable: Bool
+
+  init(
+    setting: Setting, checkpoint: String?, outcomes: SettingOutcomes, multiplyAdds: Int, seconds: Double,
+    isIndistinguishable: Bool
+  ) {
+    self.setting = setting
+    self.checkpoint = checkpoint
+    top1 = outcomes.accuracy(top: 1)
+    top5 = outcomes.accuracy(top: 5)
+    loss = outcomes.meanLoss
+    calibrationError = outcomes.calibrationError
+    self.multiplyAdds = multiplyAdds
+    imagesPerSecond = seconds > 0 ? Double(outcomes.count) / seconds : 0
+    self.isIndistinguishable = isIndistinguishable
+  }
+}
