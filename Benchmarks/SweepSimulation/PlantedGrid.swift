@@ -20,7 +20,8 @@ struct PlantedGrid {
     // Both settings of a pair turn an image with chance f: they differ with chance 2f(1 − f).
     let flip = (1 - (1 - 2 * discordance).squareRoot()) / 2
     return PlantedGrid(
-      base: base, losses: Array(repeating: flip, count: settings), gains: Array(repeating: flip, count: settings))
+      base: base, losses: Array(repeating: flip, count: settings),
+      gains: Array(repeating: flip, count: settings))
   }
 
   /// As `flat`, but setting 0 is better by `lead` and differs from every other on a share `discordance` too.

@@ -78,7 +78,8 @@ func checkRace(_ name: String, _ grid: PlantedGrid, images: Int, block: Int) {
     if !set.members.contains(winner) { outsideSet += 1 }
   }
   let all = Double(repetitions * settings * images)
-  print("\(name): race of \(settings) settings, \(images) images, blocks of \(block), \(repetitions) repetitions")
+  print(
+    "\(name): race of \(settings) settings, \(images) images, blocks of \(block), \(repetitions) repetitions")
   print("  passes to decide / of the full sweep    \(percent(Double(passes) / all))")
   print("  with the winner finished on all images  \(percent(Double(passes + finishing) / all))")
   print("  full sweep's best dropped (at most 5 %) \(percent(Double(bestDropped) / Double(repetitions)))")

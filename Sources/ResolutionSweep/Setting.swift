@@ -7,6 +7,7 @@ public struct Setting: Sendable, Equatable {
   /// How images become input.
   public var preprocessing: Preprocessing
 
+  /// - Precondition: at least one network.
   public init(networks: [Int] = [0], preprocessing: Preprocessing) {
     precondition(!networks.isEmpty)
     self.networks = networks

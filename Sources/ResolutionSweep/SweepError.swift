@@ -9,6 +9,7 @@ public enum SweepError: Error, Equatable, CustomStringConvertible {
   case notFinite(item: String, crop: Int)
   case tooFewImages(count: Int, needed: Int)
 
+  /// One line without the tool's name; names in it are escaped.
   public var description: String {
     switch self {
     case .noImages(let dataset): "\(escape(dataset)): no images to measure on"

@@ -4,6 +4,7 @@ import ImageData
 ///
 /// What is not given comes from `base`, the preprocessing that the checkpoint is known to work with.
 public struct SweepGrid: Sendable {
+  /// Where everything comes from that is not given.
   public var base: Preprocessing
   /// Sizes of the shorter side after resizing; nil leaves them to `resizes(for:)`.
   public var resizes: [Int]?
@@ -14,6 +15,7 @@ public struct SweepGrid: Sendable {
   /// Resampling filters; nil is the base's.
   public var interpolations: [Interpolation]?
 
+  /// A grid over what is given.
   public init(
     base: Preprocessing, resizes: [Int]? = nil, crops: [Int]? = nil, ratios: [Double]? = nil,
     interpolations: [Interpolation]? = nil
@@ -58,7 +60,7 @@ public struct SweepGrid: Sendable {
   private func resizes(for crop: Int) -> [Int] {
     if let resizes { return resizes }
     if let ratios { return ratios.map { max(1, Int((Double(crop) / $0).rounded(.down))) } }
-    let kept = crop * base.resize / base.crop
+    let kept = max(1, crop * base.resize / base.crop)
     if crops != nil { return [kept] }
     var steps = (0...4).map { crop * (28 + $0) / 28 }
     if !steps.contains(kept) { steps.append(kept) }

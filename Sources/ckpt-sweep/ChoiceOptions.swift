@@ -38,7 +38,9 @@ struct ChoiceOptions: ParsableArguments {
 }
 
 extension SelectionMethod: ExpressibleByArgument {
+  /// From `none`, `half` or `kfold:K`.
   public init?(argument: String) { self.init(argument) }
+  /// The text that gives this method.
   public var defaultValueDescription: String { name }
 }
 

@@ -16,7 +16,8 @@ struct GridOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Instead of --resize, the share of it that a crop keeps, such as 0.875.", valueName: "r,r"))
+    help: ArgumentHelp(
+      "Instead of --resize, the share of it that a crop keeps, such as 0.875.", valueName: "r,r"))
   var ratio: RatioList?
 
   @Option(
@@ -39,7 +40,8 @@ struct GridOptions: ParsableArguments {
 
   /// Every preprocessing to measure.
   func preprocessings(for source: any CheckpointSource, console: Console) throws -> [Preprocessing] {
-    let known = try knownPreprocessing(source.metadata, label: source.label)
+    let metadata = source.metadata
+    let known = try Preprocessing(metadata: { metadata[$0] }, source: source.label)
     var base = known ?? .imageNet
     normalisation.apply(to: &base)
     if known == nil {
@@ -52,7 +54,9 @@ struct GridOptions: ParsableArguments {
     ).preprocessings
     let padded = all.count { $0.resize < $0.crop }
     if padded > 0 {
-      console.notice("\(padded) of \(all.count) settings crop more than they resize to: the rest is black, as torchvision has it")
+      console.notice(
+        "\(padded) of \(all.count) settings crop more than they resize to: the rest is black, as in torchvision"
+      )
     }
     return all
   }

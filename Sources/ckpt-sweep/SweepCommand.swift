@@ -30,7 +30,8 @@ struct SweepCommand: CheckpointTool {
     completion: .file())
   var output: String?
 
-  @Option(name: .long, help: ArgumentHelp("How to print the results: table, tsv or json.", valueName: "format"))
+  @Option(
+    name: .long, help: ArgumentHelp("How to print the results: table, tsv or json.", valueName: "format"))
   var format: ReportFormat = .table
 
   @Flag(name: .long, help: "Also print images per second, which differ from run to run.")
@@ -41,7 +42,8 @@ struct SweepCommand: CheckpointTool {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Images per batch (default: as many as keep the input within 128 MB).", valueName: "n"))
+    help: ArgumentHelp("Images per batch (default: as many as keep the input within 128 MB).", valueName: "n")
+  )
   var batchSize: Int?
 
   @OptionGroup(title: "General") var global: GlobalOptions
@@ -51,6 +53,14 @@ struct SweepCommand: CheckpointTool {
   }
 
   func execute(_ console: Console) throws {
+    do {
+      try measureAndChoose(console)
+    } catch let error as SweepError {
+      throw Failure(.badData, error.description)
+    }
+  }
+
+  private func measureAndChoose(_ console: Console) throws {
     let destination = try output.map(checkedDestination)
     let loaded = try model.load(pool: global.makePool(), console: console)
     warnIfStale(loaded.source, console: console)
@@ -81,7 +91,8 @@ struct SweepCommand: CheckpointTool {
   private func warnIfStale(_ source: any CheckpointSource, console: Console) {
     if source.metadata["ckpt.bn"] == "stale" {
       console.warning(
-        "\(source.label): the BatchNorm statistics are those of no weights since averaging; run ckpt-bnfix first")
+        "\(source.label): the BatchNorm statistics are those of no weights since averaging; run ckpt-bnfix first"
+      )
     }
   }
 

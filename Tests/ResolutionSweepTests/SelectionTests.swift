@@ -57,7 +57,9 @@ import Testing
 
   @Test func methodsReadAndWriteTheirNames() {
     for name in ["none", "half", "kfold:5"] { #expect(SelectionMethod(name)?.name == name) }
-    for name in ["", "kfold", "kfold:", "kfold:1", "kfold:x", "Half"] { #expect(SelectionMethod(name) == nil) }
+    for name in ["", "kfold", "kfold:", "kfold:1", "kfold:x", "Half"] {
+      #expect(SelectionMethod(name) == nil)
+    }
   }
 
   /// Equal settings: the winner's lead is all luck, which the estimate finds on average.

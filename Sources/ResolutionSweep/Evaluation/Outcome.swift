@@ -12,6 +12,7 @@ public struct Outcome: Sendable, Equatable {
   /// Probability of the predicted class.
   public let confidence: Double
 
+  /// An outcome from its parts.
   public init(predicted: Int, rank: Int, loss: Double, confidence: Double) {
     self.predicted = predicted
     self.rank = rank

@@ -9,6 +9,7 @@ public struct SettingOutcomes: Sendable, Equatable {
   /// Probability of the predicted class.
   public private(set) var confidences: [Float] = []
 
+  /// Nothing seen yet.
   public init() {}
 
   /// Number of images seen.

@@ -7,7 +7,9 @@ import TensorMath
 /// Each image is decoded once for all settings. Settings that use the same network on the same input share its
 /// forward pass, and networks share the input.
 public final class Sweep {
+  /// What the settings' network indices refer to.
   public let networks: [Network]
+  /// What is measured.
   public let settings: [Setting]
   /// Indices of the images into the data set, in the order in which they are visited.
   public let images: [Int]
@@ -26,7 +28,8 @@ public final class Sweep {
   public init(
     networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil
   ) throws {
-    precondition(!settings.isEmpty && settings.allSatisfy { $0.networks.allSatisfy(networks.indices.contains) })
+    precondition(
+      !settings.isEmpty && settings.allSatisfy { $0.networks.allSatisfy(networks.indices.contains) })
     self.networks = networks
     self.settings = settings
     self.dataset = dataset

@@ -49,7 +49,8 @@ extension PlotSeries {
       } else {
         keys.append(key)
         let sizes = Set(row.setting.networks.map { trainSizes[$0] })
-        series.append(PlotSeries(label: "", points: [point], trainSize: sizes.count == 1 ? sizes.first! : nil))
+        series.append(
+          PlotSeries(label: "", points: [point], trainSize: sizes.count == 1 ? sizes.first! : nil))
       }
     }
     for index in series.indices {

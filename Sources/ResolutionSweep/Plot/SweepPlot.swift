@@ -117,7 +117,8 @@ public struct SweepPlot {
     for end in ends {
       lowest = max(end.y, lowest + 15)
       let style = "s\(end.index % PlotStyle.colorCount)"
-      lines.append(text(Self.width - Self.right + 10, lowest, shortened(series[end.index].label), "name \(style)"))
+      lines.append(
+        text(Self.width - Self.right + 10, lowest, shortened(series[end.index].label), "name \(style)"))
     }
     return lines
   }
@@ -170,7 +171,8 @@ public struct SweepPlot {
       case ">": result += "&gt;"
       case "&": result += "&amp;"
       case "\"": result += "&quot;"
-      case "\u{9}", "\u{20}"..."\u{D7FF}", "\u{E000}"..."\u{FFFD}", "\u{10000}"...: result.unicodeScalars.append(scalar)
+      case "\u{9}", "\u{20}"..."\u{D7FF}", "\u{E000}"..."\u{FFFD}", "\u{10000}"...:
+        result.unicodeScalars.append(scalar)
       default: result += "\u{FFFD}"
       }
     }

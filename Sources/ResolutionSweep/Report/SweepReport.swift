@@ -2,13 +2,18 @@
 public struct SweepReport: Sendable {
   /// The data set's name.
   public var dataset: String
+  /// One row per setting, in the sweep's order.
   public var rows: [SweepRow]
+  /// The choice.
   public var verdict: Verdict
 
   /// The choice and how good it is.
   public struct Verdict: Sendable, Equatable {
+    /// Which images chose and which scored.
     public var method: SelectionMethod
+    /// What the settings were compared by.
     public var metric: Metric
+    /// Which of several good settings was taken.
     public var preference: Preference
     /// Index of the chosen row.
     public var chosen: Int
@@ -16,9 +21,11 @@ public struct SweepReport: Sendable {
     public var selectingCount: Int
     /// Number of images that scored.
     public var scoringCount: Int
-    /// Shares of the scoring images, and their mean cross-entropy in nats.
+    /// Share of the scoring images whose class was the first.
     public var top1: Double
+    /// Share of the scoring images whose class was among the five best.
     public var top5: Double
+    /// Mean cross-entropy of the scoring images in nats.
     public var loss: Double
     /// How much the best measured score flatters, in units of the metric.
     public var optimism: Double
@@ -45,7 +52,8 @@ public struct SweepReport: Sendable {
     let costs = try sweep.multiplyAdds()
     let finals = finalists.map { sweep.outcomes[$0] }
     let selection = try Selection(
-      metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: method, rule: rule, seed: seed)
+      metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: method, rule: rule,
+      seed: seed)
     let scoring = { (metric: Metric) in abs(selection.score(metric.matrix(finals))) }
     self.dataset = dataset
     verdict = Verdict(

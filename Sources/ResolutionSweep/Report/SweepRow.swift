@@ -1,12 +1,16 @@
 /// One setting's line of a report.
 public struct SweepRow: Sendable {
+  /// What was measured.
   public var setting: Setting
   /// Name of the checkpoint, when the sweep has several.
   public var checkpoint: String?
+  /// Images whose class was the first.
   public var top1: Proportion
+  /// Images whose class was among the first five.
   public var top5: Proportion
   /// Mean cross-entropy in nats.
   public var loss: Double
+  /// Expected calibration error over 15 bins.
   public var calibrationError: Double
   /// Per image.
   public var multiplyAdds: Int

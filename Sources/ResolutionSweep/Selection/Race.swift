@@ -5,8 +5,11 @@
 /// probability at most 1 − level over the order, whatever the data are: against it every bet is unfair, so their mean
 /// is one unfair bet, and no further correction for the number of settings is needed.
 public struct Race: Sendable {
+  /// Number of settings at the start.
   public let settingCount: Int
+  /// Number of images in the whole data set.
   public let imageCount: Int
+  /// Probability that the most accurate setting survives.
   public let level: Double
   /// Settings still in the race, ascending.
   public private(set) var active: [Int]

@@ -2,6 +2,7 @@ import TensorMath
 
 /// A chosen setting, what the choice rests on and how good it is on images that had no part in it.
 public struct Selection: Sendable, Equatable {
+  /// Which images chose and which scored.
   public let method: SelectionMethod
   /// Index of the chosen setting.
   public let chosen: Int

@@ -2,12 +2,14 @@ import TensorMath
 
 /// How a setting is chosen from paired scores.
 public struct SelectionRule: Sendable {
+  /// Which of several good settings to take.
   public var preference: Preference
   /// Probability with which the confidence set holds the best setting.
   public var level: Double
   /// Bootstrap resamples behind the confidence set.
   public var replicates: Int
 
+  /// - Precondition: 0 < `level` < 1, `replicates` > 0.
   public init(preference: Preference, level: Double = 0.95, replicates: Int = 2000) {
     precondition(level > 0 && level < 1 && replicates > 0)
     self.preference = preference

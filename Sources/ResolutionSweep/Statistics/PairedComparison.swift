@@ -12,6 +12,7 @@ public struct PairedComparison: Sendable, Equatable {
   /// All images, concordant ones included.
   public let imageCount: Int
 
+  /// A comparison from its counts.
   public init(firstOnly: Int, secondOnly: Int, imageCount: Int) {
     precondition(firstOnly >= 0 && secondOnly >= 0 && firstOnly + secondOnly <= imageCount)
     self.firstOnly = firstOnly

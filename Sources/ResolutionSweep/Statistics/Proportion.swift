@@ -1,8 +1,11 @@
 /// A share of successes with its interval.
 public struct Proportion: Sendable, Equatable {
+  /// Number of successes.
   public let successes: Int
+  /// Number of trials.
   public let count: Int
 
+  /// - Precondition: 0 ≤ `successes` ≤ `count`.
   public init(successes: Int, count: Int) {
     precondition(successes >= 0 && successes <= count)
     self.successes = successes

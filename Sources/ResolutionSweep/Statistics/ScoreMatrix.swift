@@ -3,7 +3,9 @@
 /// All settings saw the same images, so that they are compared in pairs: what an image makes hard for all of them
 /// cancels in the difference.
 public struct ScoreMatrix: Sendable, Equatable {
+  /// Number of settings, at least 1.
   public let settingCount: Int
+  /// Number of images.
   public let imageCount: Int
   /// Image-major: the scores of all settings on one image lie together.
   let values: [Double]
