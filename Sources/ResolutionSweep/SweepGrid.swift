@@ -56,14 +56,14 @@ public struct SweepGrid: Sendable {
   /// The resizes tried with a crop.
   ///
   /// Given crops alone keep the base's ratio. With nothing given, five steps from the crop itself to 8/7 of it, as
-  /// torchvision tuned its weights with 224 … 256 for a crop of 224; the base's own resize is always among them.
+  /// torchvision tuned its weights with 224 … 256 for a crop of 224; for the base's crop also its own resize.
   private func resizes(for crop: Int) -> [Int] {
     if let resizes { return resizes }
     if let ratios { return ratios.map { max(1, Int((Double(crop) / $0).rounded(.down))) } }
     let kept = max(1, crop * base.resize / base.crop)
     if crops != nil { return [kept] }
     var steps = (0...4).map { crop * (28 + $0) / 28 }
-    if !steps.contains(kept) { steps.append(kept) }
+    if crop == base.crop { steps.append(base.resize) }
     return steps.sorted()
   }
 }

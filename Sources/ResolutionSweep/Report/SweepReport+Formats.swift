@@ -88,6 +88,6 @@ extension SweepReport {
     let of = row.checkpoint.map { "\(TensorName($0).escaped), " } ?? ""
     let chosen =
       "\(of)resize \(preprocessing.resize), crop \(preprocessing.crop), \(preprocessing.interpolation.rawValue)"
-    return "\(chosen): \(verdict.summary)"
+    return "\(chosen): \(verdict.summary(isChoice: rows.count > 1))"
   }
 }

@@ -3,7 +3,10 @@ import Foundation
 
 extension SweepReport.Verdict {
   /// The score and what it is worth, in words.
-  var summary: String {
+  ///
+  /// - Parameter isChoice: whether there was anything to choose from.
+  func summary(isChoice: Bool) -> String {
+    guard isChoice else { return "top-1 \(percent(top1)) on \(scoringCount) images" }
     let score = "top-1 \(percent(top1)) on"
     switch method {
     case .none:
