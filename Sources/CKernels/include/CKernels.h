@@ -1,7 +1,0 @@
-// Kernels in C. Where there are several for different instruction sets, the choice is made at run time.
-#pragma once
-#include "ck_convert.h"
-#include "ck_layers.h"
-#include "ck_moments.h"
-#include "ck_pending_outputs.h"
-#include "ck_resize.h"
