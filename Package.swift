@@ -81,7 +81,7 @@ let package = Package(
     tests("TensorMath"),
     tests("ConvNet", ["Checkpoint", "TensorMath"]),
     tests("ImageData", ["Checkpoint", "TensorMath"]),
-    tests("Averaging", ["Checkpoint"]),
+    tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     tests("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     tests("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

@@ -1,3 +1,5 @@
 // Kernels in C. Where there are several for different instruction sets, the choice is made at run time.
 #pragma once
+#include "ck_average.h"
+#include "ck_crc32.h"
 #include "ck_moments.h"
