@@ -3,3 +3,4 @@
 #include "ck_average.h"
 #include "ck_crc32.h"
 #include "ck_moments.h"
+#include "ck_resize.h"
