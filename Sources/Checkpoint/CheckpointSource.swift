@@ -30,7 +30,8 @@ extension CheckpointSource {
   public func value(_ name: TensorName) throws -> TensorValue {
     guard let spec = spec(name) else { throw CheckpointError.missingTensor(path: label, name) }
     let bytes = try [UInt8](unsafeUninitializedCapacity: spec.byteCount) { buffer, count in
-      let whole = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<spec.byteCount])
+      let whole = UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<spec.byteCount])
       try read(name, at: 0, into: whole)
       count = spec.byteCount
     }
