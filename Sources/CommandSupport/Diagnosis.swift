@@ -9,6 +9,7 @@ func diagnose(_ error: any Error) -> Failure? {
   case let error as CheckpointError: Failure(status(of: error.kind), error.description)
   case let error as ImageDataError: Failure(status(of: error.kind), error.description)
   case let error as ConvNetError: Failure(.badData, error.description)
+  case let error as any DiagnosableError: Failure(error.exitStatus, error.description)
   default: nil
   }
 }

@@ -124,7 +124,8 @@ import Testing
     }
     let writers = try plans.indices.map {
       try CheckpointWriter(
-        to: .path(samples.folder.file("out\($0)")), tensors: plans[$0].entries.map(\.output), metadata: Metadata())
+        to: .path(samples.folder.file("out\($0)")), tensors: plans[$0].entries.map(\.output),
+        metadata: Metadata())
     }
     try AveragingPass(plans).run(into: writers, pool: samples.pool)
     for writer in writers { try writer.finish() }

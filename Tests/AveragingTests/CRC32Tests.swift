@@ -4,7 +4,9 @@ import Testing
 @testable import Averaging
 
 @Suite struct CRC32Tests {
-  static let variants = [CK_CRC32_PLAIN, CK_CRC32_PCLMUL, CK_CRC32_VPCLMUL].filter { ck_crc32_supported($0) != 0 }
+  static let variants = [CK_CRC32_PLAIN, CK_CRC32_PCLMUL, CK_CRC32_VPCLMUL].filter {
+    ck_crc32_supported($0) != 0
+  }
 
   /// The check value of the catalogue of parametrised CRC algorithms, CRC-32/ISO-HDLC.
   @Test func checkValue() {

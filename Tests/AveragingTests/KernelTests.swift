@@ -27,7 +27,8 @@ import Testing
     var sums = [Double](repeating: -1, count: patterns.count)
     patterns.withUnsafeBytes { bytes in
       kernel.accumulate(
-        [bytes.baseAddress], dtype, steps: [.init(keep: 7, add: 1)], count: patterns.count, resumes: false, into: &sums)
+        [bytes.baseAddress], dtype, steps: [.init(keep: 7, add: 1)], count: patterns.count, resumes: false,
+        into: &sums)
     }
     return sums
   }
@@ -38,7 +39,8 @@ import Testing
       let values = widened(kernel, patterns, dtype)
       for (pattern, value) in zip(patterns, values) {
         let expected =
-          dtype == .f16 ? Double(Float16(bitPattern: pattern)) : Double(Float(bitPattern: UInt32(pattern) << 16))
+          dtype == .f16
+          ? Double(Float16(bitPattern: pattern)) : Double(Float(bitPattern: UInt32(pattern) << 16))
         let isSame = value.bitPattern == expected.bitPattern || value.isNaN && expected.isNaN
         if !isSame { Issue.record("pattern \(pattern): \(value), not \(expected)") }
       }
@@ -62,13 +64,15 @@ import Testing
       #expect(halves(rounded(kernel, middle.map(\.nextUp), to: dtype).bytes) == patterns.map { $0 + 1 })
       #expect(halves(rounded(kernel, middle.map(\.nextDown), to: dtype).bytes) == patterns)
       #expect(
-        halves(rounded(kernel, middle.map { -$0 }, to: dtype).bytes) == patterns.map { 0x8000 | ($0 + $0 % 2) })
+        halves(rounded(kernel, middle.map { -$0 }, to: dtype).bytes)
+          == patterns.map { 0x8000 | ($0 + $0 % 2) })
     }
   }
 
   @Test func reportsWhatIsNotFinite() {
     let beyond: [(DType, Double)] = [
-      (.f64, .infinity), (.f64, .nan), (.f32, 3.5e38), (.f32, .nan), (.f16, 65520), (.f16, -.infinity), (.f16, .nan),
+      (.f64, .infinity), (.f64, .nan), (.f32, 3.5e38), (.f32, .nan), (.f16, 65520), (.f16, -.infinity),
+      (.f16, .nan),
       (.bf16, 3.4e38), (.bf16, .nan), (.f8e4m3, 480), (.f8e4m3, .nan), (.f8e5m2, 65520),
     ]
     for kernel in Self.kernels {
@@ -113,11 +117,15 @@ import Testing
           return memory
         }
         defer { for memory in storage { memory.deallocate() } }
-        func pointers(_ range: Range<Int>) -> [UnsafeRawPointer?] { range.map { UnsafeRawPointer(storage[$0] + 1) } }
+        func pointers(_ range: Range<Int>) -> [UnsafeRawPointer?] {
+          range.map { UnsafeRawPointer(storage[$0] + 1) }
+        }
         kernel.accumulate(pointers(0..<5), .f32, steps: steps, count: count, resumes: false, into: &sums)
         #expect(sums == expected)
-        kernel.accumulate(pointers(0..<2), .f32, steps: Array(steps[..<2]), count: count, resumes: false, into: &sums)
-        kernel.accumulate(pointers(2..<5), .f32, steps: Array(steps[2...]), count: count, resumes: true, into: &sums)
+        kernel.accumulate(
+          pointers(0..<2), .f32, steps: Array(steps[..<2]), count: count, resumes: false, into: &sums)
+        kernel.accumulate(
+          pointers(2..<5), .f32, steps: Array(steps[2...]), count: count, resumes: true, into: &sums)
         #expect(sums == expected, "in two parts")
       }
     }

@@ -55,8 +55,12 @@ import Testing
     try samples.write("shape", [("w", TensorValue(f32: [1, 2], shape: [1, 2]))])
     try samples.write("dtype", [("w", try TensorValue(doubles: [1, 2], shape: [2], dtype: .f16))])
     let file = samples.folder.file
-    expect(.extraTensor(file: file("more"), "x\n", reference: file("a"))) { _ = try samples.series(["a", "more"]) }
-    expect(.missingTensor(file: file("a"), "x\n", reference: file("more"))) { _ = try samples.series(["more", "a"]) }
+    expect(.extraTensor(file: file("more"), "x\n", reference: file("a"))) {
+      _ = try samples.series(["a", "more"])
+    }
+    expect(.missingTensor(file: file("a"), "x\n", reference: file("more"))) {
+      _ = try samples.series(["more", "a"])
+    }
     expect(.mismatch(file: file("shape"), "w", expected: "F32 [2]", found: "F32 [1, 2]")) {
       _ = try samples.series(["a", "a", "shape"])
     }
@@ -86,7 +90,10 @@ import Testing
     expect(.overflow("w", .f16, index: [0], value: 70_000)) {
       _ = try samples.average(["a", "b"], Mean(), options: .init(dtype: .f16))
     }
-    #expect(try samples.average(["a", "b"], Mean(), options: .init(dtype: .bf16)).value("w").doubles() == [70_144, 1])
+    #expect(
+      try samples.average(["a", "b"], Mean(), options: .init(dtype: .bf16)).value("w").doubles() == [
+        70_144, 1,
+      ])
   }
 
   @Test func duplicatesAreFoundByContent() throws {
@@ -105,7 +112,8 @@ import Testing
     }
     try write("a", ["ckpt.arch": "resnet18", "ckpt.crop": "64", "format": "pt", "only": "a"])
     try write("b", ["ckpt.arch": "resnet18", "ckpt.crop": "72", "format": "np", "epoch": "2"])
-    let plan = try AveragingPlan(try samples.series(["a", "b"]), .linear(LinearCombination(weights: [1, 1])))
+    let plan = try AveragingPlan(
+      try samples.series(["a", "b"]), .linear(LinearCombination(weights: [1, 1])))
     let merged = MergedMetadata(plan)
     #expect(merged.metadata == Metadata(["ckpt.arch": "resnet18", "format": "np", "epoch": "2"]))
     #expect(merged.dropped == ["ckpt.crop"])

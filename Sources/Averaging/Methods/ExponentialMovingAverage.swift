@@ -1,19 +1,19 @@
 import Checkpoint
 
 /// The exponential moving average θ̄ ← d·θ̄ + (1 - d)·θ, which starts as the first checkpoint.
-public struct ExponentialMovingAverage: AveragingMethod {
-  public static let name = "ema"
-  public static let parameters: [MethodParameter] = [.decay]
+struct ExponentialMovingAverage: AveragingMethod {
+  static let name = "ema"
+  static let parameters: [MethodParameter] = [.decay]
 
   let decay: Double
 
-  public init(_ parameters: MethodParameters = MethodParameters()) throws {
+  init(_ parameters: MethodParameters = MethodParameters()) throws {
     decay = try parameters.number(.decay, "a number from 0 to 1") { (0...1).contains($0) } ?? 0.9
   }
 
-  public var settings: [(String, JSON)] { [("decay", .number("\(decay)"))] }
+  var settings: [(String, JSON)] { [("decay", .number("\(decay)"))] }
 
-  public func combination(of timeline: Timeline) throws -> Combination {
+  func combination(of timeline: Timeline) throws -> Combination {
     .linear(.movingAverage(decays: Array(repeating: decay, count: timeline.count)))
   }
 }

@@ -63,6 +63,12 @@ public struct AveragingPass {
     return try digests.indices.map { try digests[$0].finish() }
   }
 
+  /// Bytes of buffers that `run` takes at most; pages that are never used cost nothing.
+  public func scratchBytes(threads: Int) -> Int {
+    let inputs = min(PassWorker.groupSize, plans[0].series.members.count) * PassWorker.sliceBytes
+    return threads * (inputs + PassWorker.sliceBytes * (1 + 8 * plans.count))
+  }
+
   private static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {
     let byName = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.output.name, $0) })
     return plan.with(entries: order.map { byName[$0.name]! })

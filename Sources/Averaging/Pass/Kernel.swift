@@ -41,7 +41,8 @@ struct Kernel: Sendable {
 
   /// out = sum / divisor, rounded to nearest even; true if a result is not finite.
   func round(
-    _ sum: UnsafePointer<Double>, divisor: Double, count: Int, to dtype: DType, into out: UnsafeMutableRawPointer
+    _ sum: UnsafePointer<Double>, divisor: Double, count: Int, to dtype: DType,
+    into out: UnsafeMutableRawPointer
   ) -> Bool {
     if let element = Self.element(dtype) {
       return ck_average_round(variant, element, sum, divisor, count, out) != 0

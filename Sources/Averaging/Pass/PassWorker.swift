@@ -88,7 +88,9 @@ final class PassWorker: @unchecked Sendable {
 
   private func combine(_ segment: TaskList.Segment) throws {
     let entry = plans[0].entries[segment.entry]
-    let parts = plans.map { ActiveSteps($0.entries[segment.entry].operation, inputs: $0.series.members.count) }
+    let parts = plans.map {
+      ActiveSteps($0.entries[segment.entry].operation, inputs: $0.series.members.count)
+    }
     var cursors = parts.map { _ in 0 }
     let needed = Set(parts.flatMap(\.inputs)).sorted()
     let count = segment.elements.count
@@ -103,7 +105,8 @@ final class PassWorker: @unchecked Sendable {
         guard first < last else { continue }
         let slots = part.inputs[first..<last].map { inputs[group.firstIndex(of: $0)! - start] }
         accumulate(
-          slots, entry.input.dtype, Array(part.steps[first..<last]), count, resumes: first > 0, into: sums[index])
+          slots, entry.input.dtype, Array(part.steps[first..<last]), count, resumes: first > 0,
+          into: sums[index])
         cursors[index] = last
       }
     }
@@ -135,7 +138,8 @@ final class PassWorker: @unchecked Sendable {
   }
 
   private func load(
-    _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
+    _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>,
+    into buffer: UnsafeMutableRawBufferPointer
   ) throws {
     let width = entry.input.dtype.bitWidth / 8
     let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(elements.count * width)])
@@ -170,7 +174,8 @@ final class PassWorker: @unchecked Sendable {
       try load(entry, input, segment.elements, into: bytes)
       let values = [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
         ElementConversion.widen(
-          UnsafeRawBufferPointer(bytes), entry.input.dtype, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+          UnsafeRawBufferPointer(bytes), entry.input.dtype,
+          into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
         initialized = count
       }
       if let element = values.prefix(first?.element ?? count).firstIndex(where: { !$0.isFinite }) {

@@ -7,8 +7,10 @@ extension Series {
   ///
   /// - Throws: `AveragingError.duplicate`, errors of reading.
   public func refuseDuplicates() throws {
-    let sampled = tensors.filter { $0.byteCount > 0 }.sorted { ($1.byteCount, $0.name) < ($0.byteCount, $1.name) }
-      .prefix(8)
+    let sampled = tensors.filter { $0.byteCount > 0 }.sorted {
+      ($1.byteCount, $0.name) < ($0.byteCount, $1.name)
+    }
+    .prefix(8)
     var groups: [[UInt32]: [Int]] = [:]
     for (index, member) in members.enumerated() {
       let key = try sampled.map { try Self.checksum(member, $0, limit: 4096) }
@@ -22,7 +24,9 @@ extension Series {
   private static func checksum(_ member: SeriesMember, _ tensor: TensorSpec, limit: Int) throws -> UInt32 {
     var bytes = [UInt8](repeating: 0, count: min(limit, tensor.byteCount))
     // The end: the beginning of embeddings and masks is often the same in different models.
-    try bytes.withUnsafeMutableBytes { try member.read(tensor.name, at: tensor.byteCount - $0.count, into: $0) }
+    try bytes.withUnsafeMutableBytes {
+      try member.read(tensor.name, at: tensor.byteCount - $0.count, into: $0)
+    }
     return bytes.withUnsafeBytes { CRC32.of($0) }
   }
 
@@ -32,8 +36,12 @@ extension Series {
     for tensor in tensors {
       for start in stride(from: 0, to: tensor.byteCount, by: x.count) {
         let count = min(x.count, tensor.byteCount - start)
-        try x.withUnsafeMutableBytes { try a.read(tensor.name, at: start, into: .init(rebasing: $0[..<count])) }
-        try y.withUnsafeMutableBytes { try b.read(tensor.name, at: start, into: .init(rebasing: $0[..<count])) }
+        try x.withUnsafeMutableBytes {
+          try a.read(tensor.name, at: start, into: .init(rebasing: $0[..<count]))
+        }
+        try y.withUnsafeMutableBytes {
+          try b.read(tensor.name, at: start, into: .init(rebasing: $0[..<count]))
+        }
         if x[..<count] != y[..<count] { return false }
       }
     }

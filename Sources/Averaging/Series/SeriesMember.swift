@@ -26,6 +26,12 @@ public struct SeriesMember: Sendable {
   /// Element type and shape of a tensor.
   public func spec(_ name: TensorName) -> TensorSpec? { byName[name] }
 
+  /// Size of the files that the checkpoint is stored in.
+  public var byteCount: Int { source.files.reduce(0) { $0 + $1.length } }
+
+  /// CRC-32 of these files, in hexadecimal; reads all of them.
+  public func digest() throws -> String { try SourceDigest.of(source) }
+
   /// Reads the bytes of a tensor from `offset` on; thread safe.
   func read(_ name: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     try source.read(name, at: offset, into: buffer)
