@@ -121,6 +121,7 @@ def check(engine, source, name, build, directory):
     with torch.no_grad():
         logits = reference(x.double())
         batch_logits, moments = batch_statistics(reference, x.double())
+        torch_logits, _ = batch_statistics(model, x)
     worst = 0.0
     for layer, (mean, variance) in moments.items():
         scale = variance.sqrt().max().clamp_min(1e-30)
@@ -129,7 +130,6 @@ def check(engine, source, name, build, directory):
     unseen = {k.rsplit(".", 1)[0] for k in found if k.endswith(".mean")} - set(moments)
     if unseen:
         return [source, name, f"FAILED: moments of {sorted(unseen)[0]}, which PyTorch does not run", "-"] + ["-"] * 4
-        torch_logits, _ = batch_statistics(model, x)
     errors = [relative(found["logits"], logits), relative(found["batch_logits"], batch_logits)]
     errors += [relative(torch_logits, batch_logits), worst]
     return [source, name, run.stdout.split("\t")[0], f"{size}x{size + 7}"] + [f"{e:.1e}" for e in errors]
