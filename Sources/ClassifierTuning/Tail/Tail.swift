@@ -1,0 +1,198 @@
+import TensorMath
+
+/// The last layers on cached features, forward and backward, for batches up to `capacity` images.
+///
+/// BatchNorm (with given statistics) → + residual → activation → global average pooling → linear. Float32; the
+/// statistics are reduced in float64. Work is cut into pieces that do not depend on the number of threads.
+final class Tail {
+  let features: FeatureMaps
+  let activation: TailActivation
+  let pool: ThreadPool
+  let classes: Int
+  let channels: Int
+  let weight: Parameter
+  let bias: Parameter?
+  /// BatchNorm's γ and β in the padded layout of the features; ones and zeros where there is none.
+  let gamma: Parameter
+  let beta: Parameter
+  private(set) var statistics: BatchNormParameters?
+
+  private let stride: Int
+  private let mean: Tensor
+  private let invStd: Tensor
+  private let pooled: Tensor
+  private let byBeta: Tensor
+  private let byGamma: Tensor
+  private let pooledGradient: Tensor
+  private let logitsStorage: Tensor
+  private let logitsGradient: Tensor
+
+  init(
+    _ parameters: TailParameters, features: FeatureMaps, activation: TailActivation, capacity: Int,
+    pool: ThreadPool
+  ) throws {
+    try parameters.validate()
+    guard parameters.channels == features.channels else {
+      throw TuningError.shapeMismatch(
+        what: "features per position", expected: [parameters.channels], found: [features.channels])
+    }
+    self.features = features
+    self.activation = activation
+    self.pool = pool
+    classes = parameters.classes
+    channels = parameters.channels
+    stride = features.stride
+    weight = Parameter(parameters.weight, count: parameters.weight.count, decays: true)
+    bias = parameters.bias.map { Parameter($0, count: $0.count, decays: false) }
+    let norm = parameters.batchNorm
+    gamma = Parameter(
+      norm?.gamma ?? Array(repeating: 1, count: channels), count: stride, decays: false)
+    beta = Parameter(norm?.beta ?? Array(repeating: 0, count: channels), count: stride, decays: false)
+    statistics = norm
+    mean = Tensor(shape: [stride])
+    invStd = Tensor(shape: [stride])
+    invStd.pointer.update(repeating: 1, count: stride)
+    pooled = Tensor(shape: [capacity, stride])
+    byBeta = Tensor(shape: [capacity, stride])
+    byGamma = Tensor(shape: [capacity, stride])
+    pooledGradient = Tensor(shape: [capacity, stride])
+    logitsStorage = Tensor(shape: [capacity, classes])
+    logitsGradient = Tensor(shape: [capacity, classes])
+    useRunningStatistics()
+  }
+
+  /// The parameters as they are now.
+  var parameters: TailParameters {
+    var norm = statistics
+    norm?.gamma = Array(gamma.value.values.prefix(channels))
+    norm?.beta = Array(beta.value.values.prefix(channels))
+    return TailParameters(
+      weight: weight.value.values, bias: bias?.value.values, batchNorm: norm, classes: classes,
+      channels: channels)
+  }
+
+  // MARK: Statistics
+
+  /// Normalises with the running statistics from here on.
+  func useRunningStatistics() {
+    guard let statistics else { return }
+    for channel in 0..<channels {
+      normalise(channel, mean: statistics.runningMean[channel], variance: statistics.runningVar[channel])
+    }
+  }
+
+  /// Normalises with the statistics of the images in `rows` and moves the running statistics towards them.
+  ///
+  /// As in PyTorch the biased variance normalises and the unbiased one enters the running variance.
+  func useBatchStatistics(of rows: ArraySlice<Int>) {
+    guard var norm = statistics else { return }
+    let (batchMean, variance) = features.moments(of: rows, pool: pool)
+    let values = Double(rows.count * features.positions)
+    for channel in 0..<channels {
+      normalise(channel, mean: batchMean[channel], variance: variance[channel])
+      norm.runningMean[channel] += norm.momentum * (batchMean[channel] - norm.runningMean[channel])
+      let unbiased = variance[channel] * values / (values - 1)
+      norm.runningVar[channel] += norm.momentum * (unbiased - norm.runningVar[channel])
+    }
+    norm.numBatchesTracked = norm.numBatchesTracked.map { $0 + 1 }
+    statistics = norm
+  }
+
+  /// Sets the running statistics to those of the images in `rows` (biased variance, as in recalibration) and uses them.
+  func recalibrate(on rows: ArraySlice<Int>) {
+    guard statistics != nil else { return }
+    let (batchMean, variance) = features.moments(of: rows, pool: pool)
+    statistics?.runningMean = batchMean
+    statistics?.runningVar = variance
+    useRunningStatistics()
+  }
+
+  private func normalise(_ channel: Int, mean value: Double, variance: Double) {
+    mean.pointer[channel] = Float(value)
+    invStd.pointer[channel] = Float(1 / (variance + statistics!.eps).squareRoot())
+  }
+
+  // MARK: Forward
+
+  /// Logits of the images in `rows`, [rows, classes] row by row.
+  func forward(_ rows: ArraySlice<Int>) -> [Double] {
+    let affine = ChannelAffine(
+      mean: mean.vectors, invStd: invStd.vectors, gamma: gamma.value.vectors, beta: beta.value.vectors)
+    let first = rows.startIndex
+    pool.forEach(rows.count) { row, _ in
+      let offset = row * stride
+      TailKernel.run(
+        activation, features, image: rows[first + row], affine: affine,
+        into: PooledOutputs(
+          value: pooled.vectors(at: offset), byBeta: byBeta.vectors(at: offset),
+          byGamma: byGamma.vectors(at: offset)))
+    }
+    let logits = logitsStorage.pointer
+    pool.forEachRange(of: classes, length: Self.classBlock) { range in
+      GEMM.multiply(
+        m: rows.count, n: range.count, k: channels, a: pooled.pointer, lda: stride,
+        b: weight.value.pointer + range.lowerBound * channels, ldb: channels, transposeB: true,
+        c: logits + range.lowerBound, ldc: classes)
+      guard let bias = bias?.value.pointer else { return }
+      for row in 0..<rows.count {
+        for j in range { logits[row * classes + j] += bias[j] }
+      }
+    }
+    return (0..<rows.count * classes).map { Double(logits[$0]) }
+  }
+
+  // MARK: Backward
+
+  /// The gradients of the last forward pass.
+  ///
+  /// - Parameters:
+  ///   - logitsGradient: dLoss/dLogits, [rows, classes].
+  ///   - trainsBatchNorm: whether γ's and β's gradients are wanted too.
+  func backward(_ gradient: [Double], rows: Int, trainsBatchNorm: Bool) {
+    let byLogits = logitsGradient.pointer
+    for i in 0..<rows * classes { byLogits[i] = Float(gradient[i]) }
+    pool.forEachRange(of: classes, length: Self.classBlock) { range in
+      GEMM.multiply(
+        m: range.count, n: channels, k: rows, a: byLogits + range.lowerBound, lda: classes, transposeA: true,
+        b: pooled.pointer, ldb: stride,
+        c: weight.gradient.pointer + range.lowerBound * channels, ldc: channels)
+      guard let bias else { return }
+      for j in range {
+        var sum = 0.0
+        for row in 0..<rows { sum += gradient[row * classes + j] }
+        bias.gradient.pointer[j] = Float(sum)
+      }
+    }
+    guard trainsBatchNorm else { return }
+    pool.forEachRange(of: channels, length: Self.channelBlock) { range in
+      let byPooled = pooledGradient.pointer
+      GEMM.multiply(
+        m: rows, n: range.count, k: classes, a: byLogits, lda: classes,
+        b: weight.value.pointer + range.lowerBound, ldb: channels,
+        c: byPooled + range.lowerBound, ldc: stride)
+      for channel in range {
+        var gammaSum = 0.0
+        var betaSum = 0.0
+        for row in 0..<rows {
+          let at = row * stride + channel
+          gammaSum += Double(byPooled[at] * byGamma.pointer[at])
+          betaSum += Double(byPooled[at] * byBeta.pointer[at])
+        }
+        gamma.gradient.pointer[channel] = Float(gammaSum)
+        beta.gradient.pointer[channel] = Float(betaSum)
+      }
+    }
+  }
+
+  private static let classBlock = 128
+  private static let channelBlock = 256
+}
+
+extension Tensor {
+  fileprivate var vectors: UnsafePointer<SIMD8<Float>> { UnsafePointer(vectors(at: 0)) }
+
+  /// The elements from `offset` on, eight at a time. The storage is aligned and `offset` a multiple of eight.
+  fileprivate func vectors(at offset: Int) -> UnsafeMutablePointer<SIMD8<Float>> {
+    UnsafeMutableRawPointer(pointer + offset).assumingMemoryBound(to: SIMD8<Float>.self)
+  }
+}

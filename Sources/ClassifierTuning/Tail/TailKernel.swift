@@ -1,0 +1,68 @@
+/// The per-channel numbers that turn a BatchNorm input x into z = γ·(x − mean)·invStd + β.
+struct ChannelAffine {
+  let mean: UnsafePointer<SIMD8<Float>>
+  let invStd: UnsafePointer<SIMD8<Float>>
+  let gamma: UnsafePointer<SIMD8<Float>>
+  let beta: UnsafePointer<SIMD8<Float>>
+}
+
+/// Where one image's results go, one value per channel.
+struct PooledOutputs {
+  /// Mean over the positions of a(z + residual).
+  let value: UnsafeMutablePointer<SIMD8<Float>>
+  /// Mean of a'(z + residual): the derivative of `value` by β.
+  let byBeta: UnsafeMutablePointer<SIMD8<Float>>
+  /// Mean of a'(z + residual)·x̂: the derivative of `value` by γ.
+  let byGamma: UnsafeMutablePointer<SIMD8<Float>>
+}
+
+/// BatchNorm, residual, activation and global average pooling of one image in one pass.
+///
+/// The input and its statistics do not depend on what is trained. So beside the pooled value, two more averages
+/// are all the backward pass needs, and it never reads the map again.
+enum TailKernel {
+  static func run<Activation: ActivationFunction>(
+    _ activation: Activation.Type, _ features: FeatureMaps, image: Int, affine: ChannelAffine,
+    into out: PooledOutputs
+  ) {
+    let positions = features.positions
+    let runs = features.hasResidual ? 2 * positions : positions
+    let scale = 1 / Float(positions)
+    var block = features.blocks(of: image)
+    for index in 0..<features.stride / FeatureMaps.lanes {
+      let mean = affine.mean[index]
+      let invStd = affine.invStd[index]
+      let gamma = affine.gamma[index]
+      let beta = affine.beta[index]
+      var value = SIMD8<Float>.zero
+      var byBeta = SIMD8<Float>.zero
+      var byGamma = SIMD8<Float>.zero
+      for position in 0..<positions {
+        let normalised = (block[position] - mean) * invStd
+        var z = normalised * gamma + beta
+        if features.hasResidual { z += block[positions + position] }
+        let (a, slope) = Activation.evaluate(z)
+        value += a
+        byBeta += slope
+        byGamma += slope * normalised
+      }
+      out.value[index] = value * scale
+      out.byBeta[index] = byBeta * scale
+      out.byGamma[index] = byGamma * scale
+      block += runs
+    }
+  }
+
+  static func run(
+    _ activation: TailActivation, _ features: FeatureMaps, image: Int, affine: ChannelAffine,
+    into out: PooledOutputs
+  ) {
+    switch activation {
+    case .identity: run(Identity.self, features, image: image, affine: affine, into: out)
+    case .relu: run(ReLU.self, features, image: image, affine: affine, into: out)
+    case .relu6: run(ReLU6.self, features, image: image, affine: affine, into: out)
+    case .silu: run(SiLU.self, features, image: image, affine: affine, into: out)
+    case .hardswish: run(Hardswish.self, features, image: image, affine: affine, into: out)
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import TensorMath
+
+/// Trains the last layers of a network on cached features (Touvron et al. 2019, §4: the classifier and the last
+/// BatchNorm adapted to the test resolution).
+public struct ClassifierTuner {
+  let options: TuningOptions
+  let activation: TailActivation
+  let pool: ThreadPool
+
+  /// - Parameters:
+  ///   - activation: between the last BatchNorm and the pooling; `.identity` for features that are pooled already.
+  ///   - pool: the result does not depend on its number of threads.
+  /// - Throws: `TuningError.invalidOption`.
+  public init(_ options: TuningOptions, activation: TailActivation, pool: ThreadPool) throws {
+    try options.validate()
+    self.options = options
+    self.activation = activation
+    self.pool = pool
+  }
+
+  /// Runs all epochs.
+  ///
+  /// - Parameters:
+  ///   - start: parameters to begin with.
+  ///   - train: samples to train on.
+  ///   - validation: samples to measure on after every epoch.
+  ///   - onStep: called after every step.
+  ///   - onEpoch: called after every epoch.
+  /// - Returns: the tuned parameters.
+  /// - Throws: `TuningError` for labels or shapes that do not fit and when the loss is no longer finite; what the
+  ///   callbacks throw.
+  public func tune(
+    _ start: TailParameters, on train: LabelledFeatures, validation: LabelledFeatures? = nil,
+    onStep: (StepRecord) throws -> Void = { _ in }, onEpoch: (EpochRecord) throws -> Void = { _ in }
+  ) throws -> TailParameters {
+    try train.validate(classes: start.classes, what: "the training data")
+    try validation?.validate(classes: start.classes, what: "the validation data")
+    let tail = try Tail(
+      start, features: train.features, activation: activation,
+      capacity: min(options.batchSize, train.labels.count), pool: pool)
+    if options.batchNorm == .recalibrate { tail.recalibrate(on: ArraySlice(train.labels.indices)) }
+    var run = Run(options, tail: tail, labels: train.labels)
+    for epoch in 1...options.epochs {
+      let (metrics, learningRate) = try run.epoch(epoch, onStep: onStep)
+      let held = try validation.map { try measure(tail.parameters, on: $0).metrics }
+      try onEpoch(
+        EpochRecord(epoch: epoch, learningRate: learningRate, train: metrics, validation: held))
+    }
+    return tail.parameters
+  }
+
+  /// Loss and accuracy of `parameters` on `samples` with running statistics, and which images are classified right.
+  public func measure(
+    _ parameters: TailParameters, on samples: LabelledFeatures
+  ) throws -> (metrics: Metrics, isCorrect: [Bool]) {
+    try samples.validate(classes: parameters.classes, what: "the data to measure on")
+    let rows = Array(samples.labels.indices)
+    let tail = try Tail(
+      parameters, features: samples.features, activation: activation,
+      capacity: min(256, rows.count), pool: pool)
+    let loss = CrossEntropy()
+    var metrics = Metrics()
+    var isCorrect: [Bool] = []
+    for first in stride(from: 0, to: rows.count, by: 256) {
+      let batch = rows[first..<min(first + 256, rows.count)]
+      let input = LossBatch(
+        logits: tail.forward(batch), classes: parameters.classes, labels: batch.map { samples.labels[$0] })
+      var gradient = [Double](repeating: 0, count: input.logits.count)
+      isCorrect += metrics.add(input, loss: loss.evaluate(input, gradient: &gradient))
+    }
+    return (metrics, isCorrect)
+  }
+}
