@@ -1,0 +1,49 @@
+import ConvNet
+import TensorMath
+
+/// Combines the moments of batches into new running statistics for a network's BatchNorm layers.
+public struct Calibration: Sendable {
+  /// The layers, in execution order.
+  public let layers: [BatchNormLayer]
+  /// How batches combine.
+  public let estimator: Estimator
+  /// Batches added so far.
+  public private(set) var batchCount = 0
+  /// Images added so far.
+  public private(set) var imageCount = 0
+  private var estimators: [any StatisticsEstimator]
+
+  /// An empty calibration of all layers.
+  ///
+  /// - Throws: `CalibrationError.noBatchNorm` for a network without BatchNorm.
+  public init(network: Network, estimator: Estimator) throws {
+    guard !network.batchNorms.isEmpty else {
+      throw CalibrationError.noBatchNorm(architecture: network.architectureName)
+    }
+    layers = network.batchNorms
+    self.estimator = estimator
+    estimators = layers.map { estimator.make(channels: $0.channels) }
+  }
+
+  /// Adds the next batch in the order of the data.
+  ///
+  /// - Throws: `CalibrationError.oneValuePerChannel` where the estimator needs a variance of the batch itself.
+  public mutating func add(_ moments: BatchMoments) throws {
+    for (index, batch) in moments.layers.enumerated() {
+      if batch.count < 2 && estimator.needsTwoValues {
+        throw CalibrationError.oneValuePerChannel(layer: layers[index].name, batch: moments.batch)
+      }
+      estimators[index].add(batch)
+    }
+    batchCount += 1
+    imageCount += moments.imageCount
+  }
+
+  /// The new statistics of every layer, in execution order.
+  ///
+  /// - Throws: `CalibrationError.noImages` when nothing was added: zeros are never a result.
+  public func statistics() throws -> [(layer: BatchNormLayer, statistics: RunningStatistics)] {
+    guard batchCount > 0 else { throw CalibrationError.noImages }
+    return zip(layers, estimators).map { ($0, $1.statistics) }
+  }
+}

@@ -1,0 +1,33 @@
+import TensorMath
+
+/// A way to turn the moments of successive batches into running statistics.
+///
+/// Batches are added in the order of the data; the result may depend on that order only through rounding
+/// (and, for `momentum`, by definition).
+protocol StatisticsEstimator: Sendable {
+  /// - Parameter batch: count, mean and sum of squared deviations of one batch, over all positions of its images.
+  mutating func add(_ batch: ChannelMoments)
+
+  /// The statistics of all batches added so far; meaningless before the first.
+  var statistics: RunningStatistics { get }
+}
+
+/// The estimators by the names of the command line.
+public enum Estimator: String, CaseIterable, Sendable {
+  case pooled
+  case batchMean = "batch-mean"
+  case torch
+  case momentum
+
+  func make(channels: Int) -> any StatisticsEstimator {
+    switch self {
+    case .pooled: PooledEstimator(channels: channels)
+    case .batchMean: BatchMeanEstimator(channels: channels)
+    case .torch: TorchEstimator(channels: channels)
+    case .momentum: MomentumEstimator(channels: channels)
+    }
+  }
+
+  /// Whether it divides by n − 1, which one value a channel cannot satisfy.
+  var needsTwoValues: Bool { self != .pooled }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Checkpoint
+import ConvNet
+import TensorMath
+
+/// The checkpoint that a one-input tool works on.
+package struct ModelOptions: ParsableArguments {
+  @Argument(help: "Checkpoint to read, '-' for standard input.", completion: .file())
+  package var model = "-"
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Network architecture, when names and shapes do not tell it.", valueName: "auto|name"))
+  package var arch = "auto"
+
+  package init() {}
+
+  /// Opens the checkpoint and builds the network for it.
+  package func load(pool: ThreadPool, console: Console) throws -> LoadedModel {
+    let source = try openCheckpoint(Location(argument: model))
+    let name = arch == "auto" ? source.metadata["ckpt.arch"] : arch
+    let network = try Network(source, architecture: name, pool: pool)
+    console.detail(
+      "\(source.label): \(network.architectureName), \(network.classCount) classes, \(network.batchNorms.count) BatchNorm layers"
+    )
+    return LoadedModel(source: source, network: network)
+  }
+}
+
+/// An open checkpoint and the network built from it.
+package struct LoadedModel: Sendable {
+  package let source: any CheckpointSource
+  package let network: Network
+}

@@ -1,0 +1,66 @@
+import Foundation
+
+/// One self-erasing line on standard error with share done, rate and remaining time.
+///
+/// Nothing is drawn in the first second and at most ten times a second after it, so short work stays silent.
+/// Not thread safe: one loop advances it.
+package final class ProgressBar {
+  private let label: String
+  private let total: Int
+  private let unit: String
+  private let enabled: Bool
+  private let start = DispatchTime.now().uptimeNanoseconds
+  private var lastDraw: UInt64
+  private var done = 0
+  private var isDrawn = false
+
+  init(label: String, total: Int, unit: String, enabled: Bool) {
+    self.label = label
+    self.total = total
+    self.unit = unit
+    self.enabled = enabled
+    lastDraw = start + 900_000_000
+  }
+
+  deinit { finish() }
+
+  /// Counts `steps` more steps as done.
+  package func advance(by steps: Int = 1) {
+    done += steps
+    guard enabled else { return }
+    let now = DispatchTime.now().uptimeNanoseconds
+    guard now > lastDraw, now - lastDraw > 100_000_000 else { return }
+    lastDraw = now
+    draw(seconds: Double(now - start) / 1e9)
+  }
+
+  /// Removes the bar from the terminal.
+  package func finish() {
+    guard isDrawn else { return }
+    isDrawn = false
+    writeToStandardError("\r\u{1B}[K")
+  }
+
+  private func draw(seconds: Double) {
+    isDrawn = true
+    let rate = Double(done) / seconds
+    let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
+    let width = 24
+    let filled = Int(share * Double(width))
+    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+    let remaining = rate > 0 ? Self.duration(Double(max(0, total - done)) / rate) : "?"
+    writeToStandardError(
+      "\r\u{1B}[K\(label) [\(bar)] \(done)/\(total) \(Self.short(rate)) \(unit)/s, \(remaining) left")
+  }
+
+  static func short(_ value: Double) -> String {
+    value >= 100 ? String(Int(value)) : String(format: "%.1f", value)
+  }
+
+  static func duration(_ seconds: Double) -> String {
+    let whole = Int(seconds.rounded(.up))
+    guard whole >= 60 else { return "\(whole)s" }
+    guard whole >= 3600 else { return "\(whole / 60)m\(String(format: "%02d", whole % 60))s" }
+    return "\(whole / 3600)h\(String(format: "%02d", whole / 60 % 60))m"
+  }
+}

@@ -1,0 +1,64 @@
+import Synchronization
+import TensorMath
+import Testing
+
+struct ThreadPoolTests {
+  private struct Failure: Error, Equatable { let index: Int }
+
+  @Test(arguments: [1, 2, 5])
+  func everyIndexRunsOnce(threads: Int) {
+    let pool = ThreadPool(threads: threads)
+    #expect(pool.threadCount == threads)
+    for count in [0, 1, 2, 3, 1000] {
+      let visits = Mutex([Int](repeating: 0, count: count))
+      let workers = Mutex(Set<Int>())
+      pool.forEach(count) { index, worker in
+        visits.withLock { $0[index] += 1 }
+        _ = workers.withLock { $0.insert(worker) }
+      }
+      #expect(visits.withLock { $0.allSatisfy { $0 == 1 } })
+      #expect(workers.withLock { $0.allSatisfy { (0..<threads).contains($0) } })
+    }
+  }
+
+  @Test func workersRunAtTheSameTime() {
+    let pool = ThreadPool(threads: 3)
+    let arrived = Atomic(0)
+    // Ends only if three threads are inside the loop together.
+    pool.forEach(3) { _, _ in
+      arrived.add(1, ordering: .relaxed)
+      while arrived.load(ordering: .relaxed) < 3 {}
+    }
+    #expect(arrived.load(ordering: .relaxed) == 3)
+  }
+
+  @Test(arguments: [1, 4])
+  func theLowestFailureIsThrown(threads: Int) {
+    let pool = ThreadPool(threads: threads)
+    for _ in 0..<200 {
+      #expect(throws: Failure(index: 3)) {
+        try pool.forEach(100) { index, _ throws(Failure) in
+          if index >= 3 { throw Failure(index: index) }
+        }
+      }
+    }
+  }
+
+  @Test func severalThreadsMayUseOnePool() {
+    let shared = ThreadPool(threads: 3)
+    let callers = ThreadPool(threads: 4)
+    let sum = Atomic(0)
+    callers.forEach(40) { _, _ in
+      shared.forEach(25) { index, _ in sum.add(index, ordering: .relaxed) }
+    }
+    #expect(sum.load(ordering: .relaxed) == 40 * 300)
+  }
+
+  @Test func poolsComeAndGo() {
+    for threads in 1...40 {
+      let total = Atomic(0)
+      ThreadPool(threads: threads).forEach(threads) { index, _ in total.add(index + 1, ordering: .relaxed) }
+      #expect(total.load(ordering: .relaxed) == threads * (threads + 1) / 2)
+    }
+  }
+}
