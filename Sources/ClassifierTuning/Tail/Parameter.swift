@@ -7,10 +7,9 @@ final class Parameter: @unchecked Sendable {
   /// Whether weight decay applies: to matrices, not to biases and BatchNorm's γ and β.
   let decays: Bool
 
-  /// - Parameter count: length of the storage; elements beyond `values` are zeros and stay so.
-  init(_ values: [Float], count: Int, decays: Bool) {
-    value = Tensor(shape: [count], values: values + Array(repeating: 0, count: count - values.count))
-    gradient = Tensor(shape: [count])
+  init(_ value: Tensor, decays: Bool) {
+    self.value = value
+    gradient = Tensor(shape: value.shape)
     self.decays = decays
   }
 

@@ -18,8 +18,7 @@ final class Tail {
   private(set) var statistics: BatchNormParameters?
 
   private let stride: Int
-  private let mean: Tensor
-  private let invStd: Tensor
+  private let affine: ChannelAffine
   private let pooled: Tensor
   private let byBeta: Tensor
   private let byGamma: Tensor
@@ -42,23 +41,19 @@ final class Tail {
     classes = parameters.classes
     channels = parameters.channels
     stride = features.stride
-    weight = Parameter(parameters.weight, count: parameters.weight.count, decays: true)
-    bias = parameters.bias.map { Parameter($0, count: $0.count, decays: false) }
-    let norm = parameters.batchNorm
-    gamma = Parameter(
-      norm?.gamma ?? Array(repeating: 1, count: channels), count: stride, decays: false)
-    beta = Parameter(norm?.beta ?? Array(repeating: 0, count: channels), count: stride, decays: false)
-    statistics = norm
-    mean = Tensor(shape: [stride])
-    invStd = Tensor(shape: [stride])
-    invStd.pointer.update(repeating: 1, count: stride)
+    weight = Parameter(
+      Tensor(shape: [classes, channels], values: parameters.weight), decays: true)
+    bias = parameters.bias.map { Parameter(Tensor(shape: [$0.count], values: $0), decays: false) }
+    statistics = parameters.batchNorm
+    affine = ChannelAffine(parameters.batchNorm, channels: channels, stride: stride)
+    gamma = Parameter(affine.gamma, decays: false)
+    beta = Parameter(affine.beta, decays: false)
     pooled = Tensor(shape: [capacity, stride])
     byBeta = Tensor(shape: [capacity, stride])
     byGamma = Tensor(shape: [capacity, stride])
     pooledGradient = Tensor(shape: [capacity, stride])
     logitsStorage = Tensor(shape: [capacity, classes])
     logitsGradient = Tensor(shape: [capacity, classes])
-    useRunningStatistics()
   }
 
   /// The parameters as they are now.
@@ -73,23 +68,15 @@ final class Tail {
 
   // MARK: Statistics
 
-  /// Normalises with the running statistics from here on.
-  func useRunningStatistics() {
-    guard let statistics else { return }
-    for channel in 0..<channels {
-      normalise(channel, mean: statistics.runningMean[channel], variance: statistics.runningVar[channel])
-    }
-  }
-
   /// Normalises with the statistics of the images in `rows` and moves the running statistics towards them.
   ///
   /// As in PyTorch the biased variance normalises and the unbiased one enters the running variance.
   func useBatchStatistics(of rows: ArraySlice<Int>) {
     guard var norm = statistics else { return }
     let (batchMean, variance) = features.moments(of: rows, pool: pool)
+    affine.setStatistics(mean: batchMean, variance: variance)
     let values = Double(rows.count * features.positions)
     for channel in 0..<channels {
-      normalise(channel, mean: batchMean[channel], variance: variance[channel])
       norm.runningMean[channel] += norm.momentum * (batchMean[channel] - norm.runningMean[channel])
       let unbiased = variance[channel] * values / (values - 1)
       norm.runningVar[channel] += norm.momentum * (unbiased - norm.runningVar[channel])
@@ -104,20 +91,13 @@ final class Tail {
     let (batchMean, variance) = features.moments(of: rows, pool: pool)
     statistics?.runningMean = batchMean
     statistics?.runningVar = variance
-    useRunningStatistics()
-  }
-
-  private func normalise(_ channel: Int, mean value: Double, variance: Double) {
-    mean.pointer[channel] = Float(value)
-    invStd.pointer[channel] = Float(1 / (variance + statistics!.eps).squareRoot())
+    affine.setStatistics(mean: batchMean, variance: variance)
   }
 
   // MARK: Forward
 
   /// Logits of the images in `rows`, [rows, classes] row by row.
   func forward(_ rows: ArraySlice<Int>) -> [Double] {
-    let affine = ChannelAffine(
-      mean: mean.vectors, invStd: invStd.vectors, gamma: gamma.value.vectors, beta: beta.value.vectors)
     let first = rows.startIndex
     pool.forEach(rows.count) { row, _ in
       let offset = row * stride
@@ -186,13 +166,4 @@ final class Tail {
 
   private static let classBlock = 128
   private static let channelBlock = 256
-}
-
-extension Tensor {
-  fileprivate var vectors: UnsafePointer<SIMD8<Float>> { UnsafePointer(vectors(at: 0)) }
-
-  /// The elements from `offset` on, eight at a time. The storage is aligned and `offset` a multiple of eight.
-  fileprivate func vectors(at offset: Int) -> UnsafeMutablePointer<SIMD8<Float>> {
-    UnsafeMutableRawPointer(pointer + offset).assumingMemoryBound(to: SIMD8<Float>.self)
-  }
 }

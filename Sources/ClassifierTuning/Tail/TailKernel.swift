@@ -1,10 +1,4 @@
-/// The per-channel numbers that turn a BatchNorm input x into z = γ·(x − mean)·invStd + β.
-struct ChannelAffine {
-  let mean: UnsafePointer<SIMD8<Float>>
-  let invStd: UnsafePointer<SIMD8<Float>>
-  let gamma: UnsafePointer<SIMD8<Float>>
-  let beta: UnsafePointer<SIMD8<Float>>
-}
+import TensorMath
 
 /// Where one image's results go, one value per channel.
 struct PooledOutputs {
@@ -28,12 +22,16 @@ enum TailKernel {
     let positions = features.positions
     let runs = features.hasResidual ? 2 * positions : positions
     let scale = 1 / Float(positions)
+    let means = affine.mean.vectors()
+    let invStds = affine.invStd.vectors()
+    let gammas = affine.gamma.vectors()
+    let betas = affine.beta.vectors()
     var block = features.blocks(of: image)
     for index in 0..<features.stride / FeatureMaps.lanes {
-      let mean = affine.mean[index]
-      let invStd = affine.invStd[index]
-      let gamma = affine.gamma[index]
-      let beta = affine.beta[index]
+      let mean = means[index]
+      let invStd = invStds[index]
+      let gamma = gammas[index]
+      let beta = betas[index]
       var value = SIMD8<Float>.zero
       var byBeta = SIMD8<Float>.zero
       var byGamma = SIMD8<Float>.zero
@@ -64,5 +62,12 @@ enum TailKernel {
     case .silu: run(SiLU.self, features, image: image, affine: affine, into: out)
     case .hardswish: run(Hardswish.self, features, image: image, affine: affine, into: out)
     }
+  }
+}
+
+extension Tensor {
+  /// The elements from `offset` on, eight at a time. The storage is aligned and `offset` a multiple of eight.
+  func vectors(at offset: Int = 0) -> UnsafeMutablePointer<SIMD8<Float>> {
+    UnsafeMutableRawPointer(pointer + offset).assumingMemoryBound(to: SIMD8<Float>.self)
   }
 }
