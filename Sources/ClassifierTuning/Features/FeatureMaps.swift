@@ -9,9 +9,13 @@ import TensorMath
 /// those of the residual, so that one pass over an image is sequential and keeps its sums in registers. The last
 /// block is filled up with zeros. Storing different images from different threads is safe.
 public final class FeatureMaps: @unchecked Sendable {
+  /// Number of images.
   public let count: Int
+  /// Values per channel and image, height × width of the map.
   public let positions: Int
+  /// Channels of the map.
   public let channels: Int
+  /// Whether a residual map is kept beside each map.
   public let hasResidual: Bool
 
   static let lanes = 8

@@ -2,6 +2,7 @@
 public struct LossBatch: Sendable {
   /// Logits, [rows, classes] row by row.
   public var logits: [Double]
+  /// Logits per row.
   public var classes: Int
   /// The class of each row.
   public var labels: [Int]

@@ -5,8 +5,8 @@ import Foundation
 /// A row's target is (1 − ε) on its class plus ε/K on every class. With class weights w the terms of class c are
 /// multiplied by w[c] and the sum divided by the rows' Σ w[label], as `torch.nn.CrossEntropyLoss` does.
 public struct CrossEntropy: ClassificationLoss {
-  public let labelSmoothing: Double
-  public let classWeights: [Double]?
+  let labelSmoothing: Double
+  let classWeights: [Double]?
 
   /// - Parameters:
   ///   - labelSmoothing: ε, from 0 to 1.
@@ -16,6 +16,7 @@ public struct CrossEntropy: ClassificationLoss {
     self.classWeights = classWeights
   }
 
+  /// The batch's loss and gradient.
   public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
     let k = batch.classes
     let weights = classWeights ?? [Double](repeating: 1, count: k)

@@ -8,6 +8,7 @@ final class SGD: Optimizer {
   private let momentum: Float
   private let weightDecay: Float
   private let nesterov: Bool
+  private var steps = 0
   private var velocities: [Tensor] = []
 
   init(momentum: Double, weightDecay: Double, nesterov: Bool) {
@@ -16,8 +17,17 @@ final class SGD: Optimizer {
     self.nesterov = nesterov
   }
 
+  var state: OptimizerState {
+    get { OptimizerState(steps: steps, slots: velocities.map(\.values)) }
+    set {
+      steps = newValue.steps
+      velocities = newValue.slots.map { Tensor(shape: [$0.count], values: $0) }
+    }
+  }
+
   func step(_ parameters: [Parameter], learningRate: Double, pool: ThreadPool) {
     if velocities.isEmpty { velocities = parameters.map { Tensor(shape: [$0.count]) } }
+    steps += 1
     let rate = Float(learningRate)
     for (parameter, velocity) in zip(parameters, velocities) {
       let w = parameter.value.pointer

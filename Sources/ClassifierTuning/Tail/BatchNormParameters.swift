@@ -1,13 +1,16 @@
 /// The last BatchNorm's parameters and running statistics.
 public struct BatchNormParameters: Sendable, Equatable {
-  /// Scale γ and shift β, one per channel.
+  /// Scale γ, one per channel.
   public var gamma: [Float]
+  /// Shift β, one per channel.
   public var beta: [Float]
-  /// Running mean and unbiased running variance, kept in float64 over the run and rounded once at its end.
+  /// Running mean, kept in float64 over the run.
   public var runningMean: [Double]
+  /// Running variance, unbiased where training updated it, kept in float64 over the run.
   public var runningVar: [Double]
   /// Training steps counted so far; nil when the checkpoint does not count.
   public var numBatchesTracked: Int64?
+  /// Added to the variance before the square root.
   public var eps: Double
   /// Weight of the newest batch in the running statistics.
   public var momentum: Double

@@ -14,4 +14,7 @@ final class Parameter: @unchecked Sendable {
   }
 
   var count: Int { value.count }
+
+  /// Whether both are the same parameter; lets a `switch` tell them apart.
+  static func ~= (pattern: Parameter, value: Parameter) -> Bool { pattern === value }
 }

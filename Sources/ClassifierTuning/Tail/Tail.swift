@@ -66,6 +66,21 @@ final class Tail {
       channels: channels)
   }
 
+  /// The parameters with the values of some of them, given in the order of `trained`, replaced.
+  func parameters(replacing trained: [Parameter], by values: [[Double]]) -> TailParameters {
+    var result = parameters
+    for (parameter, value) in zip(trained, values) {
+      let rounded = value.map(Float.init)
+      switch parameter {
+      case weight: result.weight = rounded
+      case gamma: result.batchNorm?.gamma = Array(rounded.prefix(channels))
+      case beta: result.batchNorm?.beta = Array(rounded.prefix(channels))
+      default: result.bias = rounded
+      }
+    }
+    return result
+  }
+
   // MARK: Statistics
 
   /// Normalises with the statistics of the images in `rows` and moves the running statistics towards them.

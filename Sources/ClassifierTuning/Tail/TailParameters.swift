@@ -6,7 +6,9 @@ public struct TailParameters: Sendable, Equatable {
   public var bias: [Float]?
   /// The BatchNorm that the cached features go into; nil when they are pooled already.
   public var batchNorm: BatchNormParameters?
+  /// Outputs of the classifier.
   public let classes: Int
+  /// Inputs of the classifier.
   public let channels: Int
 
   /// - Parameter weight: [classes, channels] row by row.

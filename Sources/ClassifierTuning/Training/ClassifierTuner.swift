@@ -18,38 +18,48 @@ public struct ClassifierTuner {
     self.pool = pool
   }
 
-  /// Runs all epochs.
+  /// Runs all epochs, or fewer when stopping early.
   ///
   /// - Parameters:
   ///   - start: parameters to begin with.
   ///   - train: samples to train on.
   ///   - validation: samples to measure on after every epoch.
+  ///   - state: where an earlier run with the same options and samples stopped.
   ///   - onStep: called after every step.
-  ///   - onEpoch: called after every epoch.
+  ///   - onEpoch: called after every epoch with its record and a closure that gives the state to resume from.
   /// - Returns: the tuned parameters.
   /// - Throws: `TuningError` for labels or shapes that do not fit and when the loss is no longer finite; what the
   ///   callbacks throw.
   public func tune(
     _ start: TailParameters, on train: LabelledFeatures, validation: LabelledFeatures? = nil,
-    onStep: (StepRecord) throws -> Void = { _ in }, onEpoch: (EpochRecord) throws -> Void = { _ in }
+    resuming state: TuningState? = nil, onStep: (StepRecord) throws -> Void = { _ in },
+    onEpoch: (EpochRecord, () -> TuningState) throws -> Void = { _, _ in }
   ) throws -> TailParameters {
     try train.validate(classes: start.classes, what: "the training data")
     try validation?.validate(classes: start.classes, what: "the validation data")
     let tail = try Tail(
-      start, features: train.features, activation: activation,
+      state?.parameters ?? start, features: train.features, activation: activation,
       capacity: min(options.batchSize, train.labels.count), pool: pool)
     if options.batchNorm == .recalibrate { tail.recalibrate(on: ArraySlice(train.labels.indices)) }
-    var run = Run(options, tail: tail, labels: train.labels)
-    for epoch in 1...options.epochs {
-      let (metrics, learningRate) = try run.epoch(epoch, onStep: onStep)
-      let held = try validation.map { try measure(tail.parameters, on: $0).metrics }
-      try onEpoch(
-        EpochRecord(epoch: epoch, learningRate: learningRate, train: metrics, validation: held))
+    var run = Run(options, tail: tail, samples: train, resuming: state)
+    var stopping = state?.stopping ?? PlateauWatch(patience: (options.patience ?? 0) - 1)
+    var best = state?.best
+    while run.epoch < options.epochs && !(best != nil && stopping.reductions > 0) {
+      let (metrics, learningRate) = try run.trainEpoch(onStep: onStep)
+      let held = try validation.map { try measure(run.result, on: $0).metrics }
+      run.observe(held?.loss ?? metrics.loss)
+      if let held, options.patience != nil {
+        if stopping.observe(held.loss) || best == nil { best = run.result }
+      }
+      let record = EpochRecord(
+        epoch: run.epoch, learningRate: learningRate, train: metrics, validation: held)
+      try onEpoch(record) { run.state(stopping: stopping, best: best) }
     }
-    return tail.parameters
+    return best ?? run.result
   }
 
-  /// Loss and accuracy of `parameters` on `samples` with running statistics, and which images are classified right.
+  /// Loss (plain cross-entropy) and accuracy of `parameters` on `samples` with running statistics, and which images
+  /// are classified right.
   public func measure(
     _ parameters: TailParameters, on samples: LabelledFeatures
   ) throws -> (metrics: Metrics, isCorrect: [Bool]) {
@@ -62,11 +72,10 @@ public struct ClassifierTuner {
     var metrics = Metrics()
     var isCorrect: [Bool] = []
     for first in stride(from: 0, to: rows.count, by: 256) {
-      let batch = rows[first..<min(first + 256, rows.count)]
-      let input = LossBatch(
-        logits: tail.forward(batch), classes: parameters.classes, labels: batch.map { samples.labels[$0] })
-      var gradient = [Double](repeating: 0, count: input.logits.count)
-      isCorrect += metrics.add(input, loss: loss.evaluate(input, gradient: &gradient))
+      let chunk = rows[first..<min(first + 256, rows.count)]
+      let batch = samples.batch(chunk, logits: tail.forward(chunk), classes: parameters.classes)
+      var gradient = [Double](repeating: 0, count: batch.logits.count)
+      isCorrect += metrics.add(batch, loss: loss.evaluate(batch, gradient: &gradient))
     }
     return (metrics, isCorrect)
   }

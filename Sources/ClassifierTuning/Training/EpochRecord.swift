@@ -12,9 +12,11 @@ public struct EpochRecord: Sendable, Equatable {
 
 /// What one step of tuning measured.
 public struct StepRecord: Sendable, Equatable {
-  /// Epoch and step in it, counted from 1.
+  /// Counted from 1.
   public let epoch: Int
+  /// Step in the epoch, counted from 1.
   public let step: Int
+  /// Learning rate of the step.
   public let learningRate: Double
   /// The batch's loss before the step.
   public let loss: Double

@@ -1,5 +1,6 @@
 /// Loss and accuracy over a set of samples.
 public struct Metrics: Sendable, Equatable {
+  /// Samples seen.
   public private(set) var count = 0
   private var lossSum = 0.0
   private var top1Count = 0

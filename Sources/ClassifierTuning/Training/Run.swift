@@ -4,68 +4,155 @@ import TensorMath
 struct Run {
   private let options: TuningOptions
   private let tail: Tail
-  private let labels: [Int]
+  private let samples: LabelledFeatures
   private let optimizer: any Optimizer
   private let trained: [Parameter]
   private let stepsPerEpoch: Int
   private var generator: SeededGenerator
+  private var average: WeightAverage?
+  private var plateau: PlateauWatch
+  private(set) var epoch = 0
 
-  init(_ options: TuningOptions, tail: Tail, labels: [Int]) {
+  init(_ options: TuningOptions, tail: Tail, samples: LabelledFeatures, resuming state: TuningState?) {
     self.options = options
     self.tail = tail
-    self.labels = labels
-    optimizer = SGD(
-      momentum: options.momentum, weightDecay: options.weightDecay, nesterov: options.nesterov)
+    self.samples = samples
+    optimizer = options.makeOptimizer()
     var trained = [tail.weight]
     if let bias = tail.bias { trained.append(bias) }
-    if Self.trainsBatchNorm(options, tail) { trained += [tail.gamma, tail.beta] }
+    if options.trainsBatchNorm(of: tail) { trained += [tail.gamma, tail.beta] }
     self.trained = trained
-    stepsPerEpoch = (labels.count + options.batchSize - 1) / options.batchSize
+    stepsPerEpoch = (samples.labels.count + options.batchSize - 1) / options.batchSize
     generator = SeededGenerator(seed: options.seed)
+    plateau = PlateauWatch(patience: options.schedule.patience)
+    if case .ema = options.averaging { average = WeightAverage(trained, count: 1) }
+    guard let state else { return }
+    epoch = state.epoch
+    for _ in 0..<epoch { _ = generator.permutation(samples.labels.count) }
+    optimizer.state = state.optimizer
+    plateau = state.plateau
+    if !state.average.isEmpty {
+      average = WeightAverage(values: state.average, count: state.averageCount)
+    }
   }
 
-  private static func trainsBatchNorm(_ options: TuningOptions, _ tail: Tail) -> Bool {
-    options.layers == .classifierAndBatchNorm && tail.statistics != nil
+  /// What the run has arrived at: the average if one is kept, else the weights.
+  var result: TailParameters {
+    guard let average else { return tail.parameters }
+    return tail.parameters(replacing: trained, by: average.values)
   }
+
+  /// - Parameters: what early stopping adds.
+  func state(stopping: PlateauWatch, best: TailParameters?) -> TuningState {
+    TuningState(
+      epoch: epoch, parameters: tail.parameters, optimizer: optimizer.state,
+      average: average?.values ?? [], averageCount: average?.count ?? 0, plateau: plateau,
+      stopping: stopping, best: best)
+  }
+
+  /// Tells the plateau schedule the loss it watches.
+  mutating func observe(_ loss: Double) { plateau.observe(loss) }
 
   /// Trains on every sample once.
-  mutating func epoch(
-    _ epoch: Int, onStep: (StepRecord) throws -> Void
+  mutating func trainEpoch(
+    onStep: (StepRecord) throws -> Void
   ) throws -> (metrics: Metrics, learningRate: Double) {
-    let order = options.order?[epoch - 1] ?? generator.permutation(labels.count)
+    let order = options.order?[epoch] ?? generator.permutation(samples.labels.count)
     var metrics = Metrics()
     var learningRate = 0.0
-    for step in 1...stepsPerEpoch {
-      let first = (step - 1) * options.batchSize
+    for step in 0..<stepsPerEpoch {
+      let first = step * options.batchSize
       let rows = order[first..<min(first + options.batchSize, order.count)]
-      let done = (epoch - 1) * stepsPerEpoch + step - 1
-      learningRate =
-        options.learningRate
-        * options.schedule.factor(step: done, of: options.epochs * stepsPerEpoch)
-      let loss = try self.step(rows, epoch: epoch, step: step, learningRate: learningRate, &metrics)
-      try onStep(StepRecord(epoch: epoch, step: step, learningRate: learningRate, loss: loss))
+      learningRate = self.learningRate(step: step)
+      let record = try makeStep(rows, step: step, learningRate: learningRate, &metrics)
+      try onStep(record)
     }
+    epoch += 1
+    let (weights, pool) = (trained, tail.pool)
+    if case .swa(let from) = options.averaging, epoch >= from {
+      if average == nil {
+        average = WeightAverage(trained, count: 1)
+      } else {
+        average?.add(weights, pool: pool)
+      }
+    }
+    try checkFinite(metrics.loss)
     return (metrics, learningRate)
   }
 
-  private func step(
-    _ rows: ArraySlice<Int>, epoch: Int, step: Int, learningRate: Double, _ metrics: inout Metrics
-  ) throws -> Double {
+  private func learningRate(step: Int) -> Double {
+    let done = epoch * stepsPerEpoch + step
+    let warm = options.warmUp.steps
+    let factor = options.schedule.factor(
+      epoch: epoch, step: max(0, done - warm), of: options.epochs * stepsPerEpoch - warm,
+      reductions: plateau.reductions)
+    return options.learningRate * factor * options.warmUp.factor(step: done)
+  }
+
+  private mutating func makeStep(
+    _ rows: ArraySlice<Int>, step: Int, learningRate: Double, _ metrics: inout Metrics
+  ) throws -> StepRecord {
     if options.batchNorm == .batch && tail.statistics != nil {
       guard rows.count * tail.features.positions > 1 else {
-        throw TuningError.batchWithoutVariance(epoch: epoch, step: step)
+        throw TuningError.batchWithoutVariance(epoch: epoch + 1, step: step + 1)
       }
       tail.useBatchStatistics(of: rows)
     }
-    let batch = LossBatch(
-      logits: tail.forward(rows), classes: tail.classes, labels: rows.map { labels[$0] })
+    let batch = samples.batch(rows, logits: tail.forward(rows), classes: tail.classes)
     var gradient = [Double](repeating: 0, count: batch.logits.count)
     let loss = options.loss.evaluate(batch, gradient: &gradient)
-    guard loss.isFinite else { throw TuningError.diverged(epoch: epoch, step: step, loss: loss) }
+    guard loss.isFinite else {
+      throw TuningError.diverged(epoch: epoch + 1, step: step + 1, loss: loss)
+    }
     metrics.add(batch, loss: loss)
-    tail.backward(
-      gradient, rows: rows.count, trainsBatchNorm: Self.trainsBatchNorm(options, tail))
+    tail.backward(gradient, rows: rows.count, trainsBatchNorm: options.trainsBatchNorm(of: tail))
+    if let limit = options.clipNorm { clip(to: limit) }
     optimizer.step(trained, learningRate: learningRate, pool: tail.pool)
-    return loss
+    let done = epoch * stepsPerEpoch + step + 1
+    let (weights, pool) = (trained, tail.pool)
+    if case .ema(let decay, let every) = options.averaging, done.isMultiple(of: every) {
+      average?.add(weights, share: 1 - decay, pool: pool)
+    }
+    return StepRecord(epoch: epoch + 1, step: step + 1, learningRate: learningRate, loss: loss)
+  }
+
+  /// Scales all gradients together to at most `limit` (`torch.nn.utils.clip_grad_norm_`).
+  private func clip(to limit: Double) {
+    let norm = trained.reduce(0) { $0 + $1.gradient.norm * $1.gradient.norm }.squareRoot()
+    let factor = Float(limit / (norm + 1e-6))
+    guard factor < 1 else { return }
+    for parameter in trained {
+      for i in 0..<parameter.count { parameter.gradient.pointer[i] *= factor }
+    }
+  }
+
+  /// The last step's effect shows in no later loss, so the parameters themselves are looked at.
+  private func checkFinite(_ loss: Double) throws {
+    for parameter in trained {
+      for i in 0..<parameter.count where !parameter.value.pointer[i].isFinite {
+        throw TuningError.diverged(epoch: epoch, step: stepsPerEpoch, loss: loss)
+      }
+    }
+  }
+}
+
+extension TuningOptions {
+  func trainsBatchNorm(of tail: Tail) -> Bool {
+    layers == .classifierAndBatchNorm && tail.statistics != nil
+  }
+
+  func makeOptimizer() -> any Optimizer {
+    switch optimizer {
+    case .adam: Adam(.adam, weightDecay: weightDecay)
+    case .adamw: Adam(.adamW, weightDecay: weightDecay)
+    case .lamb: Adam(.lamb, weightDecay: weightDecay)
+    case .sgd, .lbfgs: SGD(momentum: momentum, weightDecay: weightDecay, nesterov: nesterov)
+    }
+  }
+}
+
+extension LearningRateSchedule {
+  var patience: Int {
+    if case .plateau(let patience, _) = self { patience } else { 0 }
   }
 }
