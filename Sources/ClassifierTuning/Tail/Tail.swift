@@ -8,6 +8,7 @@ final class Tail {
   let features: FeatureMaps
   let activation: TailActivation
   let pool: ThreadPool
+  let capacity: Int
   let classes: Int
   let channels: Int
   let weight: Parameter
@@ -38,6 +39,7 @@ final class Tail {
     self.features = features
     self.activation = activation
     self.pool = pool
+    self.capacity = capacity
     classes = parameters.classes
     channels = parameters.channels
     stride = features.stride
@@ -111,8 +113,8 @@ final class Tail {
 
   // MARK: Forward
 
-  /// Logits of the images in `rows`, [rows, classes] row by row.
-  func forward(_ rows: ArraySlice<Int>) -> [Double] {
+  /// Computes the pooled features of the images in `rows` and their derivatives.
+  func poolFeatures(_ rows: ArraySlice<Int>) {
     let first = rows.startIndex
     pool.forEach(rows.count) { row, _ in
       let offset = row * stride
@@ -122,6 +124,11 @@ final class Tail {
           value: pooled.vectors(at: offset), byBeta: byBeta.vectors(at: offset),
           byGamma: byGamma.vectors(at: offset)))
     }
+  }
+
+  /// Logits of the images in `rows`, [rows, classes] row by row.
+  func forward(_ rows: ArraySlice<Int>) -> [Double] {
+    poolFeatures(rows)
     let logits = logitsStorage.pointer
     pool.forEachRange(of: classes, length: Self.classBlock) { range in
       GEMM.multiply(

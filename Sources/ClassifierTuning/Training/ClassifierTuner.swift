@@ -26,26 +26,30 @@ public struct ClassifierTuner {
   ///   - validation: samples to measure on after every epoch.
   ///   - state: where an earlier run with the same options and samples stopped.
   ///   - onStep: called after every step.
-  ///   - onEpoch: called after every epoch with its record and a closure that gives the state to resume from.
+  ///   - onEpoch: called after every epoch with its record and a closure that gives the state to resume from (nil
+  ///     for L-BFGS, which has none).
   /// - Returns: the tuned parameters.
   /// - Throws: `TuningError` for labels or shapes that do not fit and when the loss is no longer finite; what the
   ///   callbacks throw.
   public func tune(
     _ start: TailParameters, on train: LabelledFeatures, validation: LabelledFeatures? = nil,
     resuming state: TuningState? = nil, onStep: (StepRecord) throws -> Void = { _ in },
-    onEpoch: (EpochRecord, () -> TuningState) throws -> Void = { _, _ in }
+    onEpoch: (EpochRecord, () -> TuningState?) throws -> Void = { _, _ in }
   ) throws -> TailParameters {
     try train.validate(classes: start.classes, what: "the training data")
     try validation?.validate(classes: start.classes, what: "the validation data")
     let tail = try Tail(
       state?.parameters ?? start, features: train.features, activation: activation,
-      capacity: min(options.batchSize, train.labels.count), pool: pool)
+      capacity: min(options.optimizer == .lbfgs ? 256 : options.batchSize, train.labels.count), pool: pool)
     if options.batchNorm == .recalibrate { tail.recalibrate(on: ArraySlice(train.labels.indices)) }
-    var run = Run(options, tail: tail, samples: train, resuming: state)
+    let run: any TuningRun =
+      try options.optimizer == .lbfgs
+      ? QuasiNewtonRun(options, tail: tail, samples: train)
+      : StochasticRun(options, tail: tail, samples: train, resuming: state)
     var stopping = state?.stopping ?? PlateauWatch(patience: (options.patience ?? 0) - 1)
     var best = state?.best
     while run.epoch < options.epochs && !(best != nil && stopping.reductions > 0) {
-      let (metrics, learningRate) = try run.trainEpoch(onStep: onStep)
+      guard let (metrics, learningRate) = try run.trainEpoch(onStep: onStep) else { break }
       let held = try validation.map { try measure(run.result, on: $0).metrics }
       run.observe(held?.loss ?? metrics.loss)
       if let held, options.patience != nil {
@@ -53,7 +57,7 @@ public struct ClassifierTuner {
       }
       let record = EpochRecord(
         epoch: run.epoch, learningRate: learningRate, train: metrics, validation: held)
-      try onEpoch(record) { run.state(stopping: stopping, best: best) }
+      try onEpoch(record) { (run as? StochasticRun)?.state(stopping: stopping, best: best) }
     }
     return best ?? run.result
   }

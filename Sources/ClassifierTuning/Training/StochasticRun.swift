@@ -1,7 +1,7 @@
 import TensorMath
 
-/// The state of a tuning run between its steps.
-struct Run {
+/// Steps of a stochastic optimiser over shuffled batches.
+final class StochasticRun: TuningRun {
   private let options: TuningOptions
   private let tail: Tail
   private let samples: LabelledFeatures
@@ -51,12 +51,12 @@ struct Run {
   }
 
   /// Tells the plateau schedule the loss it watches.
-  mutating func observe(_ loss: Double) { plateau.observe(loss) }
+  func observe(_ loss: Double) { plateau.observe(loss) }
 
   /// Trains on every sample once.
-  mutating func trainEpoch(
+  func trainEpoch(
     onStep: (StepRecord) throws -> Void
-  ) throws -> (metrics: Metrics, learningRate: Double) {
+  ) throws -> (metrics: Metrics, learningRate: Double)? {
     let order = options.order?[epoch] ?? generator.permutation(samples.labels.count)
     var metrics = Metrics()
     var learningRate = 0.0
@@ -68,12 +68,11 @@ struct Run {
       try onStep(record)
     }
     epoch += 1
-    let (weights, pool) = (trained, tail.pool)
     if case .swa(let from) = options.averaging, epoch >= from {
       if average == nil {
         average = WeightAverage(trained, count: 1)
       } else {
-        average?.add(weights, pool: pool)
+        average?.add(trained, pool: tail.pool)
       }
     }
     try checkFinite(metrics.loss)
@@ -89,7 +88,7 @@ struct Run {
     return options.learningRate * factor * options.warmUp.factor(step: done)
   }
 
-  private mutating func makeStep(
+  private func makeStep(
     _ rows: ArraySlice<Int>, step: Int, learningRate: Double, _ metrics: inout Metrics
   ) throws -> StepRecord {
     if options.batchNorm == .batch && tail.statistics != nil {
@@ -109,9 +108,8 @@ struct Run {
     if let limit = options.clipNorm { clip(to: limit) }
     optimizer.step(trained, learningRate: learningRate, pool: tail.pool)
     let done = epoch * stepsPerEpoch + step + 1
-    let (weights, pool) = (trained, tail.pool)
     if case .ema(let decay, let every) = options.averaging, done.isMultiple(of: every) {
-      average?.add(weights, share: 1 - decay, pool: pool)
+      average?.add(trained, share: 1 - decay, pool: tail.pool)
     }
     return StepRecord(epoch: epoch + 1, step: step + 1, learningRate: learningRate, loss: loss)
   }
