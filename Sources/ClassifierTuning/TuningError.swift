@@ -8,6 +8,12 @@ public enum TuningError: Error, Equatable, Sendable {
   case shapeMismatch(what: String, expected: [Int], found: [Int])
   /// An option outside its range; `what` names it.
   case invalidOption(what: String, value: String, expected: String)
+  /// A feature that the cache's element type cannot hold.
+  case featureOverflow(image: Int, element: FeatureElement)
+  /// The features do not fit into memory.
+  case outOfMemory(byteCount: Int)
+  /// A cache file that cannot be made or written.
+  case cacheFailed(path: String, reason: String)
   /// A batch of one value per channel has no variance.
   case batchWithoutVariance(epoch: Int, step: Int)
   /// The loss or a parameter is no longer a finite number.
@@ -26,6 +32,12 @@ extension TuningError: CustomStringConvertible {
       "\(what): expected shape \(expected), found \(found)"
     case .invalidOption(let what, let value, let expected):
       "\(what): expected \(expected), found \(value)"
+    case .featureOverflow(let image, let element):
+      "image \(image): a feature is too large for \(element.rawValue); cache in f32 or bf16"
+    case .outOfMemory(let byteCount):
+      "no memory for \(byteCount) bytes of features; cache them in a file"
+    case .cacheFailed(let path, let reason):
+      "\(path): \(reason)"
     case .batchWithoutVariance(let epoch, let step):
       "epoch \(epoch), step \(step): batch statistics need more than one value per channel;"
         + " use a larger batch, or fixed statistics"

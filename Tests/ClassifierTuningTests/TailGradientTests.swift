@@ -22,12 +22,13 @@ import Testing
       loss: CrossEntropy(labelSmoothing: 0.1))
   }
 
-  static func makeFeatures(_ reference: ReferenceTail) -> FeatureMaps {
-    let maps = FeatureMaps(
-      count: reference.images.count, positions: reference.positions, channels: reference.channels,
-      hasResidual: reference.residuals != nil)
+  static func makeFeatures(_ reference: ReferenceTail) throws -> FeatureMaps {
+    let maps = try FeatureMaps(
+      FeatureShape(
+        count: reference.images.count, positions: reference.positions, channels: reference.channels,
+        hasResidual: reference.residuals != nil))
     for (index, image) in reference.images.enumerated() {
-      maps.store(
+      try maps.store(
         index, map: image.map(Float.init), residual: reference.residuals.map { $0[index].map(Float.init) })
     }
     return maps
@@ -36,7 +37,7 @@ import Testing
   @Test(arguments: TailActivation.allCases, [true, false])
   func gradientsEqualDifferences(_ activation: TailActivation, residual: Bool) throws {
     let reference = Self.makeReference(activation, residual: residual)
-    let features = Self.makeFeatures(reference)
+    let features = try Self.makeFeatures(reference)
     let start = TailParameters(
       weight: reference.weight.map(Float.init), bias: reference.bias.map(Float.init),
       batchNorm: BatchNormParameters(

@@ -79,7 +79,7 @@ import Testing
 
   @Test func pooledFeaturesEqualPyTorch() throws {
     let golden = try Golden()
-    let pooled = FeatureMaps(count: 26, positions: 1, channels: 11, hasResidual: false)
+    let pooled = try FeatureMaps(FeatureShape(count: 26, positions: 1, channels: 11, hasResidual: false))
     try golden.maps(false).storePooled(
       into: pooled, at: 0, activation: .identity, batchNorm: nil, pool: ThreadPool(threads: 2))
     var start = try golden.start()
@@ -145,10 +145,10 @@ struct Golden {
   func maps(_ hasResidual: Bool) throws -> FeatureMaps {
     let map = try floats("map")
     let residual = try floats("residual")
-    let maps = FeatureMaps(count: 26, positions: 9, channels: 11, hasResidual: hasResidual)
+    let maps = try FeatureMaps(FeatureShape(count: 26, positions: 9, channels: 11, hasResidual: hasResidual))
     for index in 0..<26 {
       let range = index * 99..<(index + 1) * 99
-      maps.store(index, map: Array(map[range]), residual: hasResidual ? Array(residual[range]) : nil)
+      try maps.store(index, map: Array(map[range]), residual: hasResidual ? Array(residual[range]) : nil)
     }
     return maps
   }

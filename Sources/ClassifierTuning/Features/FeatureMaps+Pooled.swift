@@ -10,17 +10,18 @@ extension FeatureMaps {
   public func storePooled(
     into target: FeatureMaps, at first: Int, activation: TailActivation, batchNorm: BatchNormParameters?,
     pool: ThreadPool
-  ) {
-    let affine = ChannelAffine(batchNorm, channels: channels, stride: stride)
+  ) throws {
+    let affine = ChannelAffine(batchNorm, channels: shape.channels, stride: shape.stride)
+    let stride = shape.stride
     let scratch = Tensor(shape: [pool.threadCount, 3, stride])
-    pool.forEach(count) { index, worker in
+    try pool.forEach(shape.count) { index, worker in
       let offset = worker * 3 * stride
       TailKernel.run(
         activation, self, image: index, affine: affine,
         into: PooledOutputs(
           value: scratch.vectors(at: offset), byBeta: scratch.vectors(at: offset + stride),
           byGamma: scratch.vectors(at: offset + 2 * stride)))
-      target.store(first + index, map: scratch.pointer + offset, residual: nil)
+      try target.store(first + index, map: scratch.pointer + offset, residual: nil)
     }
   }
 }

@@ -32,9 +32,9 @@ final class Tail {
     pool: ThreadPool
   ) throws {
     try parameters.validate()
-    guard parameters.channels == features.channels else {
+    guard parameters.channels == features.shape.channels else {
       throw TuningError.shapeMismatch(
-        what: "features per position", expected: [parameters.channels], found: [features.channels])
+        what: "features per position", expected: [parameters.channels], found: [features.shape.channels])
     }
     self.features = features
     self.activation = activation
@@ -42,7 +42,7 @@ final class Tail {
     self.capacity = capacity
     classes = parameters.classes
     channels = parameters.channels
-    stride = features.stride
+    stride = features.shape.stride
     weight = Parameter(
       Tensor(shape: [classes, channels], values: parameters.weight), decays: true)
     bias = parameters.bias.map { Parameter(Tensor(shape: [$0.count], values: $0), decays: false) }
@@ -92,7 +92,7 @@ final class Tail {
     guard var norm = statistics else { return }
     let (batchMean, variance) = features.moments(of: rows, pool: pool)
     affine.setStatistics(mean: batchMean, variance: variance)
-    let values = Double(rows.count * features.positions)
+    let values = Double(rows.count * features.shape.positions)
     for channel in 0..<channels {
       norm.runningMean[channel] += norm.momentum * (batchMean[channel] - norm.runningMean[channel])
       let unbiased = variance[channel] * values / (values - 1)

@@ -25,9 +25,9 @@ public struct LabelledFeatures: Sendable {
   }
 
   func validate(classes: Int, what: String) throws {
-    guard labels.count == features.count else {
+    guard labels.count == features.shape.count else {
       throw TuningError.shapeMismatch(
-        what: "labels of \(what)", expected: [features.count], found: [labels.count])
+        what: "labels of \(what)", expected: [features.shape.count], found: [labels.count])
     }
     if let teacherLogits, teacherLogits.count != labels.count * classes {
       throw TuningError.shapeMismatch(

@@ -92,7 +92,7 @@ final class StochasticRun: TuningRun {
     _ rows: ArraySlice<Int>, step: Int, learningRate: Double, _ metrics: inout Metrics
   ) throws -> StepRecord {
     if options.batchNorm == .batch && tail.statistics != nil {
-      guard rows.count * tail.features.positions > 1 else {
+      guard rows.count * tail.features.shape.positions > 1 else {
         throw TuningError.batchWithoutVariance(epoch: epoch + 1, step: step + 1)
       }
       tail.useBatchStatistics(of: rows)
