@@ -62,7 +62,7 @@ let package = Package(
     library("ImageData", ["TensorMath", "CImageCodecs", "CKernels"]),
 
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
-    library("BatchNormCalibration", ["ConvNet", "TensorMath"]),
+    library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     library("ClassifierTuning", ["ConvNet", "TensorMath"]),
     library("ResolutionSweep", ["ConvNet", "TensorMath"]),
 

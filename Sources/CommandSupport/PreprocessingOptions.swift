@@ -25,7 +25,7 @@ package struct PreprocessingOptions: ParsableArguments {
   /// The preprocessing to use with a checkpoint of this metadata.
   package func resolve(_ metadata: Metadata, label: String, console: Console) throws -> ResolvedPreprocessing
   {
-    let known = try knownPreprocessing(metadata, label: label)
+    let known = try Preprocessing(metadata: { metadata[$0] }, source: label)
     var used = known ?? .imageNet
     if let crop {
       // `--crop` alone keeps the ratio of the two sizes, truncated as torchvision's and timm's scripts do.

@@ -36,7 +36,7 @@ package enum Tool {
       process.standardInput = FileHandle.nullDevice
     }
     for name in ["out", "err"] {
-      FileManager.default.createFile(atPath: scratch.file(name), contents: nil)
+      _ = FileManager.default.createFile(atPath: scratch.file(name), contents: nil)
     }
     process.standardOutput = FileHandle(forWritingAtPath: scratch.file("out"))
     process.standardError = FileHandle(forWritingAtPath: scratch.file("err"))
