@@ -77,9 +77,12 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .executableTarget(
+      name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
+      swiftSettings: strict),
     tests("Checkpoint"),
     tests("TensorMath"),
-    tests("ConvNet", ["Checkpoint", "TensorMath"]),
+    tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("ImageData", ["Checkpoint", "TensorMath"]),
     tests("Averaging", ["Checkpoint"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
