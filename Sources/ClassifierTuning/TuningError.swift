@@ -14,6 +14,8 @@ public enum TuningError: Error, Equatable, Sendable {
   case outOfMemory(byteCount: Int)
   /// A cache file that cannot be made or written.
   case cacheFailed(path: String, reason: String)
+  /// A network without a BatchNorm whose result reaches the pooling through a sum and an activation alone.
+  case noLastBatchNorm(architecture: String)
   /// A batch of one value per channel has no variance.
   case batchWithoutVariance(epoch: Int, step: Int)
   /// The loss or a parameter is no longer a finite number.
@@ -38,6 +40,8 @@ extension TuningError: CustomStringConvertible {
       "no memory for \(byteCount) bytes of features; cache them in a file"
     case .cacheFailed(let path, let reason):
       "\(path): \(reason)"
+    case .noLastBatchNorm(let architecture):
+      "\(architecture) has no BatchNorm directly before its pooling; train the classifier alone (fc)"
     case .batchWithoutVariance(let epoch, let step):
       "epoch \(epoch), step \(step): batch statistics need more than one value per channel;"
         + " use a larger batch, or fixed statistics"

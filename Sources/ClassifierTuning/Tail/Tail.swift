@@ -29,7 +29,7 @@ final class Tail {
 
   init(
     _ parameters: TailParameters, features: FeatureMaps, activation: TailActivation, capacity: Int,
-    pool: ThreadPool
+    decaysBias: Bool = false, pool: ThreadPool
   ) throws {
     try parameters.validate()
     guard parameters.channels == features.shape.channels else {
@@ -45,7 +45,7 @@ final class Tail {
     stride = features.shape.stride
     weight = Parameter(
       Tensor(shape: [classes, channels], values: parameters.weight), decays: true)
-    bias = parameters.bias.map { Parameter(Tensor(shape: [$0.count], values: $0), decays: false) }
+    bias = parameters.bias.map { Parameter(Tensor(shape: [$0.count], values: $0), decays: decaysBias) }
     statistics = parameters.batchNorm
     affine = ChannelAffine(parameters.batchNorm, channels: channels, stride: stride)
     gamma = Parameter(affine.gamma, decays: false)

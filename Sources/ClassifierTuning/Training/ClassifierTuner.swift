@@ -25,22 +25,25 @@ public struct ClassifierTuner {
   ///   - train: samples to train on.
   ///   - validation: samples to measure on after every epoch.
   ///   - state: where an earlier run with the same options and samples stopped.
-  ///   - onStep: called after every step.
   ///   - onEpoch: called after every epoch with its record and a closure that gives the state to resume from (nil
   ///     for L-BFGS, which has none).
+  ///   - onStep: called after every step.
   /// - Returns: the tuned parameters.
   /// - Throws: `TuningError` for labels or shapes that do not fit and when the loss is no longer finite; what the
   ///   callbacks throw.
   public func tune(
     _ start: TailParameters, on train: LabelledFeatures, validation: LabelledFeatures? = nil,
-    resuming state: TuningState? = nil, onStep: (StepRecord) throws -> Void = { _ in },
-    onEpoch: (EpochRecord, () -> TuningState?) throws -> Void = { _, _ in }
+    resuming state: TuningState? = nil,
+    onEpoch: (EpochRecord, () -> TuningState?) throws -> Void = { _, _ in },
+    onStep: (StepRecord) throws -> Void = { _ in }
   ) throws -> TailParameters {
     try train.validate(classes: start.classes, what: "the training data")
     try validation?.validate(classes: start.classes, what: "the validation data")
     let tail = try Tail(
       state?.parameters ?? start, features: train.features, activation: activation,
-      capacity: min(options.optimizer == .lbfgs ? 256 : options.batchSize, train.labels.count), pool: pool)
+      capacity: min(options.optimizer == .lbfgs ? 256 : options.batchSize, train.labels.count),
+      decaysBias: options.decaysBias,
+      pool: pool)
     if options.batchNorm == .recalibrate { tail.recalibrate(on: ArraySlice(train.labels.indices)) }
     let run: any TuningRun =
       try options.optimizer == .lbfgs

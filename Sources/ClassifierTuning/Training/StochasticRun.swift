@@ -9,6 +9,7 @@ final class StochasticRun: TuningRun {
   private let trained: [Parameter]
   private let stepsPerEpoch: Int
   private var generator: SeededGenerator
+  private var order: [Int] = []
   private var average: WeightAverage?
   private var plateau: PlateauWatch
   private(set) var epoch = 0
@@ -28,7 +29,7 @@ final class StochasticRun: TuningRun {
     if case .ema = options.averaging { average = WeightAverage(trained, count: 1) }
     guard let state else { return }
     epoch = state.epoch
-    for _ in 0..<epoch { _ = generator.permutation(samples.labels.count) }
+    for _ in 0..<(options.reshuffles ? epoch : 0) { _ = generator.permutation(samples.labels.count) }
     optimizer.state = state.optimizer
     plateau = state.plateau
     if !state.average.isEmpty {
@@ -57,7 +58,8 @@ final class StochasticRun: TuningRun {
   func trainEpoch(
     onStep: (StepRecord) throws -> Void
   ) throws -> (metrics: Metrics, learningRate: Double)? {
-    let order = options.order?[epoch] ?? generator.permutation(samples.labels.count)
+    if options.reshuffles || order.isEmpty { order = generator.permutation(samples.labels.count) }
+    let order = options.order?[epoch] ?? order
     var metrics = Metrics()
     var learningRate = 0.0
     for step in 0..<stepsPerEpoch {

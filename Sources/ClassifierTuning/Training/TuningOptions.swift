@@ -41,6 +41,10 @@ public struct TuningOptions: Sendable {
   public var nesterov = false
   /// Applies to the classifier's weight, not to its bias or BatchNorm.
   public var weightDecay = 1e-4
+  /// Whether weight decay applies to the classifier's bias too.
+  public var decaysBias = false
+  /// Whether each epoch has an order of its own; else all have the first one's.
+  public var reshuffles = true
   /// Factor on the learning rate over the run.
   public var schedule = LearningRateSchedule.cosine
   /// Rise of the learning rate at the beginning; the schedule starts behind it.
