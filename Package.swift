@@ -64,7 +64,7 @@ let package = Package(
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath"]),
-    library("ResolutionSweep", ["ConvNet", "TensorMath"]),
+    library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 
     .target(
       name: "CommandSupport",
@@ -73,6 +73,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+
+    .executableTarget(
+      name: "sweep-simulation", dependencies: ["ResolutionSweep", "TensorMath"],
+      path: "Benchmarks/SweepSimulation", swiftSettings: strict),
 
     .target(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
