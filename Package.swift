@@ -63,7 +63,7 @@ let package = Package(
 
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    library("ClassifierTuning", ["ConvNet", "TensorMath"]),
+    library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath"]),
     library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 
     .target(
