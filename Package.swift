@@ -87,7 +87,7 @@ let package = Package(
     tests("Checkpoint"),
     tests("TensorMath"),
     tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"]),
-    tests("ImageData", ["Checkpoint", "TensorMath"]),
+    tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     tests("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

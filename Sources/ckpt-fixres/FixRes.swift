@@ -72,8 +72,8 @@ struct FixRes: CheckpointTool {
     let stage = FeatureStage(
       tail: tail, preprocessing: resolved.preprocessing, pool: pool, workers: global.threadCount,
       console: console)
-    let train = try stage.features(of: openDataset(data), classes: loaded.network.classCount)
-    let held = try val.map { try stage.features(of: openDataset($0), classes: loaded.network.classCount) }
+    let train = try stage.features(of: loaded.dataset(data), classes: loaded.network.classCount)
+    let held = try val.map { try stage.features(of: loaded.dataset($0), classes: loaded.network.classCount) }
     let featureTime = start.duration(to: clock.now)
     try schedule.apply(to: &options, samples: train.labels.count)
 
