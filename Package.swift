@@ -30,7 +30,9 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 let tools: [Target] = [
   tool("ckpt-average", ["Averaging", "Checkpoint", "TensorMath"]),
-  tool("ckpt-bnfix", ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool(
+    "ckpt-bnfix",
+    ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "ResolutionSweep", "TensorMath"]),
   tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
   tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 ]
