@@ -1,3 +1,4 @@
+import CKernels
 import Checkpoint
 import TensorMath
 
@@ -8,10 +9,12 @@ struct Parameters: Sendable {
   /// Scale and shift of every BatchNorm, in the order of the graph's.
   private(set) var affines: [(weight: [Float], bias: [Float])] = []
 
-  init(_ graph: Graph, _ state: StateDict) throws {
+  /// - Parameter kernels: What the weights are packed for.
+  init(_ graph: Graph, _ state: StateDict, kernels: ck_layer_kernels) throws {
     for (index, node) in graph.nodes.enumerated() {
       switch node.operation {
-      case .convolution(let convolution): layers[index] = try LayerWeights(convolution, state)
+      case .convolution(let convolution):
+        layers[index] = try LayerWeights(convolution, state, kernels: kernels)
       case .linear(let linear): layers[index] = try LayerWeights(linear, state)
       case .batchNorm(let layer):
         let weight = state.contains(layer.weightKey.string) ? try state.floats(layer.weightKey) : nil
@@ -29,12 +32,15 @@ struct Parameters: Sendable {
 
 /// Weights and bias of one layer.
 struct LayerWeights: Sendable {
-  /// A convolution's as `[group][ky][kx][input][output]`, a fully connected layer's as `[output][y][x][input]`.
+  /// A convolution's as `[group][ky][kx][input][output]` or, where `isPaneled`, as panels of output channels; a fully
+  /// connected layer's as `[output][y][x][input]`.
   let weight: Tensor
+  /// Whether the kernels' own convolution reads them.
+  let isPaneled: Bool
   let bias: [Float]?
 
   /// Packs PyTorch's `[output][input][ky][kx]`.
-  init(_ convolution: Convolution, _ state: StateDict) throws {
+  init(_ convolution: Convolution, _ state: StateDict, kernels: ck_layer_kernels) throws {
     let source = try state.floats(convolution.weight)
     bias = try convolution.bias.map { try state.floats($0) }
     let groups = convolution.groups
@@ -57,12 +63,20 @@ struct LayerWeights: Sendable {
         }
       }
     }
-    weight = packed
+    isPaneled = groups == 1 && kernels.panel_width > 0
+    guard isPaneled else {
+      weight = packed
+      return
+    }
+    let panels = (outputs + kernels.panel_width - 1) / kernels.panel_width
+    weight = Tensor(uninitialized: [panels, taps * inputs, kernels.panel_width])
+    ck_conv_pack(weight.pointer, packed.pointer, taps * inputs, outputs, kernels.panel_width)
   }
 
   /// Packs PyTorch's `[output][input][y][x]`, the order in which it flattens a map.
   init(_ linear: Linear, _ state: StateDict) throws {
     let source = try state.floats(linear.weight)
+    isPaneled = false
     bias = try linear.bias.map { try state.floats($0) }
     let pixels = linear.height * linear.width
     guard pixels > 1 else {
