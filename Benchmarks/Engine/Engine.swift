@@ -9,6 +9,8 @@ import Glibc
 ///     engine logits MODEL INPUTS OUT [--arch NAME] [--threads N]   OUT gets "logits", "batch_logits" and every
 ///                                                                  BatchNorm's batch mean and biased variance
 ///     engine time MODEL [--arch NAME] [--threads N] [--batch N] [--size S] [--mode inference|batch] [--seconds T]
+///
+/// `--exact true` turns Winograd off.
 @main
 enum Engine {
   struct Failure: Error, CustomStringConvertible { let description: String }
@@ -35,6 +37,7 @@ enum Engine {
     var batch = 32
     var size = 224
     var mode = "inference"
+    var exact = false
     var seconds = 3.0
 
     init(_ arguments: inout [String]) throws {
@@ -55,6 +58,7 @@ enum Engine {
         case "--batch": batch = Int(value) ?? batch
         case "--size": size = Int(value) ?? size
         case "--mode": mode = value
+        case "--exact": exact = value == "true"
         case "--seconds": seconds = Double(value) ?? seconds
         default: throw Failure(description: "unknown option \(name)")
         }
@@ -65,7 +69,8 @@ enum Engine {
 
     func network(_ path: String) throws -> Network {
       try Network(
-        openCheckpoint(.path(path)), architecture: architecture, pool: ThreadPool(threads: threads))
+        openCheckpoint(.path(path)), architecture: architecture, pool: ThreadPool(threads: threads),
+        options: ComputeOptions(exact: exact))
     }
   }
 

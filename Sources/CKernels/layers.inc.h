@@ -221,11 +221,15 @@ static void linear(const ck_linear *job) {
 #ifdef CK_CONV
 #include CK_CONV
 #include "conv.inc.h"
+#include "winograd.inc.h"
 #endif
 
 const ck_layer_kernels CK_TABLE = {
     .name = CK_NAME,
 #ifdef CK_CONV
-    .panel_width = PANEL, .conv = conv,
+    .panel_width = PANEL,
+    .conv = conv,
+    .winograd_fields = winograd_fields,
+    .winograd_outputs = winograd_outputs,
 #endif
     .pointwise = pointwise, .pool = pool, .linear = linear, .global_mean = global_mean};

@@ -33,15 +33,11 @@ public final class Network: Sendable {
   ///   - checkpoint: A state dict with PyTorch's names and layouts.
   ///   - architecture: The name to take it for; nil recognises it.
   ///   - pool: Runs the arithmetic.
+  ///   - options: How it is done.
   /// - Throws: `ConvNetError` for unknown architectures, missing tensors and wrong shapes; what reading throws.
-  public convenience init(
-    _ checkpoint: any CheckpointSource, architecture: String? = nil, pool: ThreadPool
-  ) throws {
-    try self.init(checkpoint, architecture: architecture, pool: pool, options: ComputeOptions())
-  }
-
-  init(
-    _ checkpoint: any CheckpointSource, architecture: String?, pool: ThreadPool, options: ComputeOptions
+  public init(
+    _ checkpoint: any CheckpointSource, architecture: String? = nil, pool: ThreadPool,
+    options: ComputeOptions = ComputeOptions()
   ) throws {
     let state = StateDict(checkpoint)
     let family = try ArchitectureRegistry.architecture(for: state, named: architecture)
@@ -59,7 +55,7 @@ public final class Network: Sendable {
     classifier = tail
     kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
     buffers = BufferPool(slack: graph.readAhead)
-    parameters = try Parameters(graph, state, kernels: kernels)
+    parameters = try Parameters(graph, state, kernels: kernels, exact: options.exact)
     statistics = Mutex(
       try batchNorms.map { layer in
         RunningStatistics(

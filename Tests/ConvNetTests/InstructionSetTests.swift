@@ -4,7 +4,7 @@ import Testing
 
 @testable import ConvNet
 
-/// Every instruction set's own kernels against the plain path, products by BLAS.
+/// Every instruction set's own kernels, with and without Winograd's transforms, against the plain path, products by BLAS.
 struct InstructionSetTests {
   static let sets = [ck_avx2, ck_avx512].filter { ck_layer_kernels_for($0) != nil }
 
@@ -22,14 +22,14 @@ struct InstructionSetTests {
     StateDictMaker.resNet(blocks: [2, 1], isBottleneck: true, base: 16, groups: 4, width: 16),
   ]
 
-  @Test(arguments: sets, [0, 1, 2, 3])
-  func agreesWithThePlainPath(set: ck_isa, index: Int) throws {
+  @Test(arguments: sets.flatMap { [($0, true), ($0, false)] }, [0, 1, 2, 3])
+  func agreesWithThePlainPath(way: (set: ck_isa, exact: Bool), index: Int) throws {
     let checkpoint = Self.checkpoints[index]
     let pool = ThreadPool(threads: 3)
     func network(_ set: ck_isa) throws -> Network {
-      try Network(checkpoint, architecture: nil, pool: pool, options: ComputeOptions(instructionSet: set))
+      try Network(checkpoint, pool: pool, options: ComputeOptions(exact: way.exact, instructionSet: set))
     }
-    let (plain, own) = (try network(ck_baseline), try network(set))
+    let (plain, own) = (try network(ck_baseline), try network(way.set))
     for shape in [[3, 33, 47, 3], [2, 64, 56, 3]] {
       let input = Self.pixels(shape)
       let expected = try plain.logits(input).values.map(Double.init)
@@ -47,7 +47,7 @@ struct InstructionSetTests {
     let perImage = input.count / 3
     func network(threads: Int) throws -> Network {
       try Network(
-        Self.checkpoints[index], architecture: nil, pool: ThreadPool(threads: threads),
+        Self.checkpoints[index], pool: ThreadPool(threads: threads),
         options: ComputeOptions(instructionSet: set))
     }
     let expected = try network(threads: 1).logits(input).values

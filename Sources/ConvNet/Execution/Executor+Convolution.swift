@@ -24,10 +24,11 @@ extension Executor {
 
   /// A convolution; in batch-statistics mode without what follows it, and with the moments of every image's result.
   func convolve(_ step: Step, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
-    guard network.parameters.layers[step.node]!.isPaneled else {
-      return multiplyFields(step, convolution, into: output)
+    switch network.parameters.layers[step.node]!.method {
+    case .product: return multiplyFields(step, convolution, into: output)
+    case .tiles: convolveDense(step, convolution, into: output)
+    case .winograd: convolveTransformed(step, convolution, into: output)
     }
-    convolveDense(step, convolution, into: output)
     return mode == .batchStatistics && step.epilogue.batchNorm != nil ? moments(of: output) : nil
   }
 
