@@ -2,4 +2,6 @@
 #pragma once
 #include "ck_moments.h"
 #include "ck_convert.h"
+#include "ck_deflate.h"
 #include "ck_pending_outputs.h"
+#include "ck_planes.h"
