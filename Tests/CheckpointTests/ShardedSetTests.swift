@@ -48,7 +48,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "/etc/passwd", "../x.safetensors", "sub/x.safetensors", "..", "", "model.safetensors.index.json", ".x.safetensors",
+    "/etc/passwd", "../x.safetensors", "sub/x.safetensors", "..", "", "model.safetensors.index.json",
+    ".x.safetensors",
     "a\\u0000.safetensors",
   ])
   func namesNeverLeaveTheFolder(_ name: String) throws {
@@ -97,7 +98,8 @@ import Testing
     options.maxShardBytes = 16
     do {
       let writer = try CheckpointWriter(
-        to: .path(folder.file("set")), tensors: Self.values.map { spec($0.key, $0.value.dtype, $0.value.shape) },
+        to: .path(folder.file("set")),
+        tensors: Self.values.map { spec($0.key, $0.value.dtype, $0.value.shape) },
         metadata: Metadata(), options: options)
       for spec in writer.order.dropLast() { try writer.write(Self.values[spec.name]!) }
     }
