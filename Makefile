@@ -7,7 +7,7 @@ TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep
 SWIFT   ?= swift
 BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.
-TESTING := -c release --enable-testable-imports --scratch-path .build/testing
+TESTING := -c release -Xswiftc -enable-testing --scratch-path .build/testing
 
 APT_PACKAGES := pkg-config libopenblas-dev zlib1g-dev libjpeg-dev libpng-dev
 PKG_CONFIG_NAMES := openblas zlib libjpeg libpng
@@ -18,7 +18,7 @@ BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
-.PHONY: all setup build demo test lint interop install uninstall clean
+.PHONY: all setup build demo test test-cluster lint interop install uninstall clean
 
 all: build
 
@@ -61,3 +61,11 @@ uninstall:
 
 clean:
 	rm -rf .build
+
+test-cluster: build
+	@if ! command -v slurmctld munged >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	  $$sudo apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null; \
+	fi
+	Tests/Cluster/run.sh "$$($(BUILD) --show-bin-path)"

@@ -11,17 +11,27 @@ public struct Calibration: Sendable {
   public private(set) var batchCount = 0
   /// Images added so far.
   public private(set) var imageCount = 0
+  /// Images that the stored statistics count as.
+  public let prior: Double
+  private let stored: [RunningStatistics]
   private var estimators: [any StatisticsEstimator]
 
   /// An empty calibration of all layers.
   ///
+  /// - Parameters:
+  ///   - network: gives the layers and their stored statistics.
+  ///   - estimator: how batches combine.
+  ///   - prior: images N that the stored statistics count as beside the n added: the result is
+  ///     N/(N+n)·stored + n/(N+n)·new for mean and variance (Schneider et al. 2020, equation 2); 0 leaves them out.
   /// - Throws: `CalibrationError.noBatchNorm` for a network without BatchNorm.
-  public init(network: Network, estimator: Estimator) throws {
+  public init(network: Network, estimator: Estimator, prior: Double = 0) throws {
     guard !network.batchNorms.isEmpty else {
       throw CalibrationError.noBatchNorm(architecture: network.architectureName)
     }
     layers = network.batchNorms
     self.estimator = estimator
+    self.prior = prior
+    stored = try layers.map { try network.runningStatistics(of: $0) }
     estimators = layers.map { estimator.make(channels: $0.channels) }
   }
 
@@ -44,6 +54,10 @@ public struct Calibration: Sendable {
   /// - Throws: `CalibrationError.noImages` when nothing was added: zeros are never a result.
   public func statistics() throws -> [(layer: BatchNormLayer, statistics: RunningStatistics)] {
     guard batchCount > 0 else { throw CalibrationError.noImages }
-    return zip(layers, estimators).map { ($0, $1.statistics) }
+    let weight = Double(imageCount) / (prior + Double(imageCount))
+    return layers.indices.map { index in
+      let new = estimators[index].statistics
+      return (layers[index], prior == 0 ? new : stored[index].mixed(with: new, weight: weight))
+    }
   }
 }

@@ -35,3 +35,12 @@ public struct LayerDrift: Sendable, Equatable {
     constantChannels = new.variance.count(where: { $0 == 0 })
   }
 }
+
+extension LayerDrift: CustomStringConvertible {
+  /// One line for a report.
+  public var description: String {
+    let constant = constantChannels > 0 ? ", \(constantChannels) constant channels" : ""
+    return String(
+      format: "%@: mean moved %.3f σ, ln variance %.3f%@", layer, meanShift, logVarianceRatio, constant)
+  }
+}

@@ -1,1 +1,41 @@
-#include "CImageCodecs.h"
+#include <stdio.h>
+#include <string.h>
+
+#include "codec.h"
+
+ckpt_image_format ckpt_image_sniff(const uint8_t *data, size_t size) {
+  static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  if (size >= 3 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff) return CKPT_IMAGE_FORMAT_JPEG;
+  if (size >= sizeof png && memcmp(data, png, sizeof png) == 0) return CKPT_IMAGE_FORMAT_PNG;
+  return CKPT_IMAGE_FORMAT_UNKNOWN;
+}
+
+ckpt_image_status ckpt_image_read_header(
+    const uint8_t *data, size_t size, ckpt_image_header *header, char message[CKPT_IMAGE_MESSAGE_SIZE]) {
+  memset(header, 0, sizeof *header);
+  message[0] = 0;
+  header->format = ckpt_image_sniff(data, size);
+  switch (header->format) {
+    case CKPT_IMAGE_FORMAT_JPEG:
+      return ckpt_jpeg_read_header(data, size, header, message);
+    case CKPT_IMAGE_FORMAT_PNG:
+      return ckpt_png_read_header(data, size, header, message);
+    default:
+      snprintf(message, CKPT_IMAGE_MESSAGE_SIZE, "%s", size == 0 ? "the file is empty" : "not a JPEG or PNG image");
+      return CKPT_IMAGE_UNKNOWN_FORMAT;
+  }
+}
+
+ckpt_image_status ckpt_image_decode(
+    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb,
+    char message[CKPT_IMAGE_MESSAGE_SIZE]) {
+  message[0] = 0;
+  switch (header->format) {
+    case CKPT_IMAGE_FORMAT_JPEG:
+      return ckpt_jpeg_decode(data, size, header, rgb, message);
+    case CKPT_IMAGE_FORMAT_PNG:
+      return ckpt_png_decode(data, size, header, rgb, message);
+    default:
+      return CKPT_IMAGE_UNKNOWN_FORMAT;
+  }
+}

@@ -2,9 +2,8 @@ import ArgumentParser
 import BatchNormCalibration
 import Checkpoint
 import CommandSupport
-import ConvNet
+import Foundation
 import ImageData
-import TensorMath
 
 @main
 struct BNFix: CheckpointTool {
@@ -21,7 +20,7 @@ struct BNFix: CheckpointTool {
   @OptionGroup(title: "Input and output") var output: OutputOptions
 
   @Option(name: .long, help: ArgumentHelp("Images to use.", valueName: "dataset"), completion: .directory)
-  var data: String
+  var data: String?
 
   @Option(
     name: .long,
@@ -29,6 +28,11 @@ struct BNFix: CheckpointTool {
       "How batches combine: \(Estimator.allCases.map(\.rawValue).joined(separator: ", ")).",
       valueName: "estimator"))
   var estimator: Estimator = .pooled
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Count the stored statistics as those of this many images.", valueName: "n"))
+  var prior = 0.0
 
   @Option(name: .long, help: ArgumentHelp("Images per batch.", valueName: "n"))
   var batchSize = 32
@@ -45,7 +49,11 @@ struct BNFix: CheckpointTool {
   @Option(name: .long, help: ArgumentHelp("Seed of the shuffled order.", valueName: "n"))
   var seed: UInt64 = 0
 
+  @Flag(name: .long, help: "Report how far the statistics move and write no checkpoint.")
+  var dryRun = false
+
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
+  @OptionGroup(title: "Many machines") var cluster: ClusterOptions
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
@@ -56,85 +64,54 @@ struct BNFix: CheckpointTool {
     if numBatches != nil && numImages != nil {
       throw ValidationError("--num-batches and --num-images exclude each other")
     }
+    guard prior >= 0, prior.isFinite else { throw ValidationError("--prior takes a number from 0") }
+    if (data == nil) == cluster.merge.isEmpty {
+      throw ValidationError("give the images with --data, or the parts of shards with --merge")
+    }
   }
 
   func execute(_ console: Console) throws {
-    let destination = try output.destination()
     let pool = global.makePool()
+    if let shard = cluster.shard {
+      let shard = try shard.resolve(environment: ProcessInfo.processInfo.environment)
+      let job = try Measurement(self, model: model.load(pool: pool, console: console), console: console)
+      try writePart(job, shard: shard, console: console)
+      return
+    }
+    let destination = try dryRun ? nil : output.destination()
     let loaded = try model.load(pool: pool, console: console)
-    let dataset = try openDataset(data)
-    let resolved = try preprocessing.resolve(
-      loaded.source.metadata, label: loaded.source.label, console: console)
-    let order = try imageOrder(count: dataset.count)
-
-    var calibration = try Calibration(network: loaded.network, estimator: estimator)
-    let loader = BatchLoader(
-      dataset, indices: order, batchSize: batchSize, views: [resolved.preprocessing],
-      workers: global.threadCount)
-    let progress = console.progress("recalibrating", total: order.count, unit: "images")
-    while let batch = try loader.next() {
-      let moments = try BatchMoments(
-        of: batch.views[0], through: loaded.network, batch: calibration.batchCount)
-      try calibration.add(moments)
-      progress.advance(by: batch.indices.count)
+    if cluster.merge.isEmpty {
+      let job = try Measurement(self, model: loaded, console: console)
+      let batches = try job.run(shard: nil, console: console)
+      try finish(loaded, batches: batches, recipe: job.recipe, to: destination, console: console)
+    } else {
+      let (batches, recipe) = try mergedParts(loaded)
+      try finish(loaded, batches: batches, recipe: recipe, to: destination, console: console)
     }
-    progress.finish()
-
-    let replacements = try replacedTensors(calibration, of: loaded.network, console: console)
-    var metadata = loaded.source.metadata
-    resolved.record(in: &metadata)
-    metadata["ckpt.bn"] = "recalibrated"
-    provenance(dataset: dataset, images: order.count, preprocessing: resolved.preprocessing).record(
-      in: &metadata)
-    try rewriteCheckpoint(loaded.source, replacing: replacements, metadata: metadata, to: destination)
   }
+}
 
-  private func imageOrder(count: Int) throws -> [Int] {
-    var order = Array(0..<count)
-    if shuffle {
-      var generator = SeededGenerator(seed: seed)
-      order = generator.permutation(count)
-    }
-    guard
-      let wanted = numImages
-        ?? numBatches.map({ $0.multipliedReportingOverflow(by: batchSize) }).map({
-          $0.overflow ? Int.max : $0.partialValue
-        })
-    else { return order }
-    guard wanted <= count else {
-      throw Failure(
-        .badData, "\(data): \(wanted) images asked for, \(count) there; ask for fewer or give more data")
-    }
-    return Array(order.prefix(wanted))
-  }
+struct ClusterOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Measure only share I of N of the batches (I from 0), or what the scheduler says: auto, auto/N.",
+      valueName: "i/n"))
+  var shard: ShardOption?
 
-  private func replacedTensors(
-    _ calibration: Calibration, of network: Network, console: Console
-  ) throws -> [TensorName: TensorValue] {
-    var replacements: [TensorName: TensorValue] = [:]
-    var worst: LayerDrift?
-    for (layer, statistics) in try calibration.statistics() {
-      let old = RunningStatistics(
-        mean: try network.parameter(layer.runningMeanKey).doubles(),
-        variance: try network.parameter(layer.runningVarKey).doubles())
-      let drift = LayerDrift(layer: layer.name, old: old, new: statistics, eps: Double(layer.eps))
-      console.detail(
-        "\(layer.name): mean moved \(rounded(drift.meanShift)) σ, ln variance \(rounded(drift.logVarianceRatio)), \(drift.constantChannels) constant channels"
-      )
-      if drift.meanShift > worst?.meanShift ?? -1 { worst = drift }
-      replacements[layer.runningMeanKey] = try replacement(
-        for: layer.runningMeanKey, values: statistics.mean, in: network)
-      replacements[layer.runningVarKey] = try replacement(
-        for: layer.runningVarKey, values: statistics.variance, in: network)
-      if let key = layer.numBatchesTrackedKey {
-        replacements[key] = TensorValue(i64: [Int64(calibration.batchCount)], shape: [])
-      }
+  @Option(
+    name: .long, help: ArgumentHelp("Where the shard's moments go.", valueName: "path"), completion: .file())
+  var statsOut: String?
+
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: ArgumentHelp("Finish from the parts of all shards.", valueName: "path"), completion: .file())
+  var merge: [String] = []
+
+  func validate() throws {
+    if (shard == nil) != (statsOut == nil) {
+      throw ValidationError("--shard and --stats-out go together")
     }
-    if let worst {
-      console.notice(
-        "\(calibration.layers.count) layers from \(calibration.imageCount) images in \(calibration.batchCount) batches; largest shift \(rounded(worst.meanShift)) σ in \(worst.layer)"
-      )
-    }
-    return replacements
+    if shard != nil && !merge.isEmpty { throw ValidationError("--shard and --merge exclude each other") }
   }
 }

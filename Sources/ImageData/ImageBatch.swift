@@ -1,0 +1,11 @@
+import TensorMath
+
+/// Some images of a data set as network inputs.
+public struct ImageBatch: Sendable {
+  /// One tensor per preprocessing, `[n, crop, crop, 3]`, normalised.
+  public let views: [Tensor]
+  /// Class of each image, -1 where unlabelled.
+  public let labels: [Int]
+  /// Index of each image in the data set.
+  public let indices: [Int]
+}

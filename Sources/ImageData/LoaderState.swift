@@ -1,0 +1,138 @@
+import TensorMath
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What the threads of a `BatchLoader` share. The mutex guards every variable; tensors are written outside
+/// it, each image's part by the one thread that took the image.
+final class LoaderState: @unchecked Sendable {
+  private let dataset: any ImageDataset
+  private let indices: [Int]
+  private let batchSize: Int
+  private let views: [Preprocessing]
+  private let prefetch: Int
+
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let changed: UnsafeMutablePointer<pthread_cond_t>
+  private var batches: [Int: Batch] = [:]
+  private var nextPosition = 0
+  private var deliveredBatches = 0
+  private var isStopped = false
+  private var failure: (any Error)?
+
+  private final class Batch {
+    let views: [Tensor]
+    var remaining: Int
+    var failure: (position: Int, error: any Error)?
+
+    init(views: [Tensor], count: Int) {
+      self.views = views
+      remaining = count
+    }
+  }
+
+  init(
+    dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], prefetch: Int
+  ) {
+    self.dataset = dataset
+    self.indices = indices
+    self.batchSize = batchSize
+    self.views = views
+    self.prefetch = prefetch
+    mutex = .allocate(capacity: 1)
+    changed = .allocate(capacity: 1)
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(changed, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(changed)
+    pthread_mutex_destroy(mutex)
+    changed.deallocate()
+    mutex.deallocate()
+  }
+
+  /// Makes the threads return after the image they are at.
+  func stop() {
+    pthread_mutex_lock(mutex)
+    isStopped = true
+    pthread_cond_broadcast(changed)
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Loads images until there are none left or the loader stops.
+  func work() {
+    while let (position, batch) = take() {
+      let result = Result { try load(position, into: batch.views) }
+      finish(position, of: batch, result)
+    }
+  }
+
+  func next() throws -> ImageBatch? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if let failure { throw failure }
+    let number = deliveredBatches
+    let positions = range(ofBatch: number)
+    guard !positions.isEmpty else { return nil }
+    while batches[number].map({ $0.remaining > 0 }) ?? true { pthread_cond_wait(changed, mutex) }
+    let batch = batches.removeValue(forKey: number)!
+    if let failed = batch.failure {
+      failure = failed.error
+      isStopped = true
+      pthread_cond_broadcast(changed)
+      throw failed.error
+    }
+    deliveredBatches += 1
+    pthread_cond_broadcast(changed)
+    let taken = Array(indices[positions])
+    return ImageBatch(views: batch.views, labels: taken.map { dataset.label($0) ?? -1 }, indices: taken)
+  }
+
+  private func range(ofBatch number: Int) -> Range<Int> {
+    let first = min(number * batchSize, indices.count)
+    return first..<min(first + batchSize, indices.count)
+  }
+
+  /// Waits until another image may be begun; nil when there will be none.
+  private func take() -> (position: Int, batch: Batch)? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while !isStopped && nextPosition < indices.count
+      && nextPosition / batchSize >= deliveredBatches + prefetch
+    {
+      pthread_cond_wait(changed, mutex)
+    }
+    guard !isStopped && nextPosition < indices.count else { return nil }
+    let position = nextPosition
+    nextPosition += 1
+    let number = position / batchSize
+    if let batch = batches[number] { return (position, batch) }
+    let count = range(ofBatch: number).count
+    let tensors = views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
+    let batch = Batch(views: tensors, count: count)
+    batches[number] = batch
+    return (position, batch)
+  }
+
+  private func load(_ position: Int, into tensors: [Tensor]) throws {
+    let image = try dataset.image(indices[position])
+    for (view, tensor) in zip(views, tensors) {
+      let size = view.crop * view.crop * 3
+      view.apply(image, into: tensor.pointer + position % batchSize * size)
+    }
+  }
+
+  private func finish(_ position: Int, of batch: Batch, _ result: Result<Void, any Error>) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if case .failure(let error) = result, position < batch.failure?.position ?? Int.max {
+      batch.failure = (position, error)
+    }
+    batch.remaining -= 1
+    if batch.remaining == 0 { pthread_cond_broadcast(changed) }
+  }
+}

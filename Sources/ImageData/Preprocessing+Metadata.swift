@@ -1,0 +1,92 @@
+extension Preprocessing {
+  private enum Key {
+    static let resize = "ckpt.resize"
+    static let crop = "ckpt.crop"
+    static let interpolation = "ckpt.interpolation"
+    static let mean = "ckpt.mean"
+    static let std = "ckpt.std"
+    static let mode = "ckpt.resize_mode"
+  }
+
+  /// The preprocessing that a checkpoint's metadata records, or nil if it records none.
+  ///
+  /// What is not recorded is taken from `imageNet`; a missing resize keeps its ratio to the crop, truncated.
+  /// - Parameters:
+  ///   - metadata: The value of a metadata key, nil if absent.
+  ///   - source: Name of the checkpoint in errors.
+  /// - Throws: `badPreprocessing`.
+  public init?(metadata: @escaping (_ key: String) -> String?, source: String) throws(ImageDataError) {
+    let reader = MetadataReader(metadata: metadata, source: source)
+    let resize = try reader.size(Key.resize)
+    let crop = try reader.size(Key.crop)
+    let interpolation = try reader.interpolation(Key.interpolation)
+    let mean = try reader.triple(Key.mean, expected: "three numbers separated by commas") { _ in true }
+    let std = try reader.triple(Key.std, expected: "three numbers above zero separated by commas") { $0 > 0 }
+    let mode = try reader.mode(Key.mode)
+    if resize == nil, crop == nil, interpolation == nil, mean == nil, std == nil, mode == nil { return nil }
+    let known = Preprocessing.imageNet
+    self.init(
+      resize: resize ?? crop.map { max($0 * known.resize / known.crop, 1) } ?? known.resize,
+      crop: crop ?? known.crop, interpolation: interpolation ?? known.interpolation,
+      mean: mean ?? known.mean, std: std ?? known.std)
+    self.mode = mode ?? known.mode
+  }
+
+  /// The entries that record this preprocessing in a checkpoint, as decimal strings.
+  ///
+  /// A mode is recorded only if it is not the usual one; placement and mirroring belong to one evaluation and
+  /// are not.
+  public var metadataEntries: [String: String] {
+    var entries = [
+      Key.resize: "\(resize)",
+      Key.crop: "\(crop)",
+      Key.interpolation: interpolation.rawValue,
+      Key.mean: decimals(mean),
+      Key.std: decimals(std),
+    ]
+    if mode != .shorterSide { entries[Key.mode] = mode.rawValue }
+    return entries
+  }
+}
+
+private struct MetadataReader {
+  let metadata: (String) -> String?
+  let source: String
+
+  func size(_ key: String) throws(ImageDataError) -> Int? {
+    try read(key, expected: "a whole number of pixels from 1 to 65535") { text in
+      guard let value = Int(text), 1...65535 ~= value, "\(value)" == text else { return nil }
+      return value
+    }
+  }
+
+  func interpolation(_ key: String) throws(ImageDataError) -> Interpolation? { try oneOf(key) }
+
+  func mode(_ key: String) throws(ImageDataError) -> ResizeMode? { try oneOf(key) }
+
+  private func oneOf<Choice>(_ key: String) throws(ImageDataError) -> Choice?
+  where Choice: RawRepresentable<String> & CaseIterable {
+    let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+    return try read(key, expected: "one of \(names)") { Choice(rawValue: $0) }
+  }
+
+  func triple(
+    _ key: String, expected: String, _ isValid: (Float) -> Bool
+  ) throws(ImageDataError) -> [Float]? {
+    try read(key, expected: expected) { text in
+      let values = text.split(separator: ",", omittingEmptySubsequences: false).compactMap { Float($0) }
+      let isTriple = values.count == 3 && text.count(where: { $0 == "," }) == 2
+      return isTriple && values.allSatisfy { $0.isFinite && isValid($0) } ? values : nil
+    }
+  }
+
+  private func read<Value>(
+    _ key: String, expected: String, _ parse: (String) -> Value?
+  ) throws(ImageDataError) -> Value? {
+    guard let text = metadata(key) else { return nil }
+    guard let value = parse(text) else {
+      throw .badPreprocessing(source: source, key: key, expected: expected, found: text)
+    }
+    return value
+  }
+}

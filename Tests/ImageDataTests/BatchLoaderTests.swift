@@ -1,0 +1,93 @@
+import Synchronization
+import TensorMath
+import Testing
+
+@testable import ImageData
+
+/// Images of one colour: the pixels of image i are i. Some can be bad, all can be slow.
+private final class Plain: ImageDataset {
+  let name = "plain"
+  let count: Int
+  let classNames: [String]? = nil
+  let bad: Set<Int>
+  let begun = Atomic(0)
+
+  init(count: Int, bad: Set<Int> = []) {
+    self.count = count
+    self.bad = bad
+  }
+
+  func label(_ index: Int) -> Int? { index.isMultiple(of: 2) ? index : nil }
+  func itemName(_ index: Int) -> String { "plain \(index)" }
+  func image(_ index: Int) throws -> RGBImage {
+    begun.add(1, ordering: .relaxed)
+    if bad.contains(index) { throw ImageDataError.badImage(item: itemName(index), reason: "bad") }
+    return RGBImage(width: 3, height: 2, pixels: [UInt8](repeating: UInt8(index), count: 18))
+  }
+}
+
+@Suite struct BatchLoaderTests {
+  private let views = [
+    Preprocessing(resize: 2, crop: 2, mean: [0, 0, 0], std: [1, 1, 1]),
+    Preprocessing(resize: 3, crop: 1, mean: [0, 0, 0], std: [1, 1, 1]),
+  ]
+
+  @Test(arguments: [1, 2, 7]) func orderIsThatOfTheIndices(workers: Int) throws {
+    let order = [5, 3, 3, 200, 0, 17, 4]
+    let loader = BatchLoader(
+      Plain(count: 201), indices: order, batchSize: 3, views: views, workers: workers)
+    var seen: [Int] = []
+    var labels: [Int] = []
+    var shapes: [[Int]] = []
+    while let batch = try loader.next() {
+      seen += batch.indices
+      labels += batch.labels
+      shapes += batch.views.map(\.shape)
+      for (position, index) in batch.indices.enumerated() {
+        let expected = Float(index) / 255
+        #expect(batch.views[0].values[(position * 12)..<(position * 12 + 12)].allSatisfy { $0 == expected })
+        #expect(batch.views[1].values[(position * 3)..<(position * 3 + 3)].allSatisfy { $0 == expected })
+      }
+    }
+    #expect(seen == order)
+    #expect(labels == [-1, -1, -1, 200, 0, -1, 4])
+    #expect(
+      shapes == [[3, 2, 2, 3], [3, 1, 1, 3], [3, 2, 2, 3], [3, 1, 1, 3], [1, 2, 2, 3], [1, 1, 1, 3]])
+    #expect(try loader.next() == nil)
+  }
+
+  @Test func nothingToLoad() throws {
+    let loader = BatchLoader(Plain(count: 1), indices: [], batchSize: 3, views: views, workers: 2)
+    #expect(try loader.next() == nil)
+  }
+
+  @Test(arguments: [1, 4]) func firstErrorInOrderSurfacesAtItsBatch(workers: Int) throws {
+    let dataset = Plain(count: 20, bad: [9, 8, 13])
+    let loader = BatchLoader(
+      dataset, indices: Array(0..<20), batchSize: 4, views: views, workers: workers)
+    #expect(try loader.next()?.indices == [0, 1, 2, 3])
+    #expect(try loader.next()?.indices == [4, 5, 6, 7])
+    for _ in 0..<2 {
+      #expect(throws: ImageDataError.badImage(item: "plain 8", reason: "bad")) { try loader.next() }
+    }
+  }
+
+  @Test func workersStayWithinThePrefetch() throws {
+    let dataset = Plain(count: 100)
+    do {
+      let loader = BatchLoader(
+        dataset, indices: Array(0..<100), batchSize: 5, views: views, workers: 8, prefetch: 2)
+      _ = try loader.next()
+      _ = try loader.next()
+    }
+    // Two delivered batches and at most two more; dropping the loader joined its threads.
+    let begun = dataset.begun.load(ordering: .relaxed)
+    #expect(10...20 ~= begun)
+  }
+
+  @Test func droppingAnUnusedLoaderReturns() {
+    let loader = BatchLoader(
+      Plain(count: 100), indices: Array(0..<100), batchSize: 10, views: views, workers: 3)
+    _ = consume loader
+  }
+}

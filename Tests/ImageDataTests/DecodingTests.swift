@@ -1,0 +1,97 @@
+import Testing
+
+@testable import ImageData
+
+@Suite struct DecodingTests {
+  @Test func everyPixelEqualsPillow() throws {
+    let rows = try Golden.rows("corpus.tsv")
+    #expect(rows.count > 50)
+    for row in rows {
+      let bytes = try Golden.file(row[0])
+      if row[3] == "refused" {
+        #expect(throws: ImageDataError.self, "\(row[0])") { try RGBImage(decoding: bytes, item: row[0]) }
+      } else {
+        let image = try RGBImage(decoding: bytes, item: row[0])
+        #expect([image.width, image.height] == row[1...2].map { Int($0)! }, "\(row[0])")
+        #expect(Golden.hash(image.pixels) == row[3], "\(row[0])")
+      }
+    }
+  }
+
+  @Test func sixteenBitGreyIsClipped() throws {
+    let image = try RGBImage(decoding: Golden.file("grey-16.png"), item: "x")
+    // Random samples of 16 bits are nearly all above 255.
+    #expect(image.pixels.count(where: { $0 == 255 }) > image.pixels.count * 9 / 10)
+  }
+
+  @Test(arguments: ["420-41x29.jpg", "420-41x29-progressive.jpg", "rgb-8.png", "palette-4-interlaced.png"])
+  func everyTruncationIsRefused(_ name: String) throws {
+    let bytes = try Golden.file(name)
+    for length in 0..<bytes.count {
+      let error = try #require(throws: ImageDataError.self, "\(length)") {
+        try RGBImage(decoding: Array(bytes.prefix(length)), item: name)
+      }
+      #expect(error.kind == .badData)
+    }
+  }
+
+  @Test func truncationIsNamed() throws {
+    let bytes = try Golden.file("420-41x29.jpg")
+    let half = Array(bytes.prefix(bytes.count - 50))
+    let error = try #require(throws: ImageDataError.self) { try RGBImage(decoding: half, item: "a/b.jpg") }
+    #expect(
+      error.description.hasPrefix("a/b.jpg: truncated JPEG: the data ends after \(half.count) bytes, "),
+      "\(error)")
+    #expect(error.description.hasSuffix("of 29 rows decoded"), "\(error)")
+    let png = Array(try Golden.file("rgb-8.png").dropLast(20))
+    #expect(
+      throws: ImageDataError.badImage(
+        item: "b.png",
+        reason: "truncated PNG: the data ends after \(png.count) bytes, before the end of the image")
+    ) { try RGBImage(decoding: png, item: "b.png") }
+  }
+
+  @Test func checksumErrorsAreRefused() throws {
+    let bytes = try Golden.file("rgb-8.png")
+    for position in 16..<bytes.count {
+      var damaged = bytes
+      damaged[position] ^= 1
+      #expect(throws: ImageDataError.self, "\(position)") { try RGBImage(decoding: damaged, item: "x") }
+    }
+  }
+
+  @Test func otherContentIsRefused() {
+    let texts: [(String, String)] = [("", "the file is empty"), ("GIF89a......", "not a JPEG or PNG image")]
+    for (text, reason) in texts {
+      #expect(throws: ImageDataError.badImage(item: "x", reason: reason)) {
+        try RGBImage(decoding: Array(text.utf8), item: "x")
+      }
+    }
+  }
+
+  @Test func decompressionBombIsRefusedBeforeMemoryIsTaken() throws {
+    // A grey JPEG whose frame header claims 65500 x 65500 pixels.
+    var bytes = try Golden.file("grey.jpg")
+    let frame = try #require((2..<bytes.count).first { bytes[$0] == 0xff && bytes[$0 + 1] == 0xc0 })
+    bytes.replaceSubrange((frame + 5)..<(frame + 9), with: [0xff, 0xdc, 0xff, 0xdc])
+    #expect(
+      throws: ImageDataError.imageTooLarge(
+        item: "bomb.jpg", width: 65500, height: 65500, limit: 178_956_970)
+    ) { try RGBImage(decoding: bytes, item: "bomb.jpg") }
+  }
+
+  @Test func damageNeverCrashes() throws {
+    for name in ["420-41x29.jpg", "420-41x29-progressive.jpg", "cmyk.jpg", "rgba-16-interlaced.png"] {
+      let bytes = try Golden.file(name)
+      for position in bytes.indices {
+        for value in [0, 0xff, bytes[position] ^ 0x10] as [UInt8] {
+          var damaged = bytes
+          damaged[position] = value
+          if let image = try? RGBImage(decoding: damaged, item: name) {
+            #expect(image.pixels.count == image.width * image.height * 3)
+          }
+        }
+      }
+    }
+  }
+}
