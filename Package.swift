@@ -59,7 +59,7 @@ let package = Package(
     library("TensorMath", ["COpenBLAS", "CKernels"]),
 
     library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
-    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels"]),
+    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

@@ -14,6 +14,10 @@ import Testing
         let image = try RGBImage(decoding: bytes, item: row[0])
         #expect([image.width, image.height] == row[1...2].map { Int($0)! }, "\(row[0])")
         #expect(Golden.hash(image.pixels) == row[3], "\(row[0])")
+        var options = DecodingOptions()
+        options.appliesOrientation = true
+        let upright = try RGBImage(decoding: bytes, item: row[0], options: options)
+        #expect(Golden.hash(upright.pixels) == row[4], "\(row[0])")
       }
     }
   }

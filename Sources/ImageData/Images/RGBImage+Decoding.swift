@@ -14,8 +14,11 @@ extension RGBImage {
   /// - Parameters:
   ///   - bytes: The whole file.
   ///   - item: Name of the image in errors.
+  ///   - options: What to do differently from torchvision.
   /// - Throws: `badImage` with the reason, or `imageTooLarge`.
-  public init(decoding bytes: [UInt8], item: String) throws(ImageDataError) {
+  public init(
+    decoding bytes: [UInt8], item: String, options: DecodingOptions = DecodingOptions()
+  ) throws(ImageDataError) {
     var header = ckpt_image_header()
     try Self.call(item) { message in
       ckpt_image_read_header(bytes, bytes.count, &header, message)
@@ -39,7 +42,8 @@ extension RGBImage {
       }
     }
     if let failure { throw failure }
-    self.init(width: width, height: height, pixels: pixels)
+    let image = RGBImage(width: width, height: height, pixels: pixels)
+    self = options.appliesOrientation ? image.upright(from: Orientation(of: bytes)) : image
   }
 
   private static func call(
