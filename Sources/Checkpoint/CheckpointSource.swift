@@ -1,0 +1,60 @@
+/// An open checkpoint of any format. Reading is thread safe.
+public protocol CheckpointSource: AnyObject, Sendable {
+  /// The name in diagnostics.
+  var label: String { get }
+  /// The tensors in the order in which their data are stored.
+  var tensors: [TensorSpec] { get }
+  /// The checkpoint's `__metadata__`; empty for formats without.
+  var metadata: Metadata { get }
+
+  /// The tensor called `name`; nil when there is none.
+  func spec(_ name: TensorName) -> TensorSpec?
+
+  /// Reads a part of a tensor's data: little-endian, row-major.
+  ///
+  /// - Parameters:
+  ///   - name: The tensor.
+  ///   - byteOffset: Offset from the start of the tensor's data.
+  ///   - buffer: Filled completely.
+  /// - Throws: `CheckpointError` when there is no such tensor or range, or when reading fails.
+  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
+
+  /// The files that the checkpoint is stored in, for checksums of their bytes.
+  var files: [any StoredFile] { get }
+
+  /// Where the data of a tensor are stored as `read` gives them: index into `files` and offset; nil when they are
+  /// stored otherwise, such as compressed.
+  func placement(of name: TensorName) -> (file: Int, offset: Int)?
+}
+
+extension CheckpointSource {
+  /// A source that is stored in no file has none.
+  public var files: [any StoredFile] { [] }
+
+  /// A source that is stored in no file has no placements.
+  public func placement(of name: TensorName) -> (file: Int, offset: Int)? { nil }
+
+  /// The tensor called `name`; nil when there is none.
+  public func spec(_ name: TensorName) -> TensorSpec? { tensors.first { $0.name == name } }
+
+  /// A whole tensor.
+  ///
+  /// - Throws: `CheckpointError` when there is no such tensor or when reading fails.
+  public func value(_ name: TensorName) throws -> TensorValue {
+    guard let spec = spec(name) else { throw CheckpointError.missingTensor(path: label, name) }
+    let bytes = try [UInt8](unsafeUninitializedCapacity: spec.byteCount) { buffer, count in
+      let whole = UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<spec.byteCount])
+      try read(name, at: 0, into: whole)
+      count = spec.byteCount
+    }
+    return TensorValue(dtype: spec.dtype, shape: spec.shape, bytes: bytes)
+  }
+
+  func checkRange(of spec: TensorSpec, at offset: Int, count: Int) throws(CheckpointError) {
+    let size = spec.byteCount
+    guard offset >= 0, offset <= size, count <= size - offset else {
+      throw .outOfRange(path: label, spec.name, offset: offset, count: count)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+extension JSONScanner {
+  /// A text: valid UTF-8, no raw control characters, surrogates only in pairs.
+  mutating func string() throws(JSONError) -> String {
+    guard try peek() == UInt8(ascii: "\"") else { throw fail("expected a text") }
+    let start = position + 1
+    var end = start
+    // The plain case, without escapes, is one copy.
+    while end < bytes.count {
+      let byte = bytes[end]
+      if byte == UInt8(ascii: "\"") {
+        advance(to: end + 1)
+        return try text(bytes[start..<end], at: start)
+      }
+      if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
+      if byte < 0x20 { throw fail("control character in a text", at: end) }
+      end += 1
+    }
+    throw fail("text without an end", at: start - 1)
+  }
+
+  private func text(_ slice: ArraySlice<UInt8>, at offset: Int) throws(JSONError) -> String {
+    guard let text = String(validating: slice, as: UTF8.self) else {
+      throw fail("text is not UTF-8", at: offset)
+    }
+    return text
+  }
+
+  private mutating func escapedString(from start: Int) throws(JSONError) -> String {
+    var unescaped: [UInt8] = []
+    var at = start
+    while at < bytes.count {
+      let byte = bytes[at]
+      switch byte {
+      case UInt8(ascii: "\""):
+        advance(to: at + 1)
+        return try text(unescaped[...], at: start)
+      case UInt8(ascii: "\\"): at = try unescape(at, into: &unescaped)
+      case 0..<0x20: throw fail("control character in a text", at: at)
+      default:
+        unescaped.append(byte)
+        at += 1
+      }
+    }
+    throw fail("text without an end", at: start - 1)
+  }
+
+  /// Appends what the escape at `at` stands for; returns the offset behind it.
+  private func unescape(_ at: Int, into unescaped: inout [UInt8]) throws(JSONError) -> Int {
+    guard at + 1 < bytes.count else { throw fail("text without an end", at: at) }
+    switch bytes[at + 1] {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): unescaped.append(bytes[at + 1])
+    case UInt8(ascii: "b"): unescaped.append(0x08)
+    case UInt8(ascii: "f"): unescaped.append(0x0C)
+    case UInt8(ascii: "n"): unescaped.append(0x0A)
+    case UInt8(ascii: "r"): unescaped.append(0x0D)
+    case UInt8(ascii: "t"): unescaped.append(0x09)
+    case UInt8(ascii: "u"): return try unescapeUnicode(at, into: &unescaped)
+    default: throw fail("unknown escape", at: at)
+    }
+    return at + 2
+  }
+
+  private func unescapeUnicode(_ at: Int, into unescaped: inout [UInt8]) throws(JSONError) -> Int {
+    let first = try hexadecimal(at + 2)
+    var value = first
+    var next = at + 6
+    if first & 0xFC00 == 0xD800, next + 1 < bytes.count, bytes[next] == UInt8(ascii: "\\"),
+      bytes[next + 1] == UInt8(ascii: "u")
+    {
+      let second = try hexadecimal(next + 2)
+      if second & 0xFC00 == 0xDC00 {
+        value = 0x10000 + (first & 0x3FF) << 10 + second & 0x3FF
+        next += 6
+      }
+    }
+    guard let scalar = Unicode.Scalar(value) else { throw fail("lone surrogate", at: at) }
+    unescaped += UTF8.encode(scalar)!
+    return next
+  }
+
+  private func hexadecimal(_ at: Int) throws(JSONError) -> UInt32 {
+    guard at + 4 <= bytes.count else { throw fail("incomplete escape", at: at - 2) }
+    var value: UInt32 = 0
+    for byte in bytes[at..<at + 4] {
+      switch byte {
+      case 0x30...0x39: value = value << 4 | UInt32(byte - 0x30)
+      case 0x41...0x46, 0x61...0x66: value = value << 4 | UInt32((byte | 0x20) - 0x57)
+      default: throw fail("incomplete escape", at: at - 2)
+      }
+    }
+    return value
+  }
+}

@@ -1,0 +1,132 @@
+/// A pull scanner over the bytes of a JSON text (RFC 8259, UTF-8 only, no byte order mark).
+///
+/// Callers ask for what they expect, so that a header of many megabytes is read without a tree in between.
+struct JSONScanner {
+  static let depthLimit = 128
+
+  let bytes: [UInt8]
+  private(set) var position = 0
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  func fail(_ reason: String, at offset: Int? = nil) -> JSONError {
+    JSONError(offset: offset ?? position, reason: reason)
+  }
+
+  mutating func skipWhitespace() {
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
+  }
+
+  /// The next byte that is not whitespace, left in place.
+  mutating func peek() throws(JSONError) -> UInt8 {
+    skipWhitespace()
+    guard position < bytes.count else { throw fail("ends early") }
+    return bytes[position]
+  }
+
+  mutating func expect(_ character: Character) throws(JSONError) {
+    guard try peek() == character.asciiValue! else { throw fail("expected '\(character)'") }
+    position += 1
+  }
+
+  /// Nothing but whitespace may follow.
+  mutating func expectEnd() throws(JSONError) {
+    skipWhitespace()
+    guard position == bytes.count else { throw fail("something follows the value") }
+  }
+
+  /// Steps into an object; false when it is empty.
+  mutating func enterObject() throws(JSONError) -> Bool {
+    try expect("{")
+    if try peek() != UInt8(ascii: "}") { return true }
+    position += 1
+    return false
+  }
+
+  /// A member's key, with the colon.
+  mutating func key() throws(JSONError) -> String {
+    let key = try string()
+    try expect(":")
+    return key
+  }
+
+  /// Whether another member or element follows; `}` or `]` ends the list.
+  mutating func continues(until end: Character) throws(JSONError) -> Bool {
+    let byte = try peek()
+    if byte == UInt8(ascii: ",") {
+      position += 1
+      return true
+    }
+    guard byte == end.asciiValue! else { throw fail("expected ',' or '\(end)'") }
+    position += 1
+    return false
+  }
+
+  /// Steps into an array; false when it is empty.
+  mutating func enterArray() throws(JSONError) -> Bool {
+    try expect("[")
+    if try peek() != UInt8(ascii: "]") { return true }
+    position += 1
+    return false
+  }
+
+  /// A non-negative integer below 2^63 in plain digits.
+  mutating func unsignedInteger() throws(JSONError) -> Int {
+    _ = try peek()
+    let start = position
+    let text = try number()
+    guard text.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+      throw fail("expected a non-negative integer", at: start)
+    }
+    var value = 0
+    for digit in text {
+      let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = tens.addingReportingOverflow(Int(digit - 0x30))
+      guard !overflow, !carry else { throw fail("integer is too large", at: start) }
+      value = sum
+    }
+    return value
+  }
+
+  /// The bytes of a number, grammar checked.
+  mutating func number() throws(JSONError) -> ArraySlice<UInt8> {
+    let first = try peek()
+    let start = position
+    if first == UInt8(ascii: "-") { position += 1 }
+    let lead = position
+    try digits()
+    if bytes[lead] == UInt8(ascii: "0") && position > lead + 1 { throw fail("leading zero", at: lead) }
+    if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
+      position += 1
+      try digits()
+    }
+    if position < bytes.count, bytes[position] | 0x20 == UInt8(ascii: "e") {
+      position += 1
+      if position < bytes.count, bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-")
+      {
+        position += 1
+      }
+      try digits()
+    }
+    return bytes[start..<position]
+  }
+
+  private mutating func digits() throws(JSONError) {
+    let start = position
+    while position < bytes.count, bytes[position] >= 0x30, bytes[position] <= 0x39 { position += 1 }
+    if position == start { throw fail("expected a value") }
+  }
+
+  mutating func literal(_ text: StaticString) throws(JSONError) {
+    let matches = text.withUTF8Buffer { bytes[position...].starts(with: $0) }
+    guard matches else { throw fail("expected a value") }
+    position += text.utf8CodeUnitCount
+  }
+
+  mutating func advance(to offset: Int) { position = offset }
+}

@@ -1,0 +1,31 @@
+/// The `__metadata__` of a checkpoint: texts by key, compared as UTF-8 bytes and written sorted.
+public struct Metadata: Sendable, Equatable {
+  private var entries: [TensorName: String] = [:]
+
+  /// No entries.
+  public init() {}
+
+  /// The entries of `dictionary`.
+  public init(_ dictionary: [String: String]) {
+    for (key, value) in dictionary { self[key] = value }
+  }
+
+  /// The text under `key`; assigning nil removes the entry.
+  public subscript(key: String) -> String? {
+    get { entries[TensorName(key)] }
+    set { entries[TensorName(key)] = newValue }
+  }
+
+  /// Whether there are no entries.
+  public var isEmpty: Bool { entries.isEmpty }
+
+  /// The entries in the order of the keys' bytes.
+  public var sortedEntries: [(key: String, value: String)] {
+    entries.sorted { $0.key < $1.key }.map { (key: $0.key.string, value: $0.value) }
+  }
+
+  /// Equality of keys and of texts, byte by byte.
+  public static func == (a: Metadata, b: Metadata) -> Bool {
+    a.entries.mapValues { TensorName($0) } == b.entries.mapValues { TensorName($0) }
+  }
+}

@@ -1,0 +1,141 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// An output that appears as a whole or not at all, as far as its kind allows.
+///
+/// A regular file is written beside the target, flushed to the disk and renamed. Pipes, devices and standard
+/// output are written into.
+final class OutputFile {
+  let label: String
+  private(set) var descriptor: Int32
+  /// Where the first byte stands, if bytes already written can be replaced.
+  private let patchOrigin: Int?
+  private let target: OutputTarget?
+  private var temporaryPath: String?
+  private var pendingSlot: Int32?
+
+  init(_ destination: OutputDestination) throws(CheckpointError) {
+    label = destination.label
+    switch destination {
+    case .standardOutput:
+      descriptor = STDOUT_FILENO
+      target = nil
+      patchOrigin = Self.patchOrigin(STDOUT_FILENO)
+    case .path(let path):
+      let target = try OutputTarget(path: path)
+      self.target = target
+      switch target {
+      case .writtenInto:
+        descriptor = openRetrying(path, O_WRONLY | O_TRUNC | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .cannotCreate(path: path, reason: systemMessage(errno)) }
+        patchOrigin = Self.patchOrigin(descriptor)
+      case .replaced(let resolved, let permissions):
+        (descriptor, temporaryPath) = try Self.createTemporary(
+          beside: resolved, mode: permissions == nil ? 0o666 : 0o600, label: path)
+        patchOrigin = 0
+        pendingSlot = temporaryPath.flatMap(PendingOutputs.register)
+      }
+    }
+  }
+
+  deinit { abort() }
+
+  var canPatch: Bool { patchOrigin != nil }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+    try writeAll(descriptor, bytes, label: label)
+  }
+
+  func write(_ bytes: [UInt8]) throws {
+    try bytes.withUnsafeBytes { try write($0) }
+  }
+
+  /// Replaces the first bytes.
+  func patch(_ bytes: [UInt8]) throws {
+    guard let patchOrigin else { preconditionFailure("the output cannot seek") }
+    try bytes.withUnsafeBytes { try writeAll(descriptor, $0, at: patchOrigin, label: label) }
+  }
+
+  /// Makes what was written the target's content.
+  func commit() throws(CheckpointError) {
+    guard case .replaced(let path, let permissions)? = target, let temporaryPath else {
+      try closeDescriptor()
+      return
+    }
+    if let permissions {
+      // Only root may give a file away; without that right the new file is the writer's own.
+      _ = fchown(descriptor, permissions.owner, permissions.group)
+      guard fchmod(descriptor, permissions.mode) == 0 else { throw .writeFailed(path: label, code: errno) }
+    }
+    guard fsync(descriptor) == 0 else { throw .writeFailed(path: label, code: errno) }
+    try closeDescriptor()
+    guard rename(temporaryPath, path) == 0 else {
+      throw .cannotCreate(path: label, reason: systemMessage(errno))
+    }
+    self.temporaryPath = nil
+    forgetPending()
+    flushFolder(of: path)
+  }
+
+  /// Removes what was written so far. Without effect after `commit()`.
+  func abort() {
+    if descriptor > STDERR_FILENO { close(descriptor) }
+    descriptor = -1
+    if let temporaryPath { unlink(temporaryPath) }
+    temporaryPath = nil
+    forgetPending()
+  }
+
+  private func forgetPending() {
+    if let pendingSlot { PendingOutputs.unregister(pendingSlot) }
+    pendingSlot = nil
+  }
+
+  /// Network file systems report a full disk only here.
+  private func closeDescriptor() throws(CheckpointError) {
+    guard descriptor > STDERR_FILENO else { return }
+    let status = close(descriptor)
+    descriptor = -1
+    if status != 0 && errno != EINTR { throw .writeFailed(path: label, code: errno) }
+  }
+}
+
+extension OutputFile {
+  /// The current position of a regular file that does not force writes to its end; nil for everything else.
+  private static func patchOrigin(_ descriptor: Int32) -> Int? {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      fcntl(descriptor, F_GETFL) & O_APPEND == 0
+    else { return nil }
+    let position = lseek(descriptor, 0, SEEK_CUR)
+    return position < 0 ? nil : Int(position)
+  }
+
+  /// A new file in the target's folder, so that the rename stays within one file system.
+  private static func createTemporary(
+    beside path: String, mode: mode_t, label: String
+  ) throws(CheckpointError) -> (Int32, String) {
+    let folder = OutputTarget.folder(of: path)
+    // File systems limit names to 255 bytes.
+    let name = String(decoding: Array(path.utf8.dropFirst(folder.utf8.count).prefix(200)), as: UTF8.self)
+    for attempt in 0..<1000 {
+      let candidate = "\(folder).\(name).\(getpid())-\(attempt).tmp"
+      let descriptor = openRetrying(candidate, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+      if descriptor >= 0 { return (descriptor, candidate) }
+      if errno != EEXIST { break }
+    }
+    throw .cannotCreate(path: label, reason: systemMessage(errno))
+  }
+
+  /// Makes the rename itself durable; not every file system can, so a refusal does not matter.
+  private func flushFolder(of path: String) {
+    let folder = OutputTarget.folder(of: path)
+    let descriptor = openRetrying(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
+  }
+}

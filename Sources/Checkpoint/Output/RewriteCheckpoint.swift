@@ -1,0 +1,44 @@
+/// Writes `source` again with some tensors replaced. Input and output may be the same file.
+///
+/// - Parameters:
+///   - source: Where all other tensors come from.
+///   - replacements: New values; element type and shape may differ from the old ones.
+///   - metadata: The metadata of the output.
+///   - destination: Where the checkpoint goes.
+/// - Throws: `CheckpointError.missingTensor` for a replacement of a tensor that `source` does not have, and
+///   errors of reading and writing.
+public func rewriteCheckpoint(
+  _ source: any CheckpointSource, replacing replacements: [TensorName: TensorValue], metadata: Metadata,
+  to destination: OutputDestination
+) throws {
+  let known = Set(source.tensors.map(\.name))
+  if let unknown = replacements.keys.sorted().first(where: { !known.contains($0) }) {
+    throw CheckpointError.missingTensor(path: source.label, unknown)
+  }
+  let tensors = source.tensors.map { spec in
+    replacements[spec.name].map { TensorSpec(name: spec.name, dtype: $0.dtype, shape: $0.shape) } ?? spec
+  }
+  let writer = try CheckpointWriter(to: destination, tensors: tensors, metadata: metadata)
+  for spec in writer.order {
+    if let value = replacements[spec.name] {
+      try writer.write(value)
+    } else {
+      try copy(spec, from: source, to: writer)
+    }
+  }
+  try writer.finish()
+}
+
+private func copy(_ spec: TensorSpec, from source: any CheckpointSource, to writer: CheckpointWriter) throws {
+  let size = spec.byteCount
+  // A megabyte stays in the cache between the read and the write.
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(size, 1 << 20), alignment: 64)
+  defer { buffer.deallocate() }
+  var offset = 0
+  while offset < size {
+    let chunk = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, size - offset)])
+    try source.read(spec.name, at: offset, into: chunk)
+    try writer.write(UnsafeRawBufferPointer(chunk))
+    offset += chunk.count
+  }
+}

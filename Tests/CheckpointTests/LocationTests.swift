@@ -1,0 +1,99 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Checkpoint
+
+/// What can stand where a file is expected.
+@Suite struct LocationTests {
+  let model = safetensors(#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}"#, data: [3, 4])
+
+  func error(_ path: String) -> CheckpointError? {
+    do {
+      _ = try openCheckpoint(.path(path))
+      return nil
+    } catch { return error as? CheckpointError }
+  }
+
+  @Test func arguments() {
+    #expect(Location(argument: "-") == .standardInput)
+    #expect(Location(argument: "a/-") == .path("a/-"))
+    #expect(Location.standardInput.label == "<stdin>")
+    #expect(OutputDestination(argument: "-") == .standardOutput)
+  }
+
+  @Test func missing() throws {
+    let folder = try TemporaryFolder()
+    let found = try #require(error(folder.file("none")))
+    #expect(found == .cannotOpen(path: folder.file("none"), code: ENOENT))
+    #expect(found.kind == .noInput)
+    #expect("\(found)".hasSuffix("none: cannot open: No such file or directory"))
+  }
+
+  @Test func folderWithoutIndex() throws {
+    let folder = try TemporaryFolder()
+    let found = try #require(error(folder.path))
+    #expect(found == .directoryWithoutIndex(path: folder.path))
+    #expect(found.kind == .badData)
+    #expect("\(found)".contains("--series DIR"))
+  }
+
+  /// Endless devices are recognised by their beginning and do not fill the disk.
+  @Test func devices() throws {
+    #expect(
+      error("/dev/null") == .invalidHeader(path: "/dev/null", .headerTooSmall(fileBytes: 0)))
+    #expect(
+      error("/dev/zero") == .invalidHeader(path: "/dev/zero", .invalidJSON(offset: 8, reason: "ends early")))
+    #expect(error("/dev/urandom")?.kind == .badData)
+  }
+
+  @Test func fifo() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("fifo")
+    #expect(mkfifo(path, 0o600) == 0)
+    let bytes = model
+    let writer = Thread { feed(path, bytes) }
+    writer.start()
+    let source = try openCheckpoint(.path(path))
+    #expect(try source.value("a").bytes == [3, 4])
+  }
+
+  @Test func fifoWithJunkBehind() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("fifo")
+    #expect(mkfifo(path, 0o600) == 0)
+    let bytes = model + [0]
+    let writer = Thread { feed(path, bytes) }
+    writer.start()
+    #expect(
+      error(path)
+        == .invalidHeader(path: path, .incompleteBuffer(expected: model.count, found: model.count + 1)))
+  }
+
+  @Test func fileThatShrinksWhileOpen() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write(model)
+    let source = try openCheckpoint(.path(path))
+    #expect(truncate(path, off_t(model.count - 1)) == 0)
+    #expect(throws: CheckpointError.fileShrank(path: path, offset: model.count - 1)) { try source.value("a") }
+  }
+
+  @Test func rangesOutsideATensor() throws {
+    let source = try open(model)
+    var byte: [UInt8] = [0, 0]
+    try byte.withUnsafeMutableBytes { try source.read("a", at: 0, into: $0) }
+    #expect(byte == [3, 4])
+    for offset in [1, 3, -1, Int.max] {
+      #expect(throws: CheckpointError.outOfRange(path: source.label, "a", offset: offset, count: 2)) {
+        try byte.withUnsafeMutableBytes { try source.read("a", at: offset, into: $0) }
+      }
+    }
+    #expect(throws: CheckpointError.missingTensor(path: source.label, "b")) { try source.value("b") }
+  }
+}
+
+private func feed(_ path: String, _ bytes: [UInt8]) {
+  let handle = FileHandle(forWritingAtPath: path)
+  handle?.write(Data(bytes))
+  try? handle?.close()
+}
