@@ -5,7 +5,7 @@ extension RGBImage {
   /// Pillow turns its warning into an error.
   public static let maximumPixelCount = 2 * (1024 * 1024 * 1024 / 4 / 3)
 
-  /// Decodes a JPEG or PNG file, recognised by its content.
+  /// Decodes a JPEG, PNG, WebP, BMP or binary PNM file, recognised by its content.
   ///
   /// The pixels are those of Pillow's `Image.open(…).convert("RGB")` with libjpeg-turbo: accurate integer
   /// inverse DCT, smooth chroma upsampling, CMYK taken as inverted, no EXIF rotation, no colour management,
