@@ -56,6 +56,21 @@ private final class Plain: ImageDataset {
     #expect(try loader.next() == nil)
   }
 
+  /// Memory of batches is used again, but never that of a batch somebody still has.
+  @Test func keptBatchesStayAsTheyAre() throws {
+    let loader = BatchLoader(
+      Plain(count: 120), indices: Array(0..<120), batchSize: 4, views: views, workers: 3, prefetch: 1)
+    var kept: [ImageBatch] = []
+    while let batch = try loader.next() {
+      if batch.indices[0].isMultiple(of: 3) { kept.append(batch) }
+    }
+    #expect(kept.count == 10)
+    for batch in kept {
+      let expected = batch.indices.flatMap { [Float](repeating: Float($0) / 255, count: 3) }
+      #expect(batch.views[1].values == expected)
+    }
+  }
+
   @Test func nothingToLoad() throws {
     let loader = BatchLoader(Plain(count: 1), indices: [], batchSize: 3, views: views, workers: 2)
     #expect(try loader.next() == nil)

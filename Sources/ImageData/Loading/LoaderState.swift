@@ -19,6 +19,8 @@ final class LoaderState: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let changed: UnsafeMutablePointer<pthread_cond_t>
   private var batches: [Int: Batch] = [:]
+  /// Tensors of full batches that the caller has, or had.
+  private var delivered: [[Tensor]] = []
   private var nextPosition = 0
   private var deliveredBatches = 0
   private var isStopped = false
@@ -98,6 +100,11 @@ final class LoaderState: @unchecked Sendable {
       let places = (0..<positions.count).filter { batch.failures[$0] == nil }
       if places.isEmpty { continue }
       let taken = places.map { indices[positions.lowerBound + $0] }
+      if positions.count == batchSize {
+        // More than this many are only there when the caller keeps batches, which are then no use here.
+        if delivered.count > prefetch { delivered.removeFirst() }
+        delivered.append(batch.views)
+      }
       return ImageBatch(
         views: batch.views.map { compacted($0, places) }, labels: taken.map { dataset.label($0) ?? -1 },
         indices: taken)
@@ -147,10 +154,22 @@ final class LoaderState: @unchecked Sendable {
     let number = position / batchSize
     if let batch = batches[number] { return (position, batch) }
     let count = range(ofBatch: number).count
-    let tensors = views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
-    let batch = Batch(views: tensors, count: count)
+    let batch = Batch(views: tensors(count: count), count: count)
     batches[number] = batch
     return (position, batch)
+  }
+
+  /// Tensors for `count` images: those of a batch that the caller has let go of, if possible, because the
+  /// system takes longer to provide fresh memory than a resized image takes to be normalised.
+  private func tensors(count: Int) -> [Tensor] {
+    if count == batchSize {
+      for place in delivered.indices {
+        // Writing access gives `delivered` an array of its own, so that each holder of the batch counts.
+        let isFree = delivered[place].indices.allSatisfy { isKnownUniquelyReferenced(&delivered[place][$0]) }
+        if isFree { return delivered.remove(at: place) }
+      }
+    }
+    return views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
   }
 
   private func load(_ position: Int, into tensors: [Tensor]) throws {
