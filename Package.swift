@@ -54,14 +54,15 @@ let package = Package(
     systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
     systemLibrary("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
+    systemLibrary("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
     .target(name: "CKernels"),
-    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
+    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG", "CWebP"]),
 
     library("Checkpoint", ["CZlib", "CKernels"]),
     library("TensorMath", ["COpenBLAS", "CKernels"]),
 
     library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
-    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels"]),
+    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
@@ -83,6 +84,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .executableTarget(
+      name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
+      exclude: ["compare.py"], swiftSettings: strict),
     .executableTarget(
       name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
       swiftSettings: strict),
