@@ -31,11 +31,14 @@ struct Average: CheckpointTool {
   func execute(_ console: Console) throws {
     let destination = dryRun ? nil : try output.destination()
     let chosen = try averagingMethod(method.method, method.parameters)
-    let files = try input.files(console)
-    let timeline = try Timeline(names: files.map(\.label), steps: try input.steps(of: files))
+    let files = try input.files(needsSteps: chosen.needsSteps)
+    let steps = files.compactMap(\.step)
+    let timeline = try Timeline(names: files.map(\.path), steps: steps.isEmpty ? nil : steps)
     let combination = try chosen.combination(of: timeline)
-    let series = try Series(try files.map { try openCheckpoint($0) })
-    let plan = try AveragingPlan(series, combination, options: try tensors.planOptions())
+    let series = try Series(try files.map { try openCheckpoint(Location(argument: $0.path)) })
+    let plan = try AveragingPlan(
+      series, combination, companions: try chosen.companions(of: timeline), options: try tensors.planOptions()
+    )
 
     let summary = Summary(plan: plan, timeline: timeline, threads: global.threadCount)
     guard let destination else { return try StandardOutput.write(summary.text) }
