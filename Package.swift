@@ -63,8 +63,8 @@ let package = Package(
 
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    library("ClassifierTuning", ["ConvNet", "TensorMath"]),
-    library("ResolutionSweep", ["ConvNet", "TensorMath"]),
+    library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath"]),
+    library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 
     .target(
       name: "CommandSupport",
@@ -74,12 +74,19 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .executableTarget(
+      name: "sweep-simulation", dependencies: ["ResolutionSweep", "TensorMath"],
+      path: "Benchmarks/SweepSimulation", swiftSettings: strict),
+
     .target(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .executableTarget(
+      name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
+      swiftSettings: strict),
     tests("Checkpoint"),
     tests("TensorMath"),
-    tests("ConvNet", ["Checkpoint", "TensorMath"]),
+    tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("ImageData", ["Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

@@ -28,6 +28,12 @@ public protocol CheckpointSource: AnyObject, Sendable {
 }
 
 extension CheckpointSource {
+  /// A source that is stored in no file has none.
+  public var files: [any StoredFile] { [] }
+
+  /// A source that is stored in no file has no placements.
+  public func placement(of name: TensorName) -> (file: Int, offset: Int)? { nil }
+
   /// The tensor called `name`; nil when there is none.
   public func spec(_ name: TensorName) -> TensorSpec? { tensors.first { $0.name == name } }
 

@@ -31,9 +31,9 @@ extension CheckpointTool {
   }
 
   private static func report(_ error: any Error) -> Int32 {
-    if let failure = diagnose(error) {
-      writeToStandardError("\(toolName): \(failure.description)\n")
-      return failure.status.rawValue
+    if let known = error as? any DiagnosedError {
+      writeToStandardError("\(toolName): \(known.description)\n")
+      return known.exitStatus.rawValue
     }
     let code = exitCode(for: error)
     let text = fullMessage(for: error) + "\n"

@@ -2,32 +2,42 @@ import Checkpoint
 import ConvNet
 import ImageData
 
-/// The message and status of an error of this project's modules; nil for errors of the argument parser.
-func diagnose(_ error: any Error) -> Failure? {
-  switch error {
-  case let failure as Failure: failure
-  case let error as CheckpointError: Failure(status(of: error.kind), error.description)
-  case let error as ImageDataError: Failure(status(of: error.kind), error.description)
-  case let error as ConvNetError: Failure(.badData, error.description)
-  case let error as any DiagnosableError: Failure(error.exitStatus, error.description)
-  default: nil
+/// An error whose description is the diagnostic, and which knows the exit status.
+package protocol DiagnosedError: Error, CustomStringConvertible {
+  var exitStatus: ExitStatus { get }
+}
+
+extension DiagnosedError {
+  /// Most errors are about what was read.
+  package var exitStatus: ExitStatus { .badData }
+}
+
+extension Failure: DiagnosedError {
+  package var exitStatus: ExitStatus { status }
+}
+
+extension CheckpointError: DiagnosedError {
+  package var exitStatus: ExitStatus {
+    switch kind {
+    case .badData: .badData
+    case .noInput: .noInput
+    case .cannotCreate: .cannotCreate
+    case .io: .inputOutput
+    case .usage: .usage
+    }
   }
 }
 
-private func status(of kind: CheckpointError.Kind) -> ExitStatus {
-  switch kind {
-  case .badData: .badData
-  case .noInput: .noInput
-  case .cannotCreate: .cannotCreate
-  case .io: .inputOutput
-  case .usage: .usage
+extension ImageDataError: DiagnosedError {
+  package var exitStatus: ExitStatus {
+    switch kind {
+    case .badData: .badData
+    case .noInput: .noInput
+    case .io: .inputOutput
+    }
   }
 }
 
-private func status(of kind: ImageDataError.Kind) -> ExitStatus {
-  switch kind {
-  case .badData: .badData
-  case .noInput: .noInput
-  case .io: .inputOutput
-  }
+extension ConvNetError: DiagnosedError {
+  package var exitStatus: ExitStatus { kind == .usage ? .usage : .badData }
 }

@@ -44,7 +44,7 @@ package struct PreprocessingOptions: ParsableArguments {
   }
 }
 
-/// Interpolation and normalisation, shared by the tools that take one size and the one that takes many.
+/// Interpolation and normalisation of the tools that take one preprocessing.
 package struct ColourOptions: ParsableArguments {
   @Option(
     name: .long,
@@ -52,6 +52,20 @@ package struct ColourOptions: ParsableArguments {
       "\(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "filter"))
   package var interpolation: Interpolation?
 
+  @OptionGroup package var normalisation: NormalisationOptions
+
+  package init() {}
+
+  package var isGiven: Bool { interpolation != nil || normalisation.isGiven }
+
+  package func apply(to preprocessing: inout Preprocessing) {
+    if let interpolation { preprocessing.interpolation = interpolation }
+    normalisation.apply(to: &preprocessing)
+  }
+}
+
+/// Normalisation, shared by the tools that take one preprocessing and the one that takes many.
+package struct NormalisationOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Mean of each channel, of pixels from 0 to 1.", valueName: "r,g,b"))
   var mean: ChannelTriple?
 
@@ -66,10 +80,9 @@ package struct ColourOptions: ParsableArguments {
     }
   }
 
-  package var isGiven: Bool { interpolation != nil || mean != nil || std != nil }
+  package var isGiven: Bool { mean != nil || std != nil }
 
   package func apply(to preprocessing: inout Preprocessing) {
-    if let interpolation { preprocessing.interpolation = interpolation }
     if let mean { preprocessing.mean = mean.values }
     if let std { preprocessing.std = std.values }
   }

@@ -12,6 +12,16 @@ package enum StandardOutput {
   }
 }
 
+/// Data on standard error, where it goes when standard output carries a checkpoint; failures are reported.
+package enum StandardError {
+  /// Writes all of `text` to file descriptor 2.
+  ///
+  /// - Throws: `Failure` with status 74 when the descriptor takes no more bytes.
+  package static func write(_ text: String) throws {
+    try writeAll(text, to: STDERR_FILENO, label: "standard error")
+  }
+}
+
 /// Best effort for messages: there is nowhere left to report a failing standard error.
 func writeToStandardError(_ text: String) {
   try? writeAll(text, to: STDERR_FILENO, label: "standard error")

@@ -1,7 +1,8 @@
 /// Reads, decodes and preprocesses images on threads of its own, ahead of the caller.
 ///
 /// Batches hold the images in the order asked for, whatever the number of threads. Memory is bounded: at most
-/// `prefetch` batches are ready or in the making besides the one the caller has. Each image is decoded once for all views.
+/// `prefetch` batches are ready or in the making besides the one the caller has. Each image is decoded once
+/// for all views.
 public final class BatchLoader {
   private let state: LoaderState
   private let threads: [WorkerThread]
@@ -31,7 +32,7 @@ public final class BatchLoader {
   }
 
   /// The next batch, or nil after the last.
-  /// - Throws: The error of the first image in order that could not be loaded, when its batch comes up; the loader
-  ///   then stays at that error.
+  /// - Throws: The error of the first image in order that could not be loaded, when its batch comes up; the
+  ///   loader then stays at that error.
   public func next() throws -> ImageBatch? { try state.next() }
 }

@@ -1,12 +1,12 @@
 /// A folder of images: `root/class/…/*.jpg`, or images alone.
 ///
-/// Classes and files come in the order of torchvision's `ImageFolder`: every folder in the root is a class, hidden ones
-/// too; classes are numbered by name; each class is searched through all its folders, links followed; folders are ordered
-/// by their whole path and files by name, byte by byte. Files outside class folders do not count, unless there is no class
-/// folder: then they are the data set, unlabelled.
-public struct ImageFolder: ImageDataset {
-  public let name: String
-  public let classNames: [String]?
+/// Classes and files come in the order of torchvision's `ImageFolder`: every folder in the root is a class,
+/// hidden ones too; classes are numbered by name; each class is searched through all its folders, links
+/// followed; folders are ordered by their whole path and files by name, byte by byte. Files outside class
+/// folders do not count, unless there is no class folder: then they are the data set, unlabelled.
+struct ImageFolder: ImageDataset {
+  let name: String
+  let classNames: [String]?
   private let root: [UInt8]
   private let paths: PackedStrings
   private let labels: [Int32]
@@ -18,7 +18,7 @@ public struct ImageFolder: ImageDataset {
 
   /// Lists the images below `root`; none is opened.
   /// - Throws: `unreadable`, `readFailed`, `emptyDataset`, `emptyClasses` or `linkLoop`.
-  public init(_ root: String) throws(ImageDataError) {
+  init(_ root: String) throws(ImageDataError) {
     name = root
     self.root = Array(root.utf8)
     let listing = try FolderListing(path: self.root)
@@ -46,15 +46,15 @@ public struct ImageFolder: ImageDataset {
     self.labels = labels
   }
 
-  public var count: Int { paths.count }
+  var count: Int { paths.count }
 
-  public func label(_ index: Int) -> Int? { classNames == nil ? nil : Int(labels[index]) }
+  func label(_ index: Int) -> Int? { classNames == nil ? nil : Int(labels[index]) }
 
-  public func image(_ index: Int) throws -> RGBImage {
+  func image(_ index: Int) throws -> RGBImage {
     try RGBImage(decoding: readFile(path(index)), item: itemName(index))
   }
 
-  public func itemName(_ index: Int) -> String { display(path(index)) }
+  func itemName(_ index: Int) -> String { display(path(index)) }
 
   private func path(_ index: Int) -> [UInt8] { Self.join(root, Array(paths[index])) }
 }

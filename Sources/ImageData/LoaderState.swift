@@ -6,8 +6,8 @@ import TensorMath
   import Darwin
 #endif
 
-/// What the threads of a `BatchLoader` share. The mutex guards every variable; tensors are written outside it, each
-/// image's part by the one thread that took the image.
+/// What the threads of a `BatchLoader` share. The mutex guards every variable; tensors are written outside
+/// it, each image's part by the one thread that took the image.
 final class LoaderState: @unchecked Sendable {
   private let dataset: any ImageDataset
   private let indices: [Int]

@@ -1,16 +1,16 @@
 import CImageCodecs
 
 extension RGBImage {
-  /// Pixels above which an image is refused as a decompression bomb: twice Pillow's `MAX_IMAGE_PIXELS`, where Pillow
-  /// turns its warning into an error.
+  /// Pixels above which an image is refused as a decompression bomb: twice Pillow's `MAX_IMAGE_PIXELS`, where
+  /// Pillow turns its warning into an error.
   public static let maximumPixelCount = 2 * (1024 * 1024 * 1024 / 4 / 3)
 
   /// Decodes a JPEG or PNG file, recognised by its content.
   ///
-  /// The pixels are those of Pillow's `Image.open(…).convert("RGB")` with libjpeg-turbo: accurate integer inverse
-  /// DCT, smooth chroma upsampling, CMYK taken as inverted, no EXIF rotation, no colour management, transparency
-  /// dropped, 16-bit colour reduced to its high byte, 16-bit grey clipped at 255. Stricter than Pillow: PNG checksums
-  /// are verified and its end must be there.
+  /// The pixels are those of Pillow's `Image.open(…).convert("RGB")` with libjpeg-turbo: accurate integer
+  /// inverse DCT, smooth chroma upsampling, CMYK taken as inverted, no EXIF rotation, no colour management,
+  /// transparency dropped, 16-bit colour reduced to its high byte, 16-bit grey clipped at 255. Stricter than
+  /// Pillow: PNG checksums are verified and its end must be there.
   /// - Parameters:
   ///   - bytes: The whole file.
   ///   - item: Name of the image in errors.

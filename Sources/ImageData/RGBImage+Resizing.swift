@@ -3,8 +3,9 @@ import CKernels
 extension RGBImage {
   /// Resizes to `width` x `height`; every byte equals Pillow's `Image.resize` (13.0).
   ///
-  /// Separable convolution, 8-bit intermediate, weights of 22 fractional bits. Tall images that lose more than twice
-  /// as many rows as columns are reduced vertically first, as Pillow 13 does; older versions always begin with the rows.
+  /// Separable convolution, 8-bit intermediate, weights of 22 fractional bits. Tall images that lose more
+  /// than twice as many rows as columns are reduced vertically first, as Pillow 13 does; older versions
+  /// always begin with the rows.
   public func resized(width: Int, height: Int, interpolation: Interpolation) -> RGBImage {
     let window = PixelWindow(x: 0, y: 0, width: width, height: height)
     var pixels = [UInt8](repeating: 0, count: width * height * 3)
@@ -14,11 +15,11 @@ extension RGBImage {
     return RGBImage(width: width, height: height, pixels: pixels)
   }
 
-  /// Writes `window` of the image resized to `width` x `height` into `target`, whose rows are `stride` bytes apart,
-  /// from byte `offset` on. Only what the window depends on is computed.
+  /// Writes `window` of the image resized to `width` x `height` into `target`, whose rows are `stride` bytes
+  /// apart, from byte `offset` on. Only what the window depends on is computed.
   func resize(
     width: Int, height: Int, interpolation: Interpolation, window: PixelWindow, at offset: Int,
-    of target: inout [UInt8], stride: Int
+    of target: inout [UInt8], stride: Int, variant: ResizeVariant = .best
   ) {
     precondition(width > 0 && height > 0, "resizing to \(width) x \(height)")
     precondition(window.x >= 0 && window.width > 0 && window.width <= width - window.x)
@@ -33,7 +34,8 @@ extension RGBImage {
           x: UInt32(window.x), y: UInt32(window.y), width: UInt32(window.width), height: UInt32(window.height)
         )
         return ckpt_resize_rgb8(
-          &image, UInt32(width), UInt32(height), interpolation.kernel, &area, target.baseAddress! + offset,
+          variant.kernel, &image, UInt32(width), UInt32(height), interpolation.kernel, &area,
+          target.baseAddress! + offset,
           stride)
       }
     }
@@ -47,4 +49,21 @@ struct PixelWindow: Equatable {
   var y: Int
   var width: Int
   var height: Int
+}
+
+/// Implementations of the resizing; all give the same bytes.
+enum ResizeVariant: CaseIterable {
+  case portable, avx2
+
+  var kernel: ckpt_resize_variant {
+    switch self {
+    case .portable: CKPT_RESIZE_PORTABLE
+    case .avx2: CKPT_RESIZE_AVX2
+    }
+  }
+
+  /// Those that this processor can run.
+  static let available = allCases.filter { ckpt_resize_is_available($0.kernel) }
+
+  static let best = available.last!
 }

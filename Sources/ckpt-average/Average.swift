@@ -88,6 +88,6 @@ enum DigestKind: String, ExpressibleByArgument, CaseIterable {
   case crc32, none
 }
 
-extension AveragingError: DiagnosableError {
+extension AveragingError: DiagnosedError {
   package var exitStatus: ExitStatus { isUsage ? .usage : .badData }
 }

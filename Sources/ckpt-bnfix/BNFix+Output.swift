@@ -1,3 +1,4 @@
+import ArgumentParser
 import BatchNormCalibration
 import Checkpoint
 import CommandSupport
@@ -13,7 +14,7 @@ extension BNFix {
   ) throws {
     var calibration = try Calibration(network: model.network, estimator: estimator, prior: prior)
     for batch in batches { try calibration.add(batch) }
-    let replacements = try replacedTensors(calibration, of: model.network, console: console)
+    let replacements = try replacedTensors(calibration, of: model, console: console)
     guard let destination else { return }
     var metadata = model.source.metadata
     for (key, value) in recipe.recorded { metadata[key] = value }
@@ -40,7 +41,7 @@ extension BNFix {
     }
     let batches = try StatisticsPart.merge(parts)
     let recipe = parts[0].part.recipe
-    let own = try fingerprint(of: model.source)
+    let own = try contentDigest(of: model.source)
     guard recipe.model == own else {
       throw Failure(
         .badData,
@@ -53,7 +54,8 @@ extension BNFix {
   /// Everything that the moments of a batch depend on beside the checkpoint.
   func measurementOptions(dataset: any ImageDataset, images: Int, preprocessing: Preprocessing) -> JSON {
     var options: [(String, JSON)] = [
-      ("data", .string(dataset.name)), ("images", JSON(images)), ("batch_size", JSON(batchSize)),
+      ("data", .string(URL(fileURLWithPath: dataset.name).lastPathComponent)), ("images", JSON(images)),
+      ("batch_size", JSON(batchSize)),
       ("shuffle", .bool(shuffle)),
     ]
     if shuffle { options.append(("seed", .number("\(seed)"))) }
@@ -64,13 +66,14 @@ extension BNFix {
   }
 
   private func replacedTensors(
-    _ calibration: Calibration, of network: Network, console: Console
+    _ calibration: Calibration, of model: LoadedModel, console: Console
   ) throws -> [TensorName: TensorValue] {
+    let network = model.network
     var replacements: [TensorName: TensorValue] = [:]
     var worst: LayerDrift?
     for (layer, statistics) in try calibration.statistics() {
       let drift = LayerDrift(
-        layer: layer.name, old: try network.runningStatistics(of: layer), new: statistics, eps: Double(layer.eps))
+        layer: layer.name, old: try network.runningStatistics(of: layer), new: statistics, eps: layer.eps)
       console.detail("\(drift)")
       if drift.meanShift > worst?.meanShift ?? -1 { worst = drift }
       for (key, values) in [
@@ -79,8 +82,9 @@ extension BNFix {
         let old = try network.parameter(key)
         replacements[key] = try TensorValue(doubles: values, shape: old.shape, dtype: old.dtype, name: key)
       }
-      if let key = layer.numBatchesTrackedKey {
-        replacements[key] = TensorValue(i64: [Int64(calibration.batchCount)], shape: [])
+      let counter = layer.numBatchesTrackedKey
+      if model.source.spec(counter) != nil {
+        replacements[counter] = TensorValue(i64: [Int64(calibration.batchCount)], shape: [])
       }
     }
     if let worst {
@@ -91,3 +95,7 @@ extension BNFix {
     return replacements
   }
 }
+
+extension Estimator: ExpressibleByArgument {}
+extension CalibrationError: DiagnosedError {}
+extension PartError: DiagnosedError {}

@@ -29,8 +29,9 @@ struct Measurement {
     var recorded = Metadata()
     resolved.record(in: &recorded)
     recipe = StatisticsPart.Recipe(
-      model: try fingerprint(of: model.source), batchCount: batches.count,
-      options: options.measurementOptions(dataset: dataset, images: order.count, preprocessing: preprocessing),
+      model: try contentDigest(of: model.source), batchCount: batches.count,
+      options: options.measurementOptions(
+        dataset: dataset, images: order.count, preprocessing: preprocessing),
       recorded: Dictionary(uniqueKeysWithValues: recorded.sortedEntries.map { ($0.key, $0.value) }))
   }
 

@@ -31,7 +31,7 @@ import Testing
     #expect(
       names(dataset) == [
         ".hidden/.dot.png", "10/q.png", "9/q.png", "B/y.png", "a/x.png", "b/B.png", "b/z.JPG",
-        "b/sub-x/2.png", "b/sub/1.jpeg", "b/sub/deep/0.webp", "é/q.png",
+        "b/sub/1.jpeg", "b/sub-x/2.png", "b/sub/deep/0.webp", "é/q.png",
       ])
     #expect((0..<dataset.count).map { dataset.label($0) } == [0, 1, 2, 3, 4, 5, 5, 5, 5, 5, 6])
     #expect(dataset.name == folder.path)

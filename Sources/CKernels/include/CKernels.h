@@ -3,6 +3,7 @@
 #include "ck_average.h"
 #include "ck_convert.h"
 #include "ck_crc32.h"
+#include "ck_layers.h"
 #include "ck_moments.h"
 #include "ck_pending_outputs.h"
 #include "ck_resize.h"

@@ -1,0 +1,124 @@
+import Checkpoint
+import ConvNet
+import TensorMath
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Runs the convolution engine on given inputs, for comparison with other runtimes.
+///
+///     engine logits MODEL INPUTS OUT [--arch NAME] [--threads N]   OUT gets "logits", "batch_logits" and every
+///                                                                  BatchNorm's batch mean and biased variance
+///     engine time MODEL [--arch NAME] [--threads N] [--batch N] [--size S] [--mode inference|batch] [--seconds T]
+@main
+enum Engine {
+  struct Failure: Error, CustomStringConvertible { let description: String }
+
+  static func main() {
+    do {
+      var arguments = Array(CommandLine.arguments.dropFirst())
+      let options = try Options(&arguments)
+      switch arguments.first {
+      case "logits" where arguments.count == 4: try logits(arguments, options)
+      case "time" where arguments.count == 2: try time(arguments, options)
+      default: throw Failure(description: "usage: engine logits MODEL INPUTS OUT | engine time MODEL")
+      }
+    } catch {
+      let message = "engine: \(error)\n"
+      _ = message.withCString { write(2, $0, strlen($0)) }
+      exit(65)
+    }
+  }
+
+  struct Options {
+    var architecture: String?
+    var threads = 2
+    var batch = 32
+    var size = 224
+    var mode = "inference"
+    var seconds = 3.0
+
+    init(_ arguments: inout [String]) throws {
+      var rest: [String] = []
+      var index = 0
+      while index < arguments.count {
+        let name = arguments[index]
+        guard name.hasPrefix("--") else {
+          rest.append(name)
+          index += 1
+          continue
+        }
+        guard index + 1 < arguments.count else { throw Failure(description: "\(name) needs a value") }
+        let value = arguments[index + 1]
+        switch name {
+        case "--arch": architecture = value
+        case "--threads": threads = Int(value) ?? threads
+        case "--batch": batch = Int(value) ?? batch
+        case "--size": size = Int(value) ?? size
+        case "--mode": mode = value
+        case "--seconds": seconds = Double(value) ?? seconds
+        default: throw Failure(description: "unknown option \(name)")
+        }
+        index += 2
+      }
+      arguments = rest
+    }
+
+    func network(_ path: String) throws -> Network {
+      try Network(
+        openCheckpoint(.path(path)), architecture: architecture, pool: ThreadPool(threads: threads))
+    }
+  }
+
+  static func logits(_ arguments: [String], _ options: Options) throws {
+    let network = try options.network(arguments[1])
+    let inputs = try openCheckpoint(.path(arguments[2])).value("input")
+    let input = Tensor(shape: inputs.shape, values: try inputs.floats())
+    var results: [TensorName: TensorValue] = [:]
+    func add(_ name: String, _ tensor: Tensor) {
+      results[TensorName(name)] = TensorValue(f32: tensor.values, shape: tensor.shape)
+    }
+    add("logits", try network.logits(input))
+    add(
+      "batch_logits",
+      try network.forwardWithBatchStatistics(input) { layer, moments in
+        add(layer.name + ".mean", Tensor(shape: [layer.channels], values: moments.mean.map { Float($0) }))
+        add(
+          layer.name + ".variance",
+          Tensor(shape: [layer.channels], values: moments.biasedVariance.map { Float($0) }))
+      })
+    let specs = results.map { TensorSpec(name: $0.key, dtype: $0.value.dtype, shape: $0.value.shape) }
+    let writer = try CheckpointWriter(to: .path(arguments[3]), tensors: specs, metadata: Metadata())
+    for spec in writer.order { try writer.write(results[spec.name]!) }
+    try writer.finish()
+    print(
+      "\(network.architectureName)\t\(try network.multiplyAdds(height: input.shape[1], width: input.shape[2]))"
+    )
+  }
+
+  static func time(_ arguments: [String], _ options: Options) throws {
+    let network = try options.network(arguments[1])
+    var generator = SeededGenerator(seed: 0)
+    let shape = [options.batch, options.size, options.size, network.inputChannels]
+    let input = Tensor(shape: shape, values: (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) })
+    let clock = ContinuousClock()
+    let begin = clock.now
+    var best = Double.infinity
+    var rounds = 0
+    while clock.now - begin < .seconds(options.seconds) || rounds < 3 {
+      let elapsed = try clock.measure {
+        if options.mode == "batch" {
+          _ = try network.forwardWithBatchStatistics(input) { _, _ in }
+        } else {
+          _ = try network.logits(input)
+        }
+      }
+      best = min(best, Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18)
+      rounds += 1
+    }
+    print("\(network.architectureName)\t\(Double(options.batch) / best)")
+  }
+}

@@ -1,0 +1,103 @@
+// Kernels of network layers on NHWC float32 maps. A map's pixels stand `stride` elements apart; their channels are
+// contiguous. Every output element is computed in an order that depends on the layer alone, so its bits do not
+// depend on how rows, images or channels are cut into calls.
+#pragma once
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum ck_activation {
+  ck_identity,
+  ck_relu,
+  ck_relu6,
+  ck_sigmoid,
+  ck_silu,
+  ck_hard_sigmoid,
+  ck_hard_swish,
+  ck_activation_count
+} ck_activation;
+
+// y = activation(x * scale + shift + residual), per channel; `scale`, `shift` and `residual` may be NULL.
+// `y` may be `x` or `residual`.
+typedef struct ck_pointwise {
+  float *y;
+  ptrdiff_t y_stride;
+  const float *x;
+  ptrdiff_t x_stride;
+  const float *residual;
+  ptrdiff_t residual_stride;
+  const float *scale, *shift;
+  ptrdiff_t rows, channels;
+  ck_activation activation;
+} ck_pointwise;
+
+// The geometry of a sliding window over one image.
+typedef struct ck_window {
+  ptrdiff_t height, width;              // of the input
+  ptrdiff_t out_height, out_width;
+  ptrdiff_t kernel_height, kernel_width;
+  ptrdiff_t stride_y, stride_x;
+  ptrdiff_t pad_top, pad_left;
+  ptrdiff_t dilation_y, dilation_x;
+} ck_window;
+
+typedef enum ck_pooling {
+  ck_max,
+  ck_mean_valid,   // divide by the number of positions inside the image
+  ck_mean_padded   // divide by the number of positions inside image and padding
+} ck_pooling;
+
+// Rows [first_row, last_row) of a pooled image. `pad_bottom` and `pad_right` bound what ck_mean_padded counts.
+typedef struct ck_pool {
+  ck_window window;
+  ptrdiff_t pad_bottom, pad_right;
+  ck_pooling kind;
+  const float *x;
+  ptrdiff_t x_stride;
+  float *y;  // of the image's first output pixel
+  ptrdiff_t y_stride;
+  ptrdiff_t channels;
+  ptrdiff_t first_row, last_row;
+} ck_pool;
+
+// y[i][o] = sum_k x[i][k] w[o][k] + bias[o] for o in [first_output, last_output); bias may be NULL.
+typedef struct ck_linear {
+  float *y;
+  ptrdiff_t y_stride;
+  const float *x;
+  ptrdiff_t x_stride;
+  const float *weight;  // [outputs][inputs]
+  const float *bias;
+  ptrdiff_t rows, inputs;
+  ptrdiff_t first_output, last_output;
+} ck_linear;
+
+// The kernels of one instruction set.
+typedef struct __attribute__((swift_attr("@Sendable"))) ck_layer_kernels {
+  const char *name;
+  void (*pointwise)(const ck_pointwise *);
+  void (*pool)(const ck_pool *);
+  void (*linear)(const ck_linear *);
+  // Mean over all pixels of an image, summed row of the map by row of the map.
+  void (*global_mean)(float *y, const float *x, ptrdiff_t height, ptrdiff_t width, ptrdiff_t stride,
+                      ptrdiff_t channels);
+} ck_layer_kernels;
+
+typedef enum ck_isa { ck_baseline, ck_avx2, ck_avx512, ck_isa_count } ck_isa;
+
+// The kernels of `isa`, or NULL where this processor (or this build) has not got it.
+const ck_layer_kernels *ck_layer_kernels_for(ck_isa isa);
+
+// The best instruction set of this processor.
+ck_isa ck_best_isa(void);
+
+// The matrix whose rows are the receptive fields of output pixels in rows [first_row, last_row) of an image, as
+// [kernel_height][kernel_width][channels]; zeros outside of the image.
+void ck_im2col(float *matrix, const float *x, ptrdiff_t x_stride, ptrdiff_t channels, const ck_window *window,
+               ptrdiff_t first_row, ptrdiff_t last_row);
+
+#ifdef __cplusplus
+}
+#endif

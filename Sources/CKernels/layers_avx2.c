@@ -1,0 +1,12 @@
+#include <stddef.h>
+#include <string.h>
+
+#include "ck_layers.h"
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define CK_LANES 8
+#define CK_NAME "avx2"
+#define CK_TABLE ck_layer_kernels_avx2
+#include "layers.inc.h"
+#pragma clang attribute pop
+#endif

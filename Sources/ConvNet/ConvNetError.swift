@@ -1,0 +1,80 @@
+import Checkpoint
+
+/// Why a network cannot be built or run.
+public enum ConvNetError: Error, Sendable, Equatable {
+  /// No family has these keys; `recognised` says what was seen.
+  case unknownArchitecture(label: String, recognised: String, known: [String])
+  /// `architecture` names no known family.
+  case unknownName(String, known: [String])
+  /// The checkpoint is not of the named architecture.
+  case otherArchitecture(label: String, requested: String, found: String)
+  /// Several families share these keys but compute differently.
+  case ambiguous(label: String, candidates: [String])
+  /// The network has no BatchNorm, so there is nothing to recalibrate or tune.
+  case noBatchNorm(label: String, recognised: String)
+  /// A tensor of the architecture is not in the checkpoint.
+  case missingTensor(label: String, tensor: TensorName, architecture: String?)
+  /// A tensor has another shape than the network needs; nil extents are free.
+  case wrongShape(label: String, tensor: TensorSpec, expected: [Int?])
+  /// A weight is not of a real floating-point type.
+  case notFloatingPoint(label: String, tensor: TensorSpec)
+  /// The input of a forward pass is not `[n, h, w, channels]`.
+  case wrongInput(expected: [Int?], found: [Int])
+  /// A map became too small for a layer; `height` and `width` are the network's input size.
+  case inputTooSmall(height: Int, width: Int, layer: String)
+
+  /// What kind of failure this is, for exit statuses.
+  public enum Kind: Sendable {
+    /// The checkpoint or the data are wrong.
+    case badData
+    /// The request is wrong.
+    case usage
+  }
+
+  /// What kind of failure this is, for exit statuses.
+  public var kind: Kind {
+    switch self {
+    case .unknownName, .inputTooSmall: .usage
+    default: .badData
+    }
+  }
+}
+
+extension ConvNetError: CustomStringConvertible {
+  /// One line without the tool's name; names in it are escaped.
+  public var description: String {
+    switch self {
+    case .unknownArchitecture(let label, let recognised, let known):
+      "\(escape(label)): unknown architecture: \(recognised); "
+        + "pass --arch with one of \(known.joined(separator: ", "))"
+    case .unknownName(let name, let known):
+      "unknown architecture \"\(escape(name))\"; known are \(known.joined(separator: ", "))"
+    case .otherArchitecture(let label, let requested, let found):
+      "\(escape(label)): expected the architecture \(escape(requested)), found \(found)"
+    case .ambiguous(let label, let candidates):
+      "\(escape(label)): the keys fit several architectures that compute differently; "
+        + "pass --arch with one of \(candidates.joined(separator: ", "))"
+    case .noBatchNorm(let label, let recognised):
+      "\(escape(label)): no BatchNorm in this network (\(recognised))"
+    case .missingTensor(let label, let tensor, let architecture):
+      "\(escape(label)): tensor \"\(tensor.escaped)\" is missing"
+        + (architecture.map { " (the other keys are those of \($0))" } ?? "")
+    case .wrongShape(let label, let tensor, let expected):
+      "\(escape(label)): tensor \"\(tensor.name.escaped)\": expected shape \(text(expected)), "
+        + "found \(tensor.dtype.name) \(text(tensor.shape))"
+    case .notFloatingPoint(let label, let tensor):
+      "\(escape(label)): tensor \"\(tensor.name.escaped)\": expected a floating-point type, "
+        + "found \(tensor.dtype.name) \(text(tensor.shape))"
+    case .wrongInput(let expected, let found):
+      "expected an input of shape \(text(expected)), found \(text(found))"
+    case .inputTooSmall(let height, let width, let layer):
+      "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
+    }
+  }
+}
+
+private func escape(_ name: String) -> String { TensorName(name).escaped }
+
+private func text(_ shape: [Int?]) -> String {
+  "[" + shape.map { $0.map(String.init) ?? "*" }.joined(separator: ", ") + "]"
+}

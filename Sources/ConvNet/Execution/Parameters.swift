@@ -1,0 +1,88 @@
+import Checkpoint
+import TensorMath
+
+/// The weights of a network as the kernels read them, packed once at load.
+struct Parameters: Sendable {
+  /// Indexed by node; present for convolutions and fully connected layers.
+  private(set) var layers: [Int: LayerWeights] = [:]
+  /// Scale and shift of every BatchNorm, in the order of the graph's.
+  private(set) var affines: [(weight: [Float], bias: [Float])] = []
+
+  init(_ graph: Graph, _ state: StateDict) throws {
+    for (index, node) in graph.nodes.enumerated() {
+      switch node.operation {
+      case .convolution(let convolution): layers[index] = try LayerWeights(convolution, state)
+      case .linear(let linear): layers[index] = try LayerWeights(linear, state)
+      case .batchNorm(let layer):
+        let weight = state.contains(layer.weightKey.string) ? try state.floats(layer.weightKey) : nil
+        let bias = state.contains(layer.biasKey.string) ? try state.floats(layer.biasKey) : nil
+        affines.append(
+          (
+            weight ?? Array(repeating: 1, count: layer.channels),
+            bias ?? Array(repeating: 0, count: layer.channels)
+          ))
+      default: break
+      }
+    }
+  }
+}
+
+/// Weights and bias of one layer.
+struct LayerWeights: Sendable {
+  /// A convolution's as `[group][ky][kx][input][output]`, a fully connected layer's as `[output][y][x][input]`.
+  let weight: Tensor
+  let bias: [Float]?
+
+  /// Packs PyTorch's `[output][input][ky][kx]`.
+  init(_ convolution: Convolution, _ state: StateDict) throws {
+    let source = try state.floats(convolution.weight)
+    bias = try convolution.bias.map { try state.floats($0) }
+    let groups = convolution.groups
+    let outputs = convolution.outputChannels / groups
+    let inputs = convolution.inputChannels / groups
+    let taps = convolution.window.kernel.height * convolution.window.kernel.width
+    let packed = Tensor(uninitialized: [groups, taps, inputs, outputs])
+    source.withUnsafeBufferPointer { source in
+      var target = packed.pointer
+      for group in 0..<groups {
+        for tap in 0..<taps {
+          for input in 0..<inputs {
+            var from = (group * outputs * inputs + input) * taps + tap
+            for output in 0..<outputs {
+              target[output] = source[from]
+              from += inputs * taps
+            }
+            target += outputs
+          }
+        }
+      }
+    }
+    weight = packed
+  }
+
+  /// Packs PyTorch's `[output][input][y][x]`, the order in which it flattens a map.
+  init(_ linear: Linear, _ state: StateDict) throws {
+    let source = try state.floats(linear.weight)
+    bias = try linear.bias.map { try state.floats($0) }
+    let pixels = linear.height * linear.width
+    guard pixels > 1 else {
+      weight = Tensor(shape: [linear.outputChannels, linear.inputs], values: source)
+      return
+    }
+    let packed = Tensor(uninitialized: [linear.outputChannels, linear.inputs])
+    source.withUnsafeBufferPointer { source in
+      var target = packed.pointer
+      for output in 0..<linear.outputChannels {
+        for pixel in 0..<pixels {
+          var from = output * linear.inputs + pixel
+          for input in 0..<linear.inputChannels {
+            target[input] = source[from]
+            from += pixels
+          }
+          target += linear.inputChannels
+        }
+      }
+    }
+    weight = packed
+  }
+}

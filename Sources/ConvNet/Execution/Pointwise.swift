@@ -1,0 +1,31 @@
+import CKernels
+
+/// y = activation(x * scale + shift + residual), per channel.
+struct Pointwise {
+  var scale: [Float]?
+  var shift: [Float]?
+  var activation = Activation.identity
+
+  var isIdentity: Bool { scale == nil && shift == nil && activation == .identity }
+
+  /// Applies it to `rows` pixels whose channels follow one another without gaps; `y` may be `x` or `residual`.
+  func apply(
+    _ kernels: ck_layer_kernels, to y: UnsafeMutablePointer<Float>, from x: UnsafePointer<Float>,
+    residual: UnsafePointer<Float>?, rows: Int, channels: Int
+  ) {
+    withPointers { scale, shift in
+      var job = ck_pointwise(
+        y: y, y_stride: channels, x: x, x_stride: channels, residual: residual, residual_stride: channels,
+        scale: scale, shift: shift, rows: rows, channels: channels, activation: activation.kernelCode)
+      kernels.pointwise(&job)
+    }
+  }
+
+  private func withPointers(_ body: (UnsafePointer<Float>?, UnsafePointer<Float>?) -> Void) {
+    func with(_ values: [Float]?, _ body: (UnsafePointer<Float>?) -> Void) {
+      guard let values else { return body(nil) }
+      values.withUnsafeBufferPointer { body($0.baseAddress) }
+    }
+    with(scale) { scale in with(shift) { shift in body(scale, shift) } }
+  }
+}

@@ -1,0 +1,22 @@
+/// Zeros around a map before a window slides over it.
+enum Padding: Sendable, Equatable {
+  case explicit(top: Int, left: Int, bottom: Int, right: Int)
+  /// TensorFlow's rule: as much as makes the output ceil(input / stride), the odd pixel at the bottom and right.
+  case same
+
+  /// The same number of pixels on all four sides.
+  static func all(_ size: Int) -> Padding { .explicit(top: size, left: size, bottom: size, right: size) }
+
+  /// Pixels before and after the map along one axis.
+  func amounts(vertical: Bool, size: Int, kernel: Int, stride: Int, dilation: Int) -> (
+    before: Int, after: Int
+  ) {
+    switch self {
+    case .explicit(let top, let left, let bottom, let right):
+      return vertical ? (top, bottom) : (left, right)
+    case .same:
+      let total = max(((size + stride - 1) / stride - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+      return (total / 2, total - total / 2)
+    }
+  }
+}

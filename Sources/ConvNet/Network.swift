@@ -1,0 +1,119 @@
+import CKernels
+import Checkpoint
+import Synchronization
+import TensorMath
+
+/// A convolutional classifier with the weights of a checkpoint.
+///
+/// Activations are float32 NHWC; weights of any real type are widened to float32. Results do not depend on the number
+/// of threads and, in inference, not on how images are divided into batches; their bits are those of one kernel type
+/// (`blasDescription` and `instructionSet`). One network may be used from several threads.
+public final class Network: Sendable {
+  /// A published name such as `resnet18`, or a description such as `resnet [2,2,2,2] basic width 9`.
+  public let architectureName: String
+  /// Number of logits per image.
+  public let classCount: Int
+  /// Number of channels of the input.
+  public let inputChannels: Int
+  /// All BatchNorms in execution order.
+  public let batchNorms: [BatchNormLayer]
+  /// The last layers, which resolution tuning trains.
+  public let classifier: ClassifierTail
+
+  let plan: Plan
+  let parameters: Parameters
+  let pool: ThreadPool
+  let kernels: ck_layer_kernels
+  let buffers = BufferPool()
+  private let source: any CheckpointSource
+  private let statistics: Mutex<[RunningStatistics]>
+
+  /// Builds the network that a checkpoint's keys and shapes describe.
+  /// - Parameters:
+  ///   - checkpoint: A state dict with PyTorch's names and layouts.
+  ///   - architecture: The name to take it for; nil recognises it.
+  ///   - pool: Runs the arithmetic.
+  /// - Throws: `ConvNetError` for unknown architectures, missing tensors and wrong shapes; what reading throws.
+  public init(_ checkpoint: any CheckpointSource, architecture: String? = nil, pool: ThreadPool) throws {
+    let state = StateDict(checkpoint)
+    let family = try ArchitectureRegistry.architecture(for: state, named: architecture)
+    var builder = GraphBuilder(state, architecture: family.name)
+    let output = try family.build(&builder)
+    let graph = builder.graph(output: output)
+    plan = Plan(graph)
+    architectureName = family.name
+    batchNorms = graph.batchNorms
+    classCount = graph.nodes[graph.output].channels
+    inputChannels = graph.nodes[0].channels
+    guard let tail = ClassifierTail(plan) else {
+      preconditionFailure("\(family.name) does not end in a fully connected layer")
+    }
+    classifier = tail
+    parameters = try Parameters(graph, state)
+    statistics = Mutex(
+      try batchNorms.map { layer in
+        RunningStatistics(
+          mean: try state.floats(layer.runningMeanKey).map(Double.init),
+          variance: try state.floats(layer.runningVarKey).map(Double.init))
+      })
+    self.pool = pool
+    kernels = ck_layer_kernels_for(ck_best_isa()).pointee
+    source = checkpoint
+  }
+
+  /// The instruction set of the kernels in use, for example `avx512`.
+  public static var instructionSet: String {
+    String(cString: ck_layer_kernels_for(ck_best_isa()).pointee.name)
+  }
+
+  /// A tensor of the checkpoint as it stands there.
+  public func parameter(_ key: TensorName) throws -> TensorValue {
+    guard source.spec(key) != nil else {
+      throw ConvNetError.missingTensor(label: source.label, tensor: key, architecture: architectureName)
+    }
+    return try source.value(key)
+  }
+
+  /// Multiply-adds of the convolutions and fully connected layers for one image of the given size.
+  /// - Throws: `ConvNetError.inputTooSmall`.
+  public func multiplyAdds(height: Int, width: Int) throws -> Int {
+    try plan.graph.multiplyAdds(height: height, width: width)
+  }
+
+  /// Replaces the statistics that a BatchNorm normalises with in inference.
+  /// - Parameters:
+  ///   - layer: The name of one of `batchNorms`.
+  ///   - mean: Mean per channel.
+  ///   - variance: Variance per channel, not negative.
+  public func setRunningStatistics(of layer: String, mean: [Double], variance: [Double]) {
+    guard let index = batchNorms.firstIndex(where: { $0.name == layer }) else {
+      preconditionFailure("no BatchNorm \(layer) in \(architectureName)")
+    }
+    let channels = batchNorms[index].channels
+    precondition(
+      mean.count == channels && variance.count == channels, "statistics of \(layer) are not [\(channels)]")
+    statistics.withLock { $0[index] = RunningStatistics(mean: mean, variance: variance) }
+  }
+
+  /// A BatchNorm with the given statistics, and the bias of the convolution before it.
+  func affine(_ index: Int, mean: [Double], variance: [Double], convolutionBias: [Float]? = nil)
+    -> ChannelAffine
+  {
+    ChannelAffine(
+      weight: parameters.affines[index].weight, bias: parameters.affines[index].bias, mean: mean,
+      variance: variance, eps: batchNorms[index].eps, convolutionBias: convolutionBias)
+  }
+
+  /// All BatchNorms with their running statistics, in the plan's terms.
+  func runningAffines() -> [ChannelAffine] {
+    let current = statistics.withLock { $0 }
+    var biases: [Int: [Float]] = [:]
+    for step in plan.steps {
+      guard let index = step.epilogue.batchNorm, case .convolution = step.operation else { continue }
+      biases[index] = parameters.layers[step.node]?.bias
+    }
+    return current.enumerated().map { index, statistics in
+      affine(index, mean: statistics.mean, variance: statistics.variance, convolutionBias: biases[index])
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/// Size of one image's map at some node.
+struct MapSize: Sendable, Equatable {
+  var height: Int
+  var width: Int
+  var channels: Int
+
+  var pixels: Int { height * width }
+  var count: Int { pixels * channels }
+}
+
+extension Graph {
+  /// The size of every node's map for an input of the given size, checked before any arithmetic.
+  func sizes(height: Int, width: Int) throws(ConvNetError) -> [MapSize] {
+    var sizes: [MapSize] = []
+    sizes.reserveCapacity(nodes.count)
+    for node in nodes {
+      let inputs = node.inputs.map { sizes[$0] }
+      guard let size = size(of: node, inputs: inputs, height: height, width: width) else {
+        throw ConvNetError.inputTooSmall(height: height, width: width, layer: node.name)
+      }
+      sizes.append(size)
+    }
+    return sizes
+  }
+
+  private func size(of node: Node, inputs: [MapSize], height: Int, width: Int) -> MapSize? {
+    func slide(_ window: Window) -> MapSize? {
+      window.geometry(height: inputs[0].height, width: inputs[0].width).map {
+        MapSize(height: $0.window.out_height, width: $0.window.out_width, channels: node.channels)
+      }
+    }
+    switch node.operation {
+    case .input:
+      return height > 0 && width > 0 ? MapSize(height: height, width: width, channels: node.channels) : nil
+    case .convolution(let convolution): return slide(convolution.window)
+    case .maxPool(let window), .averagePool(let window, _): return slide(window)
+    case .globalAverage: return MapSize(height: 1, width: 1, channels: node.channels)
+    case .adaptiveAverage(let height, let width):
+      return MapSize(height: height, width: width, channels: node.channels)
+    case .linear(let linear):
+      guard inputs[0].height == linear.height, inputs[0].width == linear.width else { return nil }
+      return MapSize(height: 1, width: 1, channels: node.channels)
+    case .batchNorm, .activation, .slice, .shuffle:
+      return MapSize(height: inputs[0].height, width: inputs[0].width, channels: node.channels)
+    case .gate:
+      return inputs[1].pixels == 1 ? inputs[0] : nil
+    case .add, .concatenate:
+      guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {
+        return nil
+      }
+      return MapSize(height: inputs[0].height, width: inputs[0].width, channels: node.channels)
+    }
+  }
+
+  /// Multiply-adds of the convolutions and fully connected layers for one image.
+  func multiplyAdds(height: Int, width: Int) throws(ConvNetError) -> Int {
+    let sizes = try sizes(height: height, width: width)
+    return zip(nodes, sizes).reduce(0) { total, layer in
+      switch layer.0.operation {
+      case .convolution(let convolution): total + layer.1.count * convolution.depth
+      case .linear(let linear): total + linear.inputs * linear.outputChannels
+      default: total
+      }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import Checkpoint
+
+/// Why a sweep could not be done.
+public enum SweepError: Error, Equatable, CustomStringConvertible {
+  case noImages(dataset: String)
+  case unlabelled(dataset: String, item: String)
+  case labelOutOfRange(dataset: String, item: String, label: Int, classes: Int)
+  case unequalClassCounts(Int, Int)
+  case notFinite(item: String, crop: Int)
+  case tooFewImages(count: Int, needed: Int)
+
+  /// One line without the tool's name; names in it are escaped.
+  public var description: String {
+    switch self {
+    case .noImages(let dataset): "\(escape(dataset)): no images to measure on"
+    case .unlabelled(let dataset, let item):
+      "\(escape(dataset)): \"\(escape(item))\" has no label; accuracy needs labelled images, one folder per class (root/class/image.jpg)"
+    case .labelOutOfRange(let dataset, let item, let label, let classes):
+      "\(escape(dataset)): label \(label) of \"\(escape(item))\": the network has \(classes) classes, 0 to \(classes - 1)"
+    case .unequalClassCounts(let first, let other):
+      "checkpoints of \(first) and of \(other) classes cannot be compared on the same data"
+    case .notFinite(let item, let crop):
+      "NaN or infinity in the network's output for \"\(escape(item))\" at crop \(crop); check the checkpoint's weights and statistics"
+    case .tooFewImages(let count, let needed):
+      "\(count) images are too few to choose and to score on: at least \(needed) needed"
+    }
+  }
+}
+
+private func escape(_ name: String) -> String { TensorName(name).escaped }

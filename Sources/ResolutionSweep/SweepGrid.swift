@@ -1,0 +1,69 @@
+import ImageData
+
+/// The preprocessings that a sweep compares: interpolation × crop × resize, in that order of nesting.
+///
+/// What is not given comes from `base`, the preprocessing that the checkpoint is known to work with.
+public struct SweepGrid: Sendable {
+  /// Where everything comes from that is not given.
+  public var base: Preprocessing
+  /// Sizes of the shorter side after resizing; nil leaves them to `resizes(for:)`.
+  public var resizes: [Int]?
+  /// Sizes of the centre crop; nil is the base's crop, or with nil resizes also two larger ones.
+  public var crops: [Int]?
+  /// Shares of the resized shorter side that a crop keeps, an alternative to `resizes`.
+  public var ratios: [Double]?
+  /// Resampling filters; nil is the base's.
+  public var interpolations: [Interpolation]?
+
+  /// A grid over what is given.
+  public init(
+    base: Preprocessing, resizes: [Int]? = nil, crops: [Int]? = nil, ratios: [Double]? = nil,
+    interpolations: [Interpolation]? = nil
+  ) {
+    self.base = base
+    self.resizes = resizes
+    self.crops = crops
+    self.ratios = ratios
+    self.interpolations = interpolations
+  }
+
+  /// Every combination once.
+  public var preprocessings: [Preprocessing] {
+    var all: [Preprocessing] = []
+    for interpolation in interpolations ?? [base.interpolation] {
+      for crop in effectiveCrops {
+        for resize in resizes(for: crop) {
+          var one = base
+          one.interpolation = interpolation
+          one.crop = crop
+          one.resize = resize
+          if !all.contains(one) { all.append(one) }
+        }
+      }
+    }
+    return all
+  }
+
+  /// The crops in use. Networks trained on random crops see objects larger than a centre crop shows them, so
+  /// larger test sizes are tried by default: 8/7 and 9/7, as 256 and 288 are to 224 (Touvron et al. 2019, "Fixing
+  /// the train-test resolution discrepancy").
+  private var effectiveCrops: [Int] {
+    if let crops { return crops }
+    guard resizes == nil && ratios == nil else { return [base.crop] }
+    return [base.crop, base.crop * 8 / 7, base.crop * 9 / 7]
+  }
+
+  /// The resizes tried with a crop.
+  ///
+  /// Given crops alone keep the base's ratio. With nothing given, five steps from the crop itself to 8/7 of it, as
+  /// torchvision tuned its weights with 224 … 256 for a crop of 224; for the base's crop also its own resize.
+  private func resizes(for crop: Int) -> [Int] {
+    if let resizes { return resizes }
+    if let ratios { return ratios.map { max(1, Int((Double(crop) / $0).rounded(.down))) } }
+    let kept = max(1, crop * base.resize / base.crop)
+    if crops != nil { return [kept] }
+    var steps = (0...4).map { crop * (28 + $0) / 28 }
+    if crop == base.crop { steps.append(base.resize) }
+    return steps.sorted()
+  }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Checkpoint
+import CommandSupport
+import ImageData
+import ResolutionSweep
+
+/// Which preprocessings are measured.
+struct GridOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Shorter side after resizing: 256, 224,256 or 224:256:8.", valueName: "sizes"))
+  var resize: SizeList?
+
+  @Option(name: .long, help: ArgumentHelp("Side of the centre crop, in the same forms.", valueName: "sizes"))
+  var crop: SizeList?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Instead of --resize, the share of it that a crop keeps, such as 0.875.", valueName: "r,r"))
+  var ratio: RatioList?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "One or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "i,i"))
+  var interpolation: InterpolationList?
+
+  @OptionGroup var normalisation: NormalisationOptions
+
+  @Flag(name: .long, help: "Measure the checkpoint's recorded preprocessing alone.")
+  var asRecorded = false
+
+  func validate() throws {
+    if resize != nil && ratio != nil { throw ValidationError("--resize and --ratio exclude each other") }
+    if asRecorded && (resize != nil || crop != nil || ratio != nil || interpolation != nil) {
+      throw ValidationError("--as-recorded takes no sizes, ratios or interpolations")
+    }
+  }
+
+  /// Every preprocessing to measure.
+  func preprocessings(for source: any CheckpointSource, console: Console) throws -> [Preprocessing] {
+    let metadata = source.metadata
+    let known = try Preprocessing(metadata: { metadata[$0] }, source: source.label)
+    var base = known ?? .imageNet
+    normalisation.apply(to: &base)
+    if known == nil {
+      console.notice("no preprocessing in \(source.label): what is not given starts from \(base.summary)")
+    }
+    if asRecorded { return [base] }
+    let all = SweepGrid(
+      base: base, resizes: resize?.sizes, crops: crop?.sizes, ratios: ratio?.values,
+      interpolations: interpolation?.values
+    ).preprocessings
+    let padded = all.count { $0.resize < $0.crop }
+    if padded > 0 {
+      console.notice(
+        "\(padded) of \(all.count) settings crop more than they resize to: the rest is black, as in torchvision"
+      )
+    }
+    return all
+  }
+}
+
+/// Shares above 0 and up to 1, separated by commas.
+struct RatioList: ExpressibleByArgument {
+  let values: [Double]
+
+  init?(argument: String) {
+    let values = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard values.allSatisfy({ $0.map { $0 >= 0.01 && $0 <= 1 } ?? false }) else { return nil }
+    self.values = values.map { $0! }
+  }
+}
+
+/// Filters separated by commas.
+struct InterpolationList: ExpressibleByArgument {
+  let values: [Interpolation]
+
+  init?(argument: String) {
+    let values = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+      Interpolation(rawValue: String($0))
+    }
+    guard values.allSatisfy({ $0 != nil }) else { return nil }
+    self.values = values.map { $0! }
+  }
+}

@@ -1,0 +1,145 @@
+import Checkpoint
+import ConvNet
+import ImageData
+import TensorMath
+import TestSupport
+import Testing
+
+@testable import ResolutionSweep
+
+@Suite struct SweepTests {
+  private let network: Network
+  private let dataset: any ImageDataset
+
+  init() throws {
+    let source = try openCheckpoint(.path(Fixtures.path("run/epoch-104.safetensors")))
+    network = try Network(source, pool: ThreadPool(threads: 2))
+    dataset = try openDataset(Fixtures.path("digits/val"))
+  }
+
+  private func setting(_ resize: Int, _ crop: Int, networks: [Int] = [0]) -> Setting {
+    Setting(networks: networks, preprocessing: Preprocessing(resize: resize, crop: crop))
+  }
+
+  private func outcomes(
+    _ settings: [Setting], images: [Int], networks: [Network]? = nil, batchSize: Int? = nil
+  ) throws -> [SettingOutcomes] {
+    let sweep = try Sweep(
+      networks: networks ?? [network], settings: settings, dataset: dataset, images: images)
+    var race: Race?
+    try sweep.run(batchSize: batchSize, workers: 2, race: &race)
+    return sweep.outcomes
+  }
+
+  @Test func togetherIsTheSameAsOneByOne() throws {
+    let settings = [setting(48, 48), setting(56, 48), setting(64, 56)]
+    let images = Array(stride(from: 0, to: 450, by: 11))
+    let together = try outcomes(settings, images: images, batchSize: 7)
+    for (index, one) in settings.enumerated() {
+      #expect(try outcomes([one], images: images, batchSize: 7) == [together[index]])
+    }
+    #expect(together[0] != together[1])
+  }
+
+  @Test func outcomesAreThoseOfTheLogits() throws {
+    let one = setting(56, 48)
+    let images = [3, 200, 440]
+    let measured = try outcomes([one], images: images)[0]
+    let input = Tensor(shape: [3, 48, 48, 3])
+    for (row, image) in images.enumerated() {
+      one.preprocessing.apply(try dataset.image(image), into: input.pointer + row * 48 * 48 * 3)
+    }
+    let logits = try network.logits(input).values.map(Double.init)
+    for (row, image) in images.enumerated() {
+      let expected = Outcome(logits: logits[row * 10..<row * 10 + 10], label: try #require(dataset.label(image)))
+      #expect(measured.predicted[row] == Int32(expected.predicted))
+      #expect(measured.ranks[row] == Int32(expected.rank))
+      #expect(measured.losses[row] == expected.loss)
+    }
+  }
+
+  @Test func anEnsembleOfOneNetworkTwiceIsThatNetwork() throws {
+    let images = Array(0..<20)
+    let both = try outcomes(
+      [setting(56, 48), setting(56, 48, networks: [0, 1])], images: images, networks: [network, network])
+    #expect(both[0].predicted == both[1].predicted)
+    for (a, b) in zip(both[0].losses, both[1].losses) { #expect(abs(a - b) < 1e-12) }
+  }
+
+  @Test func aRaceMeasuresTheDroppedOnFewerImages() throws {
+    let images = Array(stride(from: 0, to: 450, by: 3))
+    let sweep = try Sweep(
+      networks: [network], settings: [setting(56, 48), setting(8, 48), setting(54, 48)], dataset: dataset,
+      images: images)
+    var race: Race? = Race(settingCount: 3, imageCount: images.count)
+    var evaluations = 0
+    try sweep.run(batchSize: 10, workers: 1, race: &race) { evaluations += $0 }
+    #expect(race?.active.contains(1) == false)
+    #expect(sweep.outcomes[1].count < 60)
+    #expect(sweep.outcomes[0].count == images.count)
+    #expect(evaluations == sweep.outcomes.map(\.count).reduce(0, +))
+    // What was measured in the race is what a full sweep measures.
+    let full = try outcomes([setting(56, 48)], images: images, batchSize: 10)
+    #expect(sweep.outcomes[0].predicted == full[0].predicted)
+  }
+
+  @Test func batchesAreBoundedByMemory() {
+    let small = PassPlan([setting(256, 224)], active: [0])
+    #expect(small.defaultBatchSize == 32)
+    let many = (0..<40).map { setting(512 + $0, 512) }
+    let plan = PassPlan(many, active: Array(many.indices))
+    #expect(plan.defaultBatchSize == 1)
+    #expect(plan.views.count == 40)
+  }
+
+  @Test func sharedInputsAndPassesAreCountedOnce() {
+    let plan = PassPlan(
+      [setting(64, 56), setting(64, 56, networks: [1]), setting(64, 56, networks: [0, 1])], active: [0, 1, 2])
+    #expect(plan.views.count == 1)
+    #expect(plan.passes.count == 2)
+    #expect(plan.passesOfSetting.map(\.passes) == [[0], [1], [0, 1]])
+  }
+
+  @Test func costGrowsWithTheCrop() throws {
+    let sweep = try Sweep(
+      networks: [network], settings: [setting(64, 48), setting(80, 48), setting(64, 64)], dataset: dataset)
+    let costs = try sweep.multiplyAdds()
+    #expect(costs[0] == costs[1])
+    #expect(costs[2] > costs[0])
+  }
+
+  private func sweepError(labels: [Int?]) -> SweepError? {
+    do {
+      _ = try Sweep(networks: [network], settings: [setting(8, 8)], dataset: LabelledBlanks(labels: labels))
+      return nil
+    } catch { return error as? SweepError }
+  }
+
+  @Test func impossibleLabelsAreRefused() {
+    #expect(
+      sweepError(labels: [0, 10]) == .labelOutOfRange(dataset: "blanks", item: "1", label: 10, classes: 10))
+    #expect(sweepError(labels: [0, nil]) == .unlabelled(dataset: "blanks", item: "1"))
+    #expect(sweepError(labels: []) == .noImages(dataset: "blanks"))
+    #expect(sweepError(labels: [9]) == nil)
+  }
+
+  @Test func messagesSayWhatToDoAndEscapeNames() {
+    #expect(SweepError.unlabelled(dataset: "d", item: "x").description.contains("root/class/image.jpg"))
+    let message = SweepError.labelOutOfRange(dataset: "d\u{1B}", item: "x\n", label: 10, classes: 10).description
+    #expect(!message.unicodeScalars.contains { $0.value < 0x20 })
+    #expect(message.hasSuffix("the network has 10 classes, 0 to 9"))
+  }
+}
+
+/// Black images with given labels.
+private struct LabelledBlanks: ImageDataset {
+  var labels: [Int?]
+  var name: String { "blanks" }
+  var count: Int { labels.count }
+  var classNames: [String]? { nil }
+  func label(_ index: Int) -> Int? { labels[index] }
+  func image(_ index: Int) throws -> RGBImage {
+    RGBImage(width: 4, height: 4, pixels: Array(repeating: 0, count: 48))
+  }
+  func itemName(_ index: Int) -> String { "\(index)" }
+}
