@@ -5,7 +5,7 @@ import CommandSupport
 /// The provenance of an average.
 struct History {
   let plan: AveragingPlan
-  let method: any AveragingMethod
+  let variant: Variant
   let tensors: TensorOptions
 
   /// What stands where the digests will be.
@@ -25,7 +25,8 @@ struct History {
       if let weights { input.append(("weight", .number("\(weights[index])"))) }
       return JSON.object(input)
     }
-    let options = [("method", JSON.string(type(of: method).name))] + method.settings + tensors.settings
+    let name = variant.methodName ?? type(of: variant.method).name
+    let options = [("method", JSON.string(name))] + variant.method.settings + tensors.settings
     Provenance(tool: "ckpt-average", options: options, inputs: inputs).record(in: &metadata)
     return metadata
   }

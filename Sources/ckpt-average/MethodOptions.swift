@@ -3,14 +3,17 @@ import Averaging
 
 /// How the checkpoints are combined.
 struct MethodOptions: ParsableArguments {
-  static let names = averagingMethods.map { $0.name }
+  static let greedySoup = "greedy-soup"
+  static let names = averagingMethods.map { $0.name } + [greedySoup]
 
   @Option(name: .long, help: ArgumentHelp(Self.names.joined(separator: ", ") + ".", valueName: "name"))
   var method = "mean"
 
   @Option(
-    name: .long, help: ArgumentHelp("ema: share of the old average that is kept (0.9).", valueName: "d"))
-  var decay: Double?
+    name: .long,
+    help: ArgumentHelp(
+      "ema: share of the old average that is kept (0.9); several for several outputs.", valueName: "d,d…"))
+  var decay: NumberList?
 
   @Option(
     name: .long, help: ArgumentHelp("ema: the decay that halves a weight in this distance.", valueName: "n"))
@@ -69,13 +72,16 @@ struct MethodOptions: ParsableArguments {
   var unnormalized = false
 
   func validate() throws {
-    guard averagingMethods.contains(where: { $0.name == method || $0.aliases.contains(method) }) else {
+    let known = Self.names + averagingMethods.flatMap { $0.aliases }
+    guard known.contains(method) else {
       throw ValidationError("unknown method '\(method)'; there are \(Self.names.joined(separator: ", "))")
     }
   }
 
   /// What was given.
-  var parameters: MethodParameters {
+  ///
+  /// - Parameter decay: The one of the decays that is meant.
+  func parameters(decay: Double?) -> MethodParameters {
     var values: [MethodParameter: [Double]] = [:]
     let numbers: [(MethodParameter, Double?)] = [
       (.decay, decay), (.halfLife, halfLife), (.decayInterval, decayInterval), (.warmupPower, warmupPower),

@@ -16,8 +16,25 @@ struct SeriesOptions: ParsableArguments {
   @Option(name: .long, help: "Order of the series: natural (epoch-9 before epoch-10) or given.")
   var order: SeriesOrder = .natural
 
-  @Option(name: .long, help: ArgumentHelp("Only the last checkpoints of the order (LAWA).", valueName: "n"))
-  var last: Int?
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Only the last checkpoints of the order; several for several outputs.", valueName: "n,n…"))
+  var last: NumberList?
+
+  @Option(name: .long, help: ArgumentHelp("Only the best checkpoints, by --metrics.", valueName: "n"))
+  var best: Int?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Scores of the checkpoints: lines of name and value with a tab, or JSON.", valueName: "file"),
+    completion: .file())
+  var metrics: String?
+
+  @Option(
+    name: .long, help: ArgumentHelp("Which value of --metrics, where it has several.", valueName: "name"))
+  var metric: String?
 
   @Option(name: .long, help: ArgumentHelp("Only checkpoints from this training step on.", valueName: "step"))
   var from: Double?
@@ -38,7 +55,11 @@ struct SeriesOptions: ParsableArguments {
     guard checkpoints.isEmpty != (series == nil) else {
       throw ValidationError("give checkpoints, or --series with a folder of them")
     }
-    if let last, last < 1 { throw ValidationError("--last takes a number from 1") }
+    if let last, !last.values.allSatisfy({ $0 >= 1 && $0 == $0.rounded() && $0 < 1e9 }) {
+      throw ValidationError("--last takes whole numbers from 1")
+    }
+    if (best == nil) != (metrics == nil) { throw ValidationError("--best and --metrics need each other") }
+    if let best, best < 1 { throw ValidationError("--best takes a number from 1") }
   }
 
   /// A checkpoint of the series and its training step, where one is needed.
@@ -46,8 +67,11 @@ struct SeriesOptions: ParsableArguments {
 
   /// The selected checkpoints in order.
   ///
-  /// - Parameter needsSteps: Whether the method works on training steps.
-  func files(needsSteps: Bool) throws -> [File] {
+  /// - Parameters:
+  ///   - needsSteps: Whether the method works on training steps.
+  ///   - last: The longest window, for which the others are cut off.
+  ///   - mode: Which scores are the best.
+  func files(needsSteps: Bool, last: Int?, mode: GreedySoup.Mode) throws -> [File] {
     var paths = try series.map(Self.contents) ?? checkpoints
     if order == .natural { paths.sort(by: NaturalOrder.precedes) }
     var files: [File] = paths.map { ($0, nil) }
@@ -66,6 +90,7 @@ struct SeriesOptions: ParsableArguments {
       files = files.filter { $0.step! >= from ?? -.infinity && $0.step! <= until ?? .infinity }
       if files.isEmpty { throw Failure(.badData, "no checkpoint has a step from --from to --until") }
     }
+    if let best, let metrics { files = try Self.best(best, of: files, metrics, metric, mode) }
     if let last {
       guard last <= files.count else {
         throw Failure(.usage, "--last \(last): there are only \(files.count) checkpoints")
@@ -73,6 +98,23 @@ struct SeriesOptions: ParsableArguments {
       files = files.suffix(last)
     }
     return needsSteps || steps != nil ? files : files.map { ($0.path, nil) }
+  }
+
+  private static func best(
+    _ count: Int, of files: [File], _ path: String, _ metric: String?, _ mode: GreedySoup.Mode
+  ) throws -> [File] {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw Failure(.noInput, "\(path): cannot be read")
+    }
+    do {
+      let table = try MetricsTable(parsing: Array(data), key: metric)
+      return try MetricsTable.best(count, of: try files.map { try table.value(for: $0.path) }, mode: mode).map
+      {
+        files[$0]
+      }
+    } catch let fault as MetricsTable.Fault {
+      throw Failure(.badData, "\(path): \(fault)")
+    }
   }
 
   /// Checkpoint files of a folder, told by their extension as other programs do; hidden files do not count.

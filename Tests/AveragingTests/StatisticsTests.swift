@@ -92,7 +92,7 @@ import Testing
     var generator = SeededGenerator(seed: 5)
     let rows = (0..<20).map { _ in (0..<100).map { _ in Float(1 + 1e-4 * generator.normal()) } }
     let names = try write(rows)
-    let plan = try AveragingPlan(try samples.series(names), .variance(count: 20, floor: 1e-30))
+    let plan = try AveragingPlan(try samples.series(names), .variance(inputs: 0..<20, floor: 1e-30))
     let writer = try CheckpointWriter(
       to: .path(samples.folder.file("var")), tensors: plan.entries.map(\.output), metadata: Metadata())
     try AveragingPass([plan]).run(into: [writer], pool: samples.pool)

@@ -42,6 +42,11 @@ public struct Companion: Sendable, Equatable {
   public let suffix: String
   /// How it is made.
   public let combination: Combination
+
+  /// The same of the last checkpoints of a series that has `count` more before them.
+  public func shifted(by count: Int) -> Self {
+    Self(suffix: suffix, combination: combination.shifted(by: count))
+  }
 }
 
 /// Every method.

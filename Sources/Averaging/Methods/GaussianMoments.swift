@@ -35,7 +35,7 @@ struct GaussianMoments: AveragingMethod {
     let deviations = (max(0, count - rank)..<count).enumerated().map { row, index in
       Companion(suffix: SWAGNames.deviation(row), combination: .linear(deviation(of: index, count: count)))
     }
-    return [Companion(suffix: SWAGNames.variance, combination: .variance(count: count, floor: 1e-30))]
+    return [Companion(suffix: SWAGNames.variance, combination: .variance(inputs: 0..<count, floor: 1e-30))]
       + deviations
   }
 

@@ -10,7 +10,7 @@ struct Median: AveragingMethod {
   var settings: [(String, JSON)] { [] }
 
   func combination(of timeline: Timeline) throws -> Combination {
-    .trimmedMean(count: timeline.count, trim: (timeline.count - 1) / 2)
+    .trimmedMean(inputs: 0..<timeline.count, trim: (timeline.count - 1) / 2)
   }
 }
 
@@ -28,6 +28,6 @@ struct TrimmedMean: AveragingMethod {
   var settings: [(String, JSON)] { [("trim", .number("\(trim)"))] }
 
   func combination(of timeline: Timeline) throws -> Combination {
-    .trimmedMean(count: timeline.count, trim: Int(trim * Double(timeline.count)))
+    .trimmedMean(inputs: 0..<timeline.count, trim: Int(trim * Double(timeline.count)))
   }
 }

@@ -7,19 +7,19 @@ extension PassWorker {
 
   /// Sums without the smallest and largest values. All inputs are in memory, for fewer elements the more there are.
   func trimmedSum(
-    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs count: Int, trim: Int,
+    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs members: Range<Int>, trim: Int,
     into sum: UnsafeMutableBufferPointer<Double>
   ) throws {
-    let width = max(1, min(elements.count, Self.valueCount / count))
-    let values = UnsafeMutableBufferPointer<Double>.allocate(capacity: width * count)
+    let width = max(1, min(elements.count, Self.valueCount / members.count))
+    let values = UnsafeMutableBufferPointer<Double>.allocate(capacity: width * members.count)
     defer { values.deallocate() }
     for start in stride(from: elements.lowerBound, to: elements.upperBound, by: width) {
       let part = start..<min(start + width, elements.upperBound)
-      for input in 0..<count {
-        try widen(entry, input, part, into: values.baseAddress! + input * part.count)
+      for (row, input) in members.enumerated() {
+        try widen(entry, input, part, into: values.baseAddress! + row * part.count)
       }
       let isFinite = kernel.trimmedSum(
-        values.baseAddress!, inputs: count, count: part.count, trim: trim,
+        values.baseAddress!, inputs: members.count, count: part.count, trim: trim,
         into: sum.baseAddress! + (start - elements.lowerBound))
       // NaN may have been sorted away: the rounding that follows must see it.
       if !isFinite { sum[start - elements.lowerBound] = .nan }
@@ -28,7 +28,7 @@ extension PassWorker {
 
   /// Variances by Welford's method, not below `floor`.
   func variance(
-    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs count: Int, floor: Double,
+    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs members: Range<Int>, floor: Double,
     into sum: UnsafeMutableBufferPointer<Double>
   ) throws {
     let values = UnsafeMutableBufferPointer<Double>.allocate(capacity: 2 * elements.count)
@@ -36,13 +36,13 @@ extension PassWorker {
     let mean = values.baseAddress! + elements.count
     mean.update(repeating: 0, count: elements.count)
     sum.baseAddress!.update(repeating: 0, count: elements.count)
-    for input in 0..<count {
+    for (row, input) in members.enumerated() {
       try widen(entry, input, elements, into: values.baseAddress!)
       kernel.welford(
-        values.baseAddress!, number: input + 1, count: elements.count, mean: mean, squares: sum.baseAddress!)
+        values.baseAddress!, number: row + 1, count: elements.count, mean: mean, squares: sum.baseAddress!)
     }
     for element in 0..<elements.count {
-      let variance = sum[element] / Double(count)
+      let variance = sum[element] / Double(members.count)
       // Written so that NaN stays.
       sum[element] = variance < floor ? floor : variance
     }

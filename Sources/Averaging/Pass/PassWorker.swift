@@ -92,11 +92,11 @@ final class PassWorker: @unchecked Sendable {
     for (index, plan) in plans.enumerated() {
       let divisor: Double
       switch plan.entries[segment.entry].operation {
-      case .combine(.trimmedMean(let count, let trim)):
-        try trimmedSum(entry, segment.elements, inputs: count, trim: trim, into: self.sums[index])
-        divisor = Double(count - 2 * trim)
-      case .combine(.variance(let count, let floor)):
-        try variance(entry, segment.elements, inputs: count, floor: floor, into: self.sums[index])
+      case .combine(.trimmedMean(let inputs, let trim)):
+        try trimmedSum(entry, segment.elements, inputs: inputs, trim: trim, into: self.sums[index])
+        divisor = Double(inputs.count - 2 * trim)
+      case .combine(.variance(let inputs, let floor)):
+        try variance(entry, segment.elements, inputs: inputs, floor: floor, into: self.sums[index])
         divisor = 1
       case let operation:
         sums[index] = ActiveSteps(operation, inputs: plan.series.members.count)

@@ -16,6 +16,16 @@ public struct Timeline: Sendable, Equatable {
     self.steps = steps
   }
 
+  /// The last `count` checkpoints.
+  public func suffix(_ count: Int) -> Self {
+    Self(names: Array(names.suffix(count)), knownSteps: steps.map { Array($0.suffix(count)) })
+  }
+
+  private init(names: [String], knownSteps: [Double]?) {
+    self.names = names
+    steps = knownSteps
+  }
+
   /// The steps, strictly increasing.
   ///
   /// - Throws: `AveragingError` when there are none, or one does not come after its predecessor.
