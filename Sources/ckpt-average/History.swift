@@ -16,7 +16,9 @@ struct History {
     var metadata = metadata
     let weights: [Double]? =
       if case .linear(let linear) = plan.combination { linear.weights } else { nil }
-    let inputs = plan.series.members.indices.map { index in
+    // What lies before the window has no part in the result.
+    let window = plan.series.members.indices.suffix(variant.window ?? plan.series.members.count)
+    let inputs = window.map { index in
       let member = plan.series.members[index]
       var input: [(String, JSON)] = [
         ("name", .string(member.name)), ("size", .number("\(member.byteCount)")),
