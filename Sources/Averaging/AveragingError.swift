@@ -46,6 +46,8 @@ public enum AveragingError: Error, Sendable, Equatable {
   case negativeVariance(TensorName, index: [Int], value: Double)
   /// The same checkpoint twice.
   case duplicate(file: String, of: String)
+  /// A tensor that not all checkpoints have, and a method that needs all of them.
+  case unionNeedsWeights(TensorName)
   /// No tensor is left after selection.
   case noTensors
 }
@@ -104,6 +106,8 @@ extension AveragingError: CustomStringConvertible {
       "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative"
     case .duplicate(let file, let other):
       "\(text(file)): the same checkpoint as \(text(other)); --allow-duplicates counts it twice"
+    case .unionNeedsWeights(let name):
+      "tensor \"\(name)\": not in every checkpoint, which this method needs; --keys intersection leaves it out"
     case .noTensors: "no tensor is selected"
     }
   }

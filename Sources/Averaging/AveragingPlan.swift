@@ -55,12 +55,25 @@ public struct AveragingPlan: Sendable {
   public init(
     _ series: Series, _ combination: Combination, companions: [Companion] = [], options: Options = Options()
   ) throws {
+    if let name = series.tensors.first(where: {
+      series.holders(of: $0.name) != nil && options.isSelected($0.name)
+    })?
+    .name {
+      guard case .linear = combination, companions.isEmpty else {
+        throw AveragingError.unionNeedsWeights(name)
+      }
+    }
     guard let latest = combination.contributors.last else { throw AveragingError.allWeightsZero }
     self.series = series
     self.combination = combination
     self.latest = latest
     entries = series.tensors.filter { options.isSelected($0.name) }.flatMap { tensor in
-      Self.entries(for: tensor, combination, companions, options, latest: latest)
+      guard let holders = series.holders(of: tensor.name), case .linear(let linear) = combination else {
+        return Self.entries(for: tensor, combination, companions, options, latest: latest)
+      }
+      // A tensor that no checkpoint with a weight has is the newest there is.
+      let part = linear.restricted(to: holders) ?? .only(holders[holders.count - 1], of: series.members.count)
+      return Self.entries(for: tensor, .linear(part), [], options, latest: part.contributors.last!)
     }
     if entries.isEmpty { throw AveragingError.noTensors }
   }

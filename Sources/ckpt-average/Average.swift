@@ -48,9 +48,15 @@ struct Average: CheckpointTool {
       needsSteps: variants.contains { $0.method.needsSteps }, last: variants.compactMap(\.window).max(),
       mode: search.mode ?? .max)
     let steps = files.compactMap(\.step)
-    let timeline = try Timeline(names: files.map(\.path), steps: steps.isEmpty ? nil : steps)
     if search.eval == nil && !dryRun { _ = try destinations(of: variants) }
-    let series = try Series(try files.map { try openCheckpoint(Location(argument: $0.path)) })
+    let series = try Series(
+      try files.map { try openCheckpoint(Location(argument: $0.path)) }, keys: tensors.keys)
+    for member in series.members where !member.prefix.isEmpty {
+      console.detail("\(member.label): prefix \(member.prefix) taken off every name")
+    }
+    let timeline = try Timeline(
+      names: files.map(\.path), steps: steps.isEmpty ? nil : steps,
+      modelCounts: series.members.map(\.modelCount))
     let job = Job(
       series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
       pool: global.makePool(), console: console)

@@ -5,25 +5,30 @@ public struct Timeline: Sendable, Equatable {
   /// Training steps of the checkpoints; nil when not asked for.
   public let steps: [Double]?
 
+  /// Number of models behind each checkpoint.
+  public let modelCounts: [Double]
+
   /// Number of checkpoints.
   public var count: Int { names.count }
 
   /// - Throws: `AveragingError.emptySeries`.
-  public init(names: [String], steps: [Double]? = nil) throws {
+  public init(names: [String], steps: [Double]? = nil, modelCounts: [Double]? = nil) throws {
     guard !names.isEmpty else { throw AveragingError.emptySeries }
     precondition(steps == nil || steps!.count == names.count, "one step for every checkpoint")
-    self.names = names
-    self.steps = steps
+    self.init(names: names, knownSteps: steps, modelCounts: modelCounts ?? names.map { _ in 1 })
   }
 
   /// The last `count` checkpoints.
   public func suffix(_ count: Int) -> Self {
-    Self(names: Array(names.suffix(count)), knownSteps: steps.map { Array($0.suffix(count)) })
+    Self(
+      names: Array(names.suffix(count)), knownSteps: steps.map { Array($0.suffix(count)) },
+      modelCounts: Array(modelCounts.suffix(count)))
   }
 
-  private init(names: [String], knownSteps: [Double]?) {
+  private init(names: [String], knownSteps: [Double]?, modelCounts: [Double]) {
     self.names = names
     steps = knownSteps
+    self.modelCounts = modelCounts
   }
 
   /// The steps, strictly increasing.
