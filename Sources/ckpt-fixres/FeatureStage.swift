@@ -1,5 +1,6 @@
 import ClassifierTuning
 import CommandSupport
+import ConvNet
 import ImageData
 import TensorMath
 
@@ -7,26 +8,81 @@ import TensorMath
 struct FeatureStage {
   let tail: TunableTail
   let preprocessing: Preprocessing
+  let caching: CacheOptions
   let pool: ThreadPool
   let workers: Int
   let console: Console
 
+  private var used = 0
+
   private static let batchSize = 32
 
+  init(
+    tail: TunableTail, preprocessing: Preprocessing, caching: CacheOptions, pool: ThreadPool, workers: Int,
+    console: Console
+  ) {
+    self.tail = tail
+    self.preprocessing = preprocessing
+    self.caching = caching
+    self.pool = pool
+    self.workers = workers
+    self.console = console
+  }
+
   /// The features and labels of all images of `dataset`.
-  func features(of dataset: any ImageDataset, classes: Int) throws -> LabelledFeatures {
+  mutating func features(of dataset: any ImageDataset, classes: Int) throws -> LabelledFeatures {
     let labels = try labels(of: dataset, classes: classes)
+    guard let folder = caching.cache else {
+      let maps = try compute(dataset, count: labels.count) { [caching, console, used] in
+        try caching.storage(for: $0, used: used, console: console)
+      }
+      used += maps.shape.byteCount
+      return LabelledFeatures(features: maps, labels: labels)
+    }
+    let cache = FeatureCache(directory: folder, key: try key(of: dataset))
+    if let maps = cache.load(), maps.shape.count == labels.count {
+      console.detail("features of \(dataset.name) from \(cache.path)")
+      return LabelledFeatures(features: maps, labels: labels)
+    }
+    defer { cache.discard() }
+    let maps = try compute(dataset, count: labels.count) { try cache.reserve($0) }
+    try cache.save(maps)
+    return LabelledFeatures(features: maps, labels: labels)
+  }
+
+  private func compute(
+    _ dataset: any ImageDataset, count: Int, storage: @escaping (FeatureShape) throws -> FeatureStorage
+  ) throws -> FeatureMaps {
     let loader = BatchLoader(
-      dataset, indices: Array(labels.indices), batchSize: Self.batchSize, views: [preprocessing],
+      dataset, indices: Array(0..<count), batchSize: Self.batchSize, views: [preprocessing],
       workers: workers)
-    let collector = try FeatureCollector(tail, count: labels.count, pool: pool)
-    let progress = console.progress("features of \(dataset.name)", total: labels.count, unit: "images")
+    let collector = try FeatureCollector(
+      tail, count: count, element: caching.cacheDtype, pool: pool, storage: storage)
+    let progress = console.progress("features of \(dataset.name)", total: count, unit: "images")
     while let batch = try loader.next() {
       try collector.add(batch.views[0])
       progress.advance(by: batch.indices.count)
     }
     progress.finish()
-    return LabelledFeatures(features: collector.finish(), labels: labels)
+    return collector.finish()
+  }
+
+  /// Fingerprint of trunk, preprocessing, kernels and decoded images.
+  private func key(of dataset: any ImageDataset) throws -> ContentHash {
+    var hash = try tail.trunkFingerprint()
+    hash.add(preprocessing.summary)
+    hash.add(caching.cacheDtype.rawValue)
+    hash.add("\(blasDescription) \(Network.instructionSet)")
+    var images = [ContentHash](repeating: ContentHash(), count: dataset.count)
+    try images.withUnsafeMutableBufferPointer { images in
+      try pool.forEach(images.count) { index, _ in
+        let image = try dataset.image(index)
+        images[index].add("\(image.width) \(image.height)")
+        image.pixels.withUnsafeBytes { images[index].add($0) }
+      }
+    }
+    for image in images { hash.add(image) }
+    return hash
   }
 
   private func labels(of dataset: any ImageDataset, classes: Int) throws -> [Int] {

@@ -34,6 +34,7 @@ struct FixRes: CheckpointTool {
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Learning rate") var schedule: ScheduleOptions
   @OptionGroup(title: "Loss") var loss: LossOptions
+  @OptionGroup(title: "Features") var caching: CacheOptions
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
   @OptionGroup(title: "Reports") var reports: ReportOptions
   @OptionGroup(title: "General") var global: GlobalOptions
@@ -69,9 +70,9 @@ struct FixRes: CheckpointTool {
       loaded.network, checkpoint: loaded.source,
       needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
 
-    let stage = FeatureStage(
-      tail: tail, preprocessing: resolved.preprocessing, pool: pool, workers: global.threadCount,
-      console: console)
+    var stage = FeatureStage(
+      tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
+      workers: global.threadCount, console: console)
     let train = try stage.features(of: openDataset(data), classes: loaded.network.classCount)
     let held = try val.map { try stage.features(of: openDataset($0), classes: loaded.network.classCount) }
     let featureTime = start.duration(to: clock.now)
