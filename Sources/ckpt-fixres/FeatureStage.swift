@@ -30,41 +30,51 @@ struct FeatureStage {
   }
 
   /// The features and labels of all images of `dataset`.
-  mutating func features(of dataset: any ImageDataset, classes: Int) throws -> LabelledFeatures {
+  mutating func features(
+    of dataset: any ImageDataset, classes: Int, teacherLogits: [Float]? = nil
+  ) throws -> LabelledFeatures {
     let labels = try labels(of: dataset, classes: classes)
     guard let folder = caching.cache else {
       let maps = try compute(dataset, count: labels.count) { [caching, console, used] in
         try caching.storage(for: $0, used: used, console: console)
       }
       used += maps.shape.byteCount
-      return LabelledFeatures(features: maps, labels: labels)
+      return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
     }
     let cache = FeatureCache(directory: folder, key: try key(of: dataset))
     if let maps = cache.load(), maps.shape.count == labels.count {
       console.detail("features of \(dataset.name) from \(cache.path)")
-      return LabelledFeatures(features: maps, labels: labels)
+      return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
     }
     defer { cache.discard() }
     let maps = try compute(dataset, count: labels.count) { try cache.reserve($0) }
     try cache.save(maps)
-    return LabelledFeatures(features: maps, labels: labels)
+    return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
   }
 
   private func compute(
     _ dataset: any ImageDataset, count: Int, storage: @escaping (FeatureShape) throws -> FeatureStorage
   ) throws -> FeatureMaps {
-    let loader = BatchLoader(
-      dataset, indices: Array(0..<count), batchSize: Self.batchSize, views: [preprocessing],
-      workers: workers)
     let collector = try FeatureCollector(
       tail, count: count, element: caching.cacheDtype, pool: pool, storage: storage)
-    let progress = console.progress("features of \(dataset.name)", total: count, unit: "images")
+    try forEachBatch(of: dataset, view: preprocessing, label: "features of \(dataset.name)") {
+      try collector.add($0)
+    }
+    return collector.finish()
+  }
+
+  /// Calls `body` with all images of `dataset`, batch by batch.
+  func forEachBatch(
+    of dataset: any ImageDataset, view: Preprocessing, label: String, _ body: (Tensor) throws -> Void
+  ) throws {
+    let loader = BatchLoader(
+      dataset, indices: Array(0..<dataset.count), batchSize: Self.batchSize, views: [view], workers: workers)
+    let progress = console.progress(label, total: dataset.count, unit: "images")
     while let batch = try loader.next() {
-      try collector.add(batch.views[0])
+      try body(batch.views[0])
       progress.advance(by: batch.indices.count)
     }
     progress.finish()
-    return collector.finish()
   }
 
   /// Fingerprint of trunk, preprocessing, kernels and decoded images.
@@ -100,7 +110,8 @@ struct FeatureStage {
       guard label < classes else {
         throw Failure(
           .badData,
-          "\(dataset.itemName(index)): expected a class below \(classes) for this classifier, found \(label)")
+          "\(dataset.itemName(index)): expected a class below \(classes) for this classifier, found \(label); --num-classes makes a new one"
+        )
       }
       return label
     }
