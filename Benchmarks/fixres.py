@@ -33,10 +33,10 @@ from fixres import SplitMix64  # noqa: E402
 EPOCHS, BATCH, RATE, SIZE = 30, 64, 1e-3, 224
 
 
-def make_model():
+def make_model(classes):
     """ResNet-50 with random weights whose activations stay of order one."""
     torch.manual_seed(0)
-    model = torchvision.models.resnet50()
+    model = torchvision.models.resnet50(num_classes=classes)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for module in model.modules():
@@ -46,12 +46,12 @@ def make_model():
     return model
 
 
-def make_images(folder, count):
-    """`count` JPEGs in ten classes, 256 pixels on the shorter side."""
+def make_images(folder, count, classes):
+    """`count` JPEGs in as many classes as the classifier has, 256 pixels on the shorter side."""
     sources = sorted((REPOSITORY / "fixtures" / "digits" / "train").glob("*/*.jpg"))
     for index in range(count):
         source = sources[index * 7919 % len(sources)]
-        target = folder / source.parent.name
+        target = folder / f"{index % classes:04}"
         target.mkdir(parents=True, exist_ok=True)
         image = Image.open(source).convert("RGB")
         scale = 256 / min(image.size)
@@ -115,11 +115,12 @@ def main():
     parser.add_argument("--peer-epochs", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    classes = min(1000, arguments.images)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        make_images(folder / "data", arguments.images)
-        start = make_model().state_dict()
+        make_images(folder / "data", arguments.images, classes)
+        start = make_model(classes).state_dict()
         save_file(start, folder / "model.safetensors")
         command = [arguments.bin / "ckpt-fixres", folder / "model.safetensors", "--data", folder / "data"]
         command += ["--crop", SIZE, "--resize", 256, "--epochs", EPOCHS, "--lr", RATE, "--threads", arguments.threads]
@@ -135,7 +136,7 @@ def main():
         images = fixturelib.load_batch(paths, 256, SIZE).contiguous(memory_format=torch.channels_last)
 
     def fresh():
-        model = make_model().to(memory_format=torch.channels_last)
+        model = make_model(classes).to(memory_format=torch.channels_last)
         return model, Trunk(model)
 
     model, trunk = fresh()

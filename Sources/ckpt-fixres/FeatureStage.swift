@@ -96,12 +96,8 @@ struct FeatureStage {
   }
 
   private func labels(of dataset: any ImageDataset, classes: Int) throws -> [Int] {
-    guard let names = dataset.classNames else {
+    guard dataset.classNames != nil else {
       throw Failure(.badData, "\(dataset.name): the images have no labels, which tuning needs")
-    }
-    if names.count < classes {
-      console.warning(
-        "\(dataset.name): \(names.count) classes for a classifier of \(classes); they are taken as its first")
     }
     return try (0..<dataset.count).map { index in
       guard let label = dataset.label(index) else {

@@ -76,11 +76,11 @@ struct FixRes: CheckpointTool {
     var stage = FeatureStage(
       tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
       workers: global.threadCount, console: console)
-    let dataset = try openDataset(data)
+    let dataset = try loaded.dataset(data, classes: classes)
     let train = try stage.features(
       of: dataset, classes: classes,
       teacherLogits: teacher.logits(on: dataset, classes: classes, stage: stage))
-    let held = try val.map { try stage.features(of: openDataset($0), classes: classes) }
+    let held = try val.map { try stage.features(of: loaded.dataset($0, classes: classes), classes: classes) }
     let begin = head.apply(to: tail.start, seed: options.seed)
     let featureTime = start.duration(to: clock.now)
     try schedule.apply(to: &options, samples: train.labels.count)

@@ -64,16 +64,11 @@ struct SweepCommand: CheckpointTool {
     let destination = try output.map(checkedDestination)
     let loaded = try model.load(pool: global.makePool(), console: console)
     warnIfStale(loaded.source, console: console)
-    let dataset = try openDataset(data)
+    let dataset = try loaded.dataset(data)
     let settings = try grid.preprocessings(for: loaded.source, console: console).map {
       Setting(preprocessing: $0)
     }
     let sweep = try Sweep(networks: [loaded.network], settings: settings, dataset: dataset)
-    if let names = dataset.classNames, names.count != loaded.network.classCount {
-      console.warning(
-        "\(dataset.name) has \(names.count) classes, the network \(loaded.network.classCount); labels are taken as they are numbered"
-      )
-    }
 
     let progress = console.progress("sweeping", total: dataset.count * settings.count, unit: "evaluations")
     var race: Race?
