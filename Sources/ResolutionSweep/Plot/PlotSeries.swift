@@ -22,9 +22,11 @@ enum PlotAxis: String {
   case crop = "crop, pixels"
 
   init(_ rows: [SweepRow]) {
-    var resizes: [Int: Set<Int>] = [:]
+    var resizes: [[String]: Set<Int>] = [:]
     for row in rows {
-      resizes[row.setting.preprocessing.crop, default: []].insert(row.setting.preprocessing.resize)
+      let one = row.setting.preprocessing
+      resizes[[row.checkpoint ?? "", one.interpolation.rawValue, "\(one.crop)"], default: []].insert(
+        one.resize)
     }
     self = resizes.values.contains { $0.count > 1 } ? .resize : .crop
   }
