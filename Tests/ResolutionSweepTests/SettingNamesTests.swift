@@ -32,7 +32,7 @@ import Testing
     let chosen = Preprocessing(resize: 232, crop: 224, interpolation: .bicubic)
     #expect(
       Preset.timm.text(for: chosen)
-        == "dict(input_size=(3, 224, 224), crop_pct=0.964, crop_mode='center', interpolation='bicubic', mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))"
+        == "dict(input_size=(3, 224, 224), crop_pct=0.963, crop_mode='center', interpolation='bicubic', mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))"
     )
     #expect(
       Preset.torchvision.text(for: chosen)

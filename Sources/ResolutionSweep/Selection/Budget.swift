@@ -10,7 +10,8 @@ public enum Budget: Sendable, Equatable {
   /// From a number with `ms` for milliseconds, or with `M` or `G` or nothing for multiply-adds.
   public init?(_ text: String) {
     let units: [(String, (Double) -> Budget)] = [
-      ("ms", { .milliseconds($0) }), ("M", { .multiplyAdds($0 * 1e6) }), ("G", { .multiplyAdds($0 * 1e9) }),
+      ("ms", { .milliseconds($0) }), ("M", { .multiplyAdds(($0 * 1e6).rounded()) }),
+      ("G", { .multiplyAdds(($0 * 1e9).rounded()) }),
       ("", { .multiplyAdds($0) }),
     ]
     let (unit, make) = units.first { text.hasSuffix($0.0) }!
