@@ -7,7 +7,7 @@ TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep
 SWIFT   ?= swift
 BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.
-TESTING := -c release --enable-testable-imports --scratch-path .build/testing
+TESTING := -c release -Xswiftc -enable-testing --scratch-path .build/testing
 
 APT_PACKAGES := pkg-config libopenblas-dev zlib1g-dev libjpeg-dev libpng-dev
 PKG_CONFIG_NAMES := openblas zlib libjpeg libpng

@@ -29,7 +29,7 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
 }
 
 let tools: [Target] = [
-  tool("ckpt-average", ["Averaging", "Checkpoint"]),
+  tool("ckpt-average", ["Averaging", "Checkpoint", "TensorMath"]),
   tool("ckpt-bnfix", ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
   tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
   tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
@@ -63,7 +63,7 @@ let package = Package(
 
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    library("ClassifierTuning", ["ConvNet", "TensorMath"]),
+    library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath"]),
     library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 
     .target(
@@ -88,7 +88,7 @@ let package = Package(
     tests("TensorMath"),
     tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("ImageData", ["Checkpoint", "TensorMath"]),
-    tests("Averaging", ["Checkpoint"]),
+    tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     tests("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     tests("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

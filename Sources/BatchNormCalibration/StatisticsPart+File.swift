@@ -15,9 +15,12 @@ extension StatisticsPart {
     for (index, layer) in layers.enumerated() {
       let moments = batches.map { $0.layers[index] }
       let channels = moments.first?.mean.count ?? 0
-      tensors[Self.key(layer, "count")] = try TensorValue(doubles: moments.map(\.count), shape: [count], dtype: .f64)
-      tensors[Self.key(layer, "mean")] = try TensorValue(doubles: moments.flatMap(\.mean), shape: [count, channels], dtype: .f64)
-      tensors[Self.key(layer, "m2")] = try TensorValue(doubles: moments.flatMap(\.m2), shape: [count, channels], dtype: .f64)
+      tensors[Self.key(layer, "count")] = try TensorValue(
+        doubles: moments.map(\.count), shape: [count], dtype: .f64)
+      tensors[Self.key(layer, "mean")] = try TensorValue(
+        doubles: moments.flatMap(\.mean), shape: [count, channels], dtype: .f64)
+      tensors[Self.key(layer, "m2")] = try TensorValue(
+        doubles: moments.flatMap(\.m2), shape: [count, channels], dtype: .f64)
     }
     var metadata = Metadata()
     metadata[Self.metadataKey] =
@@ -45,7 +48,8 @@ extension StatisticsPart {
       throw malformed("no \"\(Self.metadataKey)\" in its metadata")
     }
     guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
-      let shard = Shard(index: index, count: count), let batchCount = header["batches"]?.intValue, batchCount >= 1,
+      let shard = Shard(index: index, count: count), let batchCount = header["batches"]?.intValue,
+      batchCount >= 1,
       let model = header["model"]?.stringValue, let options = header["options"],
       case .object(let recorded)? = header["recorded"]
     else { throw malformed("its \"\(Self.metadataKey)\" is damaged") }
@@ -80,5 +84,7 @@ extension StatisticsPart {
       })
   }
 
-  private static func key(_ layer: String, _ moment: String) -> TensorName { TensorName("\(layer).\(moment)") }
+  private static func key(_ layer: String, _ moment: String) -> TensorName {
+    TensorName("\(layer).\(moment)")
+  }
 }

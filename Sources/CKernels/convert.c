@@ -110,8 +110,8 @@ static inline bool narrow_e8m0(double value, uint32_t *out) {
   int exponent;
   double fraction = 2 * frexp(value, &exponent);
   int biased = exponent - 1 + 127;
-  // A tie lies between an odd and an even exponent field.
-  *out = (uint32_t)(biased < 0 ? 0 : biased + (fraction > 1.5 || (fraction == 1.5 && (biased & 1))));
+  // A type without mantissa bits has no even neighbour; PyTorch rounds the middle up.
+  *out = (uint32_t)(biased < 0 ? 0 : biased + (fraction >= 1.5));
   return true;
 }
 

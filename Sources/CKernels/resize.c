@@ -1,4 +1,4 @@
-#include "ck_resize.h"
+#include "resize_passes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -6,8 +6,6 @@
 
 // The method is that of Pillow's `Resample.c`: separable convolution, horizontal pass first, 8-bit intermediate, filter
 // widened by the reduction factor, weights computed in double precision and rounded to 22 fractional bits.
-
-enum { PRECISION_BITS = 32 - 8 - 2 };
 
 // A fused multiply-add would round the weights differently from Pillow's.
 #pragma STDC FP_CONTRACT OFF
@@ -55,19 +53,11 @@ static const filter_shape shapes[] = {
     [CKPT_RESIZE_LANCZOS] = {lanczos, 3.0},
 };
 
-// Output position i is the sum of inputs first[i] ..< first[i] + count[i] weighted by weights[i * taps ...].
-typedef struct {
-  uint32_t length;
-  uint32_t taps;
-  uint32_t *first;
-  uint32_t *count;
-  int32_t *weights;
-} axis_plan;
-
 static void free_plan(axis_plan *plan) {
   free(plan->first);
   free(plan->count);
   free(plan->weights);
+  free(plan->halves);
 }
 
 // Outputs offset ..< offset + length when `input` samples are resized to `output` samples; without a filter, every output
@@ -112,12 +102,28 @@ static _Bool make_plan(
     int32_t *weights = plan->weights + i * taps;
     for (uint32_t k = 0; k < count; k++) {
       double weight = sum != 0.0 ? exact[k] / sum : exact[k];
-      weights[k] = (int32_t)((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION_BITS));
+      weights[k] = (int32_t)((weight < 0 ? -0.5 : 0.5) + weight * (1 << CK_RESIZE_PRECISION_BITS));
     }
     plan->first[i] = first;
     plan->count[i] = count;
   }
   free(exact);
+  return 1;
+}
+
+static _Bool split_weights(axis_plan *plan) {
+  if (plan->weights == NULL) return 1;
+  plan->groups = (plan->taps + 3) / 4;
+  plan->halves = calloc((size_t)plan->length * plan->groups, 8 * sizeof *plan->halves);
+  if (plan->halves == NULL) return 0;
+  for (uint32_t i = 0; i < plan->length; i++) {
+    const int32_t *weights = plan->weights + (size_t)i * plan->taps;
+    int16_t *halves = plan->halves + (size_t)i * plan->groups * 8;
+    for (uint32_t k = 0; k < plan->count[i]; k++) {
+      halves[k / 4 * 8 + k % 4] = (int16_t)(weights[k] & ((1 << CK_RESIZE_LOW_BITS) - 1));
+      halves[k / 4 * 8 + 4 + k % 4] = (int16_t)(weights[k] >> CK_RESIZE_LOW_BITS);
+    }
+  }
   return 1;
 }
 
@@ -131,62 +137,6 @@ static uint32_t rebase(axis_plan *plan) {
 // The inputs that a rebased plan uses.
 static uint32_t extent(const axis_plan *plan) {
   return plan->first[plan->length - 1] + plan->count[plan->length - 1];
-}
-
-static uint8_t clipped(int32_t sum) {
-  int32_t value = sum >> PRECISION_BITS;
-  return value < 0 ? 0 : value > 255 ? 255 : (uint8_t)value;
-}
-
-// Reads and writes rows `stride` bytes apart.
-typedef struct {
-  const uint8_t *pixels;
-  size_t stride;
-} input_rows;
-
-typedef struct {
-  uint8_t *pixels;
-  size_t stride;
-} output_rows;
-
-static void convolve_row(const axis_plan *plan, const uint8_t *source, uint8_t *target) {
-  for (uint32_t i = 0; i < plan->length; i++) {
-    const uint8_t *pixel = source + (size_t)plan->first[i] * 3;
-    const int32_t *weights = plan->weights + (size_t)i * plan->taps;
-    int32_t r = 1 << (PRECISION_BITS - 1);
-    int32_t g = r;
-    int32_t b = r;
-    for (uint32_t k = 0; k < plan->count[i]; k++, pixel += 3) {
-      r += pixel[0] * weights[k];
-      g += pixel[1] * weights[k];
-      b += pixel[2] * weights[k];
-    }
-    target[i * 3] = clipped(r);
-    target[i * 3 + 1] = clipped(g);
-    target[i * 3 + 2] = clipped(b);
-  }
-}
-
-static void convolve_column(
-    const int32_t *weights, uint32_t count, const uint8_t *source, size_t stride, size_t bytes, uint8_t *target) {
-  for (size_t x = 0; x < bytes; x++) {
-    int32_t sum = 1 << (PRECISION_BITS - 1);
-    for (uint32_t k = 0; k < count; k++) sum += source[k * stride + x] * weights[k];
-    target[x] = clipped(sum);
-  }
-}
-
-static void horizontal_pass(const axis_plan *plan, input_rows source, uint32_t rows, output_rows target) {
-  for (uint32_t y = 0; y < rows; y++)
-    convolve_row(plan, source.pixels + source.stride * y, target.pixels + target.stride * y);
-}
-
-static void vertical_pass(const axis_plan *plan, input_rows source, size_t bytes, output_rows target) {
-  for (uint32_t y = 0; y < plan->length; y++) {
-    convolve_column(
-        plan->weights + (size_t)y * plan->taps, plan->count[y], source.pixels + source.stride * plan->first[y],
-        source.stride, bytes, target.pixels + target.stride * y);
-  }
 }
 
 // Pillow scales by nearest neighbour with an affine map whose position is accumulated from pixel to pixel; the sum's
@@ -224,7 +174,7 @@ static _Bool resize_nearest(
 
 static _Bool resize_separable(
     const ckpt_rgb_image *source, uint32_t width, uint32_t height, const filter_shape *shape,
-    const ckpt_window *window, output_rows target) {
+    const ckpt_window *window, const resize_passes *passes, output_rows target) {
   _Bool resizes_width = width != source->width;
   _Bool resizes_height = height != source->height;
   // Pillow reduces tall images vertically first; the intermediate is rounded to bytes, so the order shows.
@@ -239,30 +189,36 @@ static _Bool resize_separable(
   if (!make_plan(&columns, source->width, width, window->x, window->width, resizes_width ? shape : NULL)) goto cleanup;
   if (!make_plan(&rows, source->height, height, window->y, window->height, resizes_height ? shape : NULL)) goto cleanup;
 
+  if (passes->splits_weights && (!split_weights(&columns) || !split_weights(&rows))) goto cleanup;
+
   // The part of the source that the window depends on; the plans count from its corner.
   uint32_t first_column = rebase(&columns);
   uint32_t first_row = rebase(&rows);
   input_rows input = {
-      source->pixels + ((size_t)source->width * first_row + first_column) * 3, (size_t)source->width * 3};
+      .pixels = source->pixels + ((size_t)source->width * first_row + first_column) * 3,
+      .stride = (size_t)source->width * 3,
+      .end = source->pixels + (size_t)source->width * source->height * 3,
+  };
   size_t target_bytes = (size_t)window->width * 3;
 
   if (resizes_width && resizes_height) {
     size_t stride = vertical_first ? (size_t)extent(&columns) * 3 : target_bytes;
-    intermediate = malloc(stride * (vertical_first ? window->height : extent(&rows)));
+    size_t bytes = stride * (vertical_first ? window->height : extent(&rows));
+    intermediate = malloc(bytes);
     if (intermediate == NULL) goto cleanup;
     output_rows middle = {intermediate, stride};
-    input_rows middle_input = {intermediate, stride};
+    input_rows middle_input = {intermediate, stride, intermediate + bytes};
     if (vertical_first) {
-      vertical_pass(&rows, input, stride, middle);
-      horizontal_pass(&columns, middle_input, window->height, target);
+      passes->vertical(&rows, input, stride, middle);
+      passes->horizontal(&columns, middle_input, window->height, target);
     } else {
-      horizontal_pass(&columns, input, extent(&rows), middle);
-      vertical_pass(&rows, middle_input, target_bytes, target);
+      passes->horizontal(&columns, input, extent(&rows), middle);
+      passes->vertical(&rows, middle_input, target_bytes, target);
     }
   } else if (resizes_width) {
-    horizontal_pass(&columns, input, window->height, target);
+    passes->horizontal(&columns, input, window->height, target);
   } else if (resizes_height) {
-    vertical_pass(&rows, input, target_bytes, target);
+    passes->vertical(&rows, input, target_bytes, target);
   } else {
     for (uint32_t y = 0; y < window->height; y++)
       memcpy(target.pixels + target.stride * y, input.pixels + input.stride * y, target_bytes);
@@ -276,10 +232,22 @@ cleanup:
   return done;
 }
 
+_Bool ckpt_resize_is_available(ckpt_resize_variant variant) {
+  switch (variant) {
+    case CKPT_RESIZE_PORTABLE:
+      return 1;
+    case CKPT_RESIZE_AVX2:
+      return ck_resize_avx2_passes() != NULL;
+  }
+  return 0;
+}
+
 _Bool ckpt_resize_rgb8(
-    const ckpt_rgb_image *source, uint32_t width, uint32_t height, ckpt_resize_filter filter,
-    const ckpt_window *window, uint8_t *target, size_t target_stride) {
+    ckpt_resize_variant variant, const ckpt_rgb_image *source, uint32_t width, uint32_t height,
+    ckpt_resize_filter filter, const ckpt_window *window, uint8_t *target, size_t target_stride) {
   if (filter == CKPT_RESIZE_NEAREST) return resize_nearest(source, width, height, window, target, target_stride);
+  const resize_passes *passes =
+      variant == CKPT_RESIZE_AVX2 ? ck_resize_avx2_passes() : &ck_resize_portable_passes;
   output_rows rows = {target, target_stride};
-  return resize_separable(source, width, height, &shapes[filter], window, rows);
+  return resize_separable(source, width, height, &shapes[filter], window, passes, rows);
 }

@@ -18,9 +18,22 @@ public protocol CheckpointSource: AnyObject, Sendable {
   ///   - buffer: Filled completely.
   /// - Throws: `CheckpointError` when there is no such tensor or range, or when reading fails.
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
+
+  /// The files that the checkpoint is stored in, for checksums of their bytes.
+  var files: [any StoredFile] { get }
+
+  /// Where the data of a tensor are stored as `read` gives them: index into `files` and offset; nil when they are
+  /// stored otherwise, such as compressed.
+  func placement(of name: TensorName) -> (file: Int, offset: Int)?
 }
 
 extension CheckpointSource {
+  /// A source that is stored in no file has none.
+  public var files: [any StoredFile] { [] }
+
+  /// A source that is stored in no file has no placements.
+  public func placement(of name: TensorName) -> (file: Int, offset: Int)? { nil }
+
   /// The tensor called `name`; nil when there is none.
   public func spec(_ name: TensorName) -> TensorSpec? { tensors.first { $0.name == name } }
 
@@ -30,7 +43,8 @@ extension CheckpointSource {
   public func value(_ name: TensorName) throws -> TensorValue {
     guard let spec = spec(name) else { throw CheckpointError.missingTensor(path: label, name) }
     let bytes = try [UInt8](unsafeUninitializedCapacity: spec.byteCount) { buffer, count in
-      let whole = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<spec.byteCount])
+      let whole = UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<spec.byteCount])
       try read(name, at: 0, into: whole)
       count = spec.byteCount
     }

@@ -38,7 +38,8 @@ public enum ElementConversion {
     case .f8e8m0: ck_widen_f8(CK_F8_E8M0, from, to, count)
     case .f8e4m3fnuz: ck_widen_f8(CK_F8_E4M3FNUZ, from, to, count)
     case .f8e5m2fnuz: ck_widen_f8(CK_F8_E5M2FNUZ, from, to, count)
-    case .f4, .f6e2m3, .f6e3m2, .c64: preconditionFailure("\(dtype) elements are not real numbers of whole bytes")
+    case .f4, .f6e2m3, .f6e3m2, .c64:
+      preconditionFailure("\(dtype) elements are not real numbers of whole bytes")
     }
   }
 
@@ -46,7 +47,8 @@ public enum ElementConversion {
   ///
   /// A finite value beyond the range becomes infinity, or NaN where the type has no infinity, or the nearest integer
   /// bound, as PyTorch's casts do for floats; `saturating` makes it the largest finite value of its sign. A NaN has
-  /// no integer; it becomes 0. E8M0 holds powers of two only, so zero and negative values count as out of range.
+  /// no integer; it becomes 0. E8M0 holds powers of two only: a middle goes up, as in PyTorch, and zero and negative
+  /// values count as out of range.
   ///
   /// - Returns: Index of the first value that `dtype` cannot hold; nil when all were in range.
   public static func narrow(
@@ -80,7 +82,8 @@ public enum ElementConversion {
     case .f8e8m0: failed = ck_narrow_f8(CK_F8_E8M0, from, to, count, saturating)
     case .f8e4m3fnuz: failed = ck_narrow_f8(CK_F8_E4M3FNUZ, from, to, count, saturating)
     case .f8e5m2fnuz: failed = ck_narrow_f8(CK_F8_E5M2FNUZ, from, to, count, saturating)
-    case .f4, .f6e2m3, .f6e3m2, .c64: preconditionFailure("\(dtype) elements are not real numbers of whole bytes")
+    case .f4, .f6e2m3, .f6e3m2, .c64:
+      preconditionFailure("\(dtype) elements are not real numbers of whole bytes")
     }
     return failed < 0 ? nil : failed
   }

@@ -2,6 +2,8 @@
 public struct OpenOptions: Sendable {
   /// Folder for the temporary copy of inputs that cannot seek.
   public var temporaryFolder = "/tmp"
+  /// The state dict to take from a PyTorch file, a path of keys separated by `/`; nil chooses as timm does.
+  public var key: String?
 
   /// The defaults.
   public init() {}
@@ -19,7 +21,6 @@ public func openCheckpoint(
   let format = FileFormat(prefix: try file.bytes(at: 0, count: min(16, file.length)))
   switch format {
   case .safetensors: return try SafetensorsFile(file)
-  case .torchZip, .torchLegacy:
-    throw CheckpointError.malformed(path: file.label, reason: "PyTorch files cannot be read yet")
+  case .torchZip, .torchLegacy: return try TorchFile(file, format: format, options: options)
   }
 }

@@ -7,14 +7,16 @@ package enum ShardOption: ExpressibleByArgument, Sendable, Equatable {
   case automatic(count: Int?)
 
   package init?(argument: String) {
-    let fields = argument.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    let fields = argument.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(
+      String.init)
     switch (fields[0], fields.count) {
     case ("auto", 1): self = .automatic(count: nil)
     case ("auto", 2):
       guard let count = Int(fields[1]), count >= 1 else { return nil }
       self = .automatic(count: count)
     case (_, 2):
-      guard let index = Int(fields[0]), let count = Int(fields[1]), let shard = Shard(index: index, count: count)
+      guard let index = Int(fields[0]), let count = Int(fields[1]),
+        let shard = Shard(index: index, count: count)
       else { return nil }
       self = .fixed(shard)
     default: return nil
@@ -45,10 +47,12 @@ package enum ShardOption: ExpressibleByArgument, Sendable, Equatable {
       found = (index, nil, "Kubernetes")
     } else {
       throw Failure(
-        .usage, "--shard auto: neither Slurm, Open MPI nor Kubernetes says which task this is; give --shard I/N")
+        .usage,
+        "--shard auto: neither Slurm, Open MPI nor Kubernetes says which task this is; give --shard I/N")
     }
     guard let total = count ?? found.count else {
-      throw Failure(.usage, "--shard auto: \(found.scheduler) tells index \(found.index) only; give --shard auto/N")
+      throw Failure(
+        .usage, "--shard auto: \(found.scheduler) tells index \(found.index) only; give --shard auto/N")
     }
     guard let shard = Shard(index: found.index, count: total) else {
       throw Failure(

@@ -1,4 +1,4 @@
-import CKernels
+import ConvNet
 import TensorMath
 
 /// Version of the tools, of their provenance entries and of their reports.
@@ -6,5 +6,5 @@ package let toolsVersion = "0.1.0"
 
 /// What `--version` prints: the version, then the kernel types for which equal bytes are promised.
 package func versionText(_ tool: String) -> String {
-  "\(tool) \(toolsVersion)\nOpenBLAS core: \(blasDescription)"
+  "\(tool) \(toolsVersion)\nkernels: \(Network.instructionSet), \(blasDescription)"
 }

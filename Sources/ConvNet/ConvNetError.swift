@@ -46,14 +46,14 @@ extension ConvNetError: CustomStringConvertible {
     switch self {
     case .unknownArchitecture(let label, let recognised, let known):
       "\(escape(label)): unknown architecture: \(recognised); "
-        + "pass one of \(known.joined(separator: ", ")) as the architecture"
+        + "pass --arch with one of \(known.joined(separator: ", "))"
     case .unknownName(let name, let known):
       "unknown architecture \"\(escape(name))\"; known are \(known.joined(separator: ", "))"
     case .otherArchitecture(let label, let requested, let found):
       "\(escape(label)): expected the architecture \(escape(requested)), found \(found)"
     case .ambiguous(let label, let candidates):
       "\(escape(label)): the keys fit several architectures that compute differently; "
-        + "pass one of \(candidates.joined(separator: ", ")) as the architecture"
+        + "pass --arch with one of \(candidates.joined(separator: ", "))"
     case .noBatchNorm(let label, let recognised):
       "\(escape(label)): no BatchNorm in this network (\(recognised))"
     case .missingTensor(let label, let tensor, let architecture):

@@ -1,18 +1,47 @@
 extension Preprocessing {
-  /// Resizes the shorter side of `image` and cuts out the centre: `[crop, crop, 3]`.
+  /// Resizes `image` and cuts out the crop: `[crop, crop, 3]`.
   ///
   /// Pixels equal those of torchvision's `Resize(resize)` and `CenterCrop(crop)` on a PIL image, black
-  /// borders of images smaller than the crop included.
+  /// borders of images smaller than the crop included; in the other modes and placements those of timm's
+  /// evaluation transforms and torchvision's `TenCrop`.
   public func crop(of image: RGBImage) -> RGBImage {
-    let size = resizedSize(width: image.width, height: image.height)
-    let columns = CenterCrop(length: size.width, crop: crop)
-    let rows = CenterCrop(length: size.height, crop: crop)
-    let window = PixelWindow(x: columns.source, y: rows.source, width: columns.count, height: rows.count)
-    var pixels = [UInt8](repeating: 0, count: crop * crop * 3)
+    let size = mode.size(width: image.width, height: image.height, resize: resize)
+    let columns = AxisCrop(length: size.width, crop: crop, placement: placement.horizontal)
+    let rows = AxisCrop(length: size.height, crop: crop, placement: placement.vertical)
+    var pixels = canvas(isCovered: columns.count == crop && rows.count == crop)
+    // A mirrored image is cropped like any other; in the image as it is, that crop counts from the other
+    // side.
+    let left = isFlipped ? size.width - columns.source - columns.count : columns.source
+    let window = PixelWindow(x: left, y: rows.source, width: columns.count, height: rows.count)
     image.resize(
       width: size.width, height: size.height, interpolation: interpolation, window: window,
       at: (rows.target * crop + columns.target) * 3, of: &pixels, stride: crop * 3)
+    if isFlipped {
+      for y in rows.target..<(rows.target + rows.count) {
+        let first = y * crop + columns.target
+        mirror(&pixels, first..<(first + columns.count))
+      }
+    }
     return RGBImage(width: crop, height: crop, pixels: pixels)
+  }
+
+  /// The pixels that stay where the image does not reach: black, or the mean colour in `border` mode.
+  private func canvas(isCovered: Bool) -> [UInt8] {
+    var pixels = [UInt8](repeating: 0, count: crop * crop * 3)
+    if mode == .border && !isCovered {
+      let fill = mean.map { UInt8(clamping: Int((Double("\($0)")! * 255).rounded(.toNearestOrEven))) }
+      for offset in pixels.indices { pixels[offset] = fill[offset % 3] }
+    }
+    return pixels
+  }
+
+  /// Reverses the order of the pixels in `range`.
+  private func mirror(_ pixels: inout [UInt8], _ range: Range<Int>) {
+    for step in 0..<(range.count / 2) {
+      let left = (range.lowerBound + step) * 3
+      let right = (range.upperBound - 1 - step) * 3
+      for channel in 0..<3 { pixels.swapAt(left + channel, right + channel) }
+    }
   }
 
   /// Writes the normalised crop of `image` to `target`: `crop * crop * 3` floats, rows of R, G, B.
@@ -40,40 +69,5 @@ extension Preprocessing {
   /// The value of each of the 256 bytes in each of the three channels.
   private func normalizedValues() -> [Float] {
     (0..<768).map { (Float($0 % 256) / 255 - mean[$0 / 256]) / std[$0 / 256] }
-  }
-
-  /// Size after the shorter side became `resize`; the longer side is truncated as torchvision does.
-  func resizedSize(width: Int, height: Int) -> (width: Int, height: Int) {
-    let short = min(width, height)
-    let exact = Double(resize * max(width, height)) / Double(short)
-    // No image in memory is that long; the bound keeps absurdly thin ones within the kernel's range.
-    let long = Int(min(exact, Double(Self.maximumLength)))
-    return width <= height ? (resize, long) : (long, resize)
-  }
-
-  static let maximumLength = 1 << 30
-}
-
-/// Where the centre crop of one axis comes from and goes to.
-struct CenterCrop: Equatable {
-  /// First source position.
-  let source: Int
-  /// First target position; above zero when the source is shorter than the crop.
-  let target: Int
-  /// Number of positions copied.
-  let count: Int
-
-  init(length: Int, crop: Int) {
-    if length < crop {
-      source = 0
-      target = (crop - length) / 2
-      count = length
-    } else {
-      // Python's round() takes halves to the even neighbour.
-      let half = (length - crop) / 2
-      source = (length - crop).isMultiple(of: 2) || half.isMultiple(of: 2) ? half : half + 1
-      target = 0
-      count = crop
-    }
   }
 }

@@ -5,6 +5,7 @@ extension Preprocessing {
     static let interpolation = "ckpt.interpolation"
     static let mean = "ckpt.mean"
     static let std = "ckpt.std"
+    static let mode = "ckpt.resize_mode"
   }
 
   /// The preprocessing that a checkpoint's metadata records, or nil if it records none.
@@ -21,23 +22,30 @@ extension Preprocessing {
     let interpolation = try reader.interpolation(Key.interpolation)
     let mean = try reader.triple(Key.mean, expected: "three numbers separated by commas") { _ in true }
     let std = try reader.triple(Key.std, expected: "three numbers above zero separated by commas") { $0 > 0 }
-    if resize == nil, crop == nil, interpolation == nil, mean == nil, std == nil { return nil }
+    let mode = try reader.mode(Key.mode)
+    if resize == nil, crop == nil, interpolation == nil, mean == nil, std == nil, mode == nil { return nil }
     let known = Preprocessing.imageNet
     self.init(
       resize: resize ?? crop.map { max($0 * known.resize / known.crop, 1) } ?? known.resize,
       crop: crop ?? known.crop, interpolation: interpolation ?? known.interpolation,
       mean: mean ?? known.mean, std: std ?? known.std)
+    self.mode = mode ?? known.mode
   }
 
   /// The entries that record this preprocessing in a checkpoint, as decimal strings.
+  ///
+  /// A mode is recorded only if it is not the usual one; placement and mirroring belong to one evaluation and
+  /// are not.
   public var metadataEntries: [String: String] {
-    [
+    var entries = [
       Key.resize: "\(resize)",
       Key.crop: "\(crop)",
       Key.interpolation: interpolation.rawValue,
       Key.mean: decimals(mean),
       Key.std: decimals(std),
     ]
+    if mode != .shorterSide { entries[Key.mode] = mode.rawValue }
+    return entries
   }
 }
 
@@ -52,9 +60,14 @@ private struct MetadataReader {
     }
   }
 
-  func interpolation(_ key: String) throws(ImageDataError) -> Interpolation? {
-    let names = Interpolation.allCases.map(\.rawValue).joined(separator: ", ")
-    return try read(key, expected: "one of \(names)") { Interpolation(rawValue: $0) }
+  func interpolation(_ key: String) throws(ImageDataError) -> Interpolation? { try oneOf(key) }
+
+  func mode(_ key: String) throws(ImageDataError) -> ResizeMode? { try oneOf(key) }
+
+  private func oneOf<Choice>(_ key: String) throws(ImageDataError) -> Choice?
+  where Choice: RawRepresentable<String> & CaseIterable {
+    let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+    return try read(key, expected: "one of \(names)") { Choice(rawValue: $0) }
   }
 
   func triple(

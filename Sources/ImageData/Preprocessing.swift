@@ -1,8 +1,8 @@
-/// How an image becomes a network's input: resize the shorter side, crop the centre, normalise.
+/// How an image becomes a network's input: resize, crop, normalise.
 public struct Preprocessing: Sendable, Equatable {
-  /// Length of the shorter side after resizing, in pixels.
+  /// Length after resizing, in pixels: of the shorter side unless `mode` says otherwise.
   public var resize: Int
-  /// Side of the square centre crop, in pixels.
+  /// Side of the square crop, in pixels.
   public var crop: Int
   /// Filter of the resizing.
   public var interpolation: Interpolation
@@ -10,7 +10,14 @@ public struct Preprocessing: Sendable, Equatable {
   public var mean: [Float]
   /// Standard deviation of R, G, B, of pixels scaled to 0…1.
   public var std: [Float]
+  /// Which side `resize` is the length of.
+  public var mode = ResizeMode.shorterSide
+  /// Where the crop lies.
+  public var placement = CropPlacement.center
+  /// Whether the image is mirrored horizontally, after resizing and before the crop.
+  public var isFlipped = false
 
+  /// A centre crop of the image resized by its shorter side.
   /// - Precondition: Sizes are positive; `mean` and `std` have three elements.
   public init(
     resize: Int, crop: Int, interpolation: Interpolation = .bilinear,
@@ -35,7 +42,9 @@ public struct Preprocessing: Sendable, Equatable {
 
   /// The settings on one line.
   public var summary: String {
-    "resize \(resize), crop \(crop), \(interpolation.rawValue), mean \(decimals(mean)), std \(decimals(std))"
+    let side = mode == .shorterSide ? "" : " (\(mode.rawValue))"
+    return "resize \(resize)\(side), crop \(crop), \(interpolation.rawValue), "
+      + "mean \(decimals(mean)), std \(decimals(std))"
   }
 }
 

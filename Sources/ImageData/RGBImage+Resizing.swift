@@ -19,7 +19,7 @@ extension RGBImage {
   /// apart, from byte `offset` on. Only what the window depends on is computed.
   func resize(
     width: Int, height: Int, interpolation: Interpolation, window: PixelWindow, at offset: Int,
-    of target: inout [UInt8], stride: Int
+    of target: inout [UInt8], stride: Int, variant: ResizeVariant = .best
   ) {
     precondition(width > 0 && height > 0, "resizing to \(width) x \(height)")
     precondition(window.x >= 0 && window.width > 0 && window.width <= width - window.x)
@@ -34,7 +34,8 @@ extension RGBImage {
           x: UInt32(window.x), y: UInt32(window.y), width: UInt32(window.width), height: UInt32(window.height)
         )
         return ckpt_resize_rgb8(
-          &image, UInt32(width), UInt32(height), interpolation.kernel, &area, target.baseAddress! + offset,
+          variant.kernel, &image, UInt32(width), UInt32(height), interpolation.kernel, &area,
+          target.baseAddress! + offset,
           stride)
       }
     }
@@ -48,4 +49,21 @@ struct PixelWindow: Equatable {
   var y: Int
   var width: Int
   var height: Int
+}
+
+/// Implementations of the resizing; all give the same bytes.
+enum ResizeVariant: CaseIterable {
+  case portable, avx2
+
+  var kernel: ckpt_resize_variant {
+    switch self {
+    case .portable: CKPT_RESIZE_PORTABLE
+    case .avx2: CKPT_RESIZE_AVX2
+    }
+  }
+
+  /// Those that this processor can run.
+  static let available = allCases.filter { ckpt_resize_is_available($0.kernel) }
+
+  static let best = available.last!
 }

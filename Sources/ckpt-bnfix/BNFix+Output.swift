@@ -54,7 +54,8 @@ extension BNFix {
   /// Everything that the moments of a batch depend on beside the checkpoint.
   func measurementOptions(dataset: any ImageDataset, images: Int, preprocessing: Preprocessing) -> JSON {
     var options: [(String, JSON)] = [
-      ("data", .string(dataset.name)), ("images", JSON(images)), ("batch_size", JSON(batchSize)),
+      ("data", .string(URL(fileURLWithPath: dataset.name).lastPathComponent)), ("images", JSON(images)),
+      ("batch_size", JSON(batchSize)),
       ("shuffle", .bool(shuffle)),
     ]
     if shuffle { options.append(("seed", .number("\(seed)"))) }

@@ -30,7 +30,8 @@ struct Measurement {
     resolved.record(in: &recorded)
     recipe = StatisticsPart.Recipe(
       model: try contentDigest(of: model.source), batchCount: batches.count,
-      options: options.measurementOptions(dataset: dataset, images: order.count, preprocessing: preprocessing),
+      options: options.measurementOptions(
+        dataset: dataset, images: order.count, preprocessing: preprocessing),
       recorded: Dictionary(uniqueKeysWithValues: recorded.sortedEntries.map { ($0.key, $0.value) }))
   }
 

@@ -27,7 +27,8 @@ import Testing
   }
 
   @Test func escapes() throws {
-    #expect(try parse(#""\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00""#).stringValue == "\"\\/\u{8}\u{c}\n\r\tAé😀")
+    #expect(
+      try parse(#""\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00""#).stringValue == "\"\\/\u{8}\u{c}\n\r\tAé😀")
     #expect(JSON.string("\u{0}\u{1f}\u{7f}\"\\/\n").encoded() == "\"\\u0000\\u001f\u{7f}\\\"\\\\/\\n\"")
   }
 
@@ -38,17 +39,20 @@ import Testing
   }
 
   @Test(arguments: [
-    "", " ", "[1,]", #"{"a":1,}"#, "01", "-", "1.", "1e", "+1", ".5", "NaN", "Infinity", "tru", "nulll", "[1 2]",
-    #"{"a" 1}"#, "{1:2}", "\"a", #""\x""#, #""\u12"#, #""\u12g4""#, #""\ud800""#, #""\udc00""#, #""\ud800\u0041""#,
+    "", " ", "[1,]", #"{"a":1,}"#, "01", "-", "1.", "1e", "+1", ".5", "NaN", "Infinity", "tru", "nulll",
+    "[1 2]",
+    #"{"a" 1}"#, "{1:2}", "\"a", #""\x""#, #""\u12"#, #""\u12g4""#, #""\ud800""#, #""\udc00""#,
+    #""\ud800\u0041""#,
     "\"\n\"", "{} {}", "\u{feff}{}", "[", "{", #"{"a""#, "'a'", "//", "[1]]",
   ])
   func refuses(_ text: String) {
     #expect(throws: JSONError.self) { try parse(text) }
   }
 
-  @Test(arguments: [
-    [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF], [0xC3],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF], [0xC3],
+    ] as [[UInt8]])
   func refusesInvalidUTF8(_ bytes: [UInt8]) {
     #expect(throws: JSONError(offset: 1, reason: "text is not UTF-8")) {
       try JSON.parse([0x22] + bytes + [0x22])

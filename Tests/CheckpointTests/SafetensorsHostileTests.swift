@@ -18,14 +18,15 @@ import Testing
     #expect(try fault(safetensors("{}")) == nil)
   }
 
-  @Test(arguments: [
-    Array("\u{feff}{}".utf8),  // byte order mark
-    [0x7B, 0x00, 0x7D, 0x00],  // UTF-16
-    Array("{}\0\0".utf8),  // padded with NUL
-    Array(#"{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}"#.utf8),  // cut off
-    Array(#"{"\ud800":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}"#.utf8),  // lone surrogate
-    [0x7B, 0x22, 0xC0, 0xAE, 0x22, 0x3A, 0x7B, 0x7D, 0x7D],  // overlong UTF-8
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      Array("\u{feff}{}".utf8),  // byte order mark
+      [0x7B, 0x00, 0x7D, 0x00],  // UTF-16
+      Array("{}\0\0".utf8),  // padded with NUL
+      Array(#"{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}"#.utf8),  // cut off
+      Array(#"{"\ud800":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}"#.utf8),  // lone surrogate
+      [0x7B, 0x22, 0xC0, 0xAE, 0x22, 0x3A, 0x7B, 0x7D, 0x7D],  // overlong UTF-8
+    ] as [[UInt8]])
   func headerIsNotJSON(_ header: [UInt8]) throws {
     guard case .invalidJSON? = try fault(safetensors(header)) else {
       Issue.record("accepted")
@@ -50,7 +51,9 @@ import Testing
     #expect(try twice("\u{e9}", "e\u{301}") == nil)
   }
 
-  func entry(_ name: String, _ begin: String, _ end: String, dtype: String = "U8", shape: String = "1") -> String {
+  func entry(_ name: String, _ begin: String, _ end: String, dtype: String = "U8", shape: String = "1")
+    -> String
+  {
     #""\#(name)":{"dtype":"\#(dtype)","shape":[\#(shape)],"data_offsets":[\#(begin),\#(end)]}"#
   }
 
@@ -103,7 +106,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "-1", "1.0", "1e0", "01", "18446744073709551616", "9223372036854775808", "null", "\"1\"", "[]", "+1", "-0",
+    "-1", "1.0", "1e0", "01", "18446744073709551616", "9223372036854775808", "null", "\"1\"", "[]", "+1",
+    "-0",
   ])
   func numbersThatAreNone(_ number: String) throws {
     for text in [entry("a", "0", number), entry("a", number, "1"), entry("a", "0", "1", shape: number)] {
@@ -117,9 +121,11 @@ import Testing
   @Test func entriesThatLackSomething() throws {
     for text in [
       #""a":{}"#, #""a":[]"#, #""a":null"#, #""a":{"dtype":"U8","shape":[1]}"#,
-      #""a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,1]}"#, #""a":{"dtype":"U8","shape":[1],"data_offsets":[0]}"#,
+      #""a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,1]}"#,
+      #""a":{"dtype":"U8","shape":[1],"data_offsets":[0]}"#,
       #""a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}"#,
-      #""a":{"dtype":"F99","shape":[1],"data_offsets":[0,1]}"#, #""a":{"dtype":8,"shape":[1],"data_offsets":[0,1]}"#,
+      #""a":{"dtype":"F99","shape":[1],"data_offsets":[0,1]}"#,
+      #""a":{"dtype":8,"shape":[1],"data_offsets":[0,1]}"#,
     ] {
       guard case .invalidJSON? = try faultOf(text, data: 1) else {
         Issue.record("accepted \(text)")
@@ -134,7 +140,9 @@ import Testing
   }
 
   @Test func metadata() throws {
-    func metadata(_ json: String) throws -> Metadata { try open(safetensors(#"{"__metadata__":\#(json)}"#)).metadata }
+    func metadata(_ json: String) throws -> Metadata {
+      try open(safetensors(#"{"__metadata__":\#(json)}"#)).metadata
+    }
     #expect(try metadata("null").isEmpty)
     #expect(try metadata("{}").isEmpty)
     #expect(try metadata(#"{"b":"1","a":"é\u0000"}"#) == Metadata(["a": "é\0", "b": "1"]))
@@ -146,12 +154,15 @@ import Testing
       return
     }
     // A tensor of that name would be taken for metadata.
-    #expect(throws: CheckpointError.self) { try metadata(#"{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#) }
+    #expect(throws: CheckpointError.self) {
+      try metadata(#"{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#)
+    }
   }
 
   @Test func deepHeaders() throws {
     let deep = String(repeating: "[", count: 100_000)
-    guard case .invalidJSON(_, "more than 128 levels deep")? = try faultOf(#""a":{"x":\#(deep)}"#, data: 0) else {
+    guard case .invalidJSON(_, "more than 128 levels deep")? = try faultOf(#""a":{"x":\#(deep)}"#, data: 0)
+    else {
       Issue.record("accepted")
       return
     }
@@ -200,7 +211,8 @@ import Testing
 
   /// Cut anywhere, a file is an error.
   @Test func truncationAtEveryByte() throws {
-    let whole = safetensors("{\(entry("a", "0", "4", dtype: "F32")),\(entry("b", "4", "6", shape: "2"))}", data: [1, 2, 3, 4, 5, 6])
+    let whole = safetensors(
+      "{\(entry("a", "0", "4", dtype: "F32")),\(entry("b", "4", "6", shape: "2"))}", data: [1, 2, 3, 4, 5, 6])
     #expect(try fault(whole) == nil)
     for length in 0..<whole.count { #expect(try fault(Array(whole[..<length])) != nil) }
   }

@@ -5,7 +5,9 @@ import Testing
 @testable import Checkpoint
 
 /// A safetensors file of this header and these data.
-func safetensors(_ header: String, data: [UInt8] = []) -> [UInt8] { safetensors(Array(header.utf8), data: data) }
+func safetensors(_ header: String, data: [UInt8] = []) -> [UInt8] {
+  safetensors(Array(header.utf8), data: data)
+}
 
 func safetensors(_ header: [UInt8], data: [UInt8] = []) -> [UInt8] {
   littleEndianBytes(UInt64(header.count)) + header + data
@@ -18,7 +20,9 @@ extension TemporaryFolder {
     return file(name)
   }
 
-  func read(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: file(name)))) }
+  func read(_ name: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(fileURLWithPath: file(name))))
+  }
 }
 
 /// Opens `bytes` as a file.

@@ -21,7 +21,9 @@ import Testing
       #"{"__metadata__":{"k":"v\u0001"},"n":{"dtype":"I64","shape":[],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},"b":{"dtype":"F32","shape":[2,3],"data_offsets":[16,40]},"z\"\n"#
         + "\u{e9}\u{7f}"
         + #"/":{"dtype":"F16","shape":[0,4],"data_offsets":[40,40]},"u":{"dtype":"U8","shape":[3],"data_offsets":[40,43]},"flag":{"dtype":"BOOL","shape":[2],"data_offsets":[43,45]}}   "#,
-      data: [7, 0, 0, 0, 0, 0, 0, 0] + TensorValue(f32: [1, 2, 0, 1, 2, 3, 4, 5], shape: [8]).bytes + [1, 2, 3, 1, 0])
+      data: [7, 0, 0, 0, 0, 0, 0, 0] + TensorValue(f32: [1, 2, 0, 1, 2, 3, 4, 5], shape: [8]).bytes + [
+        1, 2, 3, 1, 0,
+      ])
 
   func write(_ path: String, metadata: Metadata = Metadata(["k": "v\u{1}"])) throws {
     let writer = try CheckpointWriter(to: .path(path), tensors: Self.specs, metadata: metadata)
@@ -68,7 +70,8 @@ import Testing
     let folder = try TemporaryFolder()
     try folder.write([1, 2, 3], to: "x")
     do {
-      let writer = try CheckpointWriter(to: .path(folder.file("x")), tensors: Self.specs, metadata: Metadata())
+      let writer = try CheckpointWriter(
+        to: .path(folder.file("x")), tensors: Self.specs, metadata: Metadata())
       try writer.write(Self.values["n"]!)
       #expect(try folder.listing().count == 2)
       #expect(
@@ -94,7 +97,8 @@ import Testing
     let folder = try TemporaryFolder()
     for tensors in [
       [spec("a", .u8, [1]), spec("a", .u8, [1])], [spec("__metadata__", .u8, [1])], [spec("a", .f4, [3])],
-      [spec("a", .u8, [Int.max, 2])], [spec("a", .u8, [-1])], [spec("a", .u8, [.max / 4]), spec("b", .u8, [.max / 2])],
+      [spec("a", .u8, [Int.max, 2])], [spec("a", .u8, [-1])],
+      [spec("a", .u8, [.max / 4]), spec("b", .u8, [.max / 2])],
     ] {
       let error = #expect(throws: CheckpointError.self) {
         try CheckpointWriter(to: .path(folder.file("x")), tensors: tensors, metadata: Metadata())
@@ -110,7 +114,9 @@ import Testing
       to: .path(folder.file("x")), tensors: Self.specs, metadata: Metadata(["digest": "????????"]))
     #expect(writer.canPatchHeader)
     for spec in writer.order { try writer.write(Self.values[spec.name]!) }
-    #expect(throws: CheckpointError.self) { try writer.finish(metadata: Metadata(["digest": "too long for it"])) }
+    #expect(throws: CheckpointError.self) {
+      try writer.finish(metadata: Metadata(["digest": "too long for it"]))
+    }
     try writer.finish(metadata: Metadata(["digest": "0badcafe"]))
     let source = try openCheckpoint(.path(folder.file("x")))
     #expect(source.metadata["digest"] == "0badcafe")
@@ -151,7 +157,8 @@ import Testing
   @Test func outputsThatCannotBe() throws {
     let folder = try TemporaryFolder()
     for (path, reason) in [
-      (folder.path, "is a folder"), (folder.file("none/x"), "No such file or directory"), ("", "the name is empty"),
+      (folder.path, "is a folder"), (folder.file("none/x"), "No such file or directory"),
+      ("", "the name is empty"),
     ] {
       let expected = CheckpointError.cannotCreate(path: path, reason: reason)
       #expect(expected.kind == .cannotCreate)
@@ -197,7 +204,8 @@ import Testing
     try write(folder.file("x"))
     let source = try openCheckpoint(.path(folder.file("x")))
     try rewriteCheckpoint(
-      source, replacing: ["a": TensorValue(f32: [5, 6], shape: [2]), "u": TensorValue(i64: [9], shape: [1])],
+      source,
+      replacing: ["a": TensorValue(f32: [5, 6], shape: [2]), "u": TensorValue(i64: [9], shape: [1])],
       metadata: Metadata(), to: .path(folder.file("x")))
     let result = try openCheckpoint(.path(folder.file("x")))
     #expect(result.tensors.map(\.name) == ["n", "u", "a", "b", "z\"\n\u{e9}\u{7f}/", "flag"])

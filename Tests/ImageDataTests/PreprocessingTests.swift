@@ -23,20 +23,41 @@ import Testing
     }
   }
 
-  @Test func longerSideIsTruncated() {
-    let preprocessing = Preprocessing(resize: 256, crop: 224)
-    #expect(preprocessing.resizedSize(width: 500, height: 375) == (341, 256))
-    #expect(preprocessing.resizedSize(width: 375, height: 500) == (256, 341))
-    #expect(preprocessing.resizedSize(width: 300, height: 300) == (256, 256))
+  @Test func sizesAreRounded() {
+    let short = ResizeMode.shorterSide
+    #expect(short.size(width: 500, height: 375, resize: 256) == (341, 256))
+    #expect(short.size(width: 375, height: 500, resize: 256) == (256, 341))
+    #expect(short.size(width: 300, height: 300, resize: 256) == (256, 256))
+    #expect(ResizeMode.squash.size(width: 500, height: 375, resize: 256) == (256, 256))
+    #expect(ResizeMode.border.size(width: 500, height: 375, resize: 256) == (256, 192))
+    #expect(ResizeMode.border.size(width: 9999, height: 1, resize: 10) == (10, 1))
+    #expect(Preprocessing.resize(crop: 224, cropPercentage: 0.965) == 232)
+    #expect(Preprocessing.resize(crop: 288, cropPercentage: 0.95) == 303)
+    #expect(Preprocessing.resize(crop: 299, cropPercentage: 0.875) == 341)
   }
 
   @Test func halvesOfTheOffsetGoToTheEvenNeighbour() {
-    #expect(CenterCrop(length: 257, crop: 224).source == 16)
-    #expect(CenterCrop(length: 259, crop: 224).source == 18)
-    #expect(CenterCrop(length: 256, crop: 224).source == 16)
+    func center(_ length: Int) -> AxisCrop { AxisCrop(length: length, crop: 224, placement: .center) }
+    #expect(center(257).source == 16)
+    #expect(center(259).source == 18)
+    #expect(center(256).source == 16)
     // Padding puts the larger half after the image.
-    let padded = CenterCrop(length: 5, crop: 10)
+    let padded = AxisCrop(length: 5, crop: 10, placement: .end)
     #expect((padded.source, padded.target, padded.count) == (0, 2, 5))
+  }
+
+  /// timm's modes and torchvision's TenCrop.
+  @Test func viewsEqualTheFrameworks() throws {
+    let rows = try Golden.rows("views.tsv")
+    #expect(rows.count == 40)
+    for row in rows {
+      let n = row[0...4].map { Int($0)! }
+      let image = Golden.noise(width: n[1], height: n[2], seed: n[0])
+      var preprocessing = Preprocessing(resize: n[3], crop: n[4], interpolation: .bicubic)
+      preprocessing.mode = try #require(ResizeMode(rawValue: row[5]))
+      let views = row[6] == "ten" ? preprocessing.tenCrops : [preprocessing]
+      #expect(Golden.hash(views.flatMap { $0.crop(of: image).pixels }) == row[7], "\(row)")
+    }
   }
 
   @Test func thinImagesNeedNoMoreMemoryThanTheCrop() {
@@ -55,6 +76,10 @@ import Testing
         "ckpt.mean": "0.5,0.25,0.125", "ckpt.std": "0.1,0.2,0.3",
       ])
     #expect(try Preprocessing(metadata: { entries[$0] }, source: "x") == original)
+    var squashed = original
+    squashed.mode = .squash
+    #expect(squashed.metadataEntries["ckpt.resize_mode"] == "squash")
+    #expect(try Preprocessing(metadata: { squashed.metadataEntries[$0] }, source: "x") == squashed)
     #expect(Preprocessing.imageNet.metadataEntries["ckpt.mean"] == "0.485,0.456,0.406")
     #expect(Preprocessing.imageNet.metadataEntries["ckpt.std"] == "0.229,0.224,0.225")
   }
@@ -68,7 +93,8 @@ import Testing
   @Test(arguments: [
     ("ckpt.resize", "0"), ("ckpt.resize", "2e2"), ("ckpt.crop", "-1"), ("ckpt.crop", "70000"),
     ("ckpt.crop", "+5"),
-    ("ckpt.interpolation", "cubic"), ("ckpt.mean", "0.5,0.5"), ("ckpt.mean", "a,b,c"),
+    ("ckpt.interpolation", "cubic"), ("ckpt.resize_mode", "crop"), ("ckpt.mean", "0.5,0.5"),
+    ("ckpt.mean", "a,b,c"),
     ("ckpt.mean", "1,2,3,"),
     ("ckpt.std", "1,1,0"), ("ckpt.std", "1,1,nan"), ("ckpt.std", "1,,1,1"),
   ])

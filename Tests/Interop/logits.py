@@ -4,8 +4,9 @@
 
 ENGINE is the built `engine` executable. Every model gets random weights and random BatchNorm statistics from a fixed
 seed, in float32; the reference runs in float64, so the error is the engine's alone. One row per model: source, name,
-what the engine recognised, size of the input, largest error relative to the largest logit in inference mode, with batch
-statistics, and of the batch means and variances (relative to the layer's largest).
+what the engine recognised, size of the input, largest error relative to the largest logit in inference mode and with
+batch statistics, PyTorch's own float32 error with batch statistics (which deep networks amplify), and the error of the
+batch means and variances (relative to the layer's largest).
 """
 
 import argparse
@@ -22,15 +23,30 @@ from safetensors.torch import load_file, save_file
 
 TORCHVISION = """
 resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d resnext101_64x4d wide_resnet50_2
-wide_resnet101_2
+wide_resnet101_2 vgg11_bn vgg13_bn vgg16_bn vgg19_bn vgg11 vgg16 densenet121 densenet161 densenet169 densenet201
+mobilenet_v2 mobilenet_v3_large mobilenet_v3_small efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3
+efficientnet_b4 efficientnet_b5 efficientnet_b6 efficientnet_b7 efficientnet_v2_s efficientnet_v2_m efficientnet_v2_l
+regnet_x_400mf regnet_x_800mf regnet_x_1_6gf regnet_x_3_2gf regnet_x_8gf regnet_x_16gf regnet_x_32gf regnet_y_400mf
+regnet_y_800mf regnet_y_1_6gf regnet_y_3_2gf regnet_y_8gf regnet_y_16gf regnet_y_32gf mnasnet0_5 mnasnet0_75
+mnasnet1_0 mnasnet1_3 shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0 googlenet
+inception_v3
 """.split()
 
 TIMM = """
-resnet18 resnet50 resnext50_32x4d wide_resnet50_2
+resnet10t resnet14t resnet18 resnet18d resnet26 resnet26d resnet26t resnet34 resnet34d resnet50 resnet50c resnet50d
+resnet50s resnet50t resnet101 resnet101d resnext50_32x4d resnext50d_32x4d wide_resnet50_2 seresnet18 seresnet34
+seresnet50 seresnet50t seresnext50_32x4d seresnext26d_32x4d vgg11_bn vgg16_bn densenet121 densenet169 inception_v3
+regnetx_002 regnetx_004 regnetx_016 regnetx_032 regnety_002 regnety_004 regnety_016 regnety_032 mobilenetv2_050
+mobilenetv2_100 mobilenetv2_110d mobilenetv2_120d mobilenetv2_140 mobilenetv3_large_075 mobilenetv3_large_100
+mobilenetv3_small_050 mobilenetv3_small_075 mobilenetv3_small_100 tf_mobilenetv3_large_100 tf_mobilenetv3_small_100
+mnasnet_050 mnasnet_100 mnasnet_small semnasnet_075 semnasnet_100 spnasnet_100 fbnetc_100 efficientnet_b0
+efficientnet_b1 efficientnet_b4 tf_efficientnet_b0 tf_efficientnet_b3 efficientnet_lite0 tf_efficientnet_lite0
+efficientnet_es tf_efficientnet_es efficientnetv2_rw_t efficientnetv2_rw_s efficientnetv2_s tf_efficientnetv2_b0
+tf_efficientnetv2_s
 """.split()
 
-# The engine does not recognise these without being told, because the state dict does not tell them apart.
-NEEDS_NAME = set()
+# Networks ported from TensorFlow share the keys of timm's own, so these must be named.
+NEEDS_NAME = re.compile(r"^(tf_|mobilenetv3|efficientnet_(b|lite|e)|efficientnetv2_[sml]$)")
 
 
 def randomise(model, seed):
@@ -55,10 +71,12 @@ def randomise(model, seed):
     return model
 
 
-def input_size(name):
+def input_size(source, name):
     if "inception" in name:
         return 139  # its auxiliary head and stem need more pixels than the others
-    return 97 if "vgg" not in name else 64
+    if "vgg" in name:
+        return 64 if source == "torchvision" else 224  # timm's classifier is a 7x7 convolution
+    return 97
 
 
 def batch_statistics(model, x):
@@ -87,22 +105,23 @@ def relative(found, expected):
 
 def check(engine, source, name, build, directory):
     model = randomise(build(), seed=0).eval()
-    size = input_size(name)
-    x = torch.randn(4, 3, size, size + 7, generator=torch.Generator().manual_seed(1))
+    size = input_size(source, name)
+    x = torch.randn(2, 3, size, size + 7, generator=torch.Generator().manual_seed(1))
     paths = [str(directory / part) for part in ("model.safetensors", "input.safetensors", "out.safetensors")]
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, paths[0])
     save_file({"input": x.permute(0, 2, 3, 1).contiguous()}, paths[1])
     command = [engine, "logits", *paths]
-    if name in NEEDS_NAME:
+    if source == "timm" and NEEDS_NAME.match(name):
         command += ["--arch", name]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
-        return [source, name, "FAILED: " + run.stderr.strip().split("\n")[0], f"{size}x{size + 7}"] + ["-"] * 3
+        return [source, name, "FAILED: " + run.stderr.strip().split("\n")[0], f"{size}x{size + 7}"] + ["-"] * 4
     found = load_file(paths[2])
     reference = copy.deepcopy(model).double()
     with torch.no_grad():
         logits = reference(x.double())
         batch_logits, moments = batch_statistics(reference, x.double())
+        torch_logits, _ = batch_statistics(model, x)
     worst = 0.0
     for layer, (mean, variance) in moments.items():
         scale = variance.sqrt().max().clamp_min(1e-30)
@@ -110,8 +129,9 @@ def check(engine, source, name, build, directory):
         worst = max(worst, relative(found[layer + ".variance"], variance))
     unseen = {k.rsplit(".", 1)[0] for k in found if k.endswith(".mean")} - set(moments)
     if unseen:
-        return [source, name, f"FAILED: moments of {sorted(unseen)[0]}, which PyTorch does not run", "-"] + ["-"] * 3
-    errors = [relative(found["logits"], logits), relative(found["batch_logits"], batch_logits), worst]
+        return [source, name, f"FAILED: moments of {sorted(unseen)[0]}, which PyTorch does not run", "-"] + ["-"] * 4
+    errors = [relative(found["logits"], logits), relative(found["batch_logits"], batch_logits)]
+    errors += [relative(torch_logits, batch_logits), worst]
     return [source, name, run.stdout.split("\t")[0], f"{size}x{size + 7}"] + [f"{e:.1e}" for e in errors]
 
 
@@ -120,7 +140,9 @@ def models(which):
         import torchvision
 
         for name in TORCHVISION:
-            yield "torchvision", name, lambda name=name: torchvision.models.get_model(name, weights=None)
+            yield "torchvision", name, lambda name=name: torchvision.models.get_model(
+                name, weights=None, **({"init_weights": False} if name in ("googlenet", "inception_v3") else {})
+            )
     if which in ("timm", "all"):
         import timm
 
@@ -141,7 +163,7 @@ def main():
 
     lines = [
         f"# torch {torch.__version__}, torchvision {torchvision.__version__}, timm {timm.__version__}",
-        "source\tmodel\trecognised\tinput\tlogits\tbatch_logits\tmoments",
+        "source\tmodel\trecognised\tinput\tlogits\tbatch_logits\ttorch_batch_logits\tmoments",
     ]
     print("\n".join(lines), flush=True)
     failed = 0

@@ -28,8 +28,18 @@ typedef struct {
   uint32_t height;
 } ckpt_window;
 
-// Resizes `source` to `width` x `height` and writes the pixels of `window`, which lies inside that size, to `target`
-// (rows `target_stride` bytes apart). Sizes are positive and at most 2^24. False when memory runs out.
+// Implementations; all give the same bytes.
+typedef enum {
+  CKPT_RESIZE_PORTABLE = 0,
+  CKPT_RESIZE_AVX2,
+} ckpt_resize_variant;
+
+// Whether this processor can run a variant.
+_Bool ckpt_resize_is_available(ckpt_resize_variant variant);
+
+// Resizes `source` to `width` x `height` by an available variant and writes the pixels of `window`, which lies inside
+// that size, to `target` (rows `target_stride` bytes apart). Sizes are positive and at most 2^30. False when memory
+// runs out.
 _Bool ckpt_resize_rgb8(
-    const ckpt_rgb_image *source, uint32_t width, uint32_t height, ckpt_resize_filter filter,
-    const ckpt_window *window, uint8_t *target, size_t target_stride);
+    ckpt_resize_variant variant, const ckpt_rgb_image *source, uint32_t width, uint32_t height,
+    ckpt_resize_filter filter, const ckpt_window *window, uint8_t *target, size_t target_stride);

@@ -45,7 +45,9 @@ final class InputFile: Sendable {
     var failure: CheckpointError?
     let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(CheckpointError) {
-        try read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
+        try read(
+          at: offset,
+          into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
         initialized = count
       } catch {
         failure = error

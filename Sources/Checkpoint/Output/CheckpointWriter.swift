@@ -79,7 +79,8 @@ public final class CheckpointWriter {
       if replacement != header {
         guard canPatchHeader, replacement.count == header.count else {
           throw CheckpointError.invalidRequest(
-            path: output.label, reason: "the metadata of an output underway can only be replaced by equally long")
+            path: output.label,
+            reason: "the metadata of an output underway can only be replaced by equally long")
         }
         try output.patch(replacement)
       }
@@ -102,7 +103,8 @@ public final class CheckpointWriter {
     var starts = [0]
     for tensor in tensors {
       guard let bits = checkedBitCount(tensor.dtype, tensor.shape), bits <= Int.max / 2 - starts.last! else {
-        throw .invalidRequest(path: label, reason: "tensor \"\(tensor.name)\": shape \(tensor.shape) overflows")
+        throw .invalidRequest(
+          path: label, reason: "tensor \"\(tensor.name)\": shape \(tensor.shape) overflows")
       }
       guard bits % 8 == 0 else {
         throw .invalidRequest(

@@ -37,6 +37,12 @@ final class SafetensorsFile: CheckpointSource {
 
   func spec(_ name: TensorName) -> TensorSpec? { positions[name].map { tensors[$0.index] } }
 
+  var files: [any StoredFile] { [file] }
+
+  func placement(of name: TensorName) -> (file: Int, offset: Int)? {
+    positions[name].map { (file: 0, offset: $0.offset) }
+  }
+
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     guard let (start, index) = positions[name] else {
       throw CheckpointError.missingTensor(path: label, name)

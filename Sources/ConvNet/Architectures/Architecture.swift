@@ -16,7 +16,8 @@ protocol Architecture: Sendable {
 /// The families known, in the order in which they are tried.
 enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
-    ResNet.self
+    ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
+    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
@@ -30,9 +31,10 @@ enum ArchitectureRegistry {
       throw ConvNetError.unknownArchitecture(
         label: state.label, recognised: describe(state), known: families.compactMap { $0.names.first })
     }
-    if let family = families.first(where: { $0.names.contains(requested) }) {
-      let found = try family.init(state, name: requested)
-      return found
+    // torchvision and timm use some names for networks with different keys.
+    let named = families.filter { $0.names.contains(requested) }
+    if let family = named.first(where: { $0.recognises(state) }) ?? named.first {
+      return try family.init(state, name: requested)
     }
     // A description as networks of unpublished sizes carry it, such as "resnet [2,2,2,2] basic width 16".
     if let family = families.first(where: { $0.recognises(state) }) {
@@ -55,3 +57,6 @@ enum ArchitectureRegistry {
       + (first.isEmpty ? "" : ", keys such as \(first)")
   }
 }
+
+/// Numbers as descriptions of architectures write them.
+func list(_ numbers: [Int]) -> String { "[" + numbers.map(String.init).joined(separator: ",") + "]" }

@@ -1,8 +1,10 @@
-/// ResNet, ResNeXt and Wide ResNet with torchvision's (and timm's equal) key names.
+/// ResNet, ResNeXt and Wide ResNet with torchvision's (and timm's equal) key names, also with timm's deep stem, averaged
+/// shortcuts (ResNet-D) and squeeze-and-excitation gates.
 ///
 /// He et al., "Deep Residual Learning for Image Recognition" (2016); Xie et al., "Aggregated Residual Transformations"
-/// (2017); Zagoruyko, Komodakis, "Wide Residual Networks" (2016). Of a Bottleneck it is the 3x3 convolution that
-/// strides ("V1.5"), as in torchvision.
+/// (2017); Zagoruyko, Komodakis, "Wide Residual Networks" (2016); He et al., "Bag of Tricks" (2019); Hu et al.,
+/// "Squeeze-and-Excitation Networks" (2018). Of a Bottleneck it is the 3x3 convolution that strides ("V1.5"), as in
+/// torchvision.
 struct ResNet: Architecture {
   private struct Published {
     let name: String
@@ -35,7 +37,8 @@ struct ResNet: Architecture {
   private let isBottleneck: Bool
 
   static func recognises(_ state: StateDict) -> Bool {
-    state.isConvolution("conv1.weight") && state.contains("bn1.running_mean")
+    (state.isConvolution("conv1.weight") || state.isConvolution("conv1.6.weight"))
+      && state.contains("bn1.running_mean")
       && state.isConvolution("layer1.0.conv1.weight") && state.isConvolution("layer1.0.conv2.weight")
       && state.contains("fc.weight")
   }
@@ -48,17 +51,22 @@ struct ResNet: Architecture {
     let isBottleneck = state.contains("layer1.0.conv3.weight")
     // conv2 tells the groups by its depth and the width; the stem's width scales them all.
     let shape = state.shape("layer1.0.conv2.weight") ?? []
-    let base = state.shape("conv1.weight")?.first ?? 0
+    let isDeep = state.contains("conv1.0.weight")
+    let base = state.shape(isDeep ? "conv1.6.weight" : "conv1.weight")?.first ?? 0
+    let isGated = state.contains("layer1.0.se.fc1.weight")
+    let averages = (1...4).contains { state.isConvolution("layer\($0).0.downsample.1.weight") }
     let (width, depth) = shape.count == 4 ? (shape[0], max(shape[1], 1)) : (0, 1)
     let groups = width / depth
+    let isPlain = !isDeep && !isGated && !averages
     let match = Self.published.first {
-      $0.blocks == blocks && $0.isBottleneck == isBottleneck && base == 64 && $0.groups == groups
+      isPlain && $0.blocks == blocks && $0.isBottleneck == isBottleneck && base == 64 && $0.groups == groups
         && $0.groups * $0.widthPerGroup == width
     }
-    var description = "resnet [\(blocks.map(String.init).joined(separator: ","))]"
-    description += isBottleneck ? " bottleneck" : " basic"
-    description += " width \(base)"
+    var description = "resnet \(list(blocks))" + (isBottleneck ? " bottleneck" : " basic") + " width \(base)"
     if isBottleneck && (groups != 1 || width != base) { description += " groups \(groups)x\(depth)" }
+    if isDeep { description += " deep stem" }
+    if averages { description += " averaged shortcuts" }
+    if isGated { description += " gated" }
     self.name = match?.name ?? description
     self.blocks = blocks
     self.isBottleneck = isBottleneck
@@ -72,9 +80,13 @@ struct ResNet: Architecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = b.input()
-    x = try b.convolution(x, "conv1", stride: 2)
-    x = try b.batchNorm(x, "bn1")
-    x = b.activation(x, .relu)
+    if b.state.contains("conv1.0.weight") {
+      x = try b.convolutionNorm(x, "conv1.0", "conv1.1", stride: 2, .relu)
+      x = try b.convolutionNorm(x, "conv1.3", "conv1.4", .relu)
+      x = try b.convolutionNorm(x, "conv1.6", "bn1", .relu)
+    } else {
+      x = try b.convolutionNorm(x, "conv1", "bn1", stride: 2, .relu)
+    }
     x = b.maxPool(x, Window(3, stride: 2, padding: 1))
     for (stage, count) in blocks.enumerated() {
       for index in 0..<count {
@@ -90,19 +102,22 @@ struct ResNet: Architecture {
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, stride: Int
   ) throws -> GraphBuilder.Value {
     var shortcut = x
-    if b.state.contains("\(name).downsample.0.weight") {
-      shortcut = try b.convolution(x, "\(name).downsample.0", stride: stride)
-      shortcut = try b.batchNorm(shortcut, "\(name).downsample.1")
+    if b.state.isConvolution("\(name).downsample.0.weight") {
+      shortcut = try b.convolutionNorm(
+        x, "\(name).downsample.0", "\(name).downsample.1", stride: stride, .identity)
+    } else if b.state.isConvolution("\(name).downsample.1.weight") {
+      // ResNet-D averages before a shortcut that does not stride.
+      if stride > 1 {
+        shortcut = b.averagePool(x, Window(stride, stride: stride, ceilMode: true), countIncludePad: false)
+      }
+      shortcut = try b.convolutionNorm(shortcut, "\(name).downsample.1", "\(name).downsample.2", .identity)
     }
-    var y = try b.convolution(x, "\(name).conv1", stride: isBottleneck ? 1 : stride)
-    y = try b.batchNorm(y, "\(name).bn1")
-    y = b.activation(y, .relu)
-    y = try b.convolution(y, "\(name).conv2", stride: isBottleneck ? stride : 1)
-    y = try b.batchNorm(y, "\(name).bn2")
-    if isBottleneck {
-      y = b.activation(y, .relu)
-      y = try b.convolution(y, "\(name).conv3")
-      y = try b.batchNorm(y, "\(name).bn3")
+    var y = try b.convolutionNorm(x, "\(name).conv1", "\(name).bn1", stride: isBottleneck ? 1 : stride, .relu)
+    y = try b.convolutionNorm(
+      y, "\(name).conv2", "\(name).bn2", stride: isBottleneck ? stride : 1, isBottleneck ? .relu : .identity)
+    if isBottleneck { y = try b.convolutionNorm(y, "\(name).conv3", "\(name).bn3", .identity) }
+    if b.state.contains("\(name).se.fc1.weight") {
+      y = try b.squeezeExcite(y, "\(name).se.fc1", "\(name).se.fc2", .relu, gate: .sigmoid)
     }
     y = try b.add(y, shortcut, isBottleneck ? "\(name).conv3" : "\(name).conv2")
     return b.activation(y, .relu)

@@ -11,6 +11,11 @@ struct GraphBuilder {
   let state: StateDict
   /// Named in the diagnostics of missing keys.
   let architecture: String
+  /// What the family's BatchNorms add to the variance, and the weight of the newest batch.
+  var eps = 1e-5
+  var momentum = 0.1
+  /// What pads a convolution whose padding is not given; nil keeps the size at a stride of 1.
+  var defaultPadding: Padding?
   private var nodes: [Graph.Node] = []
 
   init(_ state: StateDict, architecture: String) {
@@ -75,14 +80,15 @@ struct GraphBuilder {
     let convolution = Convolution(
       weight: spec.name, bias: try bias(name, channels: outputs),
       window: Window(
-        kernel: (height, width), stride: (stride, stride), padding: padding ?? half,
+        kernel: (height, width), stride: (stride, stride),
+        padding: padding ?? (height == 1 && width == 1 ? half : defaultPadding ?? half),
         dilation: (dilation, dilation)),
       groups: x.channels / depth, inputChannels: x.channels, outputChannels: outputs)
     return append(name, .convolution(convolution), [x], channels: outputs)
   }
 
   /// The BatchNorm `name`.
-  mutating func batchNorm(_ x: Value, _ name: String, eps: Double = 1e-5, momentum: Double = 0.1) throws
+  mutating func batchNorm(_ x: Value, _ name: String) throws
     -> Value
   {
     for suffix in [".running_mean", ".running_var"] { _ = try require(name + suffix, shape: [x.channels]) }
@@ -101,6 +107,30 @@ struct GraphBuilder {
       weight: spec.name, bias: try bias(name, channels: spec.shape[0]), height: height, width: width,
       inputChannels: x.channels, outputChannels: spec.shape[0])
     return append(name, .linear(linear), [x], channels: spec.shape[0])
+  }
+
+  /// The convolution and BatchNorm `name.<conv>` and `name.<norm>` with an activation behind them.
+  mutating func convolutionNorm(
+    _ x: Value, _ convolutionName: String, _ normName: String, stride: Int = 1, padding: Padding? = nil,
+    dilation: Int = 1, depthwise: Bool = false, _ activation: Activation
+  ) throws -> Value {
+    let y = try convolution(
+      x, convolutionName, stride: stride, padding: padding, dilation: dilation, depthwise: depthwise)
+    return self.activation(try batchNorm(y, normName), activation)
+  }
+
+  /// Squeeze and excitation (Hu et al. 2018): every channel times a gate that two layers compute from all means.
+  mutating func squeezeExcite(
+    _ x: Value, _ reduce: String, _ expand: String, _ activation: Activation, gate: Activation
+  ) throws -> Value {
+    var factor = try convolution(globalAverage(x), reduce)
+    factor = try convolution(self.activation(factor, activation), expand)
+    guard factor.channels == x.channels else {
+      throw ConvNetError.wrongShape(
+        label: state.label, tensor: try require(expand + ".weight", shape: [nil, nil, nil, nil]),
+        expected: [x.channels, nil, 1, 1])
+    }
+    return self.gate(x, by: self.activation(factor, gate))
   }
 
   // MARK: Layers without

@@ -1,0 +1,98 @@
+import Checkpoint
+
+/// Why a series could not be averaged. No output is left behind when one of these is thrown.
+public enum AveragingError: Error, Sendable, Equatable {
+  /// Nothing to average.
+  case emptySeries
+  /// No method has this name.
+  case unknownMethod(String, known: [String])
+  /// The method has no use for a parameter that was given.
+  case parameterNotTaken(method: String, MethodParameter)
+  /// The method cannot do without a parameter.
+  case parameterMissing(method: String, MethodParameter)
+  /// A parameter is outside its range.
+  case parameterOutOfRange(MethodParameter, value: Double, range: String)
+  /// A list has the wrong length.
+  case countMismatch(MethodParameter, expected: Int, found: Int)
+  /// The weights add up to zero, so that they cannot be normalised.
+  case weightsCancel
+  /// Every input has weight zero.
+  case allWeightsZero
+  /// A file name has no step number.
+  case noStep(file: String)
+  /// Steps do not increase along the series.
+  case stepsNotIncreasing(file: String, step: Double, previous: Double)
+  /// A tensor that the first file has is not in this one.
+  case missingTensor(file: String, TensorName, reference: String)
+  /// This file has a tensor that the first one does not have.
+  case extraTensor(file: String, TensorName, reference: String)
+  /// A tensor's element type or shape differs from the first file's.
+  case mismatch(file: String, TensorName, expected: String, found: String)
+  /// NaN or an infinity in an input.
+  case notFinite(file: String, TensorName, index: [Int], value: Double)
+  /// A finite result is beyond the range of the output's element type.
+  case overflow(TensorName, DType, index: [Int], value: Double)
+  /// The variance of a BatchNorm layer came out below zero.
+  case negativeVariance(TensorName, index: [Int], value: Double)
+  /// The same checkpoint twice.
+  case duplicate(file: String, of: String)
+  /// No tensor is left after selection.
+  case noTensors
+}
+
+extension AveragingError {
+  /// Whether the request is at fault rather than the files.
+  public var isUsage: Bool {
+    switch self {
+    case .emptySeries, .unknownMethod, .parameterNotTaken, .parameterMissing, .parameterOutOfRange,
+      .countMismatch, .weightsCancel, .allWeightsZero:
+      true
+    default: false
+    }
+  }
+}
+
+extension AveragingError: CustomStringConvertible {
+  /// One line without the tool's name.
+  public var description: String {
+    switch self {
+    case .emptySeries: "no checkpoints to average"
+    case .unknownMethod(let name, let known):
+      "unknown method \"\(TensorName(name).escaped)\"; there are \(known.joined(separator: ", "))"
+    case .parameterNotTaken(let method, let parameter):
+      "--\(parameter.rawValue) has no meaning for method \(method)"
+    case .parameterMissing(let method, let parameter): "method \(method) needs --\(parameter.rawValue)"
+    case .parameterOutOfRange(let parameter, let value, let range):
+      "--\(parameter.rawValue) takes \(range), not \(value)"
+    case .countMismatch(let parameter, let expected, let found):
+      "--\(parameter.rawValue) has \(found) values for \(expected) checkpoints"
+    case .weightsCancel: "the weights add up to zero and cannot be normalised"
+    case .allWeightsZero: "every weight is zero"
+    case .noStep(let file): "\(text(file)): no step number in the name; give the steps with --steps"
+    case .stepsNotIncreasing(let file, let step, let previous):
+      "\(text(file)): step \(plain(step)) does not come after \(plain(previous))"
+    case .missingTensor(let file, let name, let reference):
+      "\(text(file)): tensor \"\(name)\": missing, but \(text(reference)) has it"
+    case .extraTensor(let file, let name, let reference):
+      "\(text(file)): tensor \"\(name)\": not in \(text(reference))"
+    case .mismatch(let file, let name, let expected, let found):
+      "\(text(file)): tensor \"\(name)\": expected \(expected), found \(found)"
+    case .notFinite(let file, let name, let index, let value):
+      "\(text(file)): tensor \"\(name)\": element \(index) is \(value)"
+    case .overflow(let name, let dtype, let index, let value):
+      "tensor \"\(name)\": element \(index) of the average is \(value), beyond the range of \(dtype)"
+    case .negativeVariance(let name, let index, let value):
+      "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative"
+    case .duplicate(let file, let other):
+      "\(text(file)): the same checkpoint as \(text(other)); --allow-duplicates counts it twice"
+    case .noTensors: "no tensor is selected"
+    }
+  }
+
+  private func text(_ path: String) -> String { TensorName(path).escaped }
+}
+
+/// A number without a trailing `.0`.
+func plain(_ value: Double) -> String {
+  Int(exactly: value).map(String.init) ?? "\(value)"
+}

@@ -1,0 +1,47 @@
+import Checkpoint
+
+/// Collects the CRC-32 of one file from the pieces that a pass reads anyway; the rest is read at the end.
+struct FileDigest {
+  private struct Piece {
+    var range: Range<Int>
+    var checksum: UInt32
+  }
+
+  private let file: any StoredFile
+  private var pieces: [Piece] = []
+  private var crc = CRC32()
+
+  init(_ file: any StoredFile) { self.file = file }
+
+  /// Counts bytes that were read; each byte of the file at most once.
+  mutating func add(_ range: Range<Int>, _ checksum: UInt32) {
+    if let last = pieces.last, last.range.upperBound == range.lowerBound {
+      pieces[pieces.count - 1] = Piece(
+        range: last.range.lowerBound..<range.upperBound,
+        checksum: crc.join(last.checksum, checksum, count: range.count))
+    } else {
+      pieces.append(Piece(range: range, checksum: checksum))
+    }
+  }
+
+  /// The checksum of the whole file; reads what no piece covers.
+  mutating func finish() throws -> UInt32 {
+    pieces.sort { $0.range.lowerBound < $1.range.lowerBound }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+    defer { buffer.deallocate() }
+    var checksum: UInt32 = 0
+    var position = 0
+    for piece in pieces + [Piece(range: file.length..<file.length, checksum: 0)] {
+      while position < piece.range.lowerBound {
+        let count = min(buffer.count, piece.range.lowerBound - position)
+        let chunk = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+        try file.read(at: position, into: chunk)
+        checksum = crc.join(checksum, CRC32.of(UnsafeRawBufferPointer(chunk)), count: count)
+        position += count
+      }
+      checksum = crc.join(checksum, piece.checksum, count: piece.range.count)
+      position = piece.range.upperBound
+    }
+    return checksum
+  }
+}

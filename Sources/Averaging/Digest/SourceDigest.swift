@@ -1,0 +1,37 @@
+import Checkpoint
+
+/// The CRC-32 of a checkpoint's files, in their order as if they were one.
+struct SourceDigest {
+  private let source: any CheckpointSource
+  private var files: [FileDigest]
+  private let lengths: [Int]
+
+  init(_ source: any CheckpointSource) {
+    self.source = source
+    files = source.files.map(FileDigest.init)
+    lengths = source.files.map(\.length)
+  }
+
+  /// Counts what a pass has read, if it is stored as it was read.
+  mutating func add(_ read: PassWorker.Read) {
+    guard let place = source.placement(of: read.tensor) else { return }
+    let start = place.offset + read.offset
+    files[place.file].add(start..<start + read.count, read.checksum)
+  }
+
+  /// The checksum in hexadecimal; reads what was not counted.
+  mutating func finish() throws -> String {
+    var crc = CRC32()
+    var checksum: UInt32 = 0
+    for index in files.indices {
+      checksum = crc.join(checksum, try files[index].finish(), count: lengths[index])
+    }
+    return CRC32.text(checksum)
+  }
+
+  /// The checksum of a checkpoint that no pass has read.
+  static func of(_ source: any CheckpointSource) throws -> String {
+    var digest = SourceDigest(source)
+    return try digest.finish()
+  }
+}

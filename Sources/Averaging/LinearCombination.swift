@@ -1,0 +1,61 @@
+/// A weighted sum of the checkpoints of a series, as the recurrence that computes it.
+///
+/// With S₀ = 0, Sᵢ = keepᵢ·Sᵢ₋₁ + addᵢ·θᵢ; the result is S_N / divisor. Every step needs only what came before it, so
+/// that a series can be continued later with the same bits as in one run.
+public struct LinearCombination: Sendable, Equatable {
+  /// One checkpoint's part.
+  public struct Step: Sendable, Equatable {
+    /// Factor of the sum so far.
+    public var keep: Double
+    /// Factor of the checkpoint.
+    public var add: Double
+
+    /// A step of the recurrence.
+    public init(keep: Double, add: Double) {
+      self.keep = keep
+      self.add = add
+    }
+  }
+
+  /// The steps in the order of the series.
+  public var steps: [Step]
+  /// What the sum is divided by at the end.
+  public var divisor: Double
+
+  /// The combination of these steps.
+  public init(steps: [Step], divisor: Double = 1) {
+    self.steps = steps
+    self.divisor = divisor
+  }
+
+  /// The sum of the checkpoints by fixed weights, divided by `divisor`.
+  public init(weights: [Double], divisor: Double = 1) {
+    self.init(steps: weights.map { Step(keep: 1, add: $0) }, divisor: divisor)
+  }
+
+  /// The combination that takes one of `count` checkpoints as it is.
+  public static func only(_ index: Int, of count: Int) -> Self {
+    Self(weights: (0..<count).map { $0 == index ? 1 : 0 })
+  }
+
+  /// The weight of every checkpoint in the result: addᵢ · Π keepⱼ over j > i, over the divisor.
+  public var weights: [Double] {
+    var weights = [Double](repeating: 0, count: steps.count)
+    var later = 1.0
+    for index in steps.indices.reversed() {
+      weights[index] = steps[index].add * later / divisor
+      later *= steps[index].keep
+    }
+    return weights
+  }
+
+  /// Kish's effective sample size (Σw)² / Σw²: how many equally weighted checkpoints average out as much noise.
+  public var effectiveSampleSize: Double {
+    let weights = weights
+    let sum = weights.reduce(0, +)
+    return sum * sum / weights.reduce(0) { $0 + $1 * $1 }
+  }
+
+  /// The checkpoints whose weight is not zero.
+  public var contributors: [Int] { steps.indices.filter { steps[$0].add != 0 } }
+}

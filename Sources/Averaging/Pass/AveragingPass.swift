@@ -1,0 +1,76 @@
+import Checkpoint
+import TensorMath
+
+/// One streaming read of a series that makes one or several averages.
+///
+/// Every tensor is taken in slices of bounded size, slices are shared out among threads and written in order. Sums
+/// are float64 in the order of the series and are rounded once, to nearest even, so the bytes are the same at any
+/// number of threads. Memory depends on the number of threads alone, not on the size or number of the inputs.
+public struct AveragingPass {
+  private let plans: [AveragingPlan]
+  private let kernel: Kernel
+
+  /// - Parameter plans: Plans over the same series with the same options.
+  public init(_ plans: [AveragingPlan]) { self.init(plans, kernel: .best) }
+
+  init(_ plans: [AveragingPlan], kernel: Kernel) {
+    precondition(!plans.isEmpty, "no plan")
+    self.plans = plans
+    self.kernel = kernel
+  }
+
+  /// Reads the series once and writes every average.
+  ///
+  /// - Parameters:
+  ///   - writers: One per plan, made for the plan's output tensors; not finished here.
+  ///   - progress: Called with the number of bytes just read, by one thread at a time.
+  /// - Returns: The CRC-32 of every input file in hexadecimal when `digests` is asked for.
+  /// - Throws: `AveragingError` for values that have no average, `CheckpointError` for reading and writing.
+  @discardableResult
+  public func run(
+    into writers: [CheckpointWriter], digests computesDigests: Bool = false, pool: ThreadPool,
+    progress: (Int) -> Void = { _ in }
+  ) throws -> [String]? {
+    let ordered = try plans.map { try Self.arrange($0, writers[0].order) }
+    let entries = ordered[0].entries
+    let tasks = TaskList(
+      elementCounts: entries.map(PassWorker.elementCount), elementBytes: entries.map(PassWorker.footprint),
+      bytes: PassWorker.sliceBytes)
+    let workers = (0..<pool.threadCount).map { _ in
+      PassWorker(ordered, kernel: kernel, computesDigests: computesDigests)
+    }
+    var digests = ordered[0].series.members.map { SourceDigest($0.source) }
+    let turnstile = Turnstile()
+
+    try pool.forEach(tasks.count) { (task, number) throws in
+      let worker = workers[number]
+      do {
+        worker.begin()
+        for segment in tasks[task] { try worker.process(segment) }
+      } catch {
+        turnstile.fail(task)
+        throw error
+      }
+      try turnstile.pass(task) {
+        for (writer, output) in zip(writers, worker.outputs) {
+          try writer.write(UnsafeRawBufferPointer(rebasing: output[..<worker.used]))
+        }
+        for read in worker.reads { digests[read.input].add(read) }
+        progress(worker.bytesRead)
+      }
+    }
+    guard computesDigests else { return nil }
+    return try digests.indices.map { try digests[$0].finish() }
+  }
+
+  /// Bytes of buffers that `run` takes at most; pages that are never used cost nothing.
+  public func scratchBytes(threads: Int) -> Int {
+    let inputs = min(PassWorker.groupSize, plans[0].series.members.count) * PassWorker.sliceBytes
+    return threads * (inputs + PassWorker.sliceBytes * (1 + 8 * plans.count))
+  }
+
+  private static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {
+    let byName = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.output.name, $0) })
+    return plan.with(entries: order.map { byName[$0.name]! })
+  }
+}

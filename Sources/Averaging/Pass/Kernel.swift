@@ -1,0 +1,56 @@
+import CKernels
+import Checkpoint
+
+/// The arithmetic of a pass: float64 sums in the order of the series, rounded once.
+///
+/// Every variant does the same operations in the same order without fused multiply-add, so results are equal in every
+/// bit on every processor.
+struct Kernel: Sendable {
+  let variant: ck_average_variant
+
+  /// The fastest variant for this processor.
+  static let best = Kernel(variant: ck_average_best())
+
+  /// Whether a type is read and written by the kernel itself; others are widened and narrowed in a step of their own.
+  static func isNative(_ dtype: DType) -> Bool { element(dtype) != nil }
+
+  private static func element(_ dtype: DType) -> ck_element? {
+    switch dtype {
+    case .f64: CK_F64
+    case .f32: CK_F32
+    case .f16: CK_F16
+    case .bf16: CK_BF16
+    default: nil
+    }
+  }
+
+  /// sum = keep·sum + add·x for one input after the other.
+  ///
+  /// - Parameters:
+  ///   - inputs: As many arrays of `count` elements as there are steps.
+  ///   - dtype: The inputs' type, one of the native ones.
+  ///   - resumes: False if there is no sum yet.
+  func accumulate(
+    _ inputs: [UnsafeRawPointer?], _ dtype: DType, steps: [LinearCombination.Step], count: Int,
+    resumes: Bool, into sum: UnsafeMutablePointer<Double>
+  ) {
+    ck_average_accumulate(
+      variant, Self.element(dtype)!, inputs, steps.map(\.keep), steps.map(\.add), inputs.count, count,
+      resumes ? 1 : 0, sum)
+  }
+
+  /// out = sum / divisor, rounded to nearest even; true if a result is not finite.
+  func round(
+    _ sum: UnsafePointer<Double>, divisor: Double, count: Int, to dtype: DType,
+    into out: UnsafeMutableRawPointer
+  ) -> Bool {
+    if let element = Self.element(dtype) {
+      return ck_average_round(variant, element, sum, divisor, count, out) != 0
+    }
+    let quotients = (0..<count).map { sum[$0] / divisor }
+    let target = UnsafeMutableRawBufferPointer(start: out, count: count * dtype.bitWidth / 8)
+    return quotients.withUnsafeBufferPointer { values in
+      values.contains { !$0.isFinite } || ElementConversion.narrow(values, to: dtype, into: target) != nil
+    }
+  }
+}

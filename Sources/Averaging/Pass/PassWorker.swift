@@ -1,0 +1,220 @@
+import Checkpoint
+
+/// The scratch memory of one thread of a pass, and the arithmetic on one piece of the output.
+final class PassWorker: @unchecked Sendable {
+  /// Bytes of an input that are in memory at a time.
+  static let sliceBytes = 1 << 16
+  /// Inputs that are in memory at a time; longer series go through in groups, the sums staying.
+  static let groupSize = 16
+
+  /// A piece of an input file that has been read.
+  struct Read {
+    let input: Int
+    let tensor: TensorName
+    let offset: Int
+    let count: Int
+    let checksum: UInt32
+  }
+
+  private let plans: [AveragingPlan]
+  private let kernel: Kernel
+  private let computesDigests: Bool
+  private let inputs: [UnsafeMutableRawBufferPointer]
+  private let widened: UnsafeMutableBufferPointer<Double>
+  private let sums: [UnsafeMutableBufferPointer<Double>]
+  /// The finished piece of every output, `used` bytes of each.
+  let outputs: [UnsafeMutableRawBufferPointer]
+  private(set) var used = 0
+  private(set) var reads: [Read] = []
+  private(set) var bytesRead = 0
+
+  init(_ plans: [AveragingPlan], kernel: Kernel, computesDigests: Bool) {
+    self.plans = plans
+    self.kernel = kernel
+    self.computesDigests = computesDigests
+    let members = min(Self.groupSize, plans[0].series.members.count)
+    // Elements have two bytes or more, or are widened to eight.
+    let elements = Self.sliceBytes / 2
+    inputs = (0..<members).map { _ in .allocate(byteCount: Self.sliceBytes, alignment: 64) }
+    widened = .allocate(capacity: Self.sliceBytes / 8)
+    sums = plans.map { _ in .allocate(capacity: elements) }
+    outputs = plans.map { _ in .allocate(byteCount: elements * 8, alignment: 64) }
+  }
+
+  deinit {
+    for buffer in inputs + outputs { buffer.deallocate() }
+    for buffer in sums { buffer.deallocate() }
+    widened.deallocate()
+  }
+
+  /// Bytes an element takes in the buffers, the measure by which the work is cut.
+  static func footprint(_ entry: AveragingPlan.Entry) -> Int {
+    switch entry.operation {
+    case .copy: 1
+    case .convert, .combine: Kernel.isNative(entry.input.dtype) ? entry.input.dtype.bitWidth / 8 : 8
+    }
+  }
+
+  /// Elements of an entry as they are counted here: bytes where bytes are copied.
+  static func elementCount(_ entry: AveragingPlan.Entry) -> Int {
+    if case .copy = entry.operation { return entry.input.byteCount }
+    return entry.input.elementCount
+  }
+
+  /// Forgets the last piece.
+  func begin() {
+    used = 0
+    bytesRead = 0
+    reads.removeAll(keepingCapacity: true)
+  }
+
+  /// Appends some elements of a tensor to the pieces in `outputs`.
+  func process(_ segment: TaskList.Segment) throws {
+    let entry = plans[0].entries[segment.entry]
+    let outputBytes: Int
+    if case .copy = entry.operation {
+      outputBytes = segment.elements.count
+      for (plan, output) in zip(plans, outputs) {
+        guard case .copy(let input) = plan.entries[segment.entry].operation else { continue }
+        let target = UnsafeMutableRawBufferPointer(rebasing: output[used..<used + outputBytes])
+        try read(entry, input, at: segment.elements.lowerBound, into: target)
+      }
+    } else {
+      outputBytes = segment.elements.count * entry.output.dtype.bitWidth / 8
+      try combine(segment)
+    }
+    used += outputBytes
+  }
+
+  private func combine(_ segment: TaskList.Segment) throws {
+    let entry = plans[0].entries[segment.entry]
+    let parts = plans.map {
+      ActiveSteps($0.entries[segment.entry].operation, inputs: $0.series.members.count)
+    }
+    var cursors = parts.map { _ in 0 }
+    let needed = Set(parts.flatMap(\.inputs)).sorted()
+    let count = segment.elements.count
+    for start in stride(from: 0, to: needed.count, by: inputs.count) {
+      let group = needed[start..<min(start + inputs.count, needed.count)]
+      for (slot, input) in group.enumerated() {
+        try load(entry, input, segment.elements, into: inputs[slot])
+      }
+      for (index, part) in parts.enumerated() {
+        let first = cursors[index]
+        let last = part.inputs[first...].prefix { $0 <= group.last! }.endIndex
+        guard first < last else { continue }
+        let slots = part.inputs[first..<last].map { inputs[group.firstIndex(of: $0)! - start] }
+        accumulate(
+          slots, entry.input.dtype, Array(part.steps[first..<last]), count, resumes: first > 0,
+          into: sums[index])
+        cursors[index] = last
+      }
+    }
+    for (index, part) in parts.enumerated() {
+      let failed = kernel.round(
+        sums[index].baseAddress!, divisor: part.divisor, count: count, to: entry.output.dtype,
+        into: outputs[index].baseAddress! + used)
+      if failed { throw try culprit(segment, plans[index], part, sums[index]) }
+    }
+  }
+
+  private func accumulate(
+    _ slots: [UnsafeMutableRawBufferPointer], _ dtype: DType, _ steps: [LinearCombination.Step], _ count: Int,
+    resumes: Bool, into sum: UnsafeMutableBufferPointer<Double>
+  ) {
+    if Kernel.isNative(dtype) {
+      kernel.accumulate(
+        slots.map { UnsafeRawPointer($0.baseAddress) }, dtype, steps: steps, count: count, resumes: resumes,
+        into: sum.baseAddress!)
+      return
+    }
+    for (index, slot) in slots.enumerated() {
+      let values = UnsafeMutableBufferPointer(rebasing: widened[..<count])
+      ElementConversion.widen(UnsafeRawBufferPointer(slot), dtype, into: values)
+      kernel.accumulate(
+        [UnsafeRawPointer(values.baseAddress)], .f64, steps: [steps[index]], count: count,
+        resumes: resumes || index > 0, into: sum.baseAddress!)
+    }
+  }
+
+  private func load(
+    _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>,
+    into buffer: UnsafeMutableRawBufferPointer
+  ) throws {
+    let width = entry.input.dtype.bitWidth / 8
+    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(elements.count * width)])
+    try read(entry, input, at: elements.lowerBound * width, into: target)
+  }
+
+  private func read(
+    _ entry: AveragingPlan.Entry, _ input: Int, at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws {
+    try plans[0].series.members[input].read(entry.input.name, at: offset, into: target)
+    bytesRead += target.count
+    if computesDigests {
+      reads.append(
+        Read(
+          input: input, tensor: entry.input.name, offset: offset, count: target.count,
+          checksum: CRC32.of(UnsafeRawBufferPointer(target))))
+    }
+  }
+
+  /// The first element that made the result infinite or NaN, and the file it comes from.
+  private func culprit(
+    _ segment: TaskList.Segment, _ plan: AveragingPlan, _ part: ActiveSteps,
+    _ sum: UnsafeMutableBufferPointer<Double>
+  ) throws -> AveragingError {
+    let entry = plan.entries[segment.entry]
+    let count = segment.elements.count
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: count * entry.input.dtype.bitWidth / 8, alignment: 64)
+    defer { bytes.deallocate() }
+    var first: (element: Int, input: Int, value: Double)?
+    for input in part.inputs {
+      try load(entry, input, segment.elements, into: bytes)
+      let values = [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
+        ElementConversion.widen(
+          UnsafeRawBufferPointer(bytes), entry.input.dtype,
+          into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+        initialized = count
+      }
+      if let element = values.prefix(first?.element ?? count).firstIndex(where: { !$0.isFinite }) {
+        first = (element, input, values[element])
+      }
+    }
+    if let first {
+      return .notFinite(
+        file: plan.series.members[first.input].label, entry.input.name,
+        index: entry.input.index(of: segment.elements.lowerBound + first.element), value: first.value)
+    }
+    let quotients = (0..<count).map { sum[$0] / part.divisor }
+    let element = try quotients.firstIndex { value in
+      try !value.isFinite || TensorValue.overflows(value, entry.output.dtype)
+    }!
+    return .overflow(
+      entry.output.name, entry.output.dtype,
+      index: entry.output.index(of: segment.elements.lowerBound + element), value: quotients[element])
+  }
+}
+
+extension TensorValue {
+  fileprivate static func overflows(_ value: Double, _ dtype: DType) throws -> Bool {
+    var bytes: [UInt8] = Array(repeating: 0, count: dtype.bitWidth / 8)
+    return [value].withUnsafeBufferPointer { source in
+      bytes.withUnsafeMutableBytes { ElementConversion.narrow(source, to: dtype, into: $0) != nil }
+    }
+  }
+}
+
+extension TensorSpec {
+  /// The coordinates of an element, outermost first.
+  func index(of element: Int) -> [Int] {
+    var rest = element
+    var index = [Int](repeating: 0, count: shape.count)
+    for axis in shape.indices.reversed() {
+      index[axis] = rest % shape[axis]
+      rest /= shape[axis]
+    }
+    return index
+  }
+}

@@ -1,0 +1,50 @@
+import Checkpoint
+
+extension Series {
+  /// Refuses a checkpoint that is there twice, also as a copy or in another format.
+  ///
+  /// Most pairs are told apart by a sample of their largest tensors; only pairs that agree there are compared in full.
+  ///
+  /// - Throws: `AveragingError.duplicate`, errors of reading.
+  public func refuseDuplicates() throws {
+    let sampled = tensors.filter { $0.byteCount > 0 }.sorted {
+      ($1.byteCount, $0.name) < ($0.byteCount, $1.name)
+    }
+    .prefix(8)
+    var groups: [[UInt32]: [Int]] = [:]
+    for (index, member) in members.enumerated() {
+      let key = try sampled.map { try Self.checksum(member, $0, limit: 4096) }
+      for earlier in groups[key, default: []] where try isSame(members[earlier], member) {
+        throw AveragingError.duplicate(file: member.label, of: members[earlier].label)
+      }
+      groups[key, default: []].append(index)
+    }
+  }
+
+  private static func checksum(_ member: SeriesMember, _ tensor: TensorSpec, limit: Int) throws -> UInt32 {
+    var bytes = [UInt8](repeating: 0, count: min(limit, tensor.byteCount))
+    // The end: the beginning of embeddings and masks is often the same in different models.
+    try bytes.withUnsafeMutableBytes {
+      try member.read(tensor.name, at: tensor.byteCount - $0.count, into: $0)
+    }
+    return bytes.withUnsafeBytes { CRC32.of($0) }
+  }
+
+  private func isSame(_ a: SeriesMember, _ b: SeriesMember) throws -> Bool {
+    var x = [UInt8](repeating: 0, count: 1 << 18)
+    var y = x
+    for tensor in tensors {
+      for start in stride(from: 0, to: tensor.byteCount, by: x.count) {
+        let count = min(x.count, tensor.byteCount - start)
+        try x.withUnsafeMutableBytes {
+          try a.read(tensor.name, at: start, into: .init(rebasing: $0[..<count]))
+        }
+        try y.withUnsafeMutableBytes {
+          try b.read(tensor.name, at: start, into: .init(rebasing: $0[..<count]))
+        }
+        if x[..<count] != y[..<count] { return false }
+      }
+    }
+    return true
+  }
+}

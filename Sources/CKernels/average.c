@@ -1,0 +1,243 @@
+#include "ck_average.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+// The bodies below are plain C that the compiler vectorises; they are compiled once per instruction set, inlined into
+// the wrappers at the end of the file.
+#define BODY static inline __attribute__((always_inline))
+
+BODY float bits_to_float(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+BODY uint32_t float_to_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+BODY double widen_f64(const void *x, ptrdiff_t i) {
+  double value;
+  memcpy(&value, (const char *)x + 8 * i, sizeof value);
+  return value;
+}
+
+BODY double widen_f32(const void *x, ptrdiff_t i) {
+  float value;
+  memcpy(&value, (const char *)x + 4 * i, sizeof value);
+  return value;
+}
+
+BODY double widen_bf16(const void *x, ptrdiff_t i) {
+  uint16_t bits;
+  memcpy(&bits, (const char *)x + 2 * i, sizeof bits);
+  return bits_to_float((uint32_t)bits << 16);
+}
+
+// The exponent is moved to where a float has it and corrected by an exact multiplication, which also normalises
+// subnormals; the largest exponent stands for infinity and NaN.
+BODY double widen_f16(const void *x, ptrdiff_t i) {
+  uint16_t half;
+  memcpy(&half, (const char *)x + 2 * i, sizeof half);
+  const uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;
+  const uint32_t scaled = float_to_bits(bits_to_float(magnitude) * 0x1p112f);
+  const uint32_t special = magnitude | 0x7f800000;
+  const uint32_t bits = magnitude >= 0x0f800000 ? special : scaled;
+  return bits_to_float(bits | (uint32_t)(half & 0x8000) << 16);
+}
+
+#if defined(__x86_64__)
+// The same value by the conversion instruction, for the variants whose processors have it.
+BODY double widen_f16c(const void *x, ptrdiff_t i) {
+  _Float16 half;
+  memcpy(&half, (const char *)x + 2 * i, sizeof half);
+  return (float)half;
+}
+#endif
+
+// Rounded to float so that no information about ties is lost: inexact results get an odd last bit ("round to odd").
+// Rounding the result again, to a type at least two bits shorter, is then the same as rounding once
+// (Boldo and Melquiond 2008, "Emulation of a FMA and correctly rounded sums", theorem 3).
+BODY uint32_t round_to_odd(double value) {
+  const float nearest = (float)value;
+  const double back = nearest;
+  uint32_t bits = float_to_bits(nearest);
+  bits -= fabs(back) > fabs(value) ? 1 : 0;
+  bits |= back != value ? 1 : 0;
+  return bits;
+}
+
+// NaN becomes infinity here and below: either is reported by its exponent.
+BODY uint16_t odd_to_bf16(uint32_t bits) {
+  const uint32_t magnitude = bits & 0x7fffffff;
+  const uint32_t rounded = (magnitude + 0x7fff + ((magnitude >> 16) & 1)) >> 16;
+  return (uint16_t)((bits & 0x80000000) >> 16 | (magnitude >= 0x7f800000 ? 0x7f80 : rounded));
+}
+
+BODY uint16_t odd_to_f16(uint32_t bits) {
+  const uint32_t sign = (bits & 0x80000000) >> 16;
+  const uint32_t magnitude = bits & 0x7fffffff;
+  // Below the smallest normal number, adding 0.5 leaves the wanted bits in the low end, rounded by the addition.
+  const uint32_t subnormal = float_to_bits(bits_to_float(magnitude) + 0.5f) - 0x3f000000;
+  const uint32_t normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+  uint32_t half = magnitude < 0x38800000 ? subnormal : normal;
+  half = magnitude >= 0x47800000 ? 0x7c00 : half;
+  return (uint16_t)(sign | half);
+}
+
+// Long enough to hide the loop over the inputs, short enough that the sums stay in registers or the first cache.
+enum { block = 64 };
+
+#define ACCUMULATE(name, widen)                                                                                  \
+  BODY void name(const void *const *x, const double *keep, const double *add, ptrdiff_t inputs, ptrdiff_t count, \
+                 int resume, double *sum) {                                                                    \
+    for (ptrdiff_t first = 0; first < count; first += block) {                                                 \
+      double s[block];                                                                                         \
+      if (count - first >= block) {                                                                            \
+        ptrdiff_t k = 0;                                                                                       \
+        if (resume) {                                                                                          \
+          memcpy(s, sum + first, sizeof s);                                                                    \
+        } else {                                                                                               \
+          for (ptrdiff_t i = 0; i < block; i++) s[i] = add[0] * widen(x[0], first + i);                        \
+          k = 1;                                                                                               \
+        }                                                                                                      \
+        for (; k < inputs; k++) {                                                                              \
+          const double a = keep[k], b = add[k];                                                                \
+          const void *const in = x[k];                                                                         \
+          if (a == 1) {                                                                                        \
+            for (ptrdiff_t i = 0; i < block; i++) s[i] = s[i] + b * widen(in, first + i);                      \
+          } else {                                                                                             \
+            for (ptrdiff_t i = 0; i < block; i++) s[i] = a * s[i] + b * widen(in, first + i);                  \
+          }                                                                                                    \
+        }                                                                                                      \
+        memcpy(sum + first, s, sizeof s);                                                                      \
+      } else {                                                                                                 \
+        for (ptrdiff_t i = first; i < count; i++) {                                                            \
+          double t = resume ? sum[i] : add[0] * widen(x[0], i);                                                \
+          for (ptrdiff_t k = resume ? 0 : 1; k < inputs; k++) t = keep[k] * t + add[k] * widen(x[k], i);       \
+          sum[i] = t;                                                                                          \
+        }                                                                                                      \
+      }                                                                                                        \
+    }                                                                                                          \
+  }
+
+ACCUMULATE(accumulate_f64, widen_f64)
+ACCUMULATE(accumulate_f32, widen_f32)
+ACCUMULATE(accumulate_f16, widen_f16)
+ACCUMULATE(accumulate_bf16, widen_bf16)
+#if defined(__x86_64__)
+ACCUMULATE(accumulate_f16c, widen_f16c)
+#endif
+
+BODY int round_sums(ck_element element, const double *sum, double divisor, ptrdiff_t count, void *out) {
+  uint32_t bad = 0;
+  switch (element) {
+    case CK_F64:
+      for (ptrdiff_t i = 0; i < count; i++) {
+        const double value = sum[i] / divisor;
+        bad |= !(fabs(value) <= DBL_MAX);
+        memcpy((char *)out + 8 * i, &value, sizeof value);
+      }
+      break;
+    case CK_F32:
+      for (ptrdiff_t i = 0; i < count; i++) {
+        const float value = (float)(sum[i] / divisor);
+        bad |= !(fabsf(value) <= FLT_MAX);
+        memcpy((char *)out + 4 * i, &value, sizeof value);
+      }
+      break;
+    case CK_F16:
+    case CK_BF16:
+      for (ptrdiff_t first = 0; first < count; first += block) {
+        const ptrdiff_t n = count - first < block ? count - first : block;
+        uint32_t odd[block];
+        uint16_t half[block];
+        uint16_t largest = 0;
+        for (ptrdiff_t i = 0; i < n; i++) odd[i] = round_to_odd(sum[first + i] / divisor);
+        if (element == CK_F16) {
+          for (ptrdiff_t i = 0; i < n; i++) half[i] = odd_to_f16(odd[i]);
+        } else {
+          for (ptrdiff_t i = 0; i < n; i++) half[i] = odd_to_bf16(odd[i]);
+        }
+        const uint16_t infinity = element == CK_F16 ? 0x7c00 : 0x7f80;
+        for (ptrdiff_t i = 0; i < n; i++) {
+          const uint16_t magnitude = half[i] & 0x7fff;
+          largest = magnitude > largest ? magnitude : largest;
+        }
+        bad |= largest >= infinity;
+        memcpy((char *)out + 2 * first, half, (size_t)n * sizeof *half);
+      }
+      break;
+  }
+  return bad != 0;
+}
+
+#define VARIANT(suffix, f16, attribute)                                                                         \
+  attribute static void accumulate_##suffix(ck_element element, const void *const *x, const double *keep,       \
+                                            const double *add, ptrdiff_t inputs, ptrdiff_t count, int resume,   \
+                                            double *sum) {                                                      \
+    switch (element) {                                                                                          \
+      case CK_F64: accumulate_f64(x, keep, add, inputs, count, resume, sum); break;                             \
+      case CK_F32: accumulate_f32(x, keep, add, inputs, count, resume, sum); break;                             \
+      case CK_F16: f16(x, keep, add, inputs, count, resume, sum); break;                                        \
+      case CK_BF16: accumulate_bf16(x, keep, add, inputs, count, resume, sum); break;                           \
+    }                                                                                                           \
+  }                                                                                                             \
+  attribute static int round_##suffix(ck_element element, const double *sum, double divisor, ptrdiff_t count,   \
+                                      void *out) {                                                              \
+    return round_sums(element, sum, divisor, count, out);                                                       \
+  }
+
+VARIANT(plain, accumulate_f16, )
+#if defined(__x86_64__)
+VARIANT(avx2, accumulate_f16c, __attribute__((target("avx2,f16c"))))
+VARIANT(avx512, accumulate_f16c,
+        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c"), min_vector_width(512))))
+#endif
+
+int ck_average_supported(ck_average_variant variant) {
+  switch (variant) {
+    case CK_AVERAGE_PLAIN: return 1;
+#if defined(__x86_64__)
+    case CK_AVERAGE_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    case CK_AVERAGE_AVX512:
+      return ck_average_supported(CK_AVERAGE_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
+    default: return 0;
+  }
+}
+
+ck_average_variant ck_average_best(void) {
+  if (ck_average_supported(CK_AVERAGE_AVX512)) return CK_AVERAGE_AVX512;
+  return ck_average_supported(CK_AVERAGE_AVX2) ? CK_AVERAGE_AVX2 : CK_AVERAGE_PLAIN;
+}
+
+void ck_average_accumulate(ck_average_variant variant, ck_element element, const void *const *x, const double *keep,
+                           const double *add, ptrdiff_t inputs, ptrdiff_t count, int resume, double *sum) {
+  switch (variant) {
+#if defined(__x86_64__)
+    case CK_AVERAGE_AVX512: accumulate_avx512(element, x, keep, add, inputs, count, resume, sum); break;
+    case CK_AVERAGE_AVX2: accumulate_avx2(element, x, keep, add, inputs, count, resume, sum); break;
+#endif
+    default: accumulate_plain(element, x, keep, add, inputs, count, resume, sum);
+  }
+}
+
+int ck_average_round(ck_average_variant variant, ck_element element, const double *sum, double divisor,
+                     ptrdiff_t count, void *out) {
+  switch (variant) {
+#if defined(__x86_64__)
+    case CK_AVERAGE_AVX512: return round_avx512(element, sum, divisor, count, out);
+    case CK_AVERAGE_AVX2: return round_avx2(element, sum, divisor, count, out);
+#endif
+    default: return round_plain(element, sum, divisor, count, out);
+  }
+}

@@ -1,0 +1,50 @@
+/// PyTorch's names of element types.
+enum TorchElement {
+  /// The type of a `torch.<Name>Storage` class.
+  static func storage(_ global: String) -> DType? {
+    switch global {
+    case "torch.DoubleStorage": .f64
+    case "torch.FloatStorage": .f32
+    case "torch.HalfStorage": .f16
+    case "torch.BFloat16Storage": .bf16
+    case "torch.LongStorage": .i64
+    case "torch.IntStorage": .i32
+    case "torch.ShortStorage": .i16
+    case "torch.CharStorage": .i8
+    case "torch.ByteStorage": .u8
+    case "torch.BoolStorage": .bool
+    case "torch.ComplexFloatStorage": .c64
+    default: nil
+    }
+  }
+
+  static func isUntypedStorage(_ global: String) -> Bool {
+    global == "torch.storage.UntypedStorage" || global == "torch.UntypedStorage"
+  }
+
+  /// The type of a `torch.<dtype>` object.
+  static func dtype(_ global: String) -> DType? {
+    switch global {
+    case "torch.float64", "torch.double": .f64
+    case "torch.float32", "torch.float": .f32
+    case "torch.float16", "torch.half": .f16
+    case "torch.bfloat16": .bf16
+    case "torch.int64": .i64
+    case "torch.int32": .i32
+    case "torch.int16": .i16
+    case "torch.int8": .i8
+    case "torch.uint64": .u64
+    case "torch.uint32": .u32
+    case "torch.uint16": .u16
+    case "torch.uint8": .u8
+    case "torch.bool": .bool
+    case "torch.complex64": .c64
+    case "torch.float8_e5m2": .f8e5m2
+    case "torch.float8_e4m3fn": .f8e4m3
+    case "torch.float8_e8m0fnu": .f8e8m0
+    case "torch.float8_e4m3fnuz": .f8e4m3fnuz
+    case "torch.float8_e5m2fnuz": .f8e5m2fnuz
+    default: nil
+    }
+  }
+}

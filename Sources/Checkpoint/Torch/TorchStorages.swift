@@ -1,0 +1,94 @@
+import Synchronization
+
+/// The storages of a PyTorch file: bytes by key.
+final class TorchStorages: Sendable {
+  struct Location: Equatable {
+    var offset: Int
+    var storedSize: Int
+    var size: Int
+    var isDeflated = false
+    /// Zero when the writer left it out.
+    var crc: UInt32 = 0
+  }
+
+  private let file: InputFile
+  private let locations: [TensorName: Location]
+  private let verified = Mutex<Set<TensorName>>([])
+  /// The storage that was needed last, for views and deflated records: these are read as a whole.
+  private let cache = Mutex<(key: TensorName, bytes: [UInt8])?>(nil)
+
+  init(_ file: InputFile, _ locations: [TensorName: Location]) {
+    self.file = file
+    self.locations = locations
+  }
+
+  func size(_ key: TensorName) -> Int? { locations[key]?.size }
+
+  /// Reads a part of a storage; the first time a storage is touched its checksum is verified.
+  func read(_ key: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    let location = locations[key]!
+    if location.isDeflated {
+      try withWhole(key) {
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + buffer.count]))
+      }
+      return
+    }
+    try verify(key, location)
+    try file.read(at: location.offset + offset, into: buffer)
+  }
+
+  /// Calls `body` with the whole storage in memory; at most its size in the file, or what deflate can make of it.
+  func withWhole(_ key: TensorName, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let bytes = try cache.withLock { cached in
+      if let cached, cached.key == key { return cached.bytes }
+      cached = nil
+      let bytes = try load(key)
+      cached = (key, bytes)
+      return bytes
+    }
+    try bytes.withUnsafeBytes(body)
+  }
+
+  private func load(_ key: TensorName) throws -> [UInt8] {
+    let location = locations[key]!
+    let stored = try file.bytes(at: location.offset, count: location.storedSize)
+    guard location.isDeflated else {
+      try verify(key, location)
+      return stored
+    }
+    var valid = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: location.size) { buffer, count in
+      valid = stored.withUnsafeBytes {
+        Inflate.inflate(
+          $0,
+          into: UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(buffer)[..<location.size]))
+      }
+      count = valid ? location.size : 0
+    }
+    guard valid, location.crc == 0 || bytes.withUnsafeBytes({ crc32($0) }) == location.crc else {
+      throw CheckpointError.malformed(path: file.label, reason: "record of storage \"\(key)\" is damaged")
+    }
+    return bytes
+  }
+
+  private func verify(_ key: TensorName, _ location: Location) throws {
+    if location.crc == 0 || verified.withLock({ $0.contains(key) }) { return }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(location.size, 1 << 18), alignment: 64)
+    defer { buffer.deallocate() }
+    var crc: UInt32 = 0
+    var offset = 0
+    while offset < location.size {
+      let chunk = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[..<min(buffer.count, location.size - offset)])
+      try file.read(at: location.offset + offset, into: chunk)
+      crc = crc32(UnsafeRawBufferPointer(chunk), continuing: crc)
+      offset += chunk.count
+    }
+    guard crc == location.crc else {
+      throw CheckpointError.malformed(
+        path: file.label, reason: "checksum of storage \"\(key)\" does not match")
+    }
+    verified.withLock { _ = $0.insert(key) }
+  }
+}

@@ -1,0 +1,79 @@
+/// The records of a zip archive, cross-checked so that every reader sees the same ones.
+///
+/// Refused although some readers accept them: repeated names, local headers that contradict the directory,
+/// overlapping records, junk before or behind. Source: PKWARE APPNOTE 6.3.10.
+struct ZipArchive {
+  struct Record: Equatable {
+    var name: TensorName
+    var isDeflated: Bool
+    var crc: UInt32
+    var storedSize: Int
+    var size: Int
+    var headerOffset: Int
+    /// Where the stored bytes begin.
+    var dataOffset = 0
+  }
+
+  static let recordLimit = 1 << 20
+
+  let records: [TensorName: Record]
+
+  init(_ file: InputFile) throws {
+    let directory = try ZipDirectoryLocation(file)
+    var records = try ZipDirectory(file, directory).records
+    records.sort { $0.headerOffset < $1.headerOffset }
+    var end = 0
+    for index in records.indices {
+      let record = records[index]
+      guard record.headerOffset == 0 || index > 0 else { throw ZipError("begins with junk") }
+      guard record.headerOffset >= end else { throw ZipError("record \"\(record.name)\" overlaps another") }
+      records[index].dataOffset = try Self.checkLocalHeader(of: record, in: file, limit: directory.offset)
+      end = records[index].dataOffset + record.storedSize
+    }
+    guard end <= directory.offset else { throw ZipError("a record overlaps the directory") }
+    self.records = Dictionary(uniqueKeysWithValues: records.map { ($0.name, $0) })
+  }
+
+  /// Where the record's data begin.
+  private static func checkLocalHeader(of record: Record, in file: InputFile, limit: Int) throws -> Int {
+    guard record.headerOffset <= limit - 30 else {
+      throw ZipError("record \"\(record.name)\" lies outside the file")
+    }
+    let header = ByteFields(try file.bytes(at: record.headerOffset, count: 30))
+    guard header.u32(0) == 0x0403_4B50 else {
+      throw ZipError("record \"\(record.name)\" has no local header")
+    }
+    let start = record.headerOffset + 30
+    let nameLength = Int(header.u16(26))
+    let dataOffset = start + nameLength + Int(header.u16(28))
+    guard dataOffset <= limit, record.storedSize <= limit - dataOffset else {
+      throw ZipError("record \"\(record.name)\" lies outside the file")
+    }
+    let name = try file.bytes(at: start, count: nameLength)
+    guard name == Array(record.name.string.utf8), header.u16(8) == (record.isDeflated ? 8 : 0) else {
+      throw ZipError("local header of record \"\(record.name)\" contradicts the directory")
+    }
+    return dataOffset
+  }
+}
+
+/// Why a zip archive cannot be read.
+struct ZipError: Error, Equatable, CustomStringConvertible {
+  var reason: String
+  init(_ reason: String) { self.reason = reason }
+  var description: String { "zip: \(reason)" }
+}
+
+/// Little-endian fields at fixed offsets.
+struct ByteFields {
+  let bytes: [UInt8]
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  func u16(_ offset: Int) -> UInt16 { UInt16(value(offset, 2)) }
+  func u32(_ offset: Int) -> UInt32 { UInt32(value(offset, 4)) }
+  func u64(_ offset: Int) -> UInt64 { value(offset, 8) }
+
+  private func value(_ offset: Int, _ width: Int) -> UInt64 {
+    bytes[offset..<offset + width].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}

@@ -1,0 +1,134 @@
+/// Where the central directory of a zip archive lies.
+struct ZipDirectoryLocation {
+  var offset: Int
+  var size: Int
+  var count: Int
+
+  init(_ file: InputFile) throws {
+    let tailLength = min(file.length, 22 + 65535)
+    let tail = ByteFields(try file.bytes(at: file.length - tailLength, count: tailLength))
+    // The comment reaches exactly to the end of the file: a signature inside a comment does not count.
+    let candidates = (0...max(tailLength - 22, 0)).filter { at in
+      at + 22 <= tailLength && tail.bytes[at] == 0x50 && tail.u32(at) == 0x0605_4B50
+        && at + 22 + Int(tail.u16(at + 20)) == tailLength
+    }
+    guard let at = candidates.last else { throw ZipError("truncated: no directory at the end") }
+    guard candidates.count == 1 else { throw ZipError("two directories") }
+    let end = file.length - tailLength + at
+    guard tail.u16(at + 4) == 0, tail.u16(at + 6) == 0, tail.u16(at + 8) == tail.u16(at + 10) else {
+      throw ZipError("is split over several files")
+    }
+    count = Int(tail.u16(at + 10))
+    size = Int(tail.u32(at + 12))
+    offset = Int(tail.u32(at + 16))
+    // PyTorch writes the 64-bit directory end always, not only when a field overflows.
+    let expectedEnd = try Self.readZip64(file, before: end, &self)
+    guard count <= ZipArchive.recordLimit else {
+      throw ZipError("more than \(ZipArchive.recordLimit) records")
+    }
+    guard offset >= 0, size >= 0, offset <= expectedEnd, size == expectedEnd - offset else {
+      throw ZipError("the directory does not lie where it should")
+    }
+  }
+
+  /// Takes the 64-bit fields if there are any; returns where the directory has to end.
+  private static func readZip64(_ file: InputFile, before end: Int, _ location: inout Self) throws -> Int {
+    let overflows = location.count == 0xFFFF || location.size == 0xFFFF_FFFF || location.offset == 0xFFFF_FFFF
+    let locator = end >= 20 + 56 ? ByteFields(try file.bytes(at: end - 20, count: 20)) : nil
+    guard let locator, locator.u32(0) == 0x0706_4B50 else {
+      guard !overflows else { throw ZipError("lacks its 64-bit directory") }
+      return end
+    }
+    guard let at = Int(exactly: locator.u64(8)), at <= end - 76 else { throw ZipError("lacks its 64-bit directory") }
+    let record = ByteFields(try file.bytes(at: at, count: 56))
+    guard record.u32(0) == 0x0606_4B50, record.u64(4) == UInt64(end - 20 - at - 12),
+      record.u64(24) == record.u64(32), let count = Int(exactly: record.u64(32)),
+      let size = Int(exactly: record.u64(40)), let offset = Int(exactly: record.u64(48)),
+      location.count == min(count, 0xFFFF), location.size == min(size, 0xFFFF_FFFF),
+      location.offset == min(offset, 0xFFFF_FFFF)
+    else { throw ZipError("has a damaged 64-bit directory") }
+    location.count = count
+    location.size = size
+    location.offset = offset
+    return at
+  }
+}
+
+/// The entries of a central directory, each checked for itself.
+struct ZipDirectory {
+  var records: [ZipArchive.Record] = []
+
+  init(_ file: InputFile, _ location: ZipDirectoryLocation) throws {
+    // An entry takes 46 bytes at least, which bounds the count by the size.
+    guard location.count <= location.size / 46 else {
+      throw ZipError("the directory is shorter than its count")
+    }
+    let fields = ByteFields(try file.bytes(at: location.offset, count: location.size))
+    var seen: Set<TensorName> = []
+    var at = 0
+    for _ in 0..<location.count {
+      let (record, next) = try Self.entry(fields, at)
+      guard seen.insert(record.name).inserted else {
+        throw ZipError("record \"\(record.name)\" appears twice")
+      }
+      records.append(record)
+      at = next
+    }
+    guard at == location.size else { throw ZipError("the directory is longer than its count") }
+  }
+
+  private static func entry(_ fields: ByteFields, _ at: Int) throws -> (ZipArchive.Record, next: Int) {
+    guard at + 46 <= fields.bytes.count, fields.u32(at) == 0x0201_4B50 else {
+      throw ZipError("damaged directory")
+    }
+    let nameEnd = at + 46 + Int(fields.u16(at + 28))
+    let extraEnd = nameEnd + Int(fields.u16(at + 30))
+    let end = extraEnd + Int(fields.u16(at + 32))
+    guard end <= fields.bytes.count,
+      let text = String(validating: fields.bytes[at + 46..<nameEnd], as: UTF8.self)
+    else { throw ZipError("damaged directory") }
+    let name = TensorName(text)
+    guard fields.u16(at + 8) & 0x2041 == 0 else { throw ZipError("record \"\(name)\" is encrypted") }
+    let method = fields.u16(at + 10)
+    guard method == 0 || method == 8 else {
+      throw ZipError("record \"\(name)\" uses compression method \(method)")
+    }
+    var sizes = [fields.u32(at + 24), fields.u32(at + 20), fields.u32(at + 42)].map { UInt64($0) }
+    try readZip64(fields, nameEnd..<extraEnd, &sizes, name)
+    guard let size = Int(exactly: sizes[0]), let stored = Int(exactly: sizes[1]),
+      let offset = Int(exactly: sizes[2]), method == 8 || size == stored
+    else { throw ZipError("record \"\(name)\" has impossible sizes") }
+    // Deflate cannot shrink further than to 1/1032.
+    guard method == 0 || size / 1032 <= stored else {
+      throw ZipError("record \"\(name)\" claims \(size) bytes from \(stored)")
+    }
+    return (
+      .init(
+        name: name, isDeflated: method == 8, crc: fields.u32(at + 16), storedSize: stored, size: size,
+        headerOffset: offset), end
+    )
+  }
+
+  /// The 64-bit extra field holds only those values that did not fit, in the order size, stored size, offset.
+  private static func readZip64(
+    _ fields: ByteFields, _ extra: Range<Int>, _ sizes: inout [UInt64], _ name: TensorName
+  ) throws {
+    guard sizes.contains(0xFFFF_FFFF) else { return }
+    var at = extra.lowerBound
+    while at + 4 <= extra.upperBound {
+      let length = Int(fields.u16(at + 2))
+      guard at + 4 + length <= extra.upperBound else { break }
+      if fields.u16(at) == 1 {
+        var from = at + 4
+        for index in sizes.indices where sizes[index] == 0xFFFF_FFFF {
+          guard from + 8 <= at + 4 + length else { throw ZipError("record \"\(name)\" has impossible sizes") }
+          sizes[index] = fields.u64(from)
+          from += 8
+        }
+        return
+      }
+      at += 4 + length
+    }
+    throw ZipError("record \"\(name)\" has impossible sizes")
+  }
+}

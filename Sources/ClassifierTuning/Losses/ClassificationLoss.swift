@@ -1,0 +1,29 @@
+/// The rows of one batch as a loss sees them.
+public struct LossBatch: Sendable {
+  /// Logits, [rows, classes] row by row.
+  public var logits: [Double]
+  /// Logits per row.
+  public var classes: Int
+  /// The class of each row.
+  public var labels: [Int]
+  /// A teacher's logits in the same layout, for distillation.
+  public var teacherLogits: [Double]?
+
+  /// - Parameter logits: [labels.count, classes] row by row.
+  public init(logits: [Double], classes: Int, labels: [Int], teacherLogits: [Double]? = nil) {
+    self.logits = logits
+    self.classes = classes
+    self.labels = labels
+    self.teacherLogits = teacherLogits
+  }
+
+  var rows: Int { labels.count }
+}
+
+/// A loss over a batch of logits with its gradient, computed in float64.
+public protocol ClassificationLoss: Sendable {
+  /// The batch's loss, PyTorch's `reduction="mean"`.
+  ///
+  /// - Parameter gradient: receives dLoss/dLogits, [rows, classes]; every element is overwritten.
+  func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double
+}

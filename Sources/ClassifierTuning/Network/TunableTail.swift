@@ -1,0 +1,97 @@
+import Checkpoint
+import ConvNet
+
+/// The part of a network that is tuned, and how it goes back into the checkpoint.
+public struct TunableTail: Sendable {
+  /// Whether maps are cached and the last BatchNorm belongs to the tail; else pooled features are, behind it.
+  public let includesBatchNorm: Bool
+  /// Between the cached features and the pooling.
+  public let activation: TailActivation
+  /// The checkpoint's values.
+  public let start: TailParameters
+
+  let network: Network
+  private let checkpoint: any CheckpointSource
+  private let classifier: ClassifierTail
+
+  /// - Parameters:
+  ///   - network: with the weights of `checkpoint`.
+  ///   - needsBatchNorm: whether the last BatchNorm is trained or its statistics change.
+  /// - Throws: `TuningError.noLastBatchNorm` where that BatchNorm is needed and the network has none directly before
+  ///   its pooling; errors of reading the checkpoint.
+  public init(_ network: Network, checkpoint: any CheckpointSource, needsBatchNorm: Bool) throws {
+    self.network = network
+    self.checkpoint = checkpoint
+    let classifier = network.classifier
+    self.classifier = classifier
+    includesBatchNorm = needsBatchNorm
+    let known = classifier.lastBatchNorm.flatMap { _ in TailActivation(classifier.activation) }
+    if needsBatchNorm && known == nil {
+      throw TuningError.noLastBatchNorm(architecture: network.architectureName)
+    }
+    activation = needsBatchNorm ? known ?? .identity : .identity
+    func floats(_ key: TensorName) throws -> [Float] { try network.parameter(key).floats() }
+    start = TailParameters(
+      weight: try floats(classifier.weightKey), bias: try classifier.biasKey.map(floats),
+      batchNorm: needsBatchNorm
+        ? try classifier.lastBatchNorm.map { try Self.batchNorm($0, of: checkpoint) } : nil,
+      classes: network.classCount, channels: classifier.featureCount)
+  }
+
+  /// Name of the last BatchNorm; nil where there is none directly before the pooling.
+  public var batchNormName: String? { classifier.lastBatchNorm?.name }
+  /// Name of the classifier.
+  public var classifierName: String { classifier.name }
+
+  private static func batchNorm(
+    _ layer: BatchNormLayer, of checkpoint: any CheckpointSource
+  ) throws -> BatchNormParameters {
+    func floats(_ key: TensorName, default value: Float) throws -> [Float] {
+      guard checkpoint.spec(key) != nil else { return Array(repeating: value, count: layer.channels) }
+      return try checkpoint.value(key).floats()
+    }
+    let counter = layer.numBatchesTrackedKey
+    return BatchNormParameters(
+      gamma: try floats(layer.weightKey, default: 1), beta: try floats(layer.biasKey, default: 0),
+      runningMean: try checkpoint.value(layer.runningMeanKey).doubles(),
+      runningVar: try checkpoint.value(layer.runningVarKey).doubles(),
+      numBatchesTracked: checkpoint.spec(counter) == nil
+        ? nil : Int64(try checkpoint.value(counter).doubles()[0]),
+      eps: layer.eps, momentum: layer.momentum)
+  }
+
+  /// The BatchNorm that precedes pooled features.
+  func frozenBatchNorm() throws -> BatchNormParameters? {
+    guard !includesBatchNorm else { return nil }
+    return try classifier.lastBatchNorm.map { try Self.batchNorm($0, of: checkpoint) }
+  }
+
+  var frozenActivation: TailActivation? {
+    classifier.lastBatchNorm == nil ? nil : TailActivation(classifier.activation)
+  }
+
+  /// The tensors of the checkpoint that tuning has changed, each in the dtype it had.
+  ///
+  /// - Throws: `CheckpointError.unrepresentable` for a value beyond the range of that dtype.
+  public func replacements(for tuned: TailParameters) throws -> [TensorName: TensorValue] {
+    var result: [TensorName: TensorValue] = [:]
+    func replace(_ key: TensorName, _ values: [Double], _ shape: [Int]? = nil) throws {
+      guard let old = checkpoint.spec(key) else { return }
+      result[key] = try TensorValue(doubles: values, shape: shape ?? old.shape, dtype: old.dtype, name: key)
+    }
+    // A linear layer may be stored as a 1×1 convolution; a new head keeps that form.
+    let tail = checkpoint.spec(classifier.weightKey)?.shape.dropFirst(2) ?? []
+    try replace(
+      classifier.weightKey, tuned.weight.map(Double.init), [tuned.classes, tuned.channels] + tail)
+    if let key = classifier.biasKey, let bias = tuned.bias {
+      try replace(key, bias.map(Double.init), [tuned.classes])
+    }
+    guard let layer = classifier.lastBatchNorm, let norm = tuned.batchNorm else { return result }
+    try replace(layer.weightKey, norm.gamma.map(Double.init))
+    try replace(layer.biasKey, norm.beta.map(Double.init))
+    try replace(layer.runningMeanKey, norm.runningMean)
+    try replace(layer.runningVarKey, norm.runningVar)
+    if let count = norm.numBatchesTracked { try replace(layer.numBatchesTrackedKey, [Double(count)]) }
+    return result
+  }
+}

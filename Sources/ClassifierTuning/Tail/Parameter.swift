@@ -1,0 +1,20 @@
+import TensorMath
+
+/// One trained tensor with the gradient of the current step.
+final class Parameter: @unchecked Sendable {
+  let value: Tensor
+  let gradient: Tensor
+  /// Whether weight decay applies: to matrices, not to biases and BatchNorm's γ and β.
+  let decays: Bool
+
+  init(_ value: Tensor, decays: Bool) {
+    self.value = value
+    gradient = Tensor(shape: value.shape)
+    self.decays = decays
+  }
+
+  var count: Int { value.count }
+
+  /// Whether both are the same parameter; lets a `switch` tell them apart.
+  static func ~= (pattern: Parameter, value: Parameter) -> Bool { pattern === value }
+}

@@ -1,0 +1,83 @@
+import TensorMath
+
+/// Where one image's results go, one value per channel.
+struct PooledOutputs {
+  /// Mean over the positions of a(z + residual).
+  let value: UnsafeMutablePointer<SIMD8<Float>>
+  /// Mean of a'(z + residual): the derivative of `value` by β.
+  let byBeta: UnsafeMutablePointer<SIMD8<Float>>
+  /// Mean of a'(z + residual)·x̂: the derivative of `value` by γ.
+  let byGamma: UnsafeMutablePointer<SIMD8<Float>>
+}
+
+/// BatchNorm, residual, activation and global average pooling of one image in one pass.
+///
+/// The input and its statistics do not depend on what is trained. So beside the pooled value, two more averages
+/// are all the backward pass needs, and it never reads the map again.
+enum TailKernel {
+  static func run(
+    _ activation: TailActivation, _ features: FeatureMaps, image: Int, affine: ChannelAffine,
+    into out: PooledOutputs
+  ) {
+    switch activation {
+    case .identity: run(Identity.self, features, image: image, affine: affine, into: out)
+    case .relu: run(ReLU.self, features, image: image, affine: affine, into: out)
+    case .relu6: run(ReLU6.self, features, image: image, affine: affine, into: out)
+    case .silu: run(SiLU.self, features, image: image, affine: affine, into: out)
+    case .hardswish: run(Hardswish.self, features, image: image, affine: affine, into: out)
+    }
+  }
+
+  private static func run<Activation: ActivationFunction>(
+    _ activation: Activation.Type, _ features: FeatureMaps, image: Int, affine: ChannelAffine,
+    into out: PooledOutputs
+  ) {
+    let shape = features.shape
+    switch shape.element {
+    case .f32: run(activation, features.blocks(Float32Lanes.self, of: image), shape, affine, out)
+    case .f16: run(activation, features.blocks(Float16Lanes.self, of: image), shape, affine, out)
+    case .bf16: run(activation, features.blocks(BFloat16Lanes.self, of: image), shape, affine, out)
+    }
+  }
+
+  private static func run<Activation: ActivationFunction, Stored: StoredLanes>(
+    _ activation: Activation.Type, _ blocks: UnsafePointer<Stored>, _ shape: FeatureShape,
+    _ affine: ChannelAffine, _ out: PooledOutputs
+  ) {
+    let scale = 1 / Float(shape.positions)
+    let means = affine.mean.vectors()
+    let invStds = affine.invStd.vectors()
+    let gammas = affine.gamma.vectors()
+    let betas = affine.beta.vectors()
+    var block = blocks
+    for index in 0..<shape.stride / FeatureShape.lanes {
+      let mean = means[index]
+      let invStd = invStds[index]
+      let gamma = gammas[index]
+      let beta = betas[index]
+      var value = SIMD8<Float>.zero
+      var byBeta = SIMD8<Float>.zero
+      var byGamma = SIMD8<Float>.zero
+      for position in 0..<shape.positions {
+        let normalised = (block[position].decoded - mean) * invStd
+        var z = normalised * gamma + beta
+        if shape.hasResidual { z += block[shape.positions + position].decoded }
+        let (a, slope) = Activation.evaluate(z)
+        value += a
+        byBeta += slope
+        byGamma += slope * normalised
+      }
+      out.value[index] = value * scale
+      out.byBeta[index] = byBeta * scale
+      out.byGamma[index] = byGamma * scale
+      block += shape.runs
+    }
+  }
+}
+
+extension Tensor {
+  /// The elements from `offset` on, eight at a time. The storage is aligned and `offset` a multiple of eight.
+  func vectors(at offset: Int = 0) -> UnsafeMutablePointer<SIMD8<Float>> {
+    UnsafeMutableRawPointer(pointer + offset).assumingMemoryBound(to: SIMD8<Float>.self)
+  }
+}

@@ -1,0 +1,89 @@
+import TensorMath
+
+/// Trains the last layers of a network on cached features (Touvron et al. 2019, §4: the classifier and the last
+/// BatchNorm adapted to the test resolution).
+public struct ClassifierTuner {
+  let options: TuningOptions
+  let activation: TailActivation
+  let pool: ThreadPool
+
+  /// - Parameters:
+  ///   - activation: between the last BatchNorm and the pooling; `.identity` for features that are pooled already.
+  ///   - pool: the result does not depend on its number of threads.
+  /// - Throws: `TuningError.invalidOption`.
+  public init(_ options: TuningOptions, activation: TailActivation, pool: ThreadPool) throws {
+    try options.validate()
+    self.options = options
+    self.activation = activation
+    self.pool = pool
+  }
+
+  /// Runs all epochs, or fewer when stopping early.
+  ///
+  /// - Parameters:
+  ///   - start: parameters to begin with.
+  ///   - train: samples to train on.
+  ///   - validation: samples to measure on after every epoch.
+  ///   - state: where an earlier run with the same options and samples stopped.
+  ///   - onEpoch: called after every epoch with its record and a closure that gives the state to resume from (nil
+  ///     for L-BFGS, which has none).
+  ///   - onStep: called after every step.
+  /// - Returns: the tuned parameters.
+  /// - Throws: `TuningError` for labels or shapes that do not fit and when the loss is no longer finite; what the
+  ///   callbacks throw.
+  public func tune(
+    _ start: TailParameters, on train: LabelledFeatures, validation: LabelledFeatures? = nil,
+    resuming state: TuningState? = nil,
+    onEpoch: (EpochRecord, () -> TuningState?) throws -> Void = { _, _ in },
+    onStep: (StepRecord) throws -> Void = { _ in }
+  ) throws -> TailParameters {
+    try train.validate(classes: start.classes, what: "the training data")
+    try validation?.validate(classes: start.classes, what: "the validation data")
+    let tail = try Tail(
+      state?.parameters ?? start, features: train.features, activation: activation,
+      capacity: min(options.optimizer == .lbfgs ? 256 : options.batchSize, train.labels.count),
+      decaysBias: options.decaysBias,
+      pool: pool)
+    if options.batchNorm == .recalibrate { tail.recalibrate(on: ArraySlice(train.labels.indices)) }
+    let run: any TuningRun =
+      try options.optimizer == .lbfgs
+      ? QuasiNewtonRun(options, tail: tail, samples: train)
+      : StochasticRun(options, tail: tail, samples: train, resuming: state)
+    var stopping = state?.stopping ?? PlateauWatch(patience: (options.patience ?? 0) - 1)
+    var best = state?.best
+    while run.epoch < options.epochs && !(best != nil && stopping.reductions > 0) {
+      guard let (metrics, learningRate) = try run.trainEpoch(onStep: onStep) else { break }
+      let held = try validation.map { try measure(run.result, on: $0).metrics }
+      run.observe(held?.loss ?? metrics.loss)
+      if let held, options.patience != nil {
+        if stopping.observe(held.loss) || best == nil { best = run.result }
+      }
+      let record = EpochRecord(
+        epoch: run.epoch, learningRate: learningRate, train: metrics, validation: held)
+      try onEpoch(record) { (run as? StochasticRun)?.state(stopping: stopping, best: best) }
+    }
+    return best ?? run.result
+  }
+
+  /// Loss (plain cross-entropy) and accuracy of `parameters` on `samples` with running statistics, and which images
+  /// are classified right.
+  public func measure(
+    _ parameters: TailParameters, on samples: LabelledFeatures
+  ) throws -> (metrics: Metrics, isCorrect: [Bool]) {
+    try samples.validate(classes: parameters.classes, what: "the data to measure on")
+    let rows = Array(samples.labels.indices)
+    let tail = try Tail(
+      parameters, features: samples.features, activation: activation,
+      capacity: min(256, rows.count), pool: pool)
+    let loss = CrossEntropy()
+    var metrics = Metrics()
+    var isCorrect: [Bool] = []
+    for first in stride(from: 0, to: rows.count, by: 256) {
+      let chunk = rows[first..<min(first + 256, rows.count)]
+      let batch = samples.batch(chunk, logits: tail.forward(chunk), classes: parameters.classes)
+      var gradient = [Double](repeating: 0, count: batch.logits.count)
+      isCorrect += metrics.add(batch, loss: loss.evaluate(batch, gradient: &gradient))
+    }
+    return (metrics, isCorrect)
+  }
+}

@@ -1,0 +1,23 @@
+/// What one epoch of tuning measured.
+public struct EpochRecord: Sendable, Equatable {
+  /// Counted from 1.
+  public let epoch: Int
+  /// Learning rate of the epoch's last step.
+  public let learningRate: Double
+  /// Mean over the epoch's samples, each measured in the step that trained on it.
+  public let train: Metrics
+  /// Measured after the epoch; nil without validation samples.
+  public let validation: Metrics?
+}
+
+/// What one step of tuning measured.
+public struct StepRecord: Sendable, Equatable {
+  /// Counted from 1.
+  public let epoch: Int
+  /// Step in the epoch, counted from 1.
+  public let step: Int
+  /// Learning rate of the step.
+  public let learningRate: Double
+  /// The batch's loss before the step.
+  public let loss: Double
+}

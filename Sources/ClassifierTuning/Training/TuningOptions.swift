@@ -1,0 +1,94 @@
+/// What a tuning run trains and how.
+public struct TuningOptions: Sendable {
+  /// Which layers are trained.
+  public enum Layers: String, Sendable, CaseIterable {
+    case classifier = "fc"
+    case classifierAndBatchNorm = "fc+bn"
+  }
+
+  /// Which statistics the last BatchNorm normalises with.
+  public enum BatchNormMode: String, Sendable, CaseIterable {
+    /// Those of the batch; the running statistics follow.
+    case batch
+    /// Those of all training images, computed once before the first step.
+    case recalibrate
+    /// The checkpoint's.
+    case frozen
+  }
+
+  /// Which optimiser makes the steps.
+  public enum OptimizerKind: String, Sendable, CaseIterable {
+    case sgd, adam, adamw, lamb
+    /// Full-batch quasi-Newton iterations, one per epoch, for the classifier alone on fixed features.
+    case lbfgs
+  }
+
+  /// What is trained.
+  public var layers = Layers.classifierAndBatchNorm
+  /// Statistics of the last BatchNorm.
+  public var batchNorm = BatchNormMode.batch
+  /// Passes over the samples.
+  public var epochs = 30
+  /// Images per step; the last step of an epoch takes what is left.
+  public var batchSize = 64
+  /// Makes the steps.
+  public var optimizer = OptimizerKind.sgd
+  /// Base learning rate, before schedule and warm-up.
+  public var learningRate = 1e-3
+  /// Momentum of SGD.
+  public var momentum = 0.9
+  /// Whether SGD looks ahead.
+  public var nesterov = false
+  /// Applies to the classifier's weight, not to its bias or BatchNorm.
+  public var weightDecay = 1e-4
+  /// Whether weight decay applies to the classifier's bias too.
+  public var decaysBias = false
+  /// Whether each epoch has an order of its own; else all have the first one's.
+  public var reshuffles = true
+  /// Factor on the learning rate over the run.
+  public var schedule = LearningRateSchedule.cosine
+  /// Rise of the learning rate at the beginning; the schedule starts behind it.
+  public var warmUp = WarmUp()
+  /// Largest length of the gradient of all trained parameters together; nil for no limit.
+  public var clipNorm: Double?
+  /// Average of the weights that becomes the result.
+  public var averaging = WeightAveraging.none
+  /// Epochs without a lower validation loss after which the run ends with the best epoch's parameters; nil to run
+  /// all epochs and return the last.
+  public var patience: Int?
+  /// What is minimised.
+  public var loss: any ClassificationLoss = CrossEntropy()
+  /// Seed of everything drawn at random.
+  public var seed: UInt64 = 0
+  /// The order of the samples in each epoch, instead of one drawn from `seed`.
+  public var order: [[Int]]?
+
+  /// The defaults: classifier and BatchNorm, 30 epochs of 64, SGD at 1e-3 with cosine decay.
+  public init() {}
+
+  func validate() throws {
+    func check(_ what: String, _ value: some Any, _ expected: String, _ isValid: Bool) throws {
+      if !isValid { throw TuningError.invalidOption(what: what, value: "\(value)", expected: expected) }
+    }
+    try check("epochs", epochs, "a number above zero", epochs > 0)
+    try check("batch size", batchSize, "a number above zero", batchSize > 0)
+    try check("learning rate", learningRate, "a number above zero", learningRate > 0 && learningRate.isFinite)
+    try check("momentum", momentum, "a number from 0 to below 1", (0..<1).contains(momentum))
+    try check(
+      "weight decay", weightDecay, "a number not below zero", weightDecay >= 0 && weightDecay.isFinite)
+    try check("warm-up steps", warmUp.steps, "a number not below zero", warmUp.steps >= 0)
+    try check(
+      "warm-up factor", warmUp.startFactor, "a number above 0, at most 1",
+      warmUp.startFactor > 0 && warmUp.startFactor <= 1)
+    if let clipNorm { try check("gradient norm", clipNorm, "a number above zero", clipNorm > 0) }
+    if let patience { try check("patience", patience, "a number above zero", patience > 0) }
+    try check(
+      "optimiser", optimizer.rawValue, "sgd, adam, adamw or lamb when BatchNorm is trained or in batch mode",
+      optimizer != .lbfgs || (layers == .classifier && batchNorm != .batch))
+    if let order {
+      try check("epochs of the given order", order.count, "\(epochs)", order.count == epochs)
+    }
+    try schedule.validate()
+    try averaging.validate()
+  }
+}

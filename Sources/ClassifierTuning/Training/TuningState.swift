@@ -1,0 +1,19 @@
+/// Everything that a run needs to go on after an epoch as if it had never stopped.
+public struct TuningState: Sendable, Equatable {
+  /// Epochs done.
+  public var epoch: Int
+  /// The weights being trained, not their average.
+  public var parameters: TailParameters
+  /// What the optimiser remembers.
+  public var optimizer: OptimizerState
+  /// The average of the weights, one vector per trained tensor; empty if none is kept.
+  public var average: [[Double]]
+  /// How many weights entered the average.
+  public var averageCount: Int
+  /// Best watched loss, epochs since, and reductions of the plateau schedule.
+  public var plateau: PlateauWatch
+  /// Best validation loss and epochs since, for early stopping.
+  public var stopping: PlateauWatch
+  /// The parameters at the best validation loss, if the run may stop early.
+  public var best: TailParameters?
+}

@@ -1,0 +1,52 @@
+/// Why a tuning run cannot start or go on.
+public enum TuningError: Error, Equatable, Sendable {
+  /// No sample to train or evaluate on.
+  case empty(what: String)
+  /// A label that the classifier has no output for.
+  case labelOutOfRange(sample: Int, label: Int, classes: Int)
+  /// Arrays whose lengths do not belong together.
+  case shapeMismatch(what: String, expected: [Int], found: [Int])
+  /// An option outside its range; `what` names it.
+  case invalidOption(what: String, value: String, expected: String)
+  /// A feature that the cache's element type cannot hold.
+  case featureOverflow(image: Int, element: FeatureElement)
+  /// The features do not fit into memory.
+  case outOfMemory(byteCount: Int)
+  /// A cache file that cannot be made or written.
+  case cacheFailed(path: String, reason: String)
+  /// A network without a BatchNorm whose result reaches the pooling through a sum and an activation alone.
+  case noLastBatchNorm(architecture: String)
+  /// A batch of one value per channel has no variance.
+  case batchWithoutVariance(epoch: Int, step: Int)
+  /// The loss or a parameter is no longer a finite number.
+  case diverged(epoch: Int, step: Int, loss: Double)
+}
+
+extension TuningError: CustomStringConvertible {
+  /// One line without the tool's name. Epochs and steps count from 1.
+  public var description: String {
+    switch self {
+    case .empty(let what):
+      "no labelled image in \(what)"
+    case .labelOutOfRange(let sample, let label, let classes):
+      "image \(sample): expected a label from 0 to \(classes - 1), found \(label)"
+    case .shapeMismatch(let what, let expected, let found):
+      "\(what): expected shape \(expected), found \(found)"
+    case .invalidOption(let what, let value, let expected):
+      "\(what): expected \(expected), found \(value)"
+    case .featureOverflow(let image, let element):
+      "image \(image): a feature is too large for \(element.rawValue); cache in f32 or bf16"
+    case .outOfMemory(let byteCount):
+      "no memory for \(byteCount) bytes of features; cache them in a file"
+    case .cacheFailed(let path, let reason):
+      "\(path): \(reason)"
+    case .noLastBatchNorm(let architecture):
+      "\(architecture) has no BatchNorm directly before its pooling; train the classifier alone (fc)"
+    case .batchWithoutVariance(let epoch, let step):
+      "epoch \(epoch), step \(step): batch statistics need more than one value per channel;"
+        + " use a larger batch, or fixed statistics"
+    case .diverged(let epoch, let step, let loss):
+      "training diverged at epoch \(epoch), step \(step): loss \(loss); try a smaller learning rate"
+    }
+  }
+}

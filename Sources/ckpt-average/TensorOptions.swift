@@ -1,0 +1,54 @@
+import ArgumentParser
+import Averaging
+import Checkpoint
+
+/// Which tensors, and what becomes of them.
+struct TensorOptions: ParsableArguments {
+  @Option(name: .long, help: "BatchNorm statistics: latest, or average.")
+  var buffers: BufferRule = .latest
+
+  @Option(name: .long, help: "Element type of the floating-point tensors: same, f32, f16, bf16, f64.")
+  var dtype: TargetType = .same
+
+  @Option(name: .long, help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
+  var include: [String] = []
+
+  @Option(name: .long, help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
+  var exclude: [String] = []
+
+  func validate() throws {
+    for pattern in include + exclude {
+      do { _ = try Regex(pattern) } catch { throw ValidationError("'\(pattern)' is no regular expression") }
+    }
+  }
+
+  func planOptions() throws -> AveragingPlan.Options {
+    let (included, excluded) = (include, exclude)
+    // Patterns were checked when the arguments were read; regexes are not sendable, texts are.
+    @Sendable func matches(_ name: TensorName, _ patterns: [String]) -> Bool {
+      patterns.contains { (try? Regex($0).firstMatch(in: name.string)) ?? nil != nil }
+    }
+    return AveragingPlan.Options(buffers: buffers, dtype: dtype.dtype) { name in
+      (included.isEmpty || matches(name, included)) && !matches(name, excluded)
+    }
+  }
+
+  /// What the result depends on, for the provenance; defaults are left out.
+  var settings: [(String, JSON)] {
+    var settings: [(String, JSON)] = []
+    if buffers != .latest { settings.append(("buffers", .string(buffers.rawValue))) }
+    if dtype != .same { settings.append(("dtype", .string(dtype.rawValue))) }
+    if !include.isEmpty { settings.append(("include", .array(include.map(JSON.string)))) }
+    if !exclude.isEmpty { settings.append(("exclude", .array(exclude.map(JSON.string)))) }
+    return settings
+  }
+}
+
+extension BufferRule: ExpressibleByArgument {}
+
+/// `--dtype`.
+enum TargetType: String, ExpressibleByArgument, CaseIterable {
+  case same, f32, f16, bf16, f64
+
+  var dtype: DType? { DType(name: rawValue.uppercased()) }
+}

@@ -1,0 +1,129 @@
+import ArgumentParser
+import Checkpoint
+import ClassifierTuning
+import CommandSupport
+import ConvNet
+import Foundation
+import ImageData
+import TensorMath
+
+@main
+struct FixRes: CheckpointTool {
+  static let configuration = CommandConfiguration(
+    commandName: "ckpt-fixres",
+    abstract: "Fine-tune the classifier and the last BatchNorm of a checkpoint at test resolution.",
+    discussion: """
+      The trunk is frozen and the preprocessing deterministic, so its features are computed once and every epoch \
+      trains on them.
+      """,
+    version: versionText("ckpt-fixres"))
+
+  @OptionGroup(title: "Input and output") var model: ModelOptions
+  @OptionGroup(title: "Input and output") var output: OutputOptions
+
+  @Option(
+    name: .long, help: ArgumentHelp("Labelled images to train on.", valueName: "dataset"),
+    completion: .directory)
+  var data: String
+
+  @Option(
+    name: .long, help: ArgumentHelp("Labelled images to measure on.", valueName: "dataset"),
+    completion: .directory)
+  var val: String?
+
+  @OptionGroup(title: "Training") var training: TrainingOptions
+  @OptionGroup(title: "Learning rate") var schedule: ScheduleOptions
+  @OptionGroup(title: "Loss") var loss: LossOptions
+  @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
+  @OptionGroup(title: "Reports") var reports: ReportOptions
+  @OptionGroup(title: "General") var global: GlobalOptions
+
+  func validate() throws {
+    if training.earlyStop != nil && val == nil {
+      throw ValidationError("--early-stop watches the validation loss: give --val")
+    }
+  }
+
+  func execute(_ console: Console) throws {
+    do {
+      try run(console)
+    } catch let error as TuningError {
+      throw Failure(error.status, error.description)
+    }
+  }
+
+  private func run(_ console: Console) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let destination = try output.destination()
+    let pool = global.makePool()
+    let loaded = try model.load(pool: pool, console: console)
+    let label = loaded.source.label
+    if loaded.source.metadata["ckpt.bn"] == "stale" {
+      console.warning("\(label): BatchNorm statistics are stale; run ckpt-bnfix first")
+    }
+    let resolved = try preprocessing.resolve(loaded.source.metadata, label: label, console: console)
+    var options = try training.makeOptions(network: loaded.network, console: console)
+    options.loss = try loss.makeLoss(classes: loaded.network.classCount)
+    let tail = try TunableTail(
+      loaded.network, checkpoint: loaded.source,
+      needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
+
+    let stage = FeatureStage(
+      tail: tail, preprocessing: resolved.preprocessing, pool: pool, workers: global.threadCount,
+      console: console)
+    let train = try stage.features(of: openDataset(data), classes: loaded.network.classCount)
+    let held = try val.map { try stage.features(of: openDataset($0), classes: loaded.network.classCount) }
+    let featureTime = start.duration(to: clock.now)
+    try schedule.apply(to: &options, samples: train.labels.count)
+
+    let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
+    let before = try held.map { try tuner.measure(tail.start, on: $0) }
+    var records: [EpochRecord] = []
+    let progress = console.progress("tuning", total: options.epochs, unit: "epochs")
+    let tuned = try tuner.tune(tail.start, on: train, validation: held) { record, _ in
+      records.append(record)
+      progress.advance()
+      console.detail(record.summary)
+    }
+    progress.finish()
+    let after = try held.map { try tuner.measure(tuned, on: $0) }
+    let trainTime = start.duration(to: clock.now) - featureTime
+
+    let result = TuningReport(
+      tool: Self.toolName, model: label, network: loaded.network, tail: tail,
+      options: historyOptions(options, resolved),
+      images: train.labels.count, records: records, before: before, after: after,
+      featureTime: featureTime, trainTime: trainTime)
+    console.notice(result.summary)
+    var metadata = loaded.source.metadata
+    resolved.record(in: &metadata)
+    Provenance(tool: Self.toolName, options: historyOptions(options, resolved)).record(in: &metadata)
+    try rewriteCheckpoint(
+      loaded.source, replacing: tail.replacements(for: tuned), metadata: metadata, to: destination)
+    try reports.write(result)
+  }
+
+  /// Everything that the tensors depend on, and nothing else.
+  private func historyOptions(
+    _ options: TuningOptions, _ resolved: ResolvedPreprocessing
+  ) -> [(String, JSON)] {
+    var entries: [(String, JSON)] = [("data", .string(data))]
+    if let val, options.patience != nil { entries.append(("val", .string(val))) }
+    entries += training.history(options) + schedule.history(options) + loss.history()
+    for (key, value) in resolved.preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
+      entries.append((key, .string(value)))
+    }
+    return entries
+  }
+}
+
+extension TuningError {
+  var status: ExitStatus {
+    switch self {
+    case .invalidOption: .usage
+    case .outOfMemory, .cacheFailed: .inputOutput
+    default: .badData
+    }
+  }
+}

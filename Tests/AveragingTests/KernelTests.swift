@@ -1,0 +1,140 @@
+import CKernels
+import Checkpoint
+import Testing
+
+@testable import Averaging
+
+/// The arithmetic itself, in every variant this processor runs.
+@Suite struct KernelTests {
+  static let kernels = [CK_AVERAGE_PLAIN, CK_AVERAGE_AVX2, CK_AVERAGE_AVX512]
+    .filter { ck_average_supported($0) != 0 }.map { Kernel(variant: $0) }
+
+  private func rounded(_ kernel: Kernel, _ values: [Double], to dtype: DType, divisor: Double = 1) -> (
+    bytes: [UInt8], failed: Bool
+  ) {
+    var bytes = [UInt8](repeating: 0, count: values.count * dtype.bitWidth / 8)
+    let failed = bytes.withUnsafeMutableBytes {
+      kernel.round(values, divisor: divisor, count: values.count, to: dtype, into: $0.baseAddress!)
+    }
+    return (bytes, failed)
+  }
+
+  private func halves(_ bytes: [UInt8]) -> [UInt16] {
+    stride(from: 0, to: bytes.count, by: 2).map { UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8 }
+  }
+
+  private func widened(_ kernel: Kernel, _ patterns: [UInt16], _ dtype: DType) -> [Double] {
+    var sums = [Double](repeating: -1, count: patterns.count)
+    patterns.withUnsafeBytes { bytes in
+      kernel.accumulate(
+        [bytes.baseAddress], dtype, steps: [.init(keep: 7, add: 1)], count: patterns.count, resumes: false,
+        into: &sums)
+    }
+    return sums
+  }
+
+  @Test(arguments: [DType.f16, .bf16]) func everyHalfWidensAndReturns(_ dtype: DType) {
+    let patterns = (0...UInt16.max).map { $0 }
+    for kernel in Self.kernels {
+      let values = widened(kernel, patterns, dtype)
+      for (pattern, value) in zip(patterns, values) {
+        let expected =
+          dtype == .f16
+          ? Double(Float16(bitPattern: pattern)) : Double(Float(bitPattern: UInt32(pattern) << 16))
+        let isSame = value.bitPattern == expected.bitPattern || value.isNaN && expected.isNaN
+        if !isSame { Issue.record("pattern \(pattern): \(value), not \(expected)") }
+      }
+      let finite = zip(patterns, values).filter { $0.1.isFinite }
+      let (bytes, failed) = rounded(kernel, finite.map(\.1), to: dtype)
+      #expect(!failed)
+      #expect(halves(bytes) == finite.map(\.0))
+    }
+  }
+
+  /// Halfway between neighbours goes to the even one; the least bit beyond decides otherwise, also where rounding to
+  /// float first would make a tie of it.
+  @Test(arguments: [DType.f16, .bf16]) func roundsOnceToNearestEven(_ dtype: DType) {
+    let top: UInt16 = dtype == .f16 ? 0x7BFF : 0x7F7F
+    let patterns = Array(0..<top)
+    for kernel in Self.kernels {
+      let lower = widened(kernel, patterns, dtype)
+      let upper = widened(kernel, patterns.map { $0 + 1 }, dtype)
+      let middle = zip(lower, upper).map { ($0 + $1) / 2 }
+      #expect(halves(rounded(kernel, middle, to: dtype).bytes) == patterns.map { $0 + $0 % 2 })
+      #expect(halves(rounded(kernel, middle.map(\.nextUp), to: dtype).bytes) == patterns.map { $0 + 1 })
+      #expect(halves(rounded(kernel, middle.map(\.nextDown), to: dtype).bytes) == patterns)
+      #expect(
+        halves(rounded(kernel, middle.map { -$0 }, to: dtype).bytes)
+          == patterns.map { 0x8000 | ($0 + $0 % 2) })
+    }
+  }
+
+  @Test func reportsWhatIsNotFinite() {
+    let beyond: [(DType, Double)] = [
+      (.f64, .infinity), (.f64, .nan), (.f32, 3.5e38), (.f32, .nan), (.f16, 65520), (.f16, -.infinity),
+      (.f16, .nan),
+      (.bf16, 3.4e38), (.bf16, .nan), (.f8e4m3, 480), (.f8e4m3, .nan), (.f8e5m2, 65520),
+    ]
+    for kernel in Self.kernels {
+      for (dtype, value) in beyond {
+        for place in [0, 63, 64, 70] {
+          var values = [Double](repeating: 1, count: 71)
+          values[place] = value
+          #expect(rounded(kernel, values, to: dtype).failed, "\(dtype) \(value) at \(place)")
+        }
+      }
+      for (dtype, value) in [(DType.f32, 3.4e38), (.f16, 65519), (.bf16, 3.38e38), (.f8e4m3, 448)] {
+        #expect(!rounded(kernel, [value, -value], to: dtype).failed, "\(dtype) \(value)")
+      }
+    }
+  }
+
+  /// Plain Swift, one operation after the other.
+  private func reference(_ inputs: [[Float]], _ steps: [LinearCombination.Step]) -> [Double] {
+    inputs[0].indices.map { i in
+      var sum = steps[0].add * Double(inputs[0][i])
+      for k in 1..<steps.count { sum = steps[k].keep * sum + steps[k].add * Double(inputs[k][i]) }
+      return sum
+    }
+  }
+
+  @Test(arguments: [1, 63, 64, 65, 200]) func everyVariantDoesTheSameOperations(count: Int) {
+    var state: UInt64 = 1
+    func next() -> Double {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Double(state >> 11) * 0x1p-53 - 0.5
+    }
+    let inputs = (0..<5).map { _ in (0..<count).map { _ in Float(next()) } }
+    for keeps in [[1.0, 1, 1, 1, 1], [0.3, 0.9, 0.8, 0.7, 0.1]] {
+      let steps = keeps.map { LinearCombination.Step(keep: $0, add: next()) }
+      let expected = reference(inputs, steps)
+      for kernel in Self.kernels {
+        var sums = [Double](repeating: 0, count: count)
+        // An odd address: files need not be aligned.
+        let storage = inputs.map { input in
+          let memory = UnsafeMutableRawPointer.allocate(byteCount: 4 * count + 1, alignment: 8)
+          input.withUnsafeBytes { (memory + 1).copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+          return memory
+        }
+        defer { for memory in storage { memory.deallocate() } }
+        func pointers(_ range: Range<Int>) -> [UnsafeRawPointer?] {
+          range.map { UnsafeRawPointer(storage[$0] + 1) }
+        }
+        kernel.accumulate(pointers(0..<5), .f32, steps: steps, count: count, resumes: false, into: &sums)
+        #expect(sums == expected)
+        kernel.accumulate(
+          pointers(0..<2), .f32, steps: Array(steps[..<2]), count: count, resumes: false, into: &sums)
+        kernel.accumulate(
+          pointers(2..<5), .f32, steps: Array(steps[2...]), count: count, resumes: true, into: &sums)
+        #expect(sums == expected, "in two parts")
+      }
+    }
+  }
+
+  @Test func negativeZeroStays() {
+    for kernel in Self.kernels {
+      let sums = widened(kernel, [0x8000, 0x8000], .f16)
+      #expect(sums.allSatisfy { $0 == 0 && $0.sign == .minus })
+    }
+  }
+}
