@@ -74,14 +74,10 @@ struct SweepCommand: CheckpointTool {
 
   private func settings(for models: [LoadedModel], console: Console) throws -> [Setting] {
     if input.ensemble {
-      return try grid.preprocessings(for: models[0].source, console: console).map {
-        Setting(networks: Array(models.indices), preprocessing: $0)
-      }
+      return try grid.settings(for: models[0].source, networks: Array(models.indices), console: console)
     }
     return try models.enumerated().flatMap { index, model in
-      try grid.preprocessings(for: model.source, console: console).map {
-        Setting(networks: [index], preprocessing: $0)
-      }
+      try grid.settings(for: model.source, networks: [index], console: console)
     }
   }
 

@@ -65,7 +65,10 @@ public final class Sweep {
   public func multiplyAdds() throws -> [Int] {
     try settings.map { setting in
       let size = setting.preprocessing.crop
-      return try setting.networks.reduce(0) { try $0 + networks[$1].multiplyAdds(height: size, width: size) }
+      let crops = setting.views.inputs(setting.preprocessing).count
+      return try setting.networks.reduce(0) {
+        try $0 + crops * networks[$1].multiplyAdds(height: size, width: size)
+      }
     }
   }
 

@@ -28,7 +28,9 @@ public enum Predictions {
     let headings = report.rows.map { row -> String in
       let preprocessing = row.setting.preprocessing
       let sizes = "\(preprocessing.resize)/\(preprocessing.crop)/\(preprocessing.interpolation.rawValue)"
-      return row.checkpoint.map { "\(TensorName($0).escaped)/\(sizes)" } ?? sizes
+      let parts = [sizes] + (row.setting.views == .center ? [] : [row.setting.views.rawValue])
+      return ([row.checkpoint.map { TensorName($0).escaped }].compactMap { $0 } + parts).joined(
+        separator: "/")
     }
     var text = (["image", "label"] + headings).joined(separator: "\t") + "\n"
     let columns = inDatasetOrder(sweep)

@@ -12,11 +12,13 @@ public enum Preset: String, CaseIterable, Sendable {
   public func text(for preprocessing: Preprocessing) -> String {
     let mean = preprocessing.mean.map { "\($0)" }.joined(separator: ", ")
     let std = preprocessing.std.map { "\($0)" }.joined(separator: ", ")
+    // timm's names of the modes; torchvision has the first alone.
+    let mode = preprocessing.mode == .shorterSide ? "center" : preprocessing.mode.rawValue
     let (crop, resize) = (preprocessing.crop, preprocessing.resize)
     switch self {
     case .timm:
       return
-        "dict(input_size=(3, \(crop), \(crop)), crop_pct=\(Self.cropShare(crop: crop, resize: resize)), crop_mode='center', interpolation='\(preprocessing.interpolation.rawValue)', mean=(\(mean)), std=(\(std)))"
+        "dict(input_size=(3, \(crop), \(crop)), crop_pct=\(Self.cropShare(crop: crop, resize: resize)), crop_mode='\(mode)', interpolation='\(preprocessing.interpolation.rawValue)', mean=(\(mean)), std=(\(std)))"
     case .torchvision:
       return
         "ImageClassification(crop_size=\(crop), resize_size=\(resize), mean=(\(mean)), std=(\(std)), interpolation=InterpolationMode.\(preprocessing.interpolation.rawValue.uppercased()))"

@@ -100,8 +100,12 @@ extension SweepReport {
     let row = rows[verdict.chosen]
     let preprocessing = row.setting.preprocessing
     let of = row.checkpoint.map { "\(TensorName($0).escaped), " } ?? ""
-    let chosen =
-      "\(of)resize \(preprocessing.resize), crop \(preprocessing.crop), \(preprocessing.interpolation.rawValue)"
+    var parts = [
+      "resize \(preprocessing.resize)", "crop \(preprocessing.crop)", preprocessing.interpolation.rawValue,
+    ]
+    if preprocessing.mode != .shorterSide { parts.append(preprocessing.mode.rawValue) }
+    if row.setting.views != .center { parts.append("views \(row.setting.views.rawValue)") }
+    let chosen = of + parts.joined(separator: ", ")
     return "\(chosen): \(verdict.summary(isChoice: rows.count > 1))"
   }
 }
