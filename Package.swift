@@ -79,7 +79,7 @@ let package = Package(
 
     .executableTarget(
       name: "sweep-simulation", dependencies: ["ResolutionSweep", "TensorMath"],
-      path: "Benchmarks/SweepSimulation", swiftSettings: strict),
+      path: "Benchmarks/SweepSimulation", exclude: ["RESULTS.txt"], swiftSettings: strict),
 
     .target(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
