@@ -137,6 +137,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_layer_kernels {
   // Fills `fields` for a range of tiles; then multiplies them with a range of panels.
   void (*winograd_fields)(const ck_winograd *);
   void (*winograd_outputs)(const ck_winograd *);
+  // One filter per channel: `weight` is [kernel_height][kernel_width][channels]; panels and scratch are not used.
+  void (*depthwise)(const ck_conv *);
   void (*pointwise)(const ck_pointwise *);
   void (*pool)(const ck_pool *);
   void (*linear)(const ck_linear *);
