@@ -219,6 +219,7 @@ static void linear(const ck_linear *job) {
 }
 
 #include "depthwise.inc.h"
+#include "moments.inc.h"
 
 #ifdef CK_CONV
 #include CK_CONV
@@ -235,4 +236,5 @@ const ck_layer_kernels CK_TABLE = {
     .winograd_outputs = winograd_outputs,
 #endif
     .depthwise = depthwise,
+    .moments = moments,
     .pointwise = pointwise, .pool = pool, .linear = linear, .global_mean = global_mean};

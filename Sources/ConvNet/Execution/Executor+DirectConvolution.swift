@@ -3,13 +3,16 @@ import TensorMath
 
 extension Executor {
   /// A convolution by the kernels' own tiles or channel by channel. The division into tasks does not change any bit of the result.
-  func convolveDirectly(_ step: Step, _ convolution: Convolution, into output: FeatureMap) {
+  /// - Returns: The moments of every image's result where they are needed and came with the work.
+  func convolveDirectly(
+    _ step: Step, _ convolution: Convolution, into output: FeatureMap
+  ) -> [ChannelMoments]? {
     let input = maps[step.inputs[0]]!
     let weights = network.parameters.layers[step.node]!
     let geometry = convolution.window.geometry(height: input.size.height, width: input.size.width)!
     let epilogue = mode == .inference ? inferenceEpilogue(step, weights) : Pointwise(shift: weights.bias)
     let residual = mode == .inference ? step.epilogue.residual.map { maps[$0]! } : nil
-    epilogue.withPointers { scale, shift in
+    return epilogue.withPointers { scale, shift in
       var job = ck_conv(
         window: geometry.window, x: input.buffer.pointer, x_stride: input.size.channels,
         x_image: input.size.count, channels: convolution.inputChannels, y: output.buffer.pointer,
@@ -18,17 +21,16 @@ extension Executor {
         activation: epilogue.activation.kernelCode, first_image: 0, last_image: images, first_row: 0,
         last_row: output.size.height, first_panel: 0, last_panel: 0, scratch: nil)
       guard case .tiles(let groups) = weights.method else {
-        divideRows(job, convolution, groups: 1, size: output.size, run: kernels.depthwise)
-        return
+        return divideRows(step, job, convolution, groups: 1, size: output.size, run: kernels.depthwise)
       }
       job.channels /= groups
       job.outputs /= groups
       job.last_panel = weights.weight.shape[1]
       if groups == 1 && weights.weight.count > Self.largestSharedWeights {
         divideOutputs(job, convolution, input: input)
-      } else {
-        divideRows(job, convolution, groups: groups, size: output.size, run: kernels.conv)
+        return nil
       }
+      return divideRows(step, job, convolution, groups: groups, size: output.size, run: kernels.conv)
     }
   }
 
@@ -37,15 +39,17 @@ extension Executor {
 
   /// Every task computes all channels of some rows of one image, group by group.
   private func divideRows(
-    _ job: ck_conv, _ convolution: Convolution, groups: Int, size: MapSize,
+    _ step: Step, _ job: ck_conv, _ convolution: Convolution, groups: Int, size: MapSize,
     run: @convention(c) (UnsafePointer<ck_conv>?) -> Void
-  ) {
+  ) -> [ChannelMoments]? {
     let blocks = RowBlocks(
       height: size.height, width: size.width,
       floatsPerPixel: 2 * (convolution.inputChannels + convolution.outputChannels))
     var window = job.window
     let scratch = scratch(ck_conv_scratch(&window, job.channels, blocks.rows))
     defer { giveBack(scratch) }
+    let moments =
+      needsMoments(step) ? MomentsTable(slots: images * blocks.count, channels: size.channels) : nil
     let weightsPerGroup = job.last_panel * kernels.panel_width * convolution.window.taps * job.channels
     pool.forEach(images * blocks.count) { task, worker in
       let rows = blocks.range(task % blocks.count, height: size.height)
@@ -64,7 +68,12 @@ extension Executor {
         part.scratch = scratch[worker].pointer
         run(&part)
       }
+      moments?.set(
+        task, kernels,
+        job.y + (task / blocks.count * size.pixels + rows.lowerBound * size.width) * size.channels,
+        rows: rows.count * size.width)
     }
+    return moments?.perImage(images: images, blocks: blocks.count)
   }
 
   /// Every task computes some channels of all images, so that weights are read from memory once.
