@@ -17,10 +17,10 @@ func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     swiftSettings: strict)
 }
 
-func tests(_ module: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(_ module: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
   .testTarget(
     name: module + "Tests",
-    dependencies: [.byName(name: module), "TestSupport"] + dependencies,
+    dependencies: [.byName(name: module), "TestSupport"] + dependencies, exclude: exclude,
     swiftSettings: strict)
 }
 
@@ -92,7 +92,7 @@ let package = Package(
       swiftSettings: strict),
     tests("Checkpoint"),
     tests("TensorMath"),
-    tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"]),
+    tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"], exclude: ["Goldens"]),
     tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
