@@ -15,13 +15,15 @@ public final class BatchLoader {
   ///   - views: Preprocessings applied to every image.
   ///   - workers: Number of threads; values below 1 count as 1.
   ///   - prefetch: Batches to load ahead; values below 1 count as 1.
+  ///   - skipBad: How many bad images are left out of their batches before one more is an error.
   public init(
     _ dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], workers: Int,
-    prefetch: Int = 2
+    prefetch: Int = 2, skipBad: Int = 0
   ) {
     precondition(batchSize > 0, "batch size \(batchSize)")
     let state = LoaderState(
-      dataset: dataset, indices: indices, batchSize: batchSize, views: views, prefetch: max(prefetch, 1))
+      dataset: dataset, indices: indices, batchSize: batchSize, views: views, prefetch: max(prefetch, 1),
+      skipBad: skipBad)
     self.state = state
     threads = (0..<min(max(workers, 1), max(indices.count, 1))).map { _ in WorkerThread { state.work() } }
   }
@@ -35,4 +37,7 @@ public final class BatchLoader {
   /// - Throws: The error of the first image in order that could not be loaded, when its batch comes up; the
   ///   loader then stays at that error.
   public func next() throws -> ImageBatch? { try state.next() }
+
+  /// Why images were left out of the batches delivered so far, in their order.
+  public var skipped: [ImageDataError] { state.skipped }
 }

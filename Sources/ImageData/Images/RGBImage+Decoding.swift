@@ -5,7 +5,7 @@ extension RGBImage {
   /// Pillow turns its warning into an error.
   public static let maximumPixelCount = 2 * (1024 * 1024 * 1024 / 4 / 3)
 
-  /// Decodes a JPEG or PNG file, recognised by its content.
+  /// Decodes a JPEG, PNG, WebP, BMP or binary PNM file, recognised by its content.
   ///
   /// The pixels are those of Pillow's `Image.open(…).convert("RGB")` with libjpeg-turbo: accurate integer
   /// inverse DCT, smooth chroma upsampling, CMYK taken as inverted, no EXIF rotation, no colour management,
@@ -14,8 +14,11 @@ extension RGBImage {
   /// - Parameters:
   ///   - bytes: The whole file.
   ///   - item: Name of the image in errors.
+  ///   - options: What to do differently from torchvision.
   /// - Throws: `badImage` with the reason, or `imageTooLarge`.
-  public init(decoding bytes: [UInt8], item: String) throws(ImageDataError) {
+  public init(
+    decoding bytes: [UInt8], item: String, options: DecodingOptions = DecodingOptions()
+  ) throws(ImageDataError) {
     var header = ckpt_image_header()
     try Self.call(item) { message in
       ckpt_image_read_header(bytes, bytes.count, &header, message)
@@ -39,7 +42,8 @@ extension RGBImage {
       }
     }
     if let failure { throw failure }
-    self.init(width: width, height: height, pixels: pixels)
+    let image = RGBImage(width: width, height: height, pixels: pixels)
+    self = options.appliesOrientation ? image.upright(from: Orientation(of: bytes)) : image
   }
 
   private static func call(

@@ -14,19 +14,24 @@ final class LoaderState: @unchecked Sendable {
   private let batchSize: Int
   private let views: [Preprocessing]
   private let prefetch: Int
+  private let skipBad: Int
 
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let changed: UnsafeMutablePointer<pthread_cond_t>
   private var batches: [Int: Batch] = [:]
+  /// Tensors of full batches that the caller has, or had.
+  private var delivered: [[Tensor]] = []
   private var nextPosition = 0
   private var deliveredBatches = 0
   private var isStopped = false
   private var failure: (any Error)?
+  private var skippedErrors: [ImageDataError] = []
 
   private final class Batch {
     let views: [Tensor]
     var remaining: Int
-    var failure: (position: Int, error: any Error)?
+    /// Errors by place in the batch.
+    var failures: [Int: any Error] = [:]
 
     init(views: [Tensor], count: Int) {
       self.views = views
@@ -35,13 +40,15 @@ final class LoaderState: @unchecked Sendable {
   }
 
   init(
-    dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], prefetch: Int
+    dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], prefetch: Int,
+    skipBad: Int
   ) {
     self.dataset = dataset
     self.indices = indices
     self.batchSize = batchSize
     self.views = views
     self.prefetch = prefetch
+    self.skipBad = skipBad
     mutex = .allocate(capacity: 1)
     changed = .allocate(capacity: 1)
     pthread_mutex_init(mutex, nil)
@@ -71,25 +78,60 @@ final class LoaderState: @unchecked Sendable {
     }
   }
 
+  var skipped: [ImageDataError] {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return skippedErrors
+  }
+
   func next() throws -> ImageBatch? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    if let failure { throw failure }
-    let number = deliveredBatches
-    let positions = range(ofBatch: number)
-    guard !positions.isEmpty else { return nil }
-    while batches[number].map({ $0.remaining > 0 }) ?? true { pthread_cond_wait(changed, mutex) }
-    let batch = batches.removeValue(forKey: number)!
-    if let failed = batch.failure {
-      failure = failed.error
-      isStopped = true
+    while true {
+      if let failure { throw failure }
+      let number = deliveredBatches
+      let positions = range(ofBatch: number)
+      guard !positions.isEmpty else { return nil }
+      while batches[number].map({ $0.remaining > 0 }) ?? true { pthread_cond_wait(changed, mutex) }
+      let batch = batches.removeValue(forKey: number)!
+      deliveredBatches += 1
+      for place in batch.failures.keys.sorted() { try tolerate(batch.failures[place]!) }
       pthread_cond_broadcast(changed)
-      throw failed.error
+      let places = (0..<positions.count).filter { batch.failures[$0] == nil }
+      if places.isEmpty { continue }
+      let taken = places.map { indices[positions.lowerBound + $0] }
+      if positions.count == batchSize {
+        // More than this many are only there when the caller keeps batches, which are then no use here.
+        if delivered.count > prefetch { delivered.removeFirst() }
+        delivered.append(batch.views)
+      }
+      return ImageBatch(
+        views: batch.views.map { compacted($0, places) }, labels: taken.map { dataset.label($0) ?? -1 },
+        indices: taken)
     }
-    deliveredBatches += 1
+  }
+
+  /// Counts a bad image, or stops the loader.
+  private func tolerate(_ error: any Error) throws {
+    if let error = error as? ImageDataError, error.kind != .io, skippedErrors.count < skipBad {
+      skippedErrors.append(error)
+      return
+    }
+    failure = error
+    isStopped = true
     pthread_cond_broadcast(changed)
-    let taken = Array(indices[positions])
-    return ImageBatch(views: batch.views, labels: taken.map { dataset.label($0) ?? -1 }, indices: taken)
+    throw error
+  }
+
+  /// The images of `tensor` at `places`, ascending, moved together.
+  private func compacted(_ tensor: Tensor, _ places: [Int]) -> Tensor {
+    guard places.count < tensor.shape[0] else { return tensor }
+    let size = tensor.count / tensor.shape[0]
+    let result = Tensor(uninitialized: [places.count] + tensor.shape.dropFirst())
+    for (position, place) in places.enumerated() {
+      (result.pointer + position * size).update(from: tensor.pointer + place * size, count: size)
+    }
+    return result
   }
 
   private func range(ofBatch number: Int) -> Range<Int> {
@@ -112,10 +154,22 @@ final class LoaderState: @unchecked Sendable {
     let number = position / batchSize
     if let batch = batches[number] { return (position, batch) }
     let count = range(ofBatch: number).count
-    let tensors = views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
-    let batch = Batch(views: tensors, count: count)
+    let batch = Batch(views: tensors(count: count), count: count)
     batches[number] = batch
     return (position, batch)
+  }
+
+  /// Tensors for `count` images: those of a batch that the caller has let go of, if possible, because the
+  /// system takes longer to provide fresh memory than a resized image takes to be normalised.
+  private func tensors(count: Int) -> [Tensor] {
+    if count == batchSize {
+      for place in delivered.indices {
+        // Writing access gives `delivered` an array of its own, so that each holder of the batch counts.
+        let isFree = delivered[place].indices.allSatisfy { isKnownUniquelyReferenced(&delivered[place][$0]) }
+        if isFree { return delivered.remove(at: place) }
+      }
+    }
+    return views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
   }
 
   private func load(_ position: Int, into tensors: [Tensor]) throws {
@@ -129,9 +183,7 @@ final class LoaderState: @unchecked Sendable {
   private func finish(_ position: Int, of batch: Batch, _ result: Result<Void, any Error>) {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    if case .failure(let error) = result, position < batch.failure?.position ?? Int.max {
-      batch.failure = (position, error)
-    }
+    if case .failure(let error) = result { batch.failures[position % batchSize] = error }
     batch.remaining -= 1
     if batch.remaining == 0 { pthread_cond_broadcast(changed) }
   }

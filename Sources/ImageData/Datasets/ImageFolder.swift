@@ -10,6 +10,7 @@ struct ImageFolder: ImageDataset {
   private let root: [UInt8]
   private let paths: PackedStrings
   private let labels: [Int32]
+  private let decoding: DecodingOptions
 
   /// torchvision's `IMG_EXTENSIONS`.
   static let extensions: [[UInt8]] = [
@@ -18,8 +19,9 @@ struct ImageFolder: ImageDataset {
 
   /// Lists the images below `root`; none is opened.
   /// - Throws: `unreadable`, `readFailed`, `emptyDataset`, `emptyClasses` or `linkLoop`.
-  init(_ root: String) throws(ImageDataError) {
+  init(_ root: String, options: DatasetOptions = DatasetOptions()) throws(ImageDataError) {
     name = root
+    decoding = options.decoding
     self.root = Array(root.utf8)
     let listing = try FolderListing(path: self.root)
     var paths = PackedStrings()
@@ -33,14 +35,17 @@ struct ImageFolder: ImageDataset {
       classNames = nil
     } else {
       var empty: [String] = []
-      for (label, folder) in listing.folders.enumerated() {
+      var classes = listing.folders
+      if let map = options.classMap { classes = try Self.classes(map, found: listing.folders, root: root) }
+      let present = Set(listing.folders)
+      for (label, folder) in classes.enumerated() where present.contains(folder) {
         let files = try Self.images(below: folder, root: self.root, ancestors: [listing.identity])
         if files.isEmpty { empty.append(display(folder)) }
         for file in files { paths.append(file) }
         labels += Array(repeating: Int32(label), count: files.count)
       }
       guard empty.isEmpty else { throw .emptyClasses(path: root, classes: empty) }
-      classNames = listing.folders.map { display($0) }
+      classNames = classes.map { display($0) }
     }
     self.paths = paths
     self.labels = labels
@@ -51,7 +56,7 @@ struct ImageFolder: ImageDataset {
   func label(_ index: Int) -> Int? { classNames == nil ? nil : Int(labels[index]) }
 
   func image(_ index: Int) throws -> RGBImage {
-    try RGBImage(decoding: readFile(path(index)), item: itemName(index))
+    try RGBImage(decoding: readFile(path(index)), item: itemName(index), options: decoding)
   }
 
   func itemName(_ index: Int) -> String { display(path(index)) }
@@ -60,6 +65,23 @@ struct ImageFolder: ImageDataset {
 }
 
 extension ImageFolder {
+  /// The classes in the order of the class map at `path`, which must name every class folder; it may name
+  /// more.
+  private static func classes(
+    _ path: String, found: [[UInt8]], root: String
+  ) throws(ImageDataError) -> [[UInt8]] {
+    let lines = try readFile(Array(path.utf8)).split(separator: UInt8(ascii: "\n"))
+    let names = lines.map { line in Array(line.prefix { !" \t\r".utf8.contains($0) }) }.filter { !$0.isEmpty }
+    let missing = Set(found).subtracting(names).sorted { $0.lexicographicallyPrecedes($1) }
+    if let first = missing.first {
+      throw .badDataset(path: path, reason: "no line for the class folder \"\(display(first))\" of \(root)")
+    }
+    guard Set(names).count == names.count else {
+      throw .badDataset(path: path, reason: "a class is named twice")
+    }
+    return names
+  }
+
   /// Paths, relative to the root, of the images in `folder` and all folders below it.
   private static func images(
     below folder: [UInt8], root: [UInt8], ancestors: [[UInt64]]
@@ -84,7 +106,7 @@ extension ImageFolder {
   }
 
   static func isImage(_ file: [UInt8]) -> Bool {
-    let lowered = file.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 }
+    let lowered = lowercased(file)
     return extensions.contains { lowered.suffix($0.count) == $0[...] }
   }
 

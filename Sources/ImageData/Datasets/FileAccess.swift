@@ -94,4 +94,10 @@ func readFile(_ path: [UInt8]) throws(ImageDataError) -> [UInt8] {
 /// `path` as text; bytes that are not UTF-8 are shown as U+FFFD.
 func display(_ path: some Collection<UInt8>) -> String { String(decoding: path, as: UTF8.self) }
 
-private func systemMessage() -> String { String(cString: strerror(errno)) }
+/// What the last failed system call said.
+func systemMessage() -> String { String(cString: strerror(errno)) }
+
+/// ASCII letters in lower case.
+func lowercased(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+  bytes.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 }
+}
