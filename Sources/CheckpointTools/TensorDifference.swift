@@ -10,7 +10,8 @@ public struct TensorDifference: Sendable, Equatable {
   public private(set) var maxUlp: UInt64?
   /// Cosine of the angle between the tensors as vectors; 1 when both are zero.
   public private(set) var cosine = 1.0
-  private var products = (0.0, 0.0, 0.0)
+  private var dot = 0.0
+  private var squaredLengths = SIMD2<Double>()
 
   /// Reads and compares two tensors. Accumulates in float64.
   ///
@@ -28,16 +29,15 @@ public struct TensorDifference: Sendable, Equatable {
       let others = try pending.next(values.count)
       for (a, b) in zip(values, others) { add(a, b, ulp) }
     }
-    let (dot, lengthA, lengthB) = products
-    cosine = lengthA == 0 && lengthB == 0 ? 1 : dot / (lengthA * lengthB).squareRoot()
+    cosine =
+      squaredLengths == .zero ? 1 : dot / (squaredLengths.x.squareRoot() * squaredLengths.y.squareRoot())
     // Rounding must not make equal vectors look different, nor a cosine exceed one.
     cosine = maxAbsolute == 0 ? 1 : max(-1, min(1, cosine))
   }
 
   private mutating func add(_ a: Double, _ b: Double, _ ulp: UlpDistance?) {
-    products.0 += a * b
-    products.1 += a * a
-    products.2 += b * b
+    dot += a * b
+    squaredLengths += SIMD2(a * a, b * b)
     if a == b || (a.isNaN && b.isNaN) { return }
     guard a.isFinite, b.isFinite else {
       maxAbsolute = .infinity

@@ -48,7 +48,7 @@ struct Convert: CheckpointTool {
   func execute(_ console: Console) throws {
     let destination = try output.destination()
     let options = try input.openOptions(threads: global.threadCount)
-    let source = try openInput(options)
+    let source = try openCheckpoint(Location(argument: file), options: options)
     var writing = WriteOptions()
     writing.format = format
     writing.compress = compress
@@ -65,12 +65,6 @@ struct Convert: CheckpointTool {
     try tensors.conversion.run(source, metadata: metadata, to: destination, options: writing)
     for spec in source.tensors { console.detail("\(spec.name): \(spec.layout)") }
   }
-
-  /// A base names what the input was compressed against, or, when the input is no difference, what the output is to be
-  /// compressed against.
-  private func openInput(_ options: OpenOptions) throws -> any CheckpointSource {
-    try openCheckpoint(Location(argument: file), options: options)
-  }
 }
 
-extension WriteOptions.Format: @retroactive ExpressibleByArgument {}
+extension WriteOptions.Format: ExpressibleByArgument {}
