@@ -34,11 +34,13 @@ let tools: [Target] = [
     "ckpt-bnfix",
     ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "ResolutionSweep", "TensorMath"]),
   tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool("ckpt-convert", ["Checkpoint", "CheckpointTools"]),
+  tool("ckpt-info", ["Checkpoint", "CheckpointTools", "ConvNet"]),
   tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 ]
 
 let libraries = [
-  "Checkpoint", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration", "ClassifierTuning",
+  "Checkpoint", "CheckpointTools", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration", "ClassifierTuning",
   "ResolutionSweep",
 ]
 
@@ -61,6 +63,7 @@ let package = Package(
     library("Checkpoint", ["CZlib", "CKernels"]),
     library("TensorMath", ["COpenBLAS", "CKernels"]),
 
+    library("CheckpointTools", ["Checkpoint"]),
     library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
     library("ImageData", ["TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
@@ -90,7 +93,8 @@ let package = Package(
     .executableTarget(
       name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
       swiftSettings: strict),
-    tests("Checkpoint"),
+    tests("Checkpoint", ["CKernels"]),
+    tests("CheckpointTools", ["Checkpoint"]),
     tests("TensorMath"),
     tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"], exclude: ["Goldens"]),
     tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
