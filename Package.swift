@@ -30,7 +30,9 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 let tools: [Target] = [
   tool("ckpt-average", ["Averaging", "Checkpoint", "TensorMath"]),
-  tool("ckpt-bnfix", ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool(
+    "ckpt-bnfix",
+    ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "ResolutionSweep", "TensorMath"]),
   tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
   tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 ]
@@ -77,7 +79,7 @@ let package = Package(
 
     .executableTarget(
       name: "sweep-simulation", dependencies: ["ResolutionSweep", "TensorMath"],
-      path: "Benchmarks/SweepSimulation", swiftSettings: strict),
+      path: "Benchmarks/SweepSimulation", exclude: ["RESULTS.txt"], swiftSettings: strict),
 
     .target(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
@@ -94,7 +96,7 @@ let package = Package(
     tests("Checkpoint"),
     tests("TensorMath"),
     tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"]),
-    tests("ImageData", ["Checkpoint", "TensorMath"]),
+    tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     tests("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
