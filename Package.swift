@@ -88,6 +88,9 @@ let package = Package(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .executableTarget(
+      name: "image-fuzz", dependencies: ["ImageData", "TensorMath"], path: "Tests/ImageFuzz",
+      exclude: ["decoders.c"], swiftSettings: strict),
+    .executableTarget(
       name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
       exclude: ["compare.py"], swiftSettings: strict),
     .executableTarget(
