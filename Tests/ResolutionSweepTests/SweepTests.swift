@@ -51,7 +51,8 @@ import Testing
     }
     let logits = try network.logits(input).values.map(Double.init)
     for (row, image) in images.enumerated() {
-      let expected = Outcome(logits: logits[row * 10..<row * 10 + 10], label: try #require(dataset.label(image)))
+      let expected = Outcome(
+        logits: logits[row * 10..<row * 10 + 10], label: try #require(dataset.label(image)))
       #expect(measured.predicted[row] == Int32(expected.predicted))
       #expect(measured.ranks[row] == Int32(expected.rank))
       #expect(measured.losses[row] == expected.loss)
@@ -125,7 +126,8 @@ import Testing
 
   @Test func messagesSayWhatToDoAndEscapeNames() {
     #expect(SweepError.unlabelled(dataset: "d", item: "x").description.contains("root/class/image.jpg"))
-    let message = SweepError.labelOutOfRange(dataset: "d\u{1B}", item: "x\n", label: 10, classes: 10).description
+    let message = SweepError.labelOutOfRange(dataset: "d\u{1B}", item: "x\n", label: 10, classes: 10)
+      .description
     #expect(!message.unicodeScalars.contains { $0.value < 0x20 })
     #expect(message.hasSuffix("the network has 10 classes, 0 to 9"))
   }
