@@ -87,9 +87,14 @@ struct FixRes: CheckpointTool {
 
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
+    let run = try Checkpointing(
+      path: training.resume, options: historyOptions(options, resolved), tail: tail,
+      samples: train.labels.count)
     var records: [EpochRecord] = []
     let progress = console.progress("tuning", total: options.epochs, unit: "epochs")
-    let tuned = try tuner.tune(begin, on: train, validation: held) { record, _ in
+    let tuned = try tuner.tune(begin, on: train, validation: held, resuming: run.load(like: begin)) {
+      record, state in
+      try run.save(state())
       records.append(record)
       progress.advance()
       console.detail(record.summary)
@@ -118,7 +123,7 @@ struct FixRes: CheckpointTool {
     _ options: TuningOptions, _ resolved: ResolvedPreprocessing
   ) -> [(String, JSON)] {
     var entries: [(String, JSON)] = [("data", .string(data))]
-    if let val, options.patience != nil { entries.append(("val", .string(val))) }
+    if let val, options.watchesValidation { entries.append(("val", .string(val))) }
     entries += training.history(options) + schedule.history(options) + loss.history()
     entries += teacher.history() + head.history()
     for (key, value) in resolved.preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
