@@ -6,11 +6,14 @@ public struct Setting: Sendable, Equatable {
   public var networks: [Int]
   /// How images become input.
   public var preprocessing: Preprocessing
+  /// Which crops are classified.
+  public var views: CropViews
 
   /// - Precondition: at least one network.
-  public init(networks: [Int] = [0], preprocessing: Preprocessing) {
+  public init(networks: [Int] = [0], preprocessing: Preprocessing, views: CropViews = .center) {
     precondition(!networks.isEmpty)
     self.networks = networks
     self.preprocessing = preprocessing
+    self.views = views
   }
 }

@@ -1,6 +1,6 @@
 import ImageData
 
-/// The preprocessings that a sweep compares: interpolation × crop × resize, in that order of nesting.
+/// The preprocessings that a sweep compares: mode × interpolation × crop × resize, in that order of nesting.
 ///
 /// What is not given comes from `base`, the preprocessing that the checkpoint is known to work with.
 public struct SweepGrid: Sendable {
@@ -14,30 +14,33 @@ public struct SweepGrid: Sendable {
   public var ratios: [Double]?
   /// Resampling filters; nil is the base's.
   public var interpolations: [Interpolation]?
+  /// Which side the resize is the length of; nil is the base's.
+  public var modes: [ResizeMode]?
 
   /// A grid over what is given.
   public init(
     base: Preprocessing, resizes: [Int]? = nil, crops: [Int]? = nil, ratios: [Double]? = nil,
-    interpolations: [Interpolation]? = nil
+    interpolations: [Interpolation]? = nil, modes: [ResizeMode]? = nil
   ) {
     self.base = base
     self.resizes = resizes
     self.crops = crops
     self.ratios = ratios
     self.interpolations = interpolations
+    self.modes = modes
   }
 
   /// Every combination once.
   public var preprocessings: [Preprocessing] {
     var all: [Preprocessing] = []
-    for interpolation in interpolations ?? [base.interpolation] {
-      for crop in effectiveCrops {
-        for resize in resizes(for: crop) {
-          var one = base
-          one.interpolation = interpolation
-          one.crop = crop
-          one.resize = resize
-          if !all.contains(one) { all.append(one) }
+    for mode in modes ?? [base.mode] {
+      for interpolation in interpolations ?? [base.interpolation] {
+        for crop in effectiveCrops {
+          for resize in resizes(for: crop) {
+            var one = base
+            (one.mode, one.interpolation, one.crop, one.resize) = (mode, interpolation, crop, resize)
+            if !all.contains(one) { all.append(one) }
+          }
         }
       }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import ResolutionSweep
+import TensorMath
 
 /// How a setting is chosen from the measurements.
 struct ChoiceOptions: ParsableArguments {
@@ -21,19 +22,57 @@ struct ChoiceOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Compare by top1, top5 or loss.", valueName: "metric"))
   var metric: Metric = .top1
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The most that an image may cost: multiply-adds (4.1G, 300M) or milliseconds as measured (20ms).",
+      valueName: "cost"))
+  var budget: Budget?
+
+  @Flag(
+    name: .long, help: "Drop settings as soon as they are worse beyond doubt; images come in random order.")
+  var race = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Probability that the best setting is among those marked as such, and that a race keeps it.",
+      valueName: "p"))
+  var confidence = 0.95
+
   @Option(name: .long, help: ArgumentHelp("Seed of everything random.", valueName: "n"))
   var seed: UInt64 = 0
 
-  var rule: SelectionRule { SelectionRule(preference: prefer ?? (method == .none ? .accuracy : .cheap)) }
+  func validate() throws {
+    guard confidence > 0 && confidence < 1 else {
+      throw ValidationError("--confidence takes a number between 0 and 1")
+    }
+  }
+
+  private var rule: SelectionRule {
+    SelectionRule(preference: prefer ?? (method == .none ? .accuracy : .cheap), level: confidence)
+  }
+
+  var request: SweepReport.Request {
+    SweepReport.Request(method: method, rule: rule, metric: metric, budget: budget, seed: seed)
+  }
+
+  /// All images in the order that the seed gives.
+  func shuffledImages(_ count: Int) -> [Int] {
+    var generator = SeededGenerator(seed: seed)
+    return generator.permutation(count)
+  }
 
   /// What the choice depended on.
   func provenance(of report: SweepReport) -> [(String, JSON)] {
-    [
+    var options: [(String, JSON)] = [
       ("data", .string(report.dataset)), ("settings", JSON(report.rows.count)),
       ("images", JSON(report.rows[report.verdict.chosen].top1.count)), ("select", .string(method.name)),
       ("prefer", .string(rule.preference.rawValue)), ("metric", .string(metric.rawValue)),
-      ("seed", .number("\(seed)")),
+      ("confidence", JSON(confidence)), ("race", .bool(race)), ("seed", .number("\(seed)")),
     ]
+    if let budget { options.append(("budget", .string(budget.description))) }
+    return options
   }
 }
 
@@ -42,6 +81,11 @@ extension SelectionMethod: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
   /// The text that gives this method.
   public var defaultValueDescription: String { name }
+}
+
+extension Budget: ExpressibleByArgument {
+  /// From `300M`, `4.1G` or `20ms`.
+  public init?(argument: String) { self.init(argument) }
 }
 
 extension Preference: ExpressibleByArgument {}

@@ -26,6 +26,18 @@ struct GridOptions: ParsableArguments {
       "One or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "i,i"))
   var interpolation: InterpolationList?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What --resize is the length of: shorter-side, or as timm's squash and border.", valueName: "m,m"))
+  var resizeMode: ResizeModeList?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Crops whose probabilities are averaged: center, flip, five, ten (default: center).", valueName: "v,v"))
+  var views: ViewsList?
+
   @OptionGroup var normalisation: NormalisationOptions
 
   @Flag(name: .long, help: "Measure the checkpoint's recorded preprocessing alone.")
@@ -33,13 +45,24 @@ struct GridOptions: ParsableArguments {
 
   func validate() throws {
     if resize != nil && ratio != nil { throw ValidationError("--resize and --ratio exclude each other") }
-    if asRecorded && (resize != nil || crop != nil || ratio != nil || interpolation != nil) {
+    if asRecorded
+      && (resize != nil || crop != nil || ratio != nil || interpolation != nil || resizeMode != nil)
+    {
       throw ValidationError("--as-recorded takes no sizes, ratios or interpolations")
     }
   }
 
-  /// Every preprocessing to measure.
-  func preprocessings(for source: any CheckpointSource, console: Console) throws -> [Preprocessing] {
+  /// Every setting to measure of a checkpoint, or of an ensemble, by the networks that it uses.
+  func settings(
+    for source: any CheckpointSource, networks: [Int], console: Console
+  ) throws -> [Setting] {
+    let all = try preprocessings(for: source, console: console)
+    return (views?.values ?? [.center]).flatMap { views in
+      all.map { Setting(networks: networks, preprocessing: $0, views: views) }
+    }
+  }
+
+  private func preprocessings(for source: any CheckpointSource, console: Console) throws -> [Preprocessing] {
     let metadata = source.metadata
     let known = try Preprocessing(metadata: { metadata[$0] }, source: source.label)
     var base = known ?? .imageNet
@@ -50,7 +73,7 @@ struct GridOptions: ParsableArguments {
     if asRecorded { return [base] }
     let all = SweepGrid(
       base: base, resizes: resize?.sizes, crops: crop?.sizes, ratios: ratio?.values,
-      interpolations: interpolation?.values
+      interpolations: interpolation?.values, modes: resizeMode?.values
     ).preprocessings
     let padded = all.count { $0.resize < $0.crop }
     if padded > 0 {
@@ -73,15 +96,19 @@ struct RatioList: ExpressibleByArgument {
   }
 }
 
-/// Filters separated by commas.
-struct InterpolationList: ExpressibleByArgument {
-  let values: [Interpolation]
+/// Names separated by commas.
+struct NameList<Value: RawRepresentable<String> & Sendable>: ExpressibleByArgument, Sendable {
+  let values: [Value]
 
   init?(argument: String) {
     let values = argument.split(separator: ",", omittingEmptySubsequences: false).map {
-      Interpolation(rawValue: String($0))
+      Value(rawValue: String($0))
     }
     guard values.allSatisfy({ $0 != nil }) else { return nil }
     self.values = values.map { $0! }
   }
 }
+
+typealias InterpolationList = NameList<Interpolation>
+typealias ResizeModeList = NameList<ResizeMode>
+typealias ViewsList = NameList<CropViews>

@@ -7,17 +7,19 @@ enum SampleReport {
   static func make(
     sizes: [(resize: Int, crop: Int)], interpolation: Interpolation = .bilinear, chosen: Int = 0
   ) -> SweepReport {
-    let rows = sizes.enumerated().map { index, size in
+    let rows = sizes.enumerated().map { index, size -> SweepRow in
       var outcomes = SettingOutcomes()
       for image in 0..<200 {
         let rank = image < 150 + 5 * index ? 0 : image < 190 ? 2 : 7
         outcomes.append(Outcome(predicted: image % 10, rank: rank, loss: 0.25, confidence: 0.5))
       }
-      return SweepRow(
+      var row = SweepRow(
         setting: Setting(
           preprocessing: Preprocessing(resize: size.resize, crop: size.crop, interpolation: interpolation)),
-        checkpoint: nil, outcomes: outcomes, multiplyAdds: 18_100_000 + index, seconds: 2,
-        isIndistinguishable: index < 2)
+        checkpoint: nil, outcomes: outcomes, multiplyAdds: 18_100_000 + index, seconds: 2)
+      row.isIndistinguishable = index < 2
+      row.isParetoOptimal = true
+      return row
     }
     return SweepReport(
       dataset: "digits/val", rows: rows,

@@ -72,7 +72,7 @@ import Testing
       let scores = ScoreMatrix(columns: columns)
       real += scores.means.max()! - 0.9
       estimated += selectionOptimism(
-        scores, costs: Array(repeating: 1, count: 8), repeats: 10, generator: &generator)
+        scores, costs: Array(repeating: 1, count: 8), repeats: 20, generator: &generator)
     }
     #expect(abs(estimated / real - 1) < 0.25)
     #expect(real > 1)

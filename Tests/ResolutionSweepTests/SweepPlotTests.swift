@@ -26,7 +26,7 @@ import Testing
     #expect(count("<polyline", in: svg) == 1)
     #expect(svg.contains(">crop, pixels<"))
     #expect(svg.contains(">trained at 48<"))
-    #expect(svg.contains(">chosen: 56 → 48<"))
+    #expect(svg.contains(">chosen: resize 56, crop 48, 75.0 %<"))
   }
 
   @Test func everythingLiesInsideThePicture() throws {

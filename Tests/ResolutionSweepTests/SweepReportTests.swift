@@ -10,12 +10,12 @@ import Testing
   @Test func tableForPeople() {
     let lines = report.table().split(separator: "\n", omittingEmptySubsequences: false)
     #expect(
-      lines[0] == "  resize  crop  interpolation    n  top-1 %  top-5 %    loss  ECE %  M mult-adds")
+      lines[0] == "   resize  crop  interpolation    n  top-1 %  top-5 %    loss  ECE %  M mult-adds")
     #expect(
-      lines[1] == "*     56    48  bilinear       200    75.00    95.00  0.2500  25.00         18.1  ▏")
-    #expect(lines[2].hasPrefix("=     60"))
-    #expect(lines[3].hasPrefix("      64") && lines[3].hasSuffix("  ████████████"))
-    #expect(lines[5] == "* chosen; = cannot be told from the best at 95 %")
+      lines[1] == "*^     56    48  bilinear       200    75.00    95.00  0.2500  25.00         18.1  ▏")
+    #expect(lines[2].hasPrefix("=^     60"))
+    #expect(lines[3].hasPrefix(" ^     64") && lines[3].hasSuffix("  ████████████"))
+    #expect(lines[5] == "* chosen; = cannot be told from the best; ^ nothing cheaper is as accurate")
     #expect(
       lines[6]
         == "resize 56, crop 48, bilinear: top-1 75.00 % on the 200 images that also chose it, too good by about 0.40 points"
@@ -29,13 +29,13 @@ import Testing
     #expect(
       rows[0] == [
         "resize", "crop", "interpolation", "n", "top1", "top5", "loss", "calibration_error", "multiply_adds",
-        "indistinguishable", "chosen",
+        "indistinguishable", "pareto", "chosen",
       ])
     #expect(rows.count == 4)
     #expect(rows.allSatisfy { $0.count == rows[0].count })
     #expect(rows[1][0...6] == ["56", "48", "bilinear", "200", "0.75", "0.95", "0.25"])
-    #expect(rows[1].suffix(2) == ["1", "1"])
-    #expect(rows[3].suffix(2) == ["0", "0"])
+    #expect(rows[1].suffix(3) == ["1", "1", "1"])
+    #expect(rows[3].suffix(3) == ["0", "1", "0"])
   }
 
   @Test func jsonHasTheSchemasMembers() throws {

@@ -16,8 +16,10 @@ struct PassPlan {
   init(_ settings: [Setting], active: [Int]) {
     for index in active {
       let setting = settings[index]
-      let view = views.place(of: setting.preprocessing)
-      let own = setting.networks.map { passes.place(of: Pass(network: $0, view: view)) }
+      let inputs = setting.views.inputs(setting.preprocessing).map { views.place(of: $0) }
+      let own = setting.networks.flatMap { network in
+        inputs.map { passes.place(of: Pass(network: network, view: $0)) }
+      }
       passesOfSetting.append((index, own))
     }
   }

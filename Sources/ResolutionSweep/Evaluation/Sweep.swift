@@ -56,30 +56,43 @@ public final class Sweep {
     }
   }
 
+  /// Name and true class of an image of the data set.
+  func item(_ index: Int) -> (name: String, label: Int) {
+    (dataset.itemName(index), dataset.label(index) ?? -1)
+  }
+
   /// Multiply-adds per image of every setting, summed over its forward passes.
   public func multiplyAdds() throws -> [Int] {
     try settings.map { setting in
       let size = setting.preprocessing.crop
-      return try setting.networks.reduce(0) { try $0 + networks[$1].multiplyAdds(height: size, width: size) }
+      let crops = setting.views.inputs(setting.preprocessing).count
+      return try setting.networks.reduce(0) {
+        try $0 + crops * networks[$1].multiplyAdds(height: size, width: size)
+      }
     }
   }
 
   /// Measures the images that have not been seen yet.
   ///
   /// - Parameters:
+  ///   - active: indices of the settings to measure, all of which have seen the same images; nil is all, or those
+  ///     still in the race.
+  ///   - limit: measures only the images before this place in the order; nil is all.
   ///   - batchSize: images per batch; nil chooses one that keeps the input of all settings within 128 MB.
   ///   - workers: decoding threads.
   ///   - race: drops settings between batches; nil measures all on everything.
   ///   - onBatch: called after each batch with the number of evaluations of one setting on one image in it.
   /// - Throws: errors of decoding, in the order of the images; `SweepError.notFinite` for a network that yields NaN.
   public func run(
-    batchSize: Int? = nil, workers: Int, race: inout Race?, onBatch: (Int) throws -> Void = { _ in }
+    only active: [Int]? = nil, upTo limit: Int? = nil, batchSize: Int? = nil, workers: Int, race: inout Race?,
+    onBatch: (Int) throws -> Void = { _ in }
   ) throws {
-    var active = race?.active ?? Array(settings.indices)
-    while let position = active.map({ outcomes[$0].count }).min(), position < images.count {
+    let end = limit ?? images.count
+    var active = race?.active ?? active ?? Array(settings.indices)
+    while let position = active.map({ outcomes[$0].count }).min(), position < end {
       let passes = PassPlan(settings, active: active)
       let loader = BatchLoader(
-        dataset, indices: Array(images[position...]), batchSize: batchSize ?? passes.defaultBatchSize,
+        dataset, indices: Array(images[position..<end]), batchSize: batchSize ?? passes.defaultBatchSize,
         views: passes.views, workers: workers)
       // A new loader whenever settings have left: what they needed is then no longer prepared.
       while let batch = try loader.next() {

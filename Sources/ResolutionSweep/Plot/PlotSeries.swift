@@ -22,25 +22,32 @@ enum PlotAxis: String {
   case crop = "crop, pixels"
 
   init(_ rows: [SweepRow]) {
-    var resizes: [Int: Set<Int>] = [:]
+    var resizes: [[String]: Set<Int>] = [:]
     for row in rows {
-      resizes[row.setting.preprocessing.crop, default: []].insert(row.setting.preprocessing.resize)
+      let one = row.setting.preprocessing
+      resizes[PlotSeries.key(row) + ["\(one.crop)"], default: []].insert(one.resize)
     }
     self = resizes.values.contains { $0.count > 1 } ? .resize : .crop
   }
 }
 
 extension PlotSeries {
+  /// What rows of one line have in common, sizes aside.
+  static func key(_ row: SweepRow) -> [String] {
+    let preprocessing = row.setting.preprocessing
+    return [
+      row.checkpoint ?? "", preprocessing.interpolation.rawValue, preprocessing.mode.rawValue,
+      row.setting.views == .center ? "one crop" : row.setting.views.rawValue,
+    ]
+  }
+
   /// Groups the rows into lines, in the order in which they first appear.
   static func all(_ rows: [SweepRow], axis: PlotAxis, trainSizes: [Int?]) -> [PlotSeries] {
     var keys: [[String]] = []
     var series: [PlotSeries] = []
     for (index, row) in rows.enumerated() {
       let preprocessing = row.setting.preprocessing
-      let key = [
-        row.checkpoint ?? "", axis == .resize ? "crop \(preprocessing.crop)" : "",
-        preprocessing.interpolation.rawValue,
-      ]
+      let key = Self.key(row) + (axis == .resize ? ["crop \(preprocessing.crop)"] : [])
       let point = Point(
         size: axis == .resize ? preprocessing.resize : preprocessing.crop, row: index,
         accuracy: row.top1.value, interval: row.top1.wilsonInterval())

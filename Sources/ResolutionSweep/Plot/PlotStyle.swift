@@ -26,6 +26,7 @@ enum PlotStyle {
     .dot { stroke-width: 2; }
     .hollow { fill: #ffffff; }
     .ring { fill: none; stroke: #1b1b1b; stroke-width: 1.8; }
+    .leader { stroke: #8a8a8a; }
     .train { stroke-dasharray: 3 4; stroke-width: 1.5; }
     .plain { stroke: #8a8a8a; }
     \(colors(light))
@@ -34,7 +35,7 @@ enum PlotStyle {
     .soft { fill: #b0b0b0; }
     .paper, .hollow { fill: #16181c; }
     .grid { stroke: #33373d; }
-    .axis, .plain { stroke: #8f959e; }
+    .axis, .plain, .leader { stroke: #8f959e; }
     .ring { stroke: #eeeeee; }
     \(colors(dark))
     }

@@ -16,7 +16,7 @@ public struct SweepPlot {
   static let height = 440.0
   private static let left = 62.0
   private static let right = 170.0
-  private static let top = 64.0
+  private static let top = 84.0
   private static let bottom = 56.0
 
   /// - Parameters:
@@ -94,10 +94,11 @@ public struct SweepPlot {
   }
 
   private func draw(_ one: PlotSeries, color: Int) -> [String] {
-    let style = "s\(color % PlotStyle.colorCount)" + (color >= PlotStyle.colorCount ? " dashed" : "")
+    let style = "s\(color % PlotStyle.colorCount)"
+    let stroke = color >= PlotStyle.colorCount ? style + " dashed" : style
     let places = one.points.map { (x(Double($0.size)), y(100 * $0.accuracy)) }
     let path = places.map { "\(coordinate($0.0)),\(coordinate($0.1))" }.joined(separator: " ")
-    var lines = [#"<polyline class="line \#(style)" points="\#(path)"/>"#]
+    var lines = [#"<polyline class="line \#(stroke)" points="\#(path)"/>"#]
     for (point, place) in zip(one.points, places) {
       let (low, high) = (y(100 * point.interval.lowerBound), y(100 * point.interval.upperBound))
       lines.append(line(place.0, low, place.0, high, "bar \(style)"))
@@ -128,12 +129,15 @@ public struct SweepPlot {
       for point in one.points where point.row == report.verdict.chosen {
         let place = (x(Double(point.size)), y(100 * point.accuracy))
         let preprocessing = report.rows[point.row].setting.preprocessing
-        let label = "chosen: \(preprocessing.resize) → \(preprocessing.crop)"
-        // On the side with more room.
+        let label =
+          "chosen: resize \(preprocessing.resize), crop \(preprocessing.crop), "
+          + String(format: "%.1f %%", 100 * point.accuracy)
+        // Above all lines, turned to the side with more room.
         let isLeft = place.0 > Self.width / 2
         return [
           circle(place.0, place.1, 9, "ring"),
-          text(place.0 + (isLeft ? -13 : 13), place.1 - 12, label, "chosen" + (isLeft ? " end" : "")),
+          line(place.0, place.1 - 9, place.0, Self.top - 4, "leader"),
+          text(place.0 + (isLeft ? 4 : -4), Self.top - 8, label, "chosen" + (isLeft ? " end" : "")),
         ]
       }
     }

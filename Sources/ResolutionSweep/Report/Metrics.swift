@@ -4,9 +4,13 @@ extension SweepReport {
   /// What is recorded as `ckpt.metrics` in the chosen checkpoint: data set, n, top-1, top-5, loss, and by which
   /// selection, since a score on the images that chose is worth less than one on others.
   public var metricsEntry: String {
-    JSON.object([
+    var members: [(String, JSON)] = [
       ("data", .string(dataset)), ("n", JSON(verdict.scoringCount)), ("top1", JSON(verdict.top1)),
       ("top5", JSON(verdict.top5)), ("loss", JSON(verdict.loss)), ("select", .string(verdict.method.name)),
-    ]).encoded()
+    ]
+    let views = rows[verdict.chosen].setting.views
+    if views != .center { members.append(("views", .string(views.rawValue))) }
+    if let confirmation = verdict.confirmation { members.append(("confirmation", confirmation.json)) }
+    return JSON.object(members).encoded()
   }
 }

@@ -18,18 +18,20 @@ extension SweepReport {
   func columns(timing: Bool) -> [SweepColumn] {
     var columns: [SweepColumn] = []
     if rows.contains(where: { $0.checkpoint != nil }) {
-      columns.append(
-        SweepColumn(
-          key: "checkpoint", heading: "checkpoint", isLeftAligned: true,
-          json: { .string($0.checkpoint ?? "") }, text: { TensorName($0.checkpoint ?? "").escaped }))
+      columns.append(.name("checkpoint", "checkpoint") { $0.checkpoint ?? "" })
     }
     columns += [
       .integer("resize") { $0.setting.preprocessing.resize },
       .integer("crop") { $0.setting.preprocessing.crop },
-      SweepColumn(
-        key: "interpolation", heading: "interpolation", isLeftAligned: true,
-        json: { .string($0.setting.preprocessing.interpolation.rawValue) },
-        text: { $0.setting.preprocessing.interpolation.rawValue }),
+      .name("interpolation", "interpolation") { $0.setting.preprocessing.interpolation.rawValue },
+    ]
+    if rows.contains(where: { $0.setting.preprocessing.mode != .shorterSide }) {
+      columns.append(.name("resize_mode", "resized") { $0.setting.preprocessing.mode.rawValue })
+    }
+    if rows.contains(where: { $0.setting.views != .center }) {
+      columns.append(.name("views", "views") { $0.setting.views.rawValue })
+    }
+    columns += [
       .integer("n") { $0.top1.count },
       .real("top1", "top-1 %", "%.2f", scale: 100) { $0.top1.value },
       .real("top5", "top-5 %", "%.2f", scale: 100) { $0.top5.value },
@@ -47,6 +49,14 @@ extension SweepReport {
 extension SweepColumn {
   fileprivate static func integer(_ key: String, _ value: @escaping (SweepRow) -> Int) -> SweepColumn {
     SweepColumn(key: key, heading: key, json: { JSON(value($0)) }, text: { "\(value($0))" })
+  }
+
+  fileprivate static func name(
+    _ key: String, _ heading: String, _ value: @escaping (SweepRow) -> String
+  ) -> SweepColumn {
+    SweepColumn(
+      key: key, heading: heading, isLeftAligned: true, json: { .string(value($0)) },
+      text: { TensorName(value($0)).escaped })
   }
 
   fileprivate static func real(

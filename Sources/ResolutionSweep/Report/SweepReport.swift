@@ -7,28 +7,30 @@ public struct SweepReport: Sendable {
   /// The choice.
   public var verdict: Verdict
 
-  /// The choice and how good it is.
-  public struct Verdict: Sendable, Equatable {
-    /// Which images chose and which scored.
+  /// How to choose from a sweep.
+  public struct Request: Sendable {
+    /// Which images choose and which score.
     public var method: SelectionMethod
-    /// What the settings were compared by.
+    /// How they choose.
+    public var rule: SelectionRule
+    /// What settings are compared by.
     public var metric: Metric
-    /// Which of several good settings was taken.
-    public var preference: Preference
-    /// Index of the chosen row.
-    public var chosen: Int
-    /// Number of images that chose.
-    public var selectingCount: Int
-    /// Number of images that scored.
-    public var scoringCount: Int
-    /// Share of the scoring images whose class was the first.
-    public var top1: Double
-    /// Share of the scoring images whose class was among the five best.
-    public var top5: Double
-    /// Mean cross-entropy of the scoring images in nats.
-    public var loss: Double
-    /// How much the best measured score flatters, in units of the metric.
-    public var optimism: Double
+    /// The most that a setting may cost to be chosen.
+    public var budget: Budget?
+    /// Everything random follows from it.
+    public var seed: UInt64
+
+    /// A request with everything given.
+    public init(
+      method: SelectionMethod, rule: SelectionRule, metric: Metric = .top1, budget: Budget? = nil,
+      seed: UInt64 = 0
+    ) {
+      self.method = method
+      self.rule = rule
+      self.metric = metric
+      self.budget = budget
+      self.seed = seed
+    }
   }
 
   init(dataset: String, rows: [SweepRow], verdict: Verdict) {
@@ -41,34 +43,68 @@ public struct SweepReport: Sendable {
   ///
   /// - Parameters:
   ///   - sweep: all settings measured; those that a race dropped on fewer images.
-  ///   - finalists: indices of the settings that may be chosen: measured on all images.
+  ///   - isShuffled: whether the images were visited in random order.
   ///   - dataset: the data set's name.
   ///   - checkpoints: names of the sweep's networks, shown when there are several.
-  /// - Throws: `SweepError.tooFewImages`; errors of computing the cost.
+  /// - Throws: `SweepError.tooFewImages`, `.beyondBudget`; errors of computing the cost.
   public init(
-    _ sweep: Sweep, finalists: [Int], dataset: String, checkpoints: [String], method: SelectionMethod,
-    rule: SelectionRule, metric: Metric, seed: UInt64
+    _ sweep: Sweep, isShuffled: Bool = false, dataset: String, checkpoints: [String], request: Request
   ) throws {
     let costs = try sweep.multiplyAdds()
+    let names = checkpoints.count > 1 ? distinguishingNames(checkpoints) : nil
+    var rows = sweep.settings.indices.map { index in
+      SweepRow(
+        setting: sweep.settings[index],
+        checkpoint: names.map { Self.name(of: sweep.settings[index], $0) },
+        outcomes: sweep.outcomes[index], multiplyAdds: costs[index], seconds: sweep.seconds[index])
+    }
+    let finalists = try Self.finalists(rows, of: sweep, budget: request.budget)
     let finals = finalists.map { sweep.outcomes[$0] }
     let selection = try Selection(
-      metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: method, rule: rule,
-      seed: seed)
+      request.metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: request.method,
+      isShuffled: isShuffled, rule: request.rule, seed: request.seed)
+    for member in selection.confidenceSet.members { rows[finalists[member]].isIndistinguishable = true }
+    Self.markParetoFront(&rows, among: Self.complete(sweep))
     let scoring = { (metric: Metric) in abs(selection.score(metric.matrix(finals))) }
     self.dataset = dataset
+    self.rows = rows
     verdict = Verdict(
-      method: method, metric: metric, preference: rule.preference, chosen: finalists[selection.chosen],
-      selectingCount: selection.selectingImages.count, scoringCount: selection.scoringImages.count,
-      top1: scoring(.top1), top5: scoring(.top5), loss: scoring(.loss), optimism: selection.optimism)
-    let members = Set(selection.confidenceSet.members.map { finalists[$0] })
-    rows = sweep.settings.indices.map { index in
-      let setting = sweep.settings[index]
-      return SweepRow(
-        setting: setting,
-        checkpoint: checkpoints.count > 1
-          ? setting.networks.map { checkpoints[$0] }.joined(separator: " + ") : nil,
-        outcomes: sweep.outcomes[index], multiplyAdds: costs[index], seconds: sweep.seconds[index],
-        isIndistinguishable: members.contains(index))
+      method: request.method, metric: request.metric, preference: request.rule.preference,
+      chosen: finalists[selection.chosen], selectingCount: selection.selectingImages.count,
+      scoringCount: selection.scoringImages.count, top1: scoring(.top1), top5: scoring(.top5),
+      loss: scoring(.loss), optimism: selection.optimism)
+  }
+
+  private static func name(of setting: Setting, _ names: [String]) -> String {
+    setting.networks.count == 1 ? names[setting.networks[0]] : "ensemble of \(setting.networks.count)"
+  }
+
+  /// What may be chosen: measured on all images and within the budget.
+  private static func finalists(_ rows: [SweepRow], of sweep: Sweep, budget: Budget?) throws -> [Int] {
+    let complete = complete(sweep)
+    guard let budget else { return complete }
+    let affordable = complete.filter { budget.allows(rows[$0]) }
+    guard !affordable.isEmpty else {
+      let cheapest = complete.map { budget.cost(rows[$0]) }.min() ?? 0
+      throw SweepError.beyondBudget(budget, cheapest: cheapest)
+    }
+    return affordable
+  }
+
+  /// Settings that a race dropped were measured on other images and compare with nothing.
+  private static func complete(_ sweep: Sweep) -> [Int] {
+    sweep.settings.indices.filter { sweep.outcomes[$0].count == sweep.images.count }
+  }
+
+  /// A setting is on the front if no other is at least as accurate and as cheap, and better in one of the two.
+  private static func markParetoFront(_ rows: inout [SweepRow], among candidates: [Int]) {
+    for index in candidates {
+      let row = rows[index]
+      rows[index].isParetoOptimal = !candidates.contains { candidate in
+        let other = rows[candidate]
+        let isAsGood = other.top1.value >= row.top1.value && other.multiplyAdds <= row.multiplyAdds
+        return isAsGood && (other.top1.value > row.top1.value || other.multiplyAdds < row.multiplyAdds)
+      }
     }
   }
 }

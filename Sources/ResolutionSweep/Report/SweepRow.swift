@@ -17,11 +17,12 @@ public struct SweepRow: Sendable {
   /// Images per second of the forward passes alone; depends on the machine.
   public var imagesPerSecond: Double
   /// Whether the selecting images cannot tell it from the best.
-  public var isIndistinguishable: Bool
+  public var isIndistinguishable = false
+  /// Whether no other setting is at least as accurate and as cheap, and better in one of the two.
+  public var isParetoOptimal = false
 
   init(
-    setting: Setting, checkpoint: String?, outcomes: SettingOutcomes, multiplyAdds: Int, seconds: Double,
-    isIndistinguishable: Bool
+    setting: Setting, checkpoint: String?, outcomes: SettingOutcomes, multiplyAdds: Int, seconds: Double
   ) {
     self.setting = setting
     self.checkpoint = checkpoint
@@ -31,6 +32,5 @@ public struct SweepRow: Sendable {
     calibrationError = outcomes.calibrationError
     self.multiplyAdds = multiplyAdds
     imagesPerSecond = seconds > 0 ? Double(outcomes.count) / seconds : 0
-    self.isIndistinguishable = isIndistinguishable
   }
 }

@@ -7,32 +7,53 @@ extension SweepReport.Verdict {
   /// - Parameter isChoice: whether there was anything to choose from.
   func summary(isChoice: Bool) -> String {
     guard isChoice else { return "top-1 \(percent(top1)) on \(scoringCount) images" }
-    let score = "top-1 \(percent(top1)) on"
     switch method {
     case .none:
-      return
-        "\(score) the \(scoringCount) images that also chose it, too good by about \(amount(optimism))"
+      return "top-1 \(percent(top1)) on the \(scoringCount) images that also chose it, "
+        + "too good by about \(amount(optimism))"
     case .half:
-      return
-        "\(score) \(scoringCount) images that had no part in the choice; the best of the other half is too good by about \(amount(optimism))"
+      return "top-1 \(percent(top1)) on \(scoringCount) images that had no part in the choice; "
+        + "the best of the other half is too good by about \(amount(optimism))"
     case .folds(let count):
-      return
-        "choosing this way scores top-1 \(percent(top1)) on images left out of the choice (\(count) parts in turn, \(scoringCount) images); the best as measured is too good by about \(amount(optimism))"
+      return "choosing this way scores top-1 \(percent(top1)) on images left out of the choice "
+        + "(\(count) parts in turn, \(scoringCount) images); the best as measured is too good by about "
+        + amount(optimism)
     }
   }
 
+  /// The confirmation in words; nil without one.
+  var confirmationSummary: String? {
+    guard let confirmation else { return nil }
+    let interval = confirmation.top1.wilsonInterval()
+    return
+      "confirmed on \(TensorName(confirmation.dataset).escaped): top-1 \(percent(confirmation.top1.value)) "
+      + "(95 %: \(percent(interval.lowerBound)) to \(percent(interval.upperBound))) "
+      + "of \(confirmation.top1.count) images"
+  }
+
   var json: JSON {
-    .object([
+    var members: [(String, JSON)] = [
       ("method", .string(method.name)), ("metric", .string(metric.rawValue)),
       ("prefer", .string(preference.rawValue)), ("row", JSON(chosen)),
       ("n_selecting", JSON(selectingCount)), ("n", JSON(scoringCount)), ("top1", JSON(top1)),
       ("top5", JSON(top5)), ("loss", JSON(loss)), ("optimism", JSON(optimism)),
-    ])
+    ]
+    if let confirmation { members.append(("confirmation", confirmation.json)) }
+    return .object(members)
   }
 
   private func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }
 
   private func amount(_ value: Double) -> String {
     metric == .loss ? String(format: "%.4f nats", value) : String(format: "%.2f points", 100 * value)
+  }
+}
+
+extension SweepReport.Confirmation {
+  var json: JSON {
+    .object([
+      ("data", .string(dataset)), ("n", JSON(top1.count)), ("top1", JSON(top1.value)),
+      ("top5", JSON(top5.value)), ("loss", JSON(loss)),
+    ])
   }
 }

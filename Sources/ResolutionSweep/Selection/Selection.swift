@@ -23,17 +23,19 @@ public struct Selection: Sendable, Equatable {
   ///   - scores: paired scores of all settings on all images, higher is better.
   ///   - costs: cost of each setting, in any unit.
   ///   - method: which images choose and which ones score.
+  ///   - isShuffled: whether the images come in random order already, as in a race; parts are then runs of them.
   ///   - rule: how they choose.
   ///   - seed: everything random follows from it.
   /// - Throws: `SweepError.tooFewImages` when a part would be empty.
   public init(
-    _ scores: ScoreMatrix, costs: [Double], method: SelectionMethod, rule: SelectionRule, seed: UInt64
+    _ scores: ScoreMatrix, costs: [Double], method: SelectionMethod, isShuffled: Bool = false,
+    rule: SelectionRule, seed: UInt64
   ) throws {
     let count = scores.imageCount
     let needed = method.partCount
     guard count >= needed else { throw SweepError.tooFewImages(count: count, needed: needed) }
     var generator = SeededGenerator(seed: seed)
-    let parts = method.parts(count: count, generator: &generator)
+    let parts = method.parts(count: count, isShuffled: isShuffled, generator: &generator)
     let selecting = method == .half ? parts[0] : Array(0..<count)
     let selectingScores = scores.rows(selecting)
     let set = ConfidenceSet(
@@ -66,6 +68,9 @@ public struct Selection: Sendable, Equatable {
 }
 
 extension SelectionMethod {
+  /// Number of images that choose, of `count` in all.
+  public func selectingCount(of count: Int) -> Int { self == .half ? count / 2 : count }
+
   /// Number of random parts that the images are divided into; also the number of images needed.
   var partCount: Int {
     switch self {
@@ -76,8 +81,8 @@ extension SelectionMethod {
   }
 
   /// Divides `0..<count` at random into parts whose sizes differ by at most one, each ascending.
-  func parts(count: Int, generator: inout SeededGenerator) -> [[Int]] {
-    let order = generator.permutation(count)
+  func parts(count: Int, isShuffled: Bool, generator: inout SeededGenerator) -> [[Int]] {
+    let order = isShuffled ? Array(0..<count) : generator.permutation(count)
     return (0..<partCount).map { part in
       order[part * count / partCount..<(part + 1) * count / partCount].sorted()
     }

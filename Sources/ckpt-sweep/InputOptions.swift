@@ -1,0 +1,63 @@
+import ArgumentParser
+import Checkpoint
+import CommandSupport
+import ConvNet
+import ImageData
+import TensorMath
+
+/// What is measured on what.
+struct InputOptions: ParsableArguments {
+  @Argument(help: "Checkpoints to read, '-' for standard input.", completion: .file())
+  var models = ["-"]
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Network architecture, when names and shapes do not tell it.", valueName: "auto|name"))
+  var arch = "auto"
+
+  @Option(name: .long, help: ArgumentHelp("Labelled images.", valueName: "dataset"), completion: .directory)
+  var data: String
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Labelled images that score the chosen setting.", valueName: "dataset"),
+    completion: .directory)
+  var confirm: String?
+
+  @Flag(name: .long, help: "Average the probabilities of all checkpoints instead of comparing them.")
+  var ensemble = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Images per batch (default: at most 32, as many as keep the input within 128 MB).", valueName: "n"))
+  var batchSize: Int?
+
+  func validate() throws {
+    guard batchSize ?? 1 >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
+    if models.count(where: { $0 == "-" }) > 1 {
+      throw ValidationError("standard input can be read once only")
+    }
+  }
+
+  /// Opens all checkpoints and builds their networks.
+  func load(pool: ThreadPool, console: Console) throws -> [LoadedModel] {
+    try models.map { path in
+      var one = ModelOptions()
+      one.model = path
+      one.arch = arch
+      let model = try one.load(pool: pool, console: console)
+      if model.source.metadata["ckpt.bn"] == "stale" {
+        console.warning(
+          "\(model.source.label): BatchNorm statistics are stale since averaging; run ckpt-bnfix first")
+      }
+      return model
+    }
+  }
+
+  /// The size of the training images, where the checkpoint tells it.
+  func trainSize(of source: any CheckpointSource) -> Int? {
+    source.metadata["ckpt.train_size"].flatMap { Int($0) }
+  }
+}

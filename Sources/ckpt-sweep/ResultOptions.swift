@@ -1,0 +1,82 @@
+import ArgumentParser
+import Checkpoint
+import CommandSupport
+import Foundation
+import ResolutionSweep
+
+/// What is written where.
+struct ResultOptions: ParsableArguments {
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "Write the checkpoint with the chosen preprocessing; '-' is standard output and moves the table to standard error.",
+      valueName: "path"),
+    completion: .file())
+  var output: String?
+
+  @Option(name: .long, help: ArgumentHelp("How to print the results.", valueName: "format"))
+  var format: Format = .table
+
+  @Flag(name: .long, help: "Also print images per second, which differ from run to run.")
+  var timing = false
+
+  @Option(
+    name: .long, help: ArgumentHelp("Draw accuracy against size.", valueName: "file.svg"), completion: .file()
+  )
+  var plot: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Write every prediction as NumPy array or table.", valueName: "file.npy|file.tsv"),
+    completion: .file())
+  var predictions: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Also print the choice as that library's configuration.", valueName: "library"))
+  var preset: Preset?
+
+  enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, json }
+
+  func validate() throws {
+    if let predictions, !predictions.hasSuffix(".npy"), !predictions.hasSuffix(".tsv") {
+      throw ValidationError("--predictions takes a file name that ends in .npy or .tsv")
+    }
+  }
+
+  /// Prints the report on standard output, or on standard error if a checkpoint goes there.
+  func print(_ report: SweepReport, console: Console) throws {
+    let text =
+      switch format {
+      case .table: report.table(timing: timing, preset: preset)
+      case .tsv: report.tsv(timing: timing)
+      case .json: report.json(timing: timing, preset: preset)
+      }
+    if output == "-" { try StandardError.write(text) } else { try StandardOutput.write(text) }
+    if format != .table {
+      for line in report.summaryLines { console.notice(line) }
+      if format == .tsv, let preset { console.notice(report.text(of: preset)) }
+    }
+  }
+
+  /// Writes plot and predictions where asked for.
+  func writeFiles(_ report: SweepReport, sweep: Sweep, trainSizes: [Int?]) throws {
+    if let plot { try write(Data(SweepPlot(report, trainSizes: trainSizes).svg.utf8), to: plot) }
+    if let predictions {
+      let data =
+        predictions.hasSuffix(".npy") ? Predictions.npy(sweep) : Predictions.tsv(sweep, report: report)
+      try write(data, to: predictions)
+    }
+  }
+
+  private func write(_ data: Data, to path: String) throws {
+    do {
+      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw Failure(
+        .cannotCreate, "\(TensorName(path).escaped): cannot be written: \(error.localizedDescription)")
+    }
+  }
+}
+
+extension Preset: ExpressibleByArgument {}

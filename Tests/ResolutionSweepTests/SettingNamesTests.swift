@@ -1,0 +1,51 @@
+import Foundation
+import ImageData
+import Testing
+
+@testable import ResolutionSweep
+
+@Suite struct SettingNamesTests {
+  @Test(arguments: [
+    (["run/epoch-1.safetensors", "run/epoch-2.safetensors"], ["epoch-1", "epoch-2"]),
+    (["a/last.safetensors", "b/last.safetensors"], ["a", "b"]),
+    (["/x/a/m.pt", "/x/b/n.pt"], ["a/m.pt", "b/n.pt"]),
+    (["m.safetensors", "<stdin>"], ["m", "<stdin>"]),
+    (["m.safetensors", "m"], ["m.safetensors", "m"]),
+    (["m", "m"], ["m", "m"]),
+  ])
+  func namesKeepWhatDiffers(paths: [String], expected: [String]) {
+    #expect(distinguishingNames(paths) == expected)
+  }
+
+  @Test func everyShareGivesTheResizeBack() {
+    for crop in stride(from: 8, through: 600, by: 37) {
+      for resize in crop...(crop * 3 / 2) {
+        let share = Double(Preset.cropShare(crop: crop, resize: resize))!
+        #expect(Int(floor(Double(crop) / share)) == resize)
+      }
+    }
+    #expect(Preset.cropShare(crop: 224, resize: 256) == "0.875")
+    #expect(Preset.cropShare(crop: 224, resize: 224) == "1.0")
+  }
+
+  @Test func presetsReadAsTheLibrariesHaveThem() {
+    let chosen = Preprocessing(resize: 232, crop: 224, interpolation: .bicubic)
+    #expect(
+      Preset.timm.text(for: chosen)
+        == "dict(input_size=(3, 224, 224), crop_pct=0.963, crop_mode='center', interpolation='bicubic', mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))"
+    )
+    #expect(
+      Preset.torchvision.text(for: chosen)
+        == "ImageClassification(crop_size=224, resize_size=232, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation=InterpolationMode.BICUBIC)"
+    )
+  }
+
+  @Test(arguments: [
+    ("300M", Budget.multiplyAdds(3e8)), ("4.1G", .multiplyAdds(4.1e9)), ("20ms", .milliseconds(20)),
+    ("1e6", .multiplyAdds(1e6)),
+  ])
+  func budgetsHaveUnits(text: String, expected: Budget) { #expect(Budget(text) == expected) }
+
+  @Test(arguments: ["", "ms", "0", "-1M", "nan", "infG", "3 M", "3k"])
+  func otherBudgetsAreRefused(text: String) { #expect(Budget(text) == nil) }
+}
