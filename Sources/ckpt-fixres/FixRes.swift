@@ -77,8 +77,9 @@ struct FixRes: CheckpointTool {
       tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
       workers: global.threadCount, console: console)
     let dataset = try loaded.dataset(data, classes: classes)
+    let views = caching.augmented(dataset, preprocessing: resolved.preprocessing, seed: options.seed)
     let train = try stage.features(
-      of: dataset, classes: classes,
+      of: views, classes: classes,
       teacherLogits: teacher.logits(on: dataset, classes: classes, stage: stage))
     let held = try val.map { try stage.features(of: loaded.dataset($0, classes: classes), classes: classes) }
     let begin = head.apply(to: tail.start, seed: options.seed)
@@ -125,7 +126,7 @@ struct FixRes: CheckpointTool {
     var entries: [(String, JSON)] = [("data", .string(data))]
     if let val, options.watchesValidation { entries.append(("val", .string(val))) }
     entries += training.history(options) + schedule.history(options) + loss.history()
-    entries += teacher.history() + head.history()
+    entries += teacher.history() + head.history() + caching.history()
     for (key, value) in resolved.preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
       entries.append((key, .string(value)))
     }
