@@ -30,7 +30,9 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 let tools: [Target] = [
   tool("ckpt-average", ["Averaging", "Checkpoint", "TensorMath"]),
-  tool("ckpt-bnfix", ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool(
+    "ckpt-bnfix",
+    ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "ResolutionSweep", "TensorMath"]),
   tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
   tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 ]
@@ -52,14 +54,15 @@ let package = Package(
     systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
     systemLibrary("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
+    systemLibrary("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
     .target(name: "CKernels"),
-    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"]),
+    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG", "CWebP"]),
 
     library("Checkpoint", ["CZlib", "CKernels"]),
     library("TensorMath", ["COpenBLAS", "CKernels"]),
 
     library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
-    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels"]),
+    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
@@ -82,12 +85,15 @@ let package = Package(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .executableTarget(
+      name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
+      exclude: ["compare.py"], swiftSettings: strict),
+    .executableTarget(
       name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
       swiftSettings: strict),
     tests("Checkpoint"),
     tests("TensorMath"),
     tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"]),
-    tests("ImageData", ["Checkpoint", "TensorMath"]),
+    tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     tests("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

@@ -12,8 +12,14 @@ public enum AveragingError: Error, Sendable, Equatable {
   case parameterMissing(method: String, MethodParameter)
   /// A parameter is outside its range.
   case parameterOutOfRange(MethodParameter, value: Double, range: String)
+  /// Two parameters say the same thing.
+  case parametersExclude(MethodParameter, MethodParameter)
+  /// The method works on training steps, and none were given.
+  case stepsMissing(method: String)
   /// A list has the wrong length.
   case countMismatch(MethodParameter, expected: Int, found: Int)
+  /// The method needs more checkpoints.
+  case tooFew(method: String, needed: Int, found: Int)
   /// The weights add up to zero, so that they cannot be normalised.
   case weightsCancel
   /// Every input has weight zero.
@@ -22,6 +28,10 @@ public enum AveragingError: Error, Sendable, Equatable {
   case noStep(file: String)
   /// Steps do not increase along the series.
   case stepsNotIncreasing(file: String, step: Double, previous: Double)
+  /// A power-function EMA begins at step 0, so that no checkpoint can be there.
+  case stepNotPositive(file: String, step: Double)
+  /// The profiles of the snapshots do not determine weights: two of them are the same.
+  case snapshotsDependent
   /// A tensor that the first file has is not in this one.
   case missingTensor(file: String, TensorName, reference: String)
   /// This file has a tensor that the first one does not have.
@@ -36,6 +46,8 @@ public enum AveragingError: Error, Sendable, Equatable {
   case negativeVariance(TensorName, index: [Int], value: Double)
   /// The same checkpoint twice.
   case duplicate(file: String, of: String)
+  /// A tensor that not all checkpoints have, and a method that needs all of them.
+  case unionNeedsWeights(TensorName)
   /// No tensor is left after selection.
   case noTensors
 }
@@ -45,7 +57,8 @@ extension AveragingError {
   public var isUsage: Bool {
     switch self {
     case .emptySeries, .unknownMethod, .parameterNotTaken, .parameterMissing, .parameterOutOfRange,
-      .countMismatch, .weightsCancel, .allWeightsZero:
+      .parametersExclude, .stepsMissing, .countMismatch, .weightsCancel, .allWeightsZero,
+      .snapshotsDependent, .tooFew:
       true
     default: false
     }
@@ -64,13 +77,21 @@ extension AveragingError: CustomStringConvertible {
     case .parameterMissing(let method, let parameter): "method \(method) needs --\(parameter.rawValue)"
     case .parameterOutOfRange(let parameter, let value, let range):
       "--\(parameter.rawValue) takes \(range), not \(value)"
+    case .parametersExclude(let a, let b): "--\(a.rawValue) and --\(b.rawValue) exclude each other"
+    case .stepsMissing(let method): "method \(method) works on training steps; give --steps"
     case .countMismatch(let parameter, let expected, let found):
       "--\(parameter.rawValue) has \(found) values for \(expected) checkpoints"
+    case .tooFew(let method, let needed, let found):
+      "method \(method) needs at least \(needed) checkpoints, not \(found)"
     case .weightsCancel: "the weights add up to zero and cannot be normalised"
     case .allWeightsZero: "every weight is zero"
     case .noStep(let file): "\(text(file)): no step number in the name; give the steps with --steps"
     case .stepsNotIncreasing(let file, let step, let previous):
       "\(text(file)): step \(plain(step)) does not come after \(plain(previous))"
+    case .stepNotPositive(let file, let step):
+      "\(text(file)): step \(plain(step)), but a power-function EMA begins at step 0"
+    case .snapshotsDependent:
+      "the snapshots do not determine the weights: two have the same step and width, or none is early enough"
     case .missingTensor(let file, let name, let reference):
       "\(text(file)): tensor \"\(name)\": missing, but \(text(reference)) has it"
     case .extraTensor(let file, let name, let reference):
@@ -85,6 +106,8 @@ extension AveragingError: CustomStringConvertible {
       "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative"
     case .duplicate(let file, let other):
       "\(text(file)): the same checkpoint as \(text(other)); --allow-duplicates counts it twice"
+    case .unionNeedsWeights(let name):
+      "tensor \"\(name)\": not in every checkpoint, which this method needs; --keys intersection leaves it out"
     case .noTensors: "no tensor is selected"
     }
   }

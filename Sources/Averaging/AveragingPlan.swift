@@ -52,26 +52,57 @@ public struct AveragingPlan: Sendable {
   public let latest: Int
 
   /// - Throws: `AveragingError` when nothing has a weight or no tensor is selected.
-  public init(_ series: Series, _ combination: Combination, options: Options = Options()) throws {
+  public init(
+    _ series: Series, _ combination: Combination, companions: [Companion] = [], options: Options = Options()
+  ) throws {
+    if let name = series.tensors.first(where: {
+      series.holders(of: $0.name) != nil && options.isSelected($0.name)
+    })?
+    .name {
+      guard case .linear = combination, companions.isEmpty else {
+        throw AveragingError.unionNeedsWeights(name)
+      }
+    }
     guard let latest = combination.contributors.last else { throw AveragingError.allWeightsZero }
     self.series = series
     self.combination = combination
     self.latest = latest
-    entries = series.tensors.filter { options.isSelected($0.name) }.map { tensor in
-      let role = TensorRole(tensor)
-      var output = tensor
-      if let dtype = options.dtype, tensor.dtype.isFloatingPoint { output.dtype = dtype }
-      let operation: Operation =
-        if role == .parameter || role == .runningStatistic && options.buffers == .average {
-          .combine(combination)
-        } else if tensor.dtype.isFloatingPoint {
-          .convert(input: latest)
-        } else {
-          .copy(input: latest)
-        }
-      return Entry(output: output, input: tensor, operation: operation)
+    entries = series.tensors.filter { options.isSelected($0.name) }.flatMap { tensor in
+      guard let holders = series.holders(of: tensor.name), case .linear(let linear) = combination else {
+        return Self.entries(for: tensor, combination, companions, options, latest: latest)
+      }
+      // A tensor that no checkpoint with a weight has is the newest there is.
+      let part = linear.restricted(to: holders) ?? .only(holders[holders.count - 1], of: series.members.count)
+      return Self.entries(for: tensor, .linear(part), [], options, latest: part.contributors.last!)
     }
     if entries.isEmpty { throw AveragingError.noTensors }
+  }
+
+  private static func entries(
+    for tensor: TensorSpec, _ combination: Combination, _ companions: [Companion], _ options: Options,
+    latest: Int
+  ) -> [Entry] {
+    let role = TensorRole(tensor)
+    var output = tensor
+    if let dtype = options.dtype, tensor.dtype.isFloatingPoint { output.dtype = dtype }
+    if role == .parameter || role == .runningStatistic && options.buffers == .average {
+      let average = Entry(output: output, input: tensor, operation: .combine(combination))
+      guard role == .parameter else { return [average] }
+      // Deviations and variances are far smaller than the weights: half-precision types would lose them.
+      let wide: DType = output.dtype == .f64 ? .f64 : .f32
+      return [average]
+        + companions.map {
+          let name = TensorName(tensor.name.string + $0.suffix)
+          return Entry(
+            output: TensorSpec(name: name, dtype: wide, shape: tensor.shape), input: tensor,
+            operation: .combine($0.combination))
+        }
+    }
+    return [
+      Entry(
+        output: output, input: tensor,
+        operation: tensor.dtype.isFloatingPoint ? .convert(input: latest) : .copy(input: latest))
+    ]
   }
 
   /// The same plan with its tensors in another order.
@@ -88,16 +119,17 @@ public struct AveragingPlan: Sendable {
       && entries.contains { TensorRole($0.output) == .runningStatistic }
   }
 
+  /// The checkpoints that a tensor is made of.
+  func contributors(to entry: Entry) -> [Int] {
+    switch entry.operation {
+    case .copy(let input), .convert(let input): [input]
+    case .combine(let combination): combination.contributors
+    }
+  }
+
   /// Bytes of tensor data that are read.
   public var bytesToRead: Int {
-    entries.reduce(0) { sum, entry in
-      let readers =
-        switch entry.operation {
-        case .copy, .convert: 1
-        case .combine(let combination): combination.contributors.count
-        }
-      return sum + readers * entry.input.byteCount
-    }
+    entries.reduce(0) { $0 + contributors(to: $1).count * $1.input.byteCount }
   }
 
   /// Bytes of tensor data that are written.

@@ -49,6 +49,15 @@ public struct LinearCombination: Sendable, Equatable {
     return weights
   }
 
+  /// The same weights among some of the checkpoints, scaled to the same sum; nil when those weights add up to zero.
+  public func restricted(to members: [Int]) -> Self? {
+    let weights = weights
+    let kept = weights.indices.map { members.contains($0) ? weights[$0] : 0 }
+    let share = kept.reduce(0, +)
+    guard share != 0, share.isFinite else { return nil }
+    return Self(weights: kept, divisor: share / weights.reduce(0, +))
+  }
+
   /// Kish's effective sample size (Σw)² / Σw²: how many equally weighted checkpoints average out as much noise.
   public var effectiveSampleSize: Double {
     let weights = weights

@@ -7,6 +7,9 @@ ckpt_image_format ckpt_image_sniff(const uint8_t *data, size_t size) {
   static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   if (size >= 3 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff) return CKPT_IMAGE_FORMAT_JPEG;
   if (size >= sizeof png && memcmp(data, png, sizeof png) == 0) return CKPT_IMAGE_FORMAT_PNG;
+  if (size >= 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0) return CKPT_IMAGE_FORMAT_WEBP;
+  if (size >= 2 && data[0] == 'B' && data[1] == 'M') return CKPT_IMAGE_FORMAT_BMP;
+  if (size >= 2 && data[0] == 'P' && (data[1] == '5' || data[1] == '6')) return CKPT_IMAGE_FORMAT_PNM;
   return CKPT_IMAGE_FORMAT_UNKNOWN;
 }
 
@@ -20,8 +23,14 @@ ckpt_image_status ckpt_image_read_header(
       return ckpt_jpeg_read_header(data, size, header, message);
     case CKPT_IMAGE_FORMAT_PNG:
       return ckpt_png_read_header(data, size, header, message);
+    case CKPT_IMAGE_FORMAT_WEBP:
+      return ckpt_webp_read_header(data, size, header, message);
+    case CKPT_IMAGE_FORMAT_BMP:
+      return ckpt_bmp_read_header(data, size, header, message);
+    case CKPT_IMAGE_FORMAT_PNM:
+      return ckpt_pnm_read_header(data, size, header, message);
     default:
-      snprintf(message, CKPT_IMAGE_MESSAGE_SIZE, "%s", size == 0 ? "the file is empty" : "not a JPEG or PNG image");
+      snprintf(message, CKPT_IMAGE_MESSAGE_SIZE, "%s", size == 0 ? "the file is empty" : "not a JPEG, PNG, WebP, BMP or PNM image");
       return CKPT_IMAGE_UNKNOWN_FORMAT;
   }
 }
@@ -35,6 +44,12 @@ ckpt_image_status ckpt_image_decode(
       return ckpt_jpeg_decode(data, size, header, rgb, message);
     case CKPT_IMAGE_FORMAT_PNG:
       return ckpt_png_decode(data, size, header, rgb, message);
+    case CKPT_IMAGE_FORMAT_WEBP:
+      return ckpt_webp_decode(data, size, header, rgb, message);
+    case CKPT_IMAGE_FORMAT_BMP:
+      return ckpt_bmp_decode(data, size, header, rgb, message);
+    case CKPT_IMAGE_FORMAT_PNM:
+      return ckpt_pnm_decode(data, size, header, rgb, message);
     default:
       return CKPT_IMAGE_UNKNOWN_FORMAT;
   }

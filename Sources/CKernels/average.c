@@ -179,6 +179,39 @@ BODY int round_sums(ck_element element, const double *sum, double divisor, ptrdi
   return bad != 0;
 }
 
+// Neighbours are put in order, even pairs and odd pairs in turn, all elements side by side: as many rounds as there are
+// values sort them (Knuth, The Art of Computer Programming 3, exercise 5.3.4-37).
+BODY int trimmed_sum(double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count, ptrdiff_t trim, double *sum) {
+  int bad = 0;
+  for (ptrdiff_t first = 0; first < count; first += block) {
+    const ptrdiff_t n = count - first < block ? count - first : block;
+    for (ptrdiff_t k = 0; k < inputs; k++)
+      for (ptrdiff_t i = 0; i < n; i++) bad |= !(fabs(values[k * stride + first + i]) <= DBL_MAX);
+    for (ptrdiff_t round = 0; round < inputs; round++)
+      for (ptrdiff_t k = round % 2; k + 1 < inputs; k += 2) {
+        double *a = values + k * stride + first, *b = a + stride;
+        for (ptrdiff_t i = 0; i < n; i++) {
+          const double low = b[i] < a[i] ? b[i] : a[i], high = b[i] < a[i] ? a[i] : b[i];
+          a[i] = low;
+          b[i] = high;
+        }
+      }
+    for (ptrdiff_t i = 0; i < n; i++) sum[first + i] = values[trim * stride + first + i];
+    for (ptrdiff_t k = trim + 1; k < inputs - trim; k++)
+      for (ptrdiff_t i = 0; i < n; i++) sum[first + i] += values[k * stride + first + i];
+  }
+  return bad;
+}
+
+// Welford's update of mean and sum of squared deviations by one more value, the `number`th.
+BODY void welford(const double *x, double number, ptrdiff_t count, double *mean, double *m2) {
+  for (ptrdiff_t i = 0; i < count; i++) {
+    const double delta = x[i] - mean[i];
+    mean[i] += delta / number;
+    m2[i] += delta * (x[i] - mean[i]);
+  }
+}
+
 #define VARIANT(suffix, f16, attribute)                                                                         \
   attribute static void accumulate_##suffix(ck_element element, const void *const *x, const double *keep,       \
                                             const double *add, ptrdiff_t inputs, ptrdiff_t count, int resume,   \
@@ -193,6 +226,14 @@ BODY int round_sums(ck_element element, const double *sum, double divisor, ptrdi
   attribute static int round_##suffix(ck_element element, const double *sum, double divisor, ptrdiff_t count,   \
                                       void *out) {                                                              \
     return round_sums(element, sum, divisor, count, out);                                                       \
+  }                                                                                                             \
+  attribute static int trimmed_##suffix(double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count,    \
+                                        ptrdiff_t trim, double *sum) {                                          \
+    return trimmed_sum(values, inputs, stride, count, trim, sum);                                               \
+  }                                                                                                             \
+  attribute static void welford_##suffix(const double *x, double number, ptrdiff_t count, double *mean,         \
+                                         double *m2) {                                                          \
+    welford(x, number, count, mean, m2);                                                                        \
   }
 
 VARIANT(plain, accumulate_f16, )
@@ -239,5 +280,26 @@ int ck_average_round(ck_average_variant variant, ck_element element, const doubl
     case CK_AVERAGE_AVX2: return round_avx2(element, sum, divisor, count, out);
 #endif
     default: return round_plain(element, sum, divisor, count, out);
+  }
+}
+
+int ck_trimmed_sum(ck_average_variant variant, double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count,
+                   ptrdiff_t trim, double *sum) {
+  switch (variant) {
+#if defined(__x86_64__)
+    case CK_AVERAGE_AVX512: return trimmed_avx512(values, inputs, stride, count, trim, sum);
+    case CK_AVERAGE_AVX2: return trimmed_avx2(values, inputs, stride, count, trim, sum);
+#endif
+    default: return trimmed_plain(values, inputs, stride, count, trim, sum);
+  }
+}
+
+void ck_welford(ck_average_variant variant, const double *x, double number, ptrdiff_t count, double *mean, double *m2) {
+  switch (variant) {
+#if defined(__x86_64__)
+    case CK_AVERAGE_AVX512: welford_avx512(x, number, count, mean, m2); break;
+    case CK_AVERAGE_AVX2: welford_avx2(x, number, count, mean, m2); break;
+#endif
+    default: welford_plain(x, number, count, mean, m2);
   }
 }

@@ -218,5 +218,18 @@ static void linear(const ck_linear *job) {
   for (; row < job->rows; row++) linear_rows(job, row, 1);
 }
 
+#ifdef CK_CONV
+#include CK_CONV
+#include "conv.inc.h"
+#include "winograd.inc.h"
+#endif
+
 const ck_layer_kernels CK_TABLE = {
-    .name = CK_NAME, .pointwise = pointwise, .pool = pool, .linear = linear, .global_mean = global_mean};
+    .name = CK_NAME,
+#ifdef CK_CONV
+    .panel_width = PANEL,
+    .conv = conv,
+    .winograd_fields = winograd_fields,
+    .winograd_outputs = winograd_outputs,
+#endif
+    .pointwise = pointwise, .pool = pool, .linear = linear, .global_mean = global_mean};

@@ -4,6 +4,7 @@
 #include "ck_layers.h"
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("avx512f,fma"))), apply_to = function)
+#define CK_CONV "conv_tile_avx512.inc.h"
 #define CK_LANES 16
 #define CK_NAME "avx512"
 #define CK_TABLE ck_layer_kernels_avx512

@@ -1,9 +1,19 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// How a checkpoint is opened.
 public struct OpenOptions: Sendable {
   /// Folder for the temporary copy of inputs that cannot seek.
   public var temporaryFolder = "/tmp"
   /// The state dict to take from a PyTorch file, a path of keys separated by `/`; nil chooses as timm does.
   public var key: String?
+  /// The checkpoint that a difference was made against.
+  public var base: (any CheckpointSource)?
+  /// Threads that decompress.
+  public var threads = 1
 
   /// The defaults.
   public init() {}
@@ -11,16 +21,35 @@ public struct OpenOptions: Sendable {
 
 /// Opens a checkpoint; its format is told by its content, never by its name.
 ///
-/// Input that cannot seek, a FIFO or a pipe, is copied to an unlinked temporary file first.
+/// Formats: safetensors, plain or compressed; a sharded set, named by its folder or its index; PyTorch zip and legacy
+/// files. Input that cannot seek, a FIFO or a pipe, is copied to an unlinked temporary file first.
 ///
 /// - Throws: `CheckpointError`.
 public func openCheckpoint(
   _ location: Location, options: OpenOptions = OpenOptions()
 ) throws -> any CheckpointSource {
-  let file = try InputFile.open(location, temporaryFolder: options.temporaryFolder)
+  if case .path(let path) = location {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+      let index = path + (path.hasSuffix("/") ? "" : "/") + ShardedSet.indexName
+      guard access(index, F_OK) == 0 else { throw CheckpointError.directoryWithoutIndex(path: path) }
+      return try ShardedSet(index: index, label: path, options: options)
+    }
+    if path.hasSuffix(".safetensors.index.json") {
+      return try ShardedSet(index: path, label: path, options: options)
+    }
+  }
+  return try openFile(
+    try InputFile.open(location, temporaryFolder: options.temporaryFolder), options: options)
+}
+
+/// Opens a file of any format but that of an index.
+func openFile(_ file: InputFile, options: OpenOptions) throws -> any CheckpointSource {
   let format = FileFormat(prefix: try file.bytes(at: 0, count: min(16, file.length)))
   switch format {
-  case .safetensors: return try SafetensorsFile(file)
+  case .safetensors:
+    let plain = try SafetensorsFile(file)
+    return try CompressedFile(plain, options: options) ?? plain
   case .torchZip, .torchLegacy: return try TorchFile(file, format: format, options: options)
   }
 }

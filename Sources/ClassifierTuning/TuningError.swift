@@ -46,7 +46,7 @@ extension TuningError: CustomStringConvertible {
       "epoch \(epoch), step \(step): batch statistics need more than one value per channel;"
         + " use a larger batch, or fixed statistics"
     case .diverged(let epoch, let step, let loss):
-      "training diverged at epoch \(epoch), step \(step): loss \(loss); try a smaller learning rate"
+      "training diverged at epoch \(epoch), step \(step): loss \(loss.isNaN ? "nan" : "\(loss)"); try a smaller learning rate"
     }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import ConvNet
+import ImageData
 import TensorMath
 
 /// The checkpoint that a one-input tool works on.
@@ -31,4 +32,22 @@ package struct ModelOptions: ParsableArguments {
 package struct LoadedModel: Sendable {
   package let source: any CheckpointSource
   package let network: Network
+}
+
+extension LoadedModel {
+  /// Opens a labelled data set, refused unless it has one class folder for each output of the classifier.
+  ///
+  /// Labels are positions in the sorted list of folders: with another number of folders they would name other classes.
+  ///
+  /// - Parameter classes: outputs of a new classifier that takes the place of the checkpoint's.
+  package func dataset(_ argument: String, classes: Int? = nil) throws -> any ImageDataset {
+    let dataset = try openDataset(argument)
+    if let names = dataset.classNames, names.count != classes ?? network.classCount {
+      throw Failure(
+        .badData,
+        "\(dataset.name): \(names.count) class\(names.count == 1 ? "" : "es"), but the classifier of \(source.label) has \(classes ?? network.classCount)"
+      )
+    }
+    return dataset
+  }
 }

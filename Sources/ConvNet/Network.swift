@@ -24,7 +24,7 @@ public final class Network: Sendable {
   let parameters: Parameters
   let pool: ThreadPool
   let kernels: ck_layer_kernels
-  let buffers = BufferPool()
+  let buffers: BufferPool
   private let source: any CheckpointSource
   private let statistics: Mutex<[RunningStatistics]>
 
@@ -33,8 +33,12 @@ public final class Network: Sendable {
   ///   - checkpoint: A state dict with PyTorch's names and layouts.
   ///   - architecture: The name to take it for; nil recognises it.
   ///   - pool: Runs the arithmetic.
+  ///   - options: How it is done.
   /// - Throws: `ConvNetError` for unknown architectures, missing tensors and wrong shapes; what reading throws.
-  public init(_ checkpoint: any CheckpointSource, architecture: String? = nil, pool: ThreadPool) throws {
+  public init(
+    _ checkpoint: any CheckpointSource, architecture: String? = nil, pool: ThreadPool,
+    options: ComputeOptions = ComputeOptions()
+  ) throws {
     let state = StateDict(checkpoint)
     let family = try ArchitectureRegistry.architecture(for: state, named: architecture)
     var builder = GraphBuilder(state, architecture: family.name)
@@ -49,7 +53,9 @@ public final class Network: Sendable {
       preconditionFailure("\(family.name) does not end in a fully connected layer")
     }
     classifier = tail
-    parameters = try Parameters(graph, state)
+    kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
+    buffers = BufferPool(slack: graph.readAhead)
+    parameters = try Parameters(graph, state, kernels: kernels, exact: options.exact)
     statistics = Mutex(
       try batchNorms.map { layer in
         RunningStatistics(
@@ -57,7 +63,6 @@ public final class Network: Sendable {
           variance: try state.floats(layer.runningVarKey).map(Double.init))
       })
     self.pool = pool
-    kernels = ck_layer_kernels_for(ck_best_isa()).pointee
     source = checkpoint
   }
 

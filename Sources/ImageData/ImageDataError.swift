@@ -6,12 +6,18 @@ public enum ImageDataError: Error, Equatable, Sendable {
   case readFailed(path: String, reason: String)
   /// The argument is no data set of a known kind.
   case unknownDataset(path: String, found: String)
+  /// A data set file whose content is wrong.
+  case badDataset(path: String, reason: String)
   /// A data set without a single image.
   case emptyDataset(path: String, found: String)
   /// Class folders without a single image.
   case emptyClasses(path: String, classes: [String])
   /// A symbolic link inside a data set that leads back to a folder around it.
   case linkLoop(path: String)
+  /// A data set whose classes are not those of the classifier.
+  case classCountMismatch(path: String, found: Int, expected: Int)
+  /// A label that the classifier does not have.
+  case labelOutOfRange(item: String, label: Int, classCount: Int)
   /// An image that cannot be decoded.
   case badImage(item: String, reason: String)
   /// An image of more pixels than `RGBImage.maximumPixelCount`.
@@ -46,7 +52,13 @@ extension ImageDataError: CustomStringConvertible {
     case .unreadable(let path, let reason), .readFailed(let path, let reason):
       "\(escaped(path)): \(reason)"
     case .unknownDataset(let path, let found):
-      "\(escaped(path)): expected a data set (a folder of images or of class folders), found \(found)"
+      "\(escaped(path)): expected a data set (image folder, tar, tsv, IDX, CIFAR or npy), found \(found)"
+    case .badDataset(let path, let reason):
+      "\(escaped(path)): \(escaped(reason))"
+    case .classCountMismatch(let path, let found, let expected):
+      "\(escaped(path)): expected \(expected) classes as the classifier has, found \(found)"
+    case .labelOutOfRange(let item, let label, let classCount):
+      "\(escaped(item)): expected a label below \(classCount), the classifier's number of classes, found \(label)"
     case .emptyDataset(let path, let found):
       "\(escaped(path)): no images in the data set (\(found))"
     case .emptyClasses(let path, let classes):

@@ -17,8 +17,6 @@ struct Average: CheckpointTool {
 
   @OptionGroup(title: "Input and output") var input: SeriesOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
-  @OptionGroup(title: "Method") var method: MethodOptions
-  @OptionGroup(title: "Tensors") var tensors: TensorOptions
 
   @Option(name: .long, help: "Checksum of every input for the provenance: crc32 or none.")
   var digest: DigestKind?
@@ -26,57 +24,70 @@ struct Average: CheckpointTool {
   @Flag(name: .long, help: "Print files, weights and sizes, and write nothing.")
   var dryRun = false
 
+  @OptionGroup(title: "Method") var method: MethodOptions
+  @OptionGroup(title: "Search") var search: SearchOptions
+  @OptionGroup(title: "Tensors") var tensors: TensorOptions
   @OptionGroup(title: "General") var global: GlobalOptions
 
-  func execute(_ console: Console) throws {
-    let destination = dryRun ? nil : try output.destination()
-    let chosen = try averagingMethod(method.method, method.parameters)
-    let files = try input.files(console)
-    let timeline = try Timeline(names: files.map(\.label), steps: try input.steps(of: files))
-    let combination = try chosen.combination(of: timeline)
-    let series = try Series(try files.map { try openCheckpoint($0) })
-    let plan = try AveragingPlan(series, combination, options: try tensors.planOptions())
-
-    let summary = Summary(plan: plan, timeline: timeline, threads: global.threadCount)
-    guard let destination else { return try StandardOutput.write(summary.text) }
-    for line in summary.lines { console.detail(line) }
-    if let warning = summary.warning { console.warning(warning) }
-    if !input.allowDuplicates { try series.refuseDuplicates() }
-    try write(plan, by: chosen, to: destination, console)
+  func validate() throws {
+    if method.method == MethodOptions.greedySoup && search.eval == nil {
+      throw ValidationError("greedy-soup needs --eval with a command that scores a checkpoint")
+    }
+    if search.eval != nil && method.method != MethodOptions.greedySoup && search.search.isEmpty {
+      throw ValidationError("--eval chooses among candidates: give --search or --method greedy-soup")
+    }
+    if input.best != nil && search.mode == nil {
+      throw ValidationError("--best needs --mode max or --mode min: a loss is best when it is small")
+    }
+    if search.eval != nil && dryRun { throw ValidationError("--dry-run cannot know what --eval will choose") }
   }
 
-  private func write(
-    _ plan: AveragingPlan, by method: any AveragingMethod, to destination: OutputDestination,
-    _ console: Console
-  ) throws {
-    let merged = MergedMetadata(plan)
-    if !merged.dropped.isEmpty {
-      console.notice("the inputs do not agree on \(merged.dropped.joined(separator: ", ")): left out")
+  func execute(_ console: Console) throws {
+    let variants = try search.variants(method: method, input: input)
+    let files = try input.files(
+      needsSteps: variants.contains { $0.method.needsSteps }, last: variants.compactMap(\.window).max(),
+      mode: search.mode ?? .max)
+    let steps = files.compactMap(\.step)
+    if search.eval == nil && !dryRun { _ = try destinations(of: variants) }
+    let series = try Series(
+      try files.map { try openCheckpoint(Location(argument: $0.path)) }, keys: tensors.keys)
+    for member in series.members where !member.prefix.isEmpty {
+      console.detail("\(member.label): prefix \(member.prefix) taken off every name")
     }
-    let history = History(plan: plan, method: method, tensors: tensors)
-    let specs = plan.entries.map(\.output)
+    let timeline = try Timeline(
+      names: files.map(\.path), steps: steps.isEmpty ? nil : steps,
+      modelCounts: series.members.map(\.modelCount))
+    let job = Job(
+      series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
+      pool: global.makePool(), console: console)
 
-    // The header stands before the data: digests are either patched into it or known beforehand.
-    var metadata = history.recorded(
-      in: merged.metadata, digests: digest == DigestKind.none ? nil : history.placeholders)
-    var writer = try CheckpointWriter(to: destination, tensors: specs, metadata: metadata)
-    let patches = digest != DigestKind.none && writer.canPatchHeader
-    if digest != DigestKind.none && !patches {
-      let known = digest == .crc32 ? try plan.series.members.map { try $0.digest() } : nil
-      metadata = history.recorded(in: merged.metadata, digests: known)
-      writer.abort()
-      writer = try CheckpointWriter(to: destination, tensors: specs, metadata: metadata)
+    if dryRun {
+      return try StandardOutput.write(
+        variants.map { Summary(try job.plan($0), timeline, threads: global.threadCount).text }.joined(
+          separator: "\n"))
     }
+    if !input.allowDuplicates { try series.refuseDuplicates() }
+    if let command = search.eval {
+      let destination = try output.destination()
+      let evaluation = CandidateEvaluation(command: command, mode: search.mode ?? .max, job: job)
+      let best =
+        method.method == MethodOptions.greedySoup
+        ? try evaluation.greedySoup() : try evaluation.best(of: variants)
+      return try job.write([(best, destination)], digest: digest)
+    }
+    try job.write(Array(zip(variants, try destinations(of: variants))), digest: digest)
+  }
 
-    let progress = console.progress("averaging", total: plan.bytesToRead >> 20, unit: "MiB")
-    var bytes = 0
-    let digests = try AveragingPass([plan]).run(into: [writer], digests: patches, pool: global.makePool()) {
-      count in
-      progress.advance(by: (bytes + count) >> 20 - bytes >> 20)
-      bytes += count
+  /// Where each average goes; several need a template with something that tells them apart.
+  private func destinations(of variants: [Variant]) throws -> [OutputDestination] {
+    let paths = variants.map { $0.expand(output.output) }
+    guard Set(paths).count == paths.count else {
+      throw Failure(
+        .usage,
+        "\(paths.count) averages need \(paths.count) outputs: -o with {decay} or {last} in the name, such as 'ema-{decay}.safetensors'"
+      )
     }
-    progress.finish()
-    try writer.finish(metadata: digests.map { history.recorded(in: merged.metadata, digests: $0) })
+    return try paths.map { try checkedDestination($0) }
   }
 }
 

@@ -5,7 +5,7 @@ import CommandSupport
 /// The provenance of an average.
 struct History {
   let plan: AveragingPlan
-  let method: any AveragingMethod
+  let variant: Variant
   let tensors: TensorOptions
 
   /// What stands where the digests will be.
@@ -16,7 +16,9 @@ struct History {
     var metadata = metadata
     let weights: [Double]? =
       if case .linear(let linear) = plan.combination { linear.weights } else { nil }
-    let inputs = plan.series.members.indices.map { index in
+    // What lies before the window has no part in the result.
+    let window = plan.series.members.indices.suffix(variant.window ?? plan.series.members.count)
+    let inputs = window.map { index in
       let member = plan.series.members[index]
       var input: [(String, JSON)] = [
         ("name", .string(member.name)), ("size", .number("\(member.byteCount)")),
@@ -25,7 +27,8 @@ struct History {
       if let weights { input.append(("weight", .number("\(weights[index])"))) }
       return JSON.object(input)
     }
-    let options = [("method", JSON.string(type(of: method).name))] + method.settings + tensors.settings
+    let name = variant.methodName ?? type(of: variant.method).name
+    let options = [("method", JSON.string(name))] + variant.method.settings + tensors.settings
     Provenance(tool: "ckpt-average", options: options, inputs: inputs).record(in: &metadata)
     return metadata
   }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Averaging
-import Checkpoint
 import CommandSupport
 import Foundation
 
@@ -17,8 +16,25 @@ struct SeriesOptions: ParsableArguments {
   @Option(name: .long, help: "Order of the series: natural (epoch-9 before epoch-10) or given.")
   var order: SeriesOrder = .natural
 
-  @Option(name: .long, help: ArgumentHelp("Only the last checkpoints of the order (LAWA).", valueName: "n"))
-  var last: Int?
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Only the last checkpoints of the order; several for several outputs.", valueName: "n,n…"))
+  var last: NumberList?
+
+  @Option(name: .long, help: ArgumentHelp("Only the best checkpoints, by --metrics.", valueName: "n"))
+  var best: Int?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Scores of the checkpoints: lines of name and value with a tab, or JSON.", valueName: "file"),
+    completion: .file())
+  var metrics: String?
+
+  @Option(
+    name: .long, help: ArgumentHelp("Which value of --metrics, where it has several.", valueName: "name"))
+  var metric: String?
 
   @Option(name: .long, help: ArgumentHelp("Only checkpoints from this training step on.", valueName: "step"))
   var from: Double?
@@ -39,49 +55,66 @@ struct SeriesOptions: ParsableArguments {
     guard checkpoints.isEmpty != (series == nil) else {
       throw ValidationError("give checkpoints, or --series with a folder of them")
     }
-    if let last, last < 1 { throw ValidationError("--last takes a number from 1") }
+    if let last, !last.values.allSatisfy({ $0 >= 1 && $0 == $0.rounded() && $0 < 1e9 }) {
+      throw ValidationError("--last takes whole numbers from 1")
+    }
+    if (best == nil) != (metrics == nil) { throw ValidationError("--best and --metrics need each other") }
+    if let best, best < 1 { throw ValidationError("--best takes a number from 1") }
   }
+
+  /// A checkpoint of the series and its training step, where one is needed.
+  typealias File = (path: String, step: Double?)
 
   /// The selected checkpoints in order.
-  func files(_ console: Console) throws -> [Location] {
+  ///
+  /// - Parameters:
+  ///   - needsSteps: Whether the method works on training steps.
+  ///   - last: The longest window, for which the others are cut off.
+  ///   - mode: Which scores are the best.
+  func files(needsSteps: Bool, last: Int?, mode: GreedySoup.Mode) throws -> [File] {
     var paths = try series.map(Self.contents) ?? checkpoints
     if order == .natural { paths.sort(by: NaturalOrder.precedes) }
-    if case .given(let values)? = steps, values.count != paths.count {
-      throw Failure(.usage, "--steps has \(values.count) values for \(paths.count) checkpoints")
+    var files: [File] = paths.map { ($0, nil) }
+    if case .given(let values)? = steps {
+      guard values.count == paths.count else {
+        throw Failure(.usage, "--steps has \(values.count) values for \(paths.count) checkpoints")
+      }
+      files = zip(paths, values).map { ($0, $1) }
+    } else if needsSteps || steps != nil || from != nil || until != nil {
+      files = try paths.map { path in
+        guard let step = StepNumber.parse(path) else { throw AveragingError.noStep(file: path) }
+        return (path, step)
+      }
     }
     if from != nil || until != nil {
-      let range = (from ?? -.infinity)...max(from ?? -.infinity, until ?? .infinity)
-      paths = try paths.filter { range.contains(try step(of: $0, in: paths)) }
-      if paths.isEmpty { throw Failure(.badData, "no checkpoint has a step from --from to --until") }
+      files = files.filter { $0.step! >= from ?? -.infinity && $0.step! <= until ?? .infinity }
+      if files.isEmpty { throw Failure(.badData, "no checkpoint has a step from --from to --until") }
     }
+    if let best, let metrics { files = try Self.best(best, of: files, metrics, metric, mode) }
     if let last {
-      guard last <= paths.count else {
-        throw Failure(.usage, "--last \(last): there are only \(paths.count) checkpoints")
+      guard last <= files.count else {
+        throw Failure(.usage, "--last \(last): there are only \(files.count) checkpoints")
       }
-      paths = paths.suffix(last)
+      files = files.suffix(last)
     }
-    return paths.map { Location(argument: $0) }
+    return needsSteps || steps != nil ? files : files.map { ($0.path, nil) }
   }
 
-  /// The steps for methods that use them; nil when not asked for.
-  func steps(of files: [Location]) throws -> [Double]? {
-    switch steps {
-    case nil: return nil
-    case .names: return try files.map { try Self.step($0.label) }
-    case .given(let values):
-      // Selection keeps a contiguous end of the order, except by step, where the steps come from the names.
-      return Array(values.suffix(files.count))
+  private static func best(
+    _ count: Int, of files: [File], _ path: String, _ metric: String?, _ mode: GreedySoup.Mode
+  ) throws -> [File] {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw Failure(.noInput, "\(path): cannot be read")
     }
-  }
-
-  private func step(of path: String, in paths: [String]) throws -> Double {
-    if case .given(let values)? = steps { return values[paths.firstIndex(of: path)!] }
-    return try Self.step(path)
-  }
-
-  private static func step(_ path: String) throws -> Double {
-    guard let step = StepNumber.parse(path) else { throw AveragingError.noStep(file: path) }
-    return step
+    do {
+      let table = try MetricsTable(parsing: Array(data), key: metric)
+      return try MetricsTable.best(count, of: try files.map { try table.value(for: $0.path) }, mode: mode).map
+      {
+        files[$0]
+      }
+    } catch let fault as MetricsTable.Fault {
+      throw Failure(.badData, "\(path): \(fault)")
+    }
   }
 
   /// Checkpoint files of a folder, told by their extension as other programs do; hidden files do not count.
@@ -117,14 +150,8 @@ enum StepList: ExpressibleByArgument {
     if argument == "names" {
       self = .names
     } else {
-      guard let values = numberList(argument) else { return nil }
-      self = .given(values)
+      guard let list = NumberList(argument: argument) else { return nil }
+      self = .given(list.values)
     }
   }
-}
-
-/// Finite numbers with commas between them.
-func numberList(_ text: String) -> [Double]? {
-  let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-  return values.allSatisfy { $0?.isFinite ?? false } ? values.map { $0! } : nil
 }

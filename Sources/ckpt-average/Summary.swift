@@ -7,6 +7,12 @@ struct Summary {
   let timeline: Timeline
   let threads: Int
 
+  init(_ plan: AveragingPlan, _ timeline: Timeline, threads: Int) {
+    self.plan = plan
+    self.timeline = timeline
+    self.threads = threads
+  }
+
   var lines: [String] {
     var lines =
       weights.map { zip($0, plan.series.members).map { "\(Self.column($0))  \($1.label)" } }

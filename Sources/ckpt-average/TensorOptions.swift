@@ -10,6 +10,10 @@ struct TensorOptions: ParsableArguments {
   @Option(name: .long, help: "Element type of the floating-point tensors: same, f32, f16, bf16, f64.")
   var dtype: TargetType = .same
 
+  @Option(
+    name: .long, help: "Tensors that not all checkpoints have: identical (an error), intersection or union.")
+  var keys: KeyPolicy = .identical
+
   @Option(name: .long, help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
   var include: [String] = []
 
@@ -37,6 +41,7 @@ struct TensorOptions: ParsableArguments {
   var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = []
     if buffers != .latest { settings.append(("buffers", .string(buffers.rawValue))) }
+    if keys != .identical { settings.append(("keys", .string(keys.rawValue))) }
     if dtype != .same { settings.append(("dtype", .string(dtype.rawValue))) }
     if !include.isEmpty { settings.append(("include", .array(include.map(JSON.string)))) }
     if !exclude.isEmpty { settings.append(("exclude", .array(exclude.map(JSON.string)))) }
@@ -45,6 +50,7 @@ struct TensorOptions: ParsableArguments {
 }
 
 extension BufferRule: ExpressibleByArgument {}
+extension KeyPolicy: ExpressibleByArgument {}
 
 /// `--dtype`.
 enum TargetType: String, ExpressibleByArgument, CaseIterable {

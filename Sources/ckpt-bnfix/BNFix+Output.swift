@@ -14,7 +14,30 @@ extension BNFix {
   ) throws {
     var calibration = try Calibration(network: model.network, estimator: estimator, prior: prior)
     for batch in batches { try calibration.add(batch) }
-    let replacements = try replacedTensors(calibration, of: model, console: console)
+    let statistics = try calibration.statistics()
+    let drifts = try statistics.map {
+      LayerDrift(layer: $0.name, old: try model.network.runningStatistics(of: $0), new: $1, eps: $0.eps)
+    }
+    for drift in drifts { console.detail("\(drift)") }
+    if let worst = drifts.max(by: { $0.meanShift < $1.meanShift }) {
+      console.notice(
+        "\(drifts.count) layers from \(calibration.imageCount) images in \(calibration.batchCount) batches; largest shift: \(worst)"
+      )
+    }
+    let replacements = try tensors(statistics, batchCount: calibration.batchCount, of: model)
+    let verdict = try gate.gate.map {
+      try GateResult(
+        $0, model: model, statistics: statistics, preprocessing: gatePreprocessing(model, recipe, console),
+        workers: global.threadCount, console: console)
+    }
+    if let verdict { console.notice("\(verdict)") }
+    if let report {
+      let json = reportJSON(model, calibration: calibration, drifts: drifts, recipe: recipe, gate: verdict)
+      try writeTextFile(json.encoded() + "\n", to: report)
+    }
+    if let verdict, let required = gate.require, !verdict.satisfies(required) {
+      throw Failure(.negativeVerdict, "not \(required.rawValue), nothing written: \(verdict)")
+    }
     guard let destination else { return }
     var metadata = model.source.metadata
     for (key, value) in recipe.recorded { metadata[key] = value }
@@ -65,34 +88,68 @@ extension BNFix {
     return .object(options)
   }
 
-  private func replacedTensors(
-    _ calibration: Calibration, of model: LoadedModel, console: Console
+  /// Sets every layer as a new BatchNorm module has it.
+  func reset(_ model: LoadedModel, to destination: OutputDestination?) throws {
+    let statistics = model.network.batchNorms.map { layer in
+      let zeros = [Double](repeating: 0, count: layer.channels)
+      return (layer: layer, statistics: RunningStatistics(mean: zeros, variance: zeros.map { _ in 1 }))
+    }
+    guard let destination else { return }
+    var metadata = model.source.metadata
+    metadata["ckpt.bn"] = "stale"
+    Provenance(tool: Self.toolName, options: [("reset_only", .bool(true))]).record(in: &metadata)
+    try rewriteCheckpoint(
+      model.source, replacing: tensors(statistics, batchCount: 0, of: model), metadata: metadata,
+      to: destination)
+  }
+
+  private func tensors(
+    _ statistics: [(layer: BatchNormLayer, statistics: RunningStatistics)], batchCount: Int,
+    of model: LoadedModel
   ) throws -> [TensorName: TensorValue] {
-    let network = model.network
     var replacements: [TensorName: TensorValue] = [:]
-    var worst: LayerDrift?
-    for (layer, statistics) in try calibration.statistics() {
-      let drift = LayerDrift(
-        layer: layer.name, old: try network.runningStatistics(of: layer), new: statistics, eps: layer.eps)
-      console.detail("\(drift)")
-      if drift.meanShift > worst?.meanShift ?? -1 { worst = drift }
-      for (key, values) in [
-        (layer.runningMeanKey, statistics.mean), (layer.runningVarKey, statistics.variance),
-      ] {
-        let old = try network.parameter(key)
+    for (layer, new) in statistics {
+      for (key, values) in [(layer.runningMeanKey, new.mean), (layer.runningVarKey, new.variance)] {
+        let old = try model.network.parameter(key)
         replacements[key] = try TensorValue(doubles: values, shape: old.shape, dtype: old.dtype, name: key)
       }
       let counter = layer.numBatchesTrackedKey
       if model.source.spec(counter) != nil {
-        replacements[counter] = TensorValue(i64: [Int64(calibration.batchCount)], shape: [])
+        replacements[counter] = TensorValue(i64: [Int64(batchCount)], shape: [])
       }
     }
-    if let worst {
-      console.notice(
-        "\(calibration.layers.count) layers from \(calibration.imageCount) images in \(calibration.batchCount) batches; largest shift: \(worst)"
-      )
-    }
     return replacements
+  }
+
+  /// The gate looks through the eyes of whoever uses the result: the metadata that it will carry, if any.
+  private func gatePreprocessing(
+    _ model: LoadedModel, _ recipe: StatisticsPart.Recipe, _ console: Console
+  ) throws -> Preprocessing {
+    var metadata = model.source.metadata
+    for (key, value) in recipe.recorded { metadata[key] = value }
+    return try preprocessing.resolve(metadata, label: model.source.label, console: console).preprocessing
+  }
+
+  private func reportJSON(
+    _ model: LoadedModel, calibration: Calibration, drifts: [LayerDrift], recipe: StatisticsPart.Recipe,
+    gate: GateResult?
+  ) -> JSON {
+    let layers = drifts.map { drift in
+      JSON.object([
+        ("name", .string(drift.layer)), ("mean_shift", JSON(drift.meanShift)),
+        ("log_variance_ratio", JSON(drift.logVarianceRatio)),
+        ("constant_channels", JSON(drift.constantChannels)),
+      ])
+    }
+    var members: [(String, JSON)] = [
+      ("schema", JSON(1)), ("tool", .string(Self.toolName)), ("version", .string(toolsVersion)),
+      ("model", .string(model.source.label)), ("architecture", .string(model.network.architectureName)),
+      ("estimator", .string(estimator.rawValue)), ("prior", JSON(prior)), ("options", recipe.options),
+      ("images", JSON(calibration.imageCount)), ("batches", JSON(calibration.batchCount)),
+      ("layers", .array(layers)),
+    ]
+    if let gate { members.append(("gate", gate.json)) }
+    return .object(members)
   }
 }
 

@@ -49,10 +49,17 @@ struct BNFix: CheckpointTool {
   @Option(name: .long, help: ArgumentHelp("Seed of the shuffled order.", valueName: "n"))
   var seed: UInt64 = 0
 
+  @Flag(name: .long, help: "Only set every running mean to 0 and every variance to 1; needs no images.")
+  var resetOnly = false
+
   @Flag(name: .long, help: "Report how far the statistics move and write no checkpoint.")
   var dryRun = false
 
+  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "path"), completion: .file())
+  var report: String?
+
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
+  @OptionGroup(title: "Gate") var gate: GateOptions
   @OptionGroup(title: "Many machines") var cluster: ClusterOptions
   @OptionGroup(title: "General") var global: GlobalOptions
 
@@ -65,8 +72,8 @@ struct BNFix: CheckpointTool {
       throw ValidationError("--num-batches and --num-images exclude each other")
     }
     guard prior >= 0, prior.isFinite else { throw ValidationError("--prior takes a number from 0") }
-    if (data == nil) == cluster.merge.isEmpty {
-      throw ValidationError("give the images with --data, or the parts of shards with --merge")
+    guard [data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {
+      throw ValidationError("give the images with --data, the parts of shards with --merge, or --reset-only")
     }
   }
 
@@ -80,7 +87,9 @@ struct BNFix: CheckpointTool {
     }
     let destination = try dryRun ? nil : output.destination()
     let loaded = try model.load(pool: pool, console: console)
-    if cluster.merge.isEmpty {
+    if resetOnly {
+      try reset(loaded, to: destination)
+    } else if cluster.merge.isEmpty {
       let job = try Measurement(self, model: loaded, console: console)
       let batches = try job.run(shard: nil, console: console)
       try finish(loaded, batches: batches, recipe: job.recipe, to: destination, console: console)
@@ -88,30 +97,5 @@ struct BNFix: CheckpointTool {
       let (batches, recipe) = try mergedParts(loaded)
       try finish(loaded, batches: batches, recipe: recipe, to: destination, console: console)
     }
-  }
-}
-
-struct ClusterOptions: ParsableArguments {
-  @Option(
-    name: .long,
-    help: ArgumentHelp(
-      "Measure only share I of N of the batches (I from 0), or what the scheduler says: auto, auto/N.",
-      valueName: "i/n"))
-  var shard: ShardOption?
-
-  @Option(
-    name: .long, help: ArgumentHelp("Where the shard's moments go.", valueName: "path"), completion: .file())
-  var statsOut: String?
-
-  @Option(
-    name: .long, parsing: .upToNextOption,
-    help: ArgumentHelp("Finish from the parts of all shards.", valueName: "path"), completion: .file())
-  var merge: [String] = []
-
-  func validate() throws {
-    if (shard == nil) != (statsOut == nil) {
-      throw ValidationError("--shard and --stats-out go together")
-    }
-    if shard != nil && !merge.isEmpty { throw ValidationError("--shard and --merge exclude each other") }
   }
 }

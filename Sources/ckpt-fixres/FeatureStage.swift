@@ -1,5 +1,6 @@
 import ClassifierTuning
 import CommandSupport
+import ConvNet
 import ImageData
 import TensorMath
 
@@ -7,35 +8,96 @@ import TensorMath
 struct FeatureStage {
   let tail: TunableTail
   let preprocessing: Preprocessing
+  let caching: CacheOptions
   let pool: ThreadPool
   let workers: Int
   let console: Console
 
+  private var used = 0
+
   private static let batchSize = 32
 
+  init(
+    tail: TunableTail, preprocessing: Preprocessing, caching: CacheOptions, pool: ThreadPool, workers: Int,
+    console: Console
+  ) {
+    self.tail = tail
+    self.preprocessing = preprocessing
+    self.caching = caching
+    self.pool = pool
+    self.workers = workers
+    self.console = console
+  }
+
   /// The features and labels of all images of `dataset`.
-  func features(of dataset: any ImageDataset, classes: Int) throws -> LabelledFeatures {
+  mutating func features(
+    of dataset: any ImageDataset, classes: Int, teacherLogits: [Float]? = nil
+  ) throws -> LabelledFeatures {
     let labels = try labels(of: dataset, classes: classes)
+    guard let folder = caching.cache else {
+      let maps = try compute(dataset, count: labels.count) { [caching, console, used] in
+        try caching.storage(for: $0, used: used, console: console)
+      }
+      used += maps.shape.byteCount
+      return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
+    }
+    let cache = FeatureCache(directory: folder, key: try key(of: dataset))
+    if let maps = cache.load(), maps.shape.count == labels.count {
+      console.detail("features of \(dataset.name) from \(cache.path)")
+      return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
+    }
+    defer { cache.discard() }
+    let maps = try compute(dataset, count: labels.count) { try cache.reserve($0) }
+    try cache.save(maps)
+    return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
+  }
+
+  private func compute(
+    _ dataset: any ImageDataset, count: Int, storage: @escaping (FeatureShape) throws -> FeatureStorage
+  ) throws -> FeatureMaps {
+    let collector = try FeatureCollector(
+      tail, count: count, element: caching.cacheDtype, pool: pool, storage: storage)
+    try forEachBatch(of: dataset, view: preprocessing, label: "features of \(dataset.name)") {
+      try collector.add($0)
+    }
+    return collector.finish()
+  }
+
+  /// Calls `body` with all images of `dataset`, batch by batch.
+  func forEachBatch(
+    of dataset: any ImageDataset, view: Preprocessing, label: String, _ body: (Tensor) throws -> Void
+  ) throws {
     let loader = BatchLoader(
-      dataset, indices: Array(labels.indices), batchSize: Self.batchSize, views: [preprocessing],
-      workers: workers)
-    let collector = try FeatureCollector(tail, count: labels.count, pool: pool)
-    let progress = console.progress("features of \(dataset.name)", total: labels.count, unit: "images")
+      dataset, indices: Array(0..<dataset.count), batchSize: Self.batchSize, views: [view], workers: workers)
+    let progress = console.progress(label, total: dataset.count, unit: "images")
     while let batch = try loader.next() {
-      try collector.add(batch.views[0])
+      try body(batch.views[0])
       progress.advance(by: batch.indices.count)
     }
     progress.finish()
-    return LabelledFeatures(features: collector.finish(), labels: labels)
+  }
+
+  /// Fingerprint of trunk, preprocessing, kernels and decoded images.
+  private func key(of dataset: any ImageDataset) throws -> ContentHash {
+    var hash = try tail.trunkFingerprint()
+    hash.add(preprocessing.summary)
+    hash.add(caching.cacheDtype.rawValue)
+    hash.add("\(blasDescription) \(Network.instructionSet)")
+    var images = [ContentHash](repeating: ContentHash(), count: dataset.count)
+    try images.withUnsafeMutableBufferPointer { images in
+      try pool.forEach(images.count) { index, _ in
+        let image = try dataset.image(index)
+        images[index].add("\(image.width) \(image.height)")
+        image.pixels.withUnsafeBytes { images[index].add($0) }
+      }
+    }
+    for image in images { hash.add(image) }
+    return hash
   }
 
   private func labels(of dataset: any ImageDataset, classes: Int) throws -> [Int] {
-    guard let names = dataset.classNames else {
+    guard dataset.classNames != nil else {
       throw Failure(.badData, "\(dataset.name): the images have no labels, which tuning needs")
-    }
-    if names.count < classes {
-      console.warning(
-        "\(dataset.name): \(names.count) classes for a classifier of \(classes); they are taken as its first")
     }
     return try (0..<dataset.count).map { index in
       guard let label = dataset.label(index) else {
@@ -44,7 +106,8 @@ struct FeatureStage {
       guard label < classes else {
         throw Failure(
           .badData,
-          "\(dataset.itemName(index)): expected a class below \(classes) for this classifier, found \(label)")
+          "\(dataset.itemName(index)): expected a class below \(classes) for this classifier, found \(label); --num-classes makes a new one"
+        )
       }
       return label
     }

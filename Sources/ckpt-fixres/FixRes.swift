@@ -34,6 +34,9 @@ struct FixRes: CheckpointTool {
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Learning rate") var schedule: ScheduleOptions
   @OptionGroup(title: "Loss") var loss: LossOptions
+  @OptionGroup(title: "Distillation") var teacher: TeacherOptions
+  @OptionGroup(title: "New classes") var head: HeadOptions
+  @OptionGroup(title: "Features") var caching: CacheOptions
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
   @OptionGroup(title: "Reports") var reports: ReportOptions
   @OptionGroup(title: "General") var global: GlobalOptions
@@ -64,24 +67,29 @@ struct FixRes: CheckpointTool {
     }
     let resolved = try preprocessing.resolve(loaded.source.metadata, label: label, console: console)
     var options = try training.makeOptions(network: loaded.network, console: console)
-    options.loss = try loss.makeLoss(classes: loaded.network.classCount)
+    let classes = head.numClasses ?? loaded.network.classCount
+    options.loss = teacher.makeLoss(try loss.makeLoss(classes: classes))
     let tail = try TunableTail(
       loaded.network, checkpoint: loaded.source,
       needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
 
-    let stage = FeatureStage(
-      tail: tail, preprocessing: resolved.preprocessing, pool: pool, workers: global.threadCount,
-      console: console)
-    let train = try stage.features(of: openDataset(data), classes: loaded.network.classCount)
-    let held = try val.map { try stage.features(of: openDataset($0), classes: loaded.network.classCount) }
+    var stage = FeatureStage(
+      tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
+      workers: global.threadCount, console: console)
+    let dataset = try loaded.dataset(data, classes: classes)
+    let train = try stage.features(
+      of: dataset, classes: classes,
+      teacherLogits: teacher.logits(on: dataset, classes: classes, stage: stage))
+    let held = try val.map { try stage.features(of: loaded.dataset($0, classes: classes), classes: classes) }
+    let begin = head.apply(to: tail.start, seed: options.seed)
     let featureTime = start.duration(to: clock.now)
     try schedule.apply(to: &options, samples: train.labels.count)
 
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
-    let before = try held.map { try tuner.measure(tail.start, on: $0) }
+    let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
     var records: [EpochRecord] = []
     let progress = console.progress("tuning", total: options.epochs, unit: "epochs")
-    let tuned = try tuner.tune(tail.start, on: train, validation: held) { record, _ in
+    let tuned = try tuner.tune(begin, on: train, validation: held) { record, _ in
       records.append(record)
       progress.advance()
       console.detail(record.summary)
@@ -98,6 +106,7 @@ struct FixRes: CheckpointTool {
     console.notice(result.summary)
     var metadata = loaded.source.metadata
     resolved.record(in: &metadata)
+    head.record(dataset.classNames, in: &metadata)
     Provenance(tool: Self.toolName, options: historyOptions(options, resolved)).record(in: &metadata)
     try rewriteCheckpoint(
       loaded.source, replacing: tail.replacements(for: tuned), metadata: metadata, to: destination)
@@ -111,6 +120,7 @@ struct FixRes: CheckpointTool {
     var entries: [(String, JSON)] = [("data", .string(data))]
     if let val, options.patience != nil { entries.append(("val", .string(val))) }
     entries += training.history(options) + schedule.history(options) + loss.history()
+    entries += teacher.history() + head.history()
     for (key, value) in resolved.preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
       entries.append((key, .string(value)))
     }

@@ -29,6 +29,7 @@ struct TuningReport {
     if let first = records.first, let last = records.last {
       text += ": loss \(decimal(first.train.loss, 4)) to \(decimal(last.train.loss, 4))"
     }
+    if let after, before == nil { text += "; validation top-1 \(percent(after.metrics.top1)) %" }
     if let before, let after, let comparison {
       let interval = comparison.interval
       text += "; validation top-1 \(percent(before.metrics.top1)) to \(percent(after.metrics.top1)) %"
@@ -74,6 +75,9 @@ struct TuningReport {
             ("mid_p", JSON(comparison.midP)),
           ])
         ))
+    }
+    if let after, before == nil {
+      members.append(("validation", .object([("after", json(after.metrics))])))
     }
     members.append(
       (

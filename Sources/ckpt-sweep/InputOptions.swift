@@ -60,12 +60,4 @@ struct InputOptions: ParsableArguments {
   func trainSize(of source: any CheckpointSource) -> Int? {
     source.metadata["ckpt.train_size"].flatMap { Int($0) }
   }
-
-  /// Labels are numbered by the data set's own classes, which may be others than the network's.
-  func checkClassNames(of dataset: any ImageDataset, network: Network, console: Console) {
-    guard let names = dataset.classNames, names.count != network.classCount else { return }
-    console.warning(
-      "\(dataset.name) has \(names.count) classes, the network \(network.classCount); labels are taken as they are numbered"
-    )
-  }
 }

@@ -64,8 +64,7 @@ struct SweepCommand: CheckpointTool {
     }
     guard let data = input.data else { throw Failure(.usage, "--data is missing") }
     let models = try input.load(pool: pool, console: console)
-    let dataset = try openDataset(data)
-    input.checkClassNames(of: dataset, network: models[0].network, console: console)
+    let dataset = try models[0].dataset(data)
     let settings = try settings(for: models, console: console)
     let job = try SweepJob(self, models: models, settings: settings, dataset: dataset, console: console)
     try job.run()
@@ -95,7 +94,7 @@ struct SweepCommand: CheckpointTool {
       request: choice.request)
     let chosen = recipe.settings[report.verdict.chosen]
     if let confirm = input.confirm {
-      let dataset = try openDataset(confirm)
+      let dataset = try outcome.models[0].dataset(confirm)
       let sweep = try Sweep(networks: outcome.models.map(\.network), settings: [chosen], dataset: dataset)
       var race: Race?
       try sweep.run(batchSize: input.batchSize, workers: global.threadCount, race: &race)

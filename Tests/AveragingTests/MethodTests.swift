@@ -57,4 +57,109 @@ import Testing
   }
 
   @Test func emptySeries() { expect(.emptySeries) { _ = try Timeline(names: []) } }
+
+  private func weights(_ method: any AveragingMethod, steps: [Double]) throws -> [Double] {
+    let timeline = try Timeline(names: steps.map { "\($0)" }, steps: steps)
+    guard case .linear(let linear) = try method.combination(of: timeline) else { return [] }
+    return linear.weights
+  }
+
+  private func isClose(_ a: [Double], _ b: [Double], _ tolerance: Double = 1e-14) -> Bool {
+    a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= tolerance }
+  }
+
+  /// Half a weight per 10 steps: distances 10 and 20 keep 1/2 and 1/4.
+  @Test func decayFollowsTheSteps() throws {
+    let expected = [0.125, 0.125, 0.75]
+    let byHalfLife = try ExponentialMovingAverage(parameters([.halfLife: 10]))
+    #expect(isClose(try weights(byHalfLife, steps: [10, 20, 40]), expected))
+    let byInterval = try ExponentialMovingAverage(parameters([.decay: 0.5, .decayInterval: 10]))
+    #expect(isClose(try weights(byInterval, steps: [10, 20, 40]), expected))
+    #expect(byInterval.needsSteps)
+    expect(.stepsMissing(method: "ema")) { _ = try weights(byInterval, 3) }
+    expect(.stepsNotIncreasing(file: "20.0", step: 20, previous: 20)) {
+      _ = try weights(byInterval, steps: [10, 20, 20])
+    }
+    // Without steps a half-life counts checkpoints.
+    #expect(isClose(try weights(ExponentialMovingAverage(parameters([.halfLife: 1])), 3), [0.25, 0.25, 0.5]))
+  }
+
+  /// Zero start with d = 1/2: 1/8, 1/4, 1/2 over 7/8.
+  @Test func debiasedAverageStartsAtZero() throws {
+    let ema = try ExponentialMovingAverage(parameters([.decay: 0.5, .debiased: 1]))
+    #expect(isClose(try weights(ema, 3), [1.0 / 7, 2.0 / 7, 4.0 / 7]))
+    expect(.weightsCancel) {
+      _ = try weights(ExponentialMovingAverage(parameters([.decay: 1, .debiased: 1])), 3)
+    }
+  }
+
+  /// timm's decays at the first three updates are 0, 0.3700 and 0.5193; ten checkpoints give the first 1.75 %.
+  @Test func warmup() throws {
+    let ema = try ExponentialMovingAverage(parameters([.warmup: 1]))
+    #expect(isClose(try weights(ema, 3), [0.3700 * 0.5193, 0.63 * 0.5193, 0.4807], 1e-4))
+    #expect(abs(try weights(ema, 10)[0] - 0.0175) < 5e-5)
+    // With power 1 it is the mean until the cap is reached.
+    let linear = try ExponentialMovingAverage(parameters([.warmupPower: 1]))
+    #expect(isClose(try weights(linear, 4), [0.25, 0.25, 0.25, 0.25]))
+  }
+
+  /// d = 0.9·tanh(0, 1, 2, …): ten checkpoints give the first 28.3 %.
+  @Test func tanhCountsCheckpoints() throws {
+    #expect(abs(try weights(TanhMovingAverage(), 10)[0] - 0.283) < 5e-4)
+    let two = try weights(TanhMovingAverage(parameters([.alpha: 0.5])), 2)
+    #expect(isClose(two, [0.5 * 0.7615941559557649, 1 - 0.5 * 0.7615941559557649], 1e-15))
+    #expect(try averagingMethod("t-adema", MethodParameters()) is TanhMovingAverage)
+  }
+
+  /// σ → γ as EDM2's own `std_to_exp` gives it.
+  @Test(arguments: [
+    (0.01, 96.995), (0.05, 16.972), (0.10, 6.937), (0.15, 3.558), (0.20, 1.826), (0.25, 0.720), (0.28, 0.169),
+  ])
+  func widthAndExponent(sigma: Double, gamma: Double) {
+    let found = PowerProfile.gamma(sigma: sigma)
+    #expect(abs(found - gamma) < 6e-4)
+    // The width of a profile with this exponent.
+    let width = ((found + 1) / ((found + 2) * (found + 2) * (found + 3))).squareRoot()
+    #expect(abs(width - sigma) < 1e-13)
+  }
+
+  /// γ = 1 and steps 1, 2, 4: (1/16, 4/16 - 1/16, 1 - 4/16).
+  @Test func powerWeightsAreDifferencesOfPowers() throws {
+    let power = try PowerMovingAverage(parameters([.gamma: 1]))
+    #expect(isClose(try weights(power, steps: [1, 2, 4]), [1.0 / 16, 3.0 / 16, 12.0 / 16]))
+    expect(.stepNotPositive(file: "0.0", step: 0)) { _ = try weights(power, steps: [0, 1]) }
+    expect(.parameterMissing(method: "power-ema", .sigma)) { _ = try PowerMovingAverage(MethodParameters()) }
+    expect(.parametersExclude(.gamma, .sigma)) {
+      _ = try PowerMovingAverage(parameters([.gamma: 1, .sigma: 0.1]))
+    }
+  }
+
+  @Test func posthocFindsASnapshotAgain() throws {
+    let method = try PosthocMovingAverage(
+      MethodParameters([.sigma: [0.1], .sourceSigma: [0.05, 0.05, 0.1, 0.1]]))
+    #expect(isClose(try weights(method, steps: [50, 100, 50, 100]), [0, 0, 0, 1], 1e-9))
+  }
+
+  @Test func posthocUsesNothingBehindTheTarget() throws {
+    let method = try PosthocMovingAverage(
+      MethodParameters([.sigma: [0.12], .sourceSigma: [0.1], .targetStep: [60]]))
+    let found = try weights(method, steps: [30, 60, 90])
+    #expect(found[2] == 0)
+    #expect(abs(found.reduce(0, +) - 1) < 1e-12)
+    expect(.snapshotsDependent) { _ = try weights(method, steps: [70, 80]) }
+    expect(.snapshotsDependent) { _ = try weights(method, steps: [30, 30]) }
+  }
+
+  @Test func givenWeights() throws {
+    func method(_ values: [Double], unnormalized: Bool = false) throws -> WeightedSum {
+      try WeightedSum(
+        MethodParameters([.weights: values].merging(unnormalized ? [.unnormalized: [1]] : [:]) { a, _ in a }))
+    }
+    #expect(try weights(method([1, 0, 3]), 3) == [0.25, 0, 0.75])
+    #expect(try weights(method([2, -1]), 2) == [2, -1])
+    #expect(try weights(method([1, -1], unnormalized: true), 2) == [1, -1])
+    expect(.weightsCancel) { _ = try weights(method([1, -1]), 2) }
+    expect(.allWeightsZero) { _ = try weights(method([0, 0], unnormalized: true), 2) }
+    expect(.countMismatch(.weights, expected: 3, found: 2)) { _ = try weights(method([1, 1]), 3) }
+  }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -43,4 +44,35 @@ func fault(_ bytes: [UInt8]) throws -> SafetensorsFault? {
 
 func spec(_ name: TensorName, _ dtype: DType, _ shape: [Int]) -> TensorSpec {
   TensorSpec(name: name, dtype: dtype, shape: shape)
+}
+
+/// Calls `body` with a path under which the bytes appear with each bit flipped in turn.
+func forEachBitFlip(_ whole: [UInt8], _ body: (_ path: String, _ bit: Int) throws -> Void) throws {
+  let folder = try TemporaryFolder()
+  let path = try folder.write(whole, to: "flipped")
+  let descriptor = Glibc.open(path, O_WRONLY)
+  defer { close(descriptor) }
+  for bit in 0..<whole.count * 8 {
+    var byte = whole[bit / 8] ^ 1 << (bit % 8)
+    #expect(pwrite(descriptor, &byte, 1, bit / 8) == 1)
+    try body(path, bit)
+    byte = whole[bit / 8]
+    #expect(pwrite(descriptor, &byte, 1, bit / 8) == 1)
+  }
+}
+
+/// Calls `body` with a path under which the bytes appear cut to each shorter length in turn, the longest first.
+func forEachTruncation(_ whole: [UInt8], _ body: (_ path: String, _ length: Int) throws -> Void) throws {
+  let folder = try TemporaryFolder()
+  let path = try folder.write(whole, to: "cut")
+  for length in (0..<whole.count).reversed() {
+    #expect(truncate(path, length) == 0)
+    try body(path, length)
+  }
+}
+
+/// Opens and reads everything.
+func readAll(_ path: String) throws -> [TensorName: TensorValue] {
+  let source = try openCheckpoint(.path(path))
+  return Dictionary(uniqueKeysWithValues: try source.tensors.map { ($0.name, try source.value($0.name)) })
 }

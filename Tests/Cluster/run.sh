@@ -22,6 +22,11 @@ cluster() {
   # The first task that runs is killed before it has finished, as a node failure would.
   until victim=$(squeue -h -t RUNNING -o %i | head -n 1) && [ -n "$victim" ]; do sleep 0.05; done
   scontrol requeue "$victim"
+  # Slurm lets a requeued job rest for two minutes; this one is to go on as soon as its first run has been cleared away.
+  while [ "$(squeue -h -j "$victim" -t PENDING,COMPLETING -o %t)" ]; do
+    scontrol update jobid="$victim" starttime=now 2>/dev/null || true
+    sleep 0.3
+  done &
   echo "requeued task $victim"
   sbatch --parsable --dependency=afterok:"$array" --export=ALL --wait -o "$WORK/merge.log" --wrap \
     "ckpt-bnfix --quiet '$MODEL' --merge '$WORK'/parts/part-*.safetensors -o '$WORK/merged.safetensors'" ||

@@ -42,14 +42,18 @@ import Testing
     Case(
       tool: "ckpt-bnfix", arguments: ["LAST", "--data", "OUT/data"], status: 65, mentions: ["broken.jpg"]),
     Case(
-      tool: "ckpt-bnfix", arguments: ["LAST", "--data", "OUT/data", "--num-images", "7"], status: 65,
-      mentions: ["7", "2"]),
+      tool: "ckpt-bnfix", arguments: ["LAST", "--data", "OUT/data", "--num-images", "99"], status: 65,
+      mentions: ["99", "11"]),
     Case(
       tool: "ckpt-bnfix", arguments: ["LAST", "--data", "OUT/data", "--arch", "resnet9000"], status: 64,
       mentions: ["resnet9000"]),
     Case(tool: "ckpt-bnfix", arguments: ["LAST"], status: 64, mentions: ["--data"]),
     Case(
       tool: "ckpt-fixres", arguments: ["LAST", "--data", "OUT/data"], status: 65, mentions: ["broken.jpg"]),
+    Case(
+      tool: "ckpt-fixres", arguments: ["LAST", "--data", "OUT/few"], status: 65, mentions: ["10", "1 class"]),
+    Case(
+      tool: "ckpt-sweep", arguments: ["LAST", "--data", "OUT/few"], status: 65, mentions: ["10", "1 class"]),
     Case(
       tool: "ckpt-sweep", arguments: ["LAST", "--data", "OUT/data", "--crop", "0"], status: 64,
       mentions: ["--crop"]),
@@ -69,12 +73,14 @@ import Testing
     other += header.utf8
     other += [0, 0, 0, 0]
     try other.write(to: URL(fileURLWithPath: folder.file("other.safetensors")))
-    for name in ["nothing", "data/0", "data/1"] {
+    for name in ["nothing", "few/0"] + (0..<10).map({ "data/\($0)" }) {
       try manager.createDirectory(atPath: folder.file(name), withIntermediateDirectories: true)
     }
     let images = Fixtures.path("digits/val/0")
     let good = try #require(try manager.contentsOfDirectory(atPath: images).sorted().first)
-    try manager.copyItem(atPath: "\(images)/\(good)", toPath: folder.file("data/0/\(good)"))
+    for target in ["few/0"] + (0..<10).map({ "data/\($0)" }) {
+      try manager.copyItem(atPath: "\(images)/\(good)", toPath: folder.file("\(target)/\(good)"))
+    }
     try Data("no picture".utf8).write(to: URL(fileURLWithPath: folder.file("data/1/broken.jpg")))
     return folder
   }

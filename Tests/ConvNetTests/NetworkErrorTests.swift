@@ -60,7 +60,7 @@ struct NetworkErrorTests {
     let text = try message(MemoryCheckpoint(["blocks.0.attn.qkv.weight": zeros([3, 3])]))
     #expect(text.hasPrefix("memory: unknown architecture: 1 tensors, 0 convolutions, 0 BatchNorms"))
     #expect(text.contains(#""blocks.0.attn.qkv.weight""#))
-    #expect(text.contains("pass one of resnet"))
+    #expect(text.contains("pass --arch with one of resnet"))
   }
 
   @Test func names() throws {

@@ -56,6 +56,21 @@ private final class Plain: ImageDataset {
     #expect(try loader.next() == nil)
   }
 
+  /// Memory of batches is used again, but never that of a batch somebody still has.
+  @Test func keptBatchesStayAsTheyAre() throws {
+    let loader = BatchLoader(
+      Plain(count: 120), indices: Array(0..<120), batchSize: 4, views: views, workers: 3, prefetch: 1)
+    var kept: [ImageBatch] = []
+    while let batch = try loader.next() {
+      if batch.indices[0].isMultiple(of: 3) { kept.append(batch) }
+    }
+    #expect(kept.count == 10)
+    for batch in kept {
+      let expected = batch.indices.flatMap { [Float](repeating: Float($0) / 255, count: 3) }
+      #expect(batch.views[1].values == expected)
+    }
+  }
+
   @Test func nothingToLoad() throws {
     let loader = BatchLoader(Plain(count: 1), indices: [], batchSize: 3, views: views, workers: 2)
     #expect(try loader.next() == nil)
@@ -70,6 +85,28 @@ private final class Plain: ImageDataset {
     for _ in 0..<2 {
       #expect(throws: ImageDataError.badImage(item: "plain 8", reason: "bad")) { try loader.next() }
     }
+  }
+
+  @Test(arguments: [1, 4]) func badImagesAreLeftOutUpToTheLimit(workers: Int) throws {
+    func loader(_ limit: Int) -> BatchLoader {
+      BatchLoader(
+        Plain(count: 12, bad: [1, 4, 5, 6, 7]), indices: Array(0..<12), batchSize: 4, views: views,
+        workers: workers, skipBad: limit)
+    }
+    let tolerant = loader(5)
+    let first = try #require(try tolerant.next())
+    #expect(first.indices == [0, 2, 3])
+    #expect(first.labels == [0, 2, -1])
+    #expect(first.views.map(\.shape) == [[3, 2, 2, 3], [3, 1, 1, 3]])
+    #expect(first.views[1].values == [0, 2, 3].flatMap { [Float](repeating: $0 / 255, count: 3) })
+    #expect(tolerant.skipped.map(\.description) == ["plain 1: bad"])
+    // A batch of bad images only does not come up at all.
+    #expect(try tolerant.next()?.indices == [8, 9, 10, 11])
+    #expect(try tolerant.next() == nil)
+    #expect(tolerant.skipped.count == 5)
+    let strict = loader(2)
+    #expect(try strict.next() != nil)
+    #expect(throws: ImageDataError.badImage(item: "plain 5", reason: "bad")) { try strict.next() }
   }
 
   @Test func workersStayWithinThePrefetch() throws {

@@ -14,6 +14,10 @@ import Testing
         let image = try RGBImage(decoding: bytes, item: row[0])
         #expect([image.width, image.height] == row[1...2].map { Int($0)! }, "\(row[0])")
         #expect(Golden.hash(image.pixels) == row[3], "\(row[0])")
+        var options = DecodingOptions()
+        options.appliesOrientation = true
+        let upright = try RGBImage(decoding: bytes, item: row[0], options: options)
+        #expect(Golden.hash(upright.pixels) == row[4], "\(row[0])")
       }
     }
   }
@@ -24,7 +28,10 @@ import Testing
     #expect(image.pixels.count(where: { $0 == 255 }) > image.pixels.count * 9 / 10)
   }
 
-  @Test(arguments: ["420-41x29.jpg", "420-41x29-progressive.jpg", "rgb-8.png", "palette-4-interlaced.png"])
+  @Test(arguments: [
+    "420-41x29.jpg", "420-41x29-progressive.jpg", "rgb-8.png", "palette-4-interlaced.png", "lossy.webp",
+    "lossless.webp", "bits-32.bmp", "rle8.bmp", "rgb.ppm",
+  ])
   func everyTruncationIsRefused(_ name: String) throws {
     let bytes = try Golden.file(name)
     for length in 0..<bytes.count {
@@ -61,7 +68,9 @@ import Testing
   }
 
   @Test func otherContentIsRefused() {
-    let texts: [(String, String)] = [("", "the file is empty"), ("GIF89a......", "not a JPEG or PNG image")]
+    let texts: [(String, String)] = [
+      ("", "the file is empty"), ("GIF89a......", "not a JPEG, PNG, WebP, BMP or PNM image"),
+    ]
     for (text, reason) in texts {
       #expect(throws: ImageDataError.badImage(item: "x", reason: reason)) {
         try RGBImage(decoding: Array(text.utf8), item: "x")
@@ -81,7 +90,11 @@ import Testing
   }
 
   @Test func damageNeverCrashes() throws {
-    for name in ["420-41x29.jpg", "420-41x29-progressive.jpg", "cmyk.jpg", "rgba-16-interlaced.png"] {
+    for name in [
+      "420-41x29.jpg", "420-41x29-progressive.jpg", "cmyk.jpg", "rgba-16-interlaced.png", "lossy.webp",
+      "bits-4.bmp", "565.bmp", "rle4.bmp",
+      "grey.pgm",
+    ] {
       let bytes = try Golden.file(name)
       for position in bytes.indices {
         for value in [0, 0xff, bytes[position] ^ 0x10] as [UInt8] {

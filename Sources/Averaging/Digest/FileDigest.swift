@@ -13,7 +13,7 @@ struct FileDigest {
 
   init(_ file: any StoredFile) { self.file = file }
 
-  /// Counts bytes that were read; each byte of the file at most once.
+  /// Counts bytes that were read; bytes that were counted before do no harm.
   mutating func add(_ range: Range<Int>, _ checksum: UInt32) {
     if let last = pieces.last, last.range.upperBound == range.lowerBound {
       pieces[pieces.count - 1] = Piece(
@@ -32,6 +32,7 @@ struct FileDigest {
     var checksum: UInt32 = 0
     var position = 0
     for piece in pieces + [Piece(range: file.length..<file.length, checksum: 0)] {
+      guard piece.range.lowerBound >= position else { continue }
       while position < piece.range.lowerBound {
         let count = min(buffer.count, piece.range.lowerBound - position)
         let chunk = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])

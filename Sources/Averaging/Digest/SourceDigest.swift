@@ -2,19 +2,19 @@ import Checkpoint
 
 /// The CRC-32 of a checkpoint's files, in their order as if they were one.
 struct SourceDigest {
-  private let source: any CheckpointSource
+  private let member: SeriesMember
   private var files: [FileDigest]
   private let lengths: [Int]
 
-  init(_ source: any CheckpointSource) {
-    self.source = source
-    files = source.files.map(FileDigest.init)
-    lengths = source.files.map(\.length)
+  init(_ member: SeriesMember) {
+    self.member = member
+    files = member.source.files.map(FileDigest.init)
+    lengths = member.source.files.map(\.length)
   }
 
   /// Counts what a pass has read, if it is stored as it was read.
   mutating func add(_ read: PassWorker.Read) {
-    guard let place = source.placement(of: read.tensor) else { return }
+    guard let place = member.source.placement(of: member.storedName(read.tensor)) else { return }
     let start = place.offset + read.offset
     files[place.file].add(start..<start + read.count, read.checksum)
   }
@@ -30,8 +30,8 @@ struct SourceDigest {
   }
 
   /// The checksum of a checkpoint that no pass has read.
-  static func of(_ source: any CheckpointSource) throws -> String {
-    var digest = SourceDigest(source)
+  static func of(_ member: SeriesMember) throws -> String {
+    var digest = SourceDigest(member)
     return try digest.finish()
   }
 }

@@ -12,33 +12,40 @@ public protocol AveragingMethod: Sendable {
   /// - Throws: `AveragingError` when a parameter is missing or outside its range.
   init(_ parameters: MethodParameters) throws
 
+  /// Whether it works on training steps.
+  var needsSteps: Bool { get }
+
   /// Everything the result depends on beside the checkpoints, defaults included, for the provenance.
   var settings: [(String, JSON)] { get }
 
   /// How the checkpoints of this series are combined, computed in float64 before anything is read.
   func combination(of timeline: Timeline) throws -> Combination
+
+  /// Further tensors made of every parameter, beside the average itself.
+  func companions(of timeline: Timeline) throws -> [Companion]
 }
 
 extension AveragingMethod {
   /// None.
   public static var aliases: [String] { [] }
+
+  /// It does not.
+  public var needsSteps: Bool { false }
+
+  /// None.
+  public func companions(of timeline: Timeline) throws -> [Companion] { [] }
 }
 
-/// How the values of one element over the series become one value.
-public enum Combination: Sendable, Equatable {
-  /// A weighted sum.
-  case linear(LinearCombination)
-  /// The mean of what is left when the `trim` smallest and the `trim` largest values are dropped.
-  case trimmedMean(count: Int, trim: Int)
-}
+/// A tensor that is written beside an averaged one.
+public struct Companion: Sendable, Equatable {
+  /// What its name has behind that of the averaged tensor.
+  public let suffix: String
+  /// How it is made.
+  public let combination: Combination
 
-extension Combination {
-  /// The checkpoints that have a part in the result.
-  public var contributors: [Int] {
-    switch self {
-    case .linear(let linear): linear.contributors
-    case .trimmedMean(let count, _): Array(0..<count)
-    }
+  /// The same of the last checkpoints of a series that has `count` more before them.
+  public func shifted(by count: Int) -> Self {
+    Self(suffix: suffix, combination: combination.shifted(by: count))
   }
 }
 
@@ -46,6 +53,13 @@ extension Combination {
 public let averagingMethods: [any AveragingMethod.Type] = [
   Mean.self,
   ExponentialMovingAverage.self,
+  TanhMovingAverage.self,
+  PowerMovingAverage.self,
+  PosthocMovingAverage.self,
+  GaussianMoments.self,
+  Median.self,
+  TrimmedMean.self,
+  WeightedSum.self,
 ]
 
 /// The method called `name`, with its parameters.

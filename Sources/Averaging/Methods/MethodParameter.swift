@@ -10,9 +10,11 @@ public enum MethodParameter: String, CaseIterable, Sendable, Hashable {
   case decayInterval = "decay-interval"
   /// Start of the average at zero and division by 1 - dᴺ.
   case debiased
-  /// timm's warm-up of the decay: the power, such as 2/3.
+  /// timm's warm-up of the decay.
+  case warmup
+  /// The power of the warm-up.
   case warmupPower = "warmup-power"
-  /// timm's warm-up: the inverse factor γ.
+  /// The inverse factor γ of the warm-up.
   case warmupGamma = "warmup-gamma"
   /// Factor of tanh(n).
   case alpha
@@ -24,6 +26,14 @@ public enum MethodParameter: String, CaseIterable, Sendable, Hashable {
   case gamma
   /// Relative width of a power-function EMA.
   case sigma
+  /// Relative widths of the snapshots that a power-function EMA is made of.
+  case sourceSigma = "source-sigma"
+  /// Training step at which a power-function EMA ends.
+  case targetStep = "target-step"
+  /// Number of deviations that SWAG keeps.
+  case rank = "swag-rank"
+  /// SWAG's deviations are those from the final mean.
+  case centered = "swag-centered"
   /// Share of the values dropped at either end.
   case trim
 }

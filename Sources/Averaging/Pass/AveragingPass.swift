@@ -39,7 +39,7 @@ public struct AveragingPass {
     let workers = (0..<pool.threadCount).map { _ in
       PassWorker(ordered, kernel: kernel, computesDigests: computesDigests)
     }
-    var digests = ordered[0].series.members.map { SourceDigest($0.source) }
+    var digests = ordered[0].series.members.map { SourceDigest($0) }
     let turnstile = Turnstile()
 
     try pool.forEach(tasks.count) { (task, number) throws in

@@ -54,3 +54,23 @@ struct Kernel: Sendable {
     }
   }
 }
+
+extension Kernel {
+  /// Sums in ascending order without the `trim` smallest and largest values; false if a value is not finite.
+  ///
+  /// - Parameter values: `inputs` rows of `count` values, sorted in place.
+  func trimmedSum(
+    _ values: UnsafeMutablePointer<Double>, inputs: Int, count: Int, trim: Int,
+    into sum: UnsafeMutablePointer<Double>
+  ) -> Bool {
+    ck_trimmed_sum(variant, values, inputs, count, count, trim, sum) == 0
+  }
+
+  /// Welford's update of means and squared deviations by the `number`th value of each element.
+  func welford(
+    _ x: UnsafePointer<Double>, number: Int, count: Int, mean: UnsafeMutablePointer<Double>,
+    squares: UnsafeMutablePointer<Double>
+  ) {
+    ck_welford(variant, x, Double(number), count, mean, squares)
+  }
+}

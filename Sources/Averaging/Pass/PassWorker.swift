@@ -16,12 +16,12 @@ final class PassWorker: @unchecked Sendable {
     let checksum: UInt32
   }
 
-  private let plans: [AveragingPlan]
-  private let kernel: Kernel
+  let plans: [AveragingPlan]
+  let kernel: Kernel
   private let computesDigests: Bool
-  private let inputs: [UnsafeMutableRawBufferPointer]
-  private let widened: UnsafeMutableBufferPointer<Double>
-  private let sums: [UnsafeMutableBufferPointer<Double>]
+  let inputs: [UnsafeMutableRawBufferPointer]
+  let widened: UnsafeMutableBufferPointer<Double>
+  let sums: [UnsafeMutableBufferPointer<Double>]
   /// The finished piece of every output, `used` bytes of each.
   let outputs: [UnsafeMutableRawBufferPointer]
   private(set) var used = 0
@@ -88,33 +88,58 @@ final class PassWorker: @unchecked Sendable {
 
   private func combine(_ segment: TaskList.Segment) throws {
     let entry = plans[0].entries[segment.entry]
-    let parts = plans.map {
-      ActiveSteps($0.entries[segment.entry].operation, inputs: $0.series.members.count)
+    var sums: [Int: ActiveSteps] = [:]
+    for (index, plan) in plans.enumerated() {
+      let divisor: Double
+      switch plan.entries[segment.entry].operation {
+      case .combine(.trimmedMean(let inputs, let trim)):
+        try trimmedSum(entry, segment.elements, inputs: inputs, trim: trim, into: self.sums[index])
+        divisor = Double(inputs.count - 2 * trim)
+      case .combine(.variance(let inputs, let floor)):
+        try variance(entry, segment.elements, inputs: inputs, floor: floor, into: self.sums[index])
+        divisor = 1
+      case let operation:
+        sums[index] = ActiveSteps(operation, inputs: plan.series.members.count)
+        continue
+      }
+      try finish(segment, output: index, divisor: divisor)
     }
-    var cursors = parts.map { _ in 0 }
-    let needed = Set(parts.flatMap(\.inputs)).sorted()
-    let count = segment.elements.count
+    guard !sums.isEmpty else { return }
+    try accumulate(entry, segment.elements, sums)
+    for (index, part) in sums { try finish(segment, output: index, divisor: part.divisor) }
+  }
+
+  /// Rounds the sums of an output into its piece.
+  private func finish(_ segment: TaskList.Segment, output index: Int, divisor: Double) throws {
+    let failed = kernel.round(
+      sums[index].baseAddress!, divisor: divisor, count: segment.elements.count,
+      to: plans[0].entries[segment.entry].output.dtype, into: outputs[index].baseAddress! + used)
+    if failed { throw try culprit(segment, plans[index], divisor, sums[index]) }
+  }
+
+  /// The weighted sums of some outputs, each input read once.
+  private func accumulate(
+    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, _ parts: [Int: ActiveSteps]
+  ) throws {
+    var cursors = parts.mapValues { _ in 0 }
+    // A sum of nothing, such as the first deviation of SWAG.
+    for (index, part) in parts where part.inputs.isEmpty {
+      sums[index].baseAddress!.update(repeating: 0, count: elements.count)
+    }
+    let needed = Set(parts.values.flatMap(\.inputs)).sorted()
     for start in stride(from: 0, to: needed.count, by: inputs.count) {
       let group = needed[start..<min(start + inputs.count, needed.count)]
-      for (slot, input) in group.enumerated() {
-        try load(entry, input, segment.elements, into: inputs[slot])
-      }
-      for (index, part) in parts.enumerated() {
-        let first = cursors[index]
+      for (slot, input) in group.enumerated() { try load(entry, input, elements, into: inputs[slot]) }
+      for (index, part) in parts {
+        let first = cursors[index]!
         let last = part.inputs[first...].prefix { $0 <= group.last! }.endIndex
         guard first < last else { continue }
         let slots = part.inputs[first..<last].map { inputs[group.firstIndex(of: $0)! - start] }
         accumulate(
-          slots, entry.input.dtype, Array(part.steps[first..<last]), count, resumes: first > 0,
+          slots, entry.input.dtype, Array(part.steps[first..<last]), elements.count, resumes: first > 0,
           into: sums[index])
         cursors[index] = last
       }
-    }
-    for (index, part) in parts.enumerated() {
-      let failed = kernel.round(
-        sums[index].baseAddress!, divisor: part.divisor, count: count, to: entry.output.dtype,
-        into: outputs[index].baseAddress! + used)
-      if failed { throw try culprit(segment, plans[index], part, sums[index]) }
     }
   }
 
@@ -137,7 +162,7 @@ final class PassWorker: @unchecked Sendable {
     }
   }
 
-  private func load(
+  func load(
     _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>,
     into buffer: UnsafeMutableRawBufferPointer
   ) throws {
@@ -157,64 +182,5 @@ final class PassWorker: @unchecked Sendable {
           input: input, tensor: entry.input.name, offset: offset, count: target.count,
           checksum: CRC32.of(UnsafeRawBufferPointer(target))))
     }
-  }
-
-  /// The first element that made the result infinite or NaN, and the file it comes from.
-  private func culprit(
-    _ segment: TaskList.Segment, _ plan: AveragingPlan, _ part: ActiveSteps,
-    _ sum: UnsafeMutableBufferPointer<Double>
-  ) throws -> AveragingError {
-    let entry = plan.entries[segment.entry]
-    let count = segment.elements.count
-    let bytes = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: count * entry.input.dtype.bitWidth / 8, alignment: 64)
-    defer { bytes.deallocate() }
-    var first: (element: Int, input: Int, value: Double)?
-    for input in part.inputs {
-      try load(entry, input, segment.elements, into: bytes)
-      let values = [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
-        ElementConversion.widen(
-          UnsafeRawBufferPointer(bytes), entry.input.dtype,
-          into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
-        initialized = count
-      }
-      if let element = values.prefix(first?.element ?? count).firstIndex(where: { !$0.isFinite }) {
-        first = (element, input, values[element])
-      }
-    }
-    if let first {
-      return .notFinite(
-        file: plan.series.members[first.input].label, entry.input.name,
-        index: entry.input.index(of: segment.elements.lowerBound + first.element), value: first.value)
-    }
-    let quotients = (0..<count).map { sum[$0] / part.divisor }
-    let element = try quotients.firstIndex { value in
-      try !value.isFinite || TensorValue.overflows(value, entry.output.dtype)
-    }!
-    return .overflow(
-      entry.output.name, entry.output.dtype,
-      index: entry.output.index(of: segment.elements.lowerBound + element), value: quotients[element])
-  }
-}
-
-extension TensorValue {
-  fileprivate static func overflows(_ value: Double, _ dtype: DType) throws -> Bool {
-    var bytes: [UInt8] = Array(repeating: 0, count: dtype.bitWidth / 8)
-    return [value].withUnsafeBufferPointer { source in
-      bytes.withUnsafeMutableBytes { ElementConversion.narrow(source, to: dtype, into: $0) != nil }
-    }
-  }
-}
-
-extension TensorSpec {
-  /// The coordinates of an element, outermost first.
-  func index(of element: Int) -> [Int] {
-    var rest = element
-    var index = [Int](repeating: 0, count: shape.count)
-    for axis in shape.indices.reversed() {
-      index[axis] = rest % shape[axis]
-      rest /= shape[axis]
-    }
-    return index
   }
 }

@@ -7,14 +7,15 @@ extension Series {
   ///
   /// - Throws: `AveragingError.duplicate`, errors of reading.
   public func refuseDuplicates() throws {
-    let sampled = tensors.filter { $0.byteCount > 0 }.sorted {
+    let common = self.common
+    let sampled = common.filter { $0.byteCount > 0 }.sorted {
       ($1.byteCount, $0.name) < ($0.byteCount, $1.name)
     }
     .prefix(8)
     var groups: [[UInt32]: [Int]] = [:]
     for (index, member) in members.enumerated() {
       let key = try sampled.map { try Self.checksum(member, $0, limit: 4096) }
-      for earlier in groups[key, default: []] where try isSame(members[earlier], member) {
+      for earlier in groups[key, default: []] where try Self.isSame(members[earlier], member, common) {
         throw AveragingError.duplicate(file: member.label, of: members[earlier].label)
       }
       groups[key, default: []].append(index)
@@ -30,7 +31,9 @@ extension Series {
     return bytes.withUnsafeBytes { CRC32.of($0) }
   }
 
-  private func isSame(_ a: SeriesMember, _ b: SeriesMember) throws -> Bool {
+  private static func isSame(_ a: SeriesMember, _ b: SeriesMember, _ tensors: [TensorSpec]) throws -> Bool {
+    // Other tensors tell models apart that share a part.
+    guard Set(a.tensors) == Set(b.tensors) else { return false }
     var x = [UInt8](repeating: 0, count: 1 << 18)
     var y = x
     for tensor in tensors {

@@ -1,34 +1,79 @@
 import Checkpoint
 
-/// The checkpoints to average, in order, known to agree in names, element types and shapes.
+/// What to do with tensors that some checkpoints have and others do not.
+public enum KeyPolicy: String, CaseIterable, Sendable {
+  /// They are an error.
+  case identical
+  /// They are left out.
+  case intersection
+  /// They are averaged over the checkpoints that have them.
+  case union
+}
+
+/// The checkpoints to average, in order, known to agree in element types and shapes, and in names as far as asked for.
 public struct Series: Sendable {
   /// The checkpoints in order.
   public let members: [SeriesMember]
-  /// What all of them hold, as the last one stores it.
+  /// The tensors to average, in the order of the last checkpoint that has them.
   public let tensors: [TensorSpec]
+  /// The checkpoints that have a tensor, for those that not all have.
+  private let partial: [TensorName: [Int]]
 
   /// - Throws: `AveragingError.emptySeries`, or what keeps the files from being averaged: a missing, additional or
   ///   different tensor, with the file that differs from the first one.
-  public init(_ sources: [any CheckpointSource]) throws {
-    guard let first = sources.first.map(SeriesMember.init) else { throw AveragingError.emptySeries }
-    members = [first] + sources.dropFirst().map(SeriesMember.init)
-    for member in members.dropFirst() { try Self.check(member, against: first) }
-    tensors = members[members.count - 1].tensors
+  public init(_ sources: [any CheckpointSource], keys: KeyPolicy = .identical) throws {
+    let members = try sources.map { try SeriesMember($0) }
+    self.members = members
+    guard let first = members.first, let last = members.last else { throw AveragingError.emptySeries }
+    if keys == .identical {
+      for member in members.dropFirst() { try Self.checkNames(member, against: first) }
+    }
+    try Self.checkLayouts(members)
+    guard keys != .identical else {
+      tensors = last.tensors
+      partial = [:]
+      return
+    }
+    var holders: [TensorName: [Int]] = [:]
+    for (index, member) in members.enumerated() {
+      for tensor in member.tensors { holders[tensor.name, default: []].append(index) }
+    }
+    partial = holders.filter { $0.value.count < members.count }
+    let missing = partial
+    if keys == .intersection {
+      tensors = last.tensors.filter { missing[$0.name] == nil }
+    } else {
+      tensors = members.indices.reversed().flatMap { index in
+        members[index].tensors.filter { (missing[$0.name]?.last ?? members.count - 1) == index }
+      }
+    }
   }
 
-  private static func check(_ member: SeriesMember, against first: SeriesMember) throws {
-    for expected in first.tensors {
-      guard let found = member.spec(expected.name) else {
-        throw AveragingError.missingTensor(
-          file: member.label, expected.name, reference: first.label)
-      }
-      guard found == expected else {
-        throw AveragingError.mismatch(
-          file: member.label, expected.name, expected: expected.layout, found: found.layout)
-      }
+  /// The checkpoints that have a tensor, ascending; nil for all.
+  func holders(of name: TensorName) -> [Int]? { partial[name] }
+
+  /// The tensors that all checkpoints have.
+  var common: [TensorSpec] { tensors.filter { partial[$0.name] == nil } }
+
+  private static func checkNames(_ member: SeriesMember, against first: SeriesMember) throws {
+    if let missing = first.tensors.first(where: { member.spec($0.name) == nil }) {
+      throw AveragingError.missingTensor(file: member.label, missing.name, reference: first.label)
     }
     if let extra = member.tensors.first(where: { first.spec($0.name) == nil }) {
       throw AveragingError.extraTensor(file: member.label, extra.name, reference: first.label)
+    }
+  }
+
+  private static func checkLayouts(_ members: [SeriesMember]) throws {
+    var known: [TensorName: TensorSpec] = [:]
+    for member in members {
+      for tensor in member.tensors {
+        if let expected = known[tensor.name], expected != tensor {
+          throw AveragingError.mismatch(
+            file: member.label, tensor.name, expected: expected.layout, found: tensor.layout)
+        }
+        known[tensor.name] = tensor
+      }
     }
   }
 }

@@ -2,22 +2,44 @@
 public struct Timeline: Sendable, Equatable {
   /// Names of the files in order.
   public let names: [String]
-  /// Training steps of the checkpoints, strictly increasing; nil when not asked for.
+  /// Training steps of the checkpoints; nil when not asked for.
   public let steps: [Double]?
+
+  /// Number of models behind each checkpoint.
+  public let modelCounts: [Double]
 
   /// Number of checkpoints.
   public var count: Int { names.count }
 
-  /// - Throws: `AveragingError` when there is no checkpoint, or the steps do not fit or do not increase.
-  public init(names: [String], steps: [Double]? = nil) throws {
+  /// - Throws: `AveragingError.emptySeries`.
+  public init(names: [String], steps: [Double]? = nil, modelCounts: [Double]? = nil) throws {
     guard !names.isEmpty else { throw AveragingError.emptySeries }
-    if let steps {
-      for index in steps.indices.dropFirst() where !(steps[index] > steps[index - 1]) {
-        throw AveragingError.stepsNotIncreasing(
-          file: names[index], step: steps[index], previous: steps[index - 1])
-      }
-    }
+    precondition(steps == nil || steps!.count == names.count, "one step for every checkpoint")
+    self.init(names: names, knownSteps: steps, modelCounts: modelCounts ?? names.map { _ in 1 })
+  }
+
+  /// The last `count` checkpoints.
+  public func suffix(_ count: Int) -> Self {
+    Self(
+      names: Array(names.suffix(count)), knownSteps: steps.map { Array($0.suffix(count)) },
+      modelCounts: Array(modelCounts.suffix(count)))
+  }
+
+  private init(names: [String], knownSteps: [Double]?, modelCounts: [Double]) {
     self.names = names
-    self.steps = steps
+    steps = knownSteps
+    self.modelCounts = modelCounts
+  }
+
+  /// The steps, strictly increasing.
+  ///
+  /// - Throws: `AveragingError` when there are none, or one does not come after its predecessor.
+  func increasingSteps(for method: String) throws -> [Double] {
+    guard let steps else { throw AveragingError.stepsMissing(method: method) }
+    for index in steps.indices.dropFirst() where !(steps[index] > steps[index - 1]) {
+      throw AveragingError.stepsNotIncreasing(
+        file: names[index], step: steps[index], previous: steps[index - 1])
+    }
+    return steps
   }
 }

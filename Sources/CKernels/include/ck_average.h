@@ -21,3 +21,11 @@ void ck_average_accumulate(ck_average_variant variant, ck_element element, const
 // finite. `out` needs no alignment.
 int ck_average_round(ck_average_variant variant, ck_element element, const double *sum, double divisor,
                      ptrdiff_t count, void *out);
+
+// sum[i] = the sum, in ascending order, of values[k * stride + i] over k without the `trim` smallest and largest of the
+// `inputs` values. The values are sorted in place. Returns nonzero if a value is not finite; the sums are then void.
+int ck_trimmed_sum(ck_average_variant variant, double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count,
+                   ptrdiff_t trim, double *sum);
+
+// Welford's update of means and sums of squared deviations by one more value of each, the `number`th.
+void ck_welford(ck_average_variant variant, const double *x, double number, ptrdiff_t count, double *mean, double *m2);

@@ -74,9 +74,69 @@ typedef struct ck_linear {
   ptrdiff_t first_output, last_output;
 } ck_linear;
 
+// A dense convolution with what follows it: output rows [first_row, last_row) of images [first_image, last_image) and
+// the output channels of panels [first_panel, last_panel). A panel is `panel_width` output channels.
+typedef struct ck_conv {
+  ck_window window;
+  const float *x;
+  ptrdiff_t x_stride, x_image;  // distance between pixels (all channels are read) and between images
+  ptrdiff_t channels;
+  float *y;
+  ptrdiff_t y_stride, y_image;
+  const float *residual;  // of the layout of y, or NULL
+  ptrdiff_t outputs;
+  const float *weight;  // [panel][kernel_height][kernel_width][channels][panel_width], filled up with zeros
+  const float *scale, *shift;  // per output channel, or NULL
+  ck_activation activation;
+  ptrdiff_t first_image, last_image, first_row, last_row, first_panel, last_panel;
+  float *scratch;  // ck_conv_scratch floats
+} ck_conv;
+
+// Floats of scratch that a ck_conv job over `rows` rows needs. Inputs of windows without padding are read in place, up
+// to 14 * stride_x pixels beyond their end.
+ptrdiff_t ck_conv_scratch(const ck_window *window, ptrdiff_t channels, ptrdiff_t rows);
+
+// The input rows of output rows [first_row, last_row) with the window's zeros around them.
+void ck_pad(float *to, const float *x, ptrdiff_t x_stride, ptrdiff_t channels, const ck_window *window,
+            ptrdiff_t first_row, ptrdiff_t last_row);
+
+// Packs [depth][outputs] into panels.
+void ck_conv_pack(float *panels, const float *matrix, ptrdiff_t depth, ptrdiff_t outputs, ptrdiff_t panel_width);
+
+// A 3x3 convolution of stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin, Gray 2016): every tile of 4x4 outputs
+// takes 36 products per pair of channels instead of 144. Tiles are counted through rows and images.
+typedef struct ck_winograd {
+  const float *x;
+  ptrdiff_t x_stride, x_image;
+  ptrdiff_t height, width, channels;  // of the input
+  ptrdiff_t pad_top, pad_left;
+  float *y;
+  ptrdiff_t y_stride, y_image;
+  const float *residual;  // of the layout of y, or NULL
+  ptrdiff_t out_height, out_width, outputs;
+  const float *weight;  // [panel][36][channels][panel_width]
+  const float *scale, *shift;
+  ck_activation activation;
+  ptrdiff_t first_tile, last_tile;
+  float *fields;  // [36][field_tiles][channels], its first row being that of first_tile; 14 rows more may be read
+  ptrdiff_t field_tiles;
+  ptrdiff_t first_panel, last_panel;
+  float *products;  // [36][tiles, a multiple of 14][panel_width]
+} ck_winograd;
+
+// Transforms 3x3 kernels [3][3][channels][outputs] into panels of ck_winograd, computed in double.
+void ck_winograd_pack(float *panels, const float *matrix, ptrdiff_t channels, ptrdiff_t outputs,
+                      ptrdiff_t panel_width);
+
 // The kernels of one instruction set.
 typedef struct __attribute__((swift_attr("@Sendable"))) ck_layer_kernels {
   const char *name;
+  // Output channels per panel of `conv`; 0 where there is no `conv`.
+  ptrdiff_t panel_width;
+  void (*conv)(const ck_conv *);
+  // Fills `fields` for a range of tiles; then multiplies them with a range of panels.
+  void (*winograd_fields)(const ck_winograd *);
+  void (*winograd_outputs)(const ck_winograd *);
   void (*pointwise)(const ck_pointwise *);
   void (*pool)(const ck_pool *);
   void (*linear)(const ck_linear *);

@@ -45,7 +45,7 @@ extension JSONScanner {
   }
 
   /// Appends what the escape at `at` stands for; returns the offset behind it.
-  private func unescape(_ at: Int, into unescaped: inout [UInt8]) throws(JSONError) -> Int {
+  private mutating func unescape(_ at: Int, into unescaped: inout [UInt8]) throws(JSONError) -> Int {
     guard at + 1 < bytes.count else { throw fail("text without an end", at: at) }
     switch bytes[at + 1] {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): unescaped.append(bytes[at + 1])
@@ -60,7 +60,7 @@ extension JSONScanner {
     return at + 2
   }
 
-  private func unescapeUnicode(_ at: Int, into unescaped: inout [UInt8]) throws(JSONError) -> Int {
+  private mutating func unescapeUnicode(_ at: Int, into unescaped: inout [UInt8]) throws(JSONError) -> Int {
     let first = try hexadecimal(at + 2)
     var value = first
     var next = at + 6
@@ -78,10 +78,11 @@ extension JSONScanner {
     return next
   }
 
-  private func hexadecimal(_ at: Int) throws(JSONError) -> UInt32 {
+  private mutating func hexadecimal(_ at: Int) throws(JSONError) -> UInt32 {
     guard at + 4 <= bytes.count else { throw fail("incomplete escape", at: at - 2) }
     var value: UInt32 = 0
     for byte in bytes[at..<at + 4] {
+      if byte >= 0x41 && byte <= 0x46 { noteUppercaseEscape() }
       switch byte {
       case 0x30...0x39: value = value << 4 | UInt32(byte - 0x30)
       case 0x41...0x46, 0x61...0x66: value = value << 4 | UInt32((byte | 0x20) - 0x57)

@@ -6,6 +6,8 @@ struct JSONScanner {
 
   let bytes: [UInt8]
   private(set) var position = 0
+  /// Whether an escape was written with an uppercase digit: the one spelling whose change does not change a text.
+  private(set) var sawUppercaseEscape = false
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
@@ -129,4 +131,6 @@ struct JSONScanner {
   }
 
   mutating func advance(to offset: Int) { position = offset }
+
+  mutating func noteUppercaseEscape() { sawUppercaseEscape = true }
 }

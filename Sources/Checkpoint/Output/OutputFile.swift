@@ -45,6 +45,13 @@ final class OutputFile {
 
   var canPatch: Bool { patchOrigin != nil }
 
+  /// The folder of a file that is replaced; nil for what is written into.
+  var folder: String? {
+    guard case .replaced(let path, _)? = target else { return nil }
+    let folder = OutputTarget.folder(of: path)
+    return folder.isEmpty ? "." : folder
+  }
+
   func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
     try writeAll(descriptor, bytes, label: label)
   }

@@ -5,11 +5,12 @@
 ///   - replacements: New values; element type and shape may differ from the old ones.
 ///   - metadata: The metadata of the output.
 ///   - destination: Where the checkpoint goes.
+///   - options: How it is written.
 /// - Throws: `CheckpointError.missingTensor` for a replacement of a tensor that `source` does not have, and
 ///   errors of reading and writing.
 public func rewriteCheckpoint(
   _ source: any CheckpointSource, replacing replacements: [TensorName: TensorValue], metadata: Metadata,
-  to destination: OutputDestination
+  to destination: OutputDestination, options: WriteOptions = WriteOptions()
 ) throws {
   let known = Set(source.tensors.map(\.name))
   if let unknown = replacements.keys.sorted().first(where: { !known.contains($0) }) {
@@ -18,7 +19,7 @@ public func rewriteCheckpoint(
   let tensors = source.tensors.map { spec in
     replacements[spec.name].map { TensorSpec(name: spec.name, dtype: $0.dtype, shape: $0.shape) } ?? spec
   }
-  let writer = try CheckpointWriter(to: destination, tensors: tensors, metadata: metadata)
+  let writer = try CheckpointWriter(to: destination, tensors: tensors, metadata: metadata, options: options)
   for spec in writer.order {
     if let value = replacements[spec.name] {
       try writer.write(value)
@@ -31,8 +32,8 @@ public func rewriteCheckpoint(
 
 private func copy(_ spec: TensorSpec, from source: any CheckpointSource, to writer: CheckpointWriter) throws {
   let size = spec.byteCount
-  // A megabyte stays in the cache between the read and the write.
-  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(size, 1 << 20), alignment: 64)
+  // Small enough to stay in the cache between read and write, large enough for several blocks at a time.
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(size, 1 << 21), alignment: 64)
   defer { buffer.deallocate() }
   var offset = 0
   while offset < size {

@@ -3,6 +3,7 @@ final class SafetensorsFile: CheckpointSource {
   let label: String
   let tensors: [TensorSpec]
   let metadata: Metadata
+  let hasForeignEscapes: Bool
 
   private let file: InputFile
   /// Position of the data in the file and index of the spec, by name.
@@ -15,6 +16,7 @@ final class SafetensorsFile: CheckpointSource {
     label = file.label
     tensors = header.entries.map(\.spec)
     metadata = header.metadata
+    hasForeignEscapes = header.hasForeignEscapes
     positions = Dictionary(
       uniqueKeysWithValues: header.entries.enumerated().map { index, entry in
         (entry.spec.name, (header.dataStart + entry.begin, index))

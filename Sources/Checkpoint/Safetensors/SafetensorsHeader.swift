@@ -20,6 +20,8 @@ struct SafetensorsHeader: Sendable, Equatable {
   var metadata: Metadata
   /// Bytes before the data: the length field and the header.
   var dataStart: Int
+  /// Whether an escape is spelled in a way that the reference writer does not use.
+  var hasForeignEscapes: Bool
 
   /// Bytes of the whole file.
   var fileLength: Int { dataStart + (entries.last?.end ?? 0) }
@@ -38,6 +40,7 @@ struct SafetensorsHeader: Sendable, Equatable {
     var parser = SafetensorsHeaderParser(json)
     do {
       (entries, metadata) = try parser.parse()
+      hasForeignEscapes = parser.sawUppercaseEscape
     } catch let error as JSONError {
       throw .invalidJSON(offset: 8 + error.offset, reason: error.reason)
     } catch let fault as SafetensorsFault {

@@ -7,6 +7,8 @@ struct SafetensorsHeaderParser {
 
   init(_ json: [UInt8]) { scanner = JSONScanner(json) }
 
+  var sawUppercaseEscape: Bool { scanner.sawUppercaseEscape }
+
   mutating func parse() throws -> ([SafetensorsHeader.Entry], Metadata) {
     if try scanner.enterObject() {
       repeat {

@@ -23,9 +23,3 @@ enum Inflate {
     }
   }
 }
-
-/// CRC-32 of `bytes`, continuing `crc`.
-func crc32(_ bytes: UnsafeRawBufferPointer, continuing crc: UInt32 = 0) -> UInt32 {
-  guard let start = bytes.baseAddress else { return crc }
-  return UInt32(crc32_z(UInt(crc), start.assumingMemoryBound(to: UInt8.self), bytes.count))
-}

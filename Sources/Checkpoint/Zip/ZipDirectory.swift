@@ -39,7 +39,9 @@ struct ZipDirectoryLocation {
       guard !overflows else { throw ZipError("lacks its 64-bit directory") }
       return end
     }
-    guard let at = Int(exactly: locator.u64(8)), at <= end - 76 else { throw ZipError("lacks its 64-bit directory") }
+    guard let at = Int(exactly: locator.u64(8)), at <= end - 76 else {
+      throw ZipError("lacks its 64-bit directory")
+    }
     let record = ByteFields(try file.bytes(at: at, count: 56))
     guard record.u32(0) == 0x0606_4B50, record.u64(4) == UInt64(end - 20 - at - 12),
       record.u64(24) == record.u64(32), let count = Int(exactly: record.u64(32)),

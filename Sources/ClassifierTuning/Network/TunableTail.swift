@@ -70,6 +70,27 @@ public struct TunableTail: Sendable {
     classifier.lastBatchNorm == nil ? nil : TailActivation(classifier.activation)
   }
 
+  /// Fingerprint of everything in the checkpoint that the cached features depend on.
+  ///
+  /// - Throws: errors of reading.
+  public func trunkFingerprint() throws -> ContentHash {
+    var own = [classifier.weightKey, classifier.biasKey].compactMap { $0 }
+    if includesBatchNorm, let layer = classifier.lastBatchNorm {
+      own += [
+        layer.weightKey, layer.biasKey, layer.runningMeanKey, layer.runningVarKey, layer.numBatchesTrackedKey,
+      ]
+    }
+    var hash = ContentHash()
+    hash.add(network.architectureName)
+    hash.add(includesBatchNorm ? "maps" : "pooled")
+    for spec in checkpoint.tensors.sorted(by: { $0.name < $1.name }) where !own.contains(spec.name) {
+      hash.add(spec.name.string)
+      hash.add("\(spec.dtype.name) \(spec.shape)")
+      try checkpoint.value(spec.name).bytes.withUnsafeBytes { hash.add($0) }
+    }
+    return hash
+  }
+
   /// The tensors of the checkpoint that tuning has changed, each in the dtype it had.
   ///
   /// - Throws: `CheckpointError.unrepresentable` for a value beyond the range of that dtype.

@@ -1,6 +1,8 @@
 import Foundation
 
-/// Loss and top-1 accuracy per epoch as an SVG picture, readable on light and on dark pages.
+/// Loss and top-1 accuracy per epoch as an SVG picture.
+///
+/// The colours have enough contrast on white and on black, since not every viewer knows the page's scheme.
 public struct LearningCurve: Sendable {
   private let title: String
   private let records: [EpochRecord]
@@ -34,15 +36,12 @@ public struct LearningCurve: Sendable {
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 300" width="760" height="300" role="img">
       <title>\(escaped(title))</title>
       <style>
-        text { font: 12px sans-serif; fill: #333 }
+        text { font: 12px sans-serif; fill: #767676 }
         .title { font-size: 14px }
         .grid { stroke: #8888; stroke-width: .5 }
         .axis { stroke: #777 }
         .line { fill: none; stroke-width: 2; stroke-linejoin: round }
-        .train { stroke: #1f77b4 } .val { stroke: #d95f02; stroke-dasharray: 6 3 }
-        @media (prefers-color-scheme: dark) {
-          text { fill: #ddd } .train { stroke: #6cb6ff } .val { stroke: #ffa657 }
-        }
+        .train { stroke: #3b82c4 } .val { stroke: #e06c1a; stroke-dasharray: 6 3 }
       </style>
       <text class="title" x="20" y="22">\(escaped(title))</text>
       \(plot("loss", series(\.loss), left: 60))

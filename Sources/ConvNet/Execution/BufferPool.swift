@@ -4,9 +4,14 @@ import TensorMath
 /// Memory of activations, reused from layer to layer and call to call: fresh pages cost more than arithmetic.
 final class BufferPool: Sendable {
   private let free = Mutex<[Tensor]>([])
+  /// Floats behind every buffer's end that kernels may read, though not use.
+  private let slack: Int
 
-  /// A buffer of at least `count` floats with undefined contents.
-  func take(_ count: Int) -> Tensor {
+  init(slack: Int) { self.slack = slack }
+
+  /// A buffer of at least `floats` floats with undefined contents.
+  func take(_ floats: Int) -> Tensor {
+    let count = floats + slack
     let found = free.withLock { free -> Tensor? in
       // The smallest that fits, unless it is far too large.
       var best: Int?

@@ -22,8 +22,20 @@ extension Executor {
     func range(_ block: Int, height: Int) -> Range<Int> { block * rows..<min((block + 1) * rows, height) }
   }
 
-  /// A convolution as the product of receptive fields and weights, block of rows by block of rows.
+  /// A convolution; in batch-statistics mode without what follows it, and with the moments of every image's result.
   func convolve(_ step: Step, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
+    switch network.parameters.layers[step.node]!.method {
+    case .product: return multiplyFields(step, convolution, into: output)
+    case .tiles: convolveDense(step, convolution, into: output)
+    case .winograd: convolveTransformed(step, convolution, into: output)
+    }
+    return mode == .batchStatistics && step.epilogue.batchNorm != nil ? moments(of: output) : nil
+  }
+
+  /// A convolution as the product of receptive fields and weights, block of rows by block of rows.
+  private func multiplyFields(
+    _ step: Step, _ convolution: Convolution, into output: FeatureMap
+  ) -> [ChannelMoments]? {
     let input = maps[step.inputs[0]]!
     let weights = network.parameters.layers[step.node]!
     let geometry = convolution.window.geometry(height: input.size.height, width: input.size.width)!
@@ -80,7 +92,7 @@ extension Executor {
   }
 
   /// What follows a convolution in inference mode: its bias and BatchNorm as one scale and shift, and the activation.
-  private func inferenceEpilogue(_ step: Step, _ weights: LayerWeights) -> Pointwise {
+  func inferenceEpilogue(_ step: Step, _ weights: LayerWeights) -> Pointwise {
     guard let index = step.epilogue.batchNorm else {
       return Pointwise(shift: weights.bias, activation: step.epilogue.activation)
     }

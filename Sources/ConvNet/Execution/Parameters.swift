@@ -1,3 +1,4 @@
+import CKernels
 import Checkpoint
 import TensorMath
 
@@ -8,10 +9,14 @@ struct Parameters: Sendable {
   /// Scale and shift of every BatchNorm, in the order of the graph's.
   private(set) var affines: [(weight: [Float], bias: [Float])] = []
 
-  init(_ graph: Graph, _ state: StateDict) throws {
+  /// - Parameters:
+  ///   - kernels: What the weights are packed for.
+  ///   - exact: Whether Winograd's transforms are left out.
+  init(_ graph: Graph, _ state: StateDict, kernels: ck_layer_kernels, exact: Bool) throws {
     for (index, node) in graph.nodes.enumerated() {
       switch node.operation {
-      case .convolution(let convolution): layers[index] = try LayerWeights(convolution, state)
+      case .convolution(let convolution):
+        layers[index] = try LayerWeights(convolution, state, kernels: kernels, exact: exact)
       case .linear(let linear): layers[index] = try LayerWeights(linear, state)
       case .batchNorm(let layer):
         let weight = state.contains(layer.weightKey.string) ? try state.floats(layer.weightKey) : nil
@@ -29,12 +34,23 @@ struct Parameters: Sendable {
 
 /// Weights and bias of one layer.
 struct LayerWeights: Sendable {
-  /// A convolution's as `[group][ky][kx][input][output]`, a fully connected layer's as `[output][y][x][input]`.
+  /// How a convolution is computed and its weights are laid out.
+  enum Method {
+    /// By BLAS, from `[group][ky][kx][input][output]`.
+    case product
+    /// By our own tiles, from panels of output channels.
+    case tiles
+    /// By our own tiles on transformed inputs, from transformed panels.
+    case winograd
+  }
+
+  /// A convolution's as its method has it, a fully connected layer's as `[output][y][x][input]`.
   let weight: Tensor
+  let method: Method
   let bias: [Float]?
 
   /// Packs PyTorch's `[output][input][ky][kx]`.
-  init(_ convolution: Convolution, _ state: StateDict) throws {
+  init(_ convolution: Convolution, _ state: StateDict, kernels: ck_layer_kernels, exact: Bool) throws {
     let source = try state.floats(convolution.weight)
     bias = try convolution.bias.map { try state.floats($0) }
     let groups = convolution.groups
@@ -57,12 +73,28 @@ struct LayerWeights: Sendable {
         }
       }
     }
-    weight = packed
+    let width = kernels.panel_width
+    guard groups == 1, width > 0 else {
+      method = .product
+      weight = packed
+      return
+    }
+    let panels = (outputs + width - 1) / width
+    if !exact && convolution.suitsWinograd {
+      method = .winograd
+      weight = Tensor(uninitialized: [panels, 36, inputs, width])
+      ck_winograd_pack(weight.pointer, packed.pointer, inputs, outputs, width)
+    } else {
+      method = .tiles
+      weight = Tensor(uninitialized: [panels, taps * inputs, width])
+      ck_conv_pack(weight.pointer, packed.pointer, taps * inputs, outputs, width)
+    }
   }
 
   /// Packs PyTorch's `[output][input][y][x]`, the order in which it flattens a map.
   init(_ linear: Linear, _ state: StateDict) throws {
     let source = try state.floats(linear.weight)
+    method = .product
     bias = try linear.bias.map { try state.floats($0) }
     let pixels = linear.height * linear.width
     guard pixels > 1 else {
@@ -84,5 +116,13 @@ struct LayerWeights: Sendable {
       }
     }
     weight = packed
+  }
+}
+
+extension Convolution {
+  /// Whether the transforms of F(4x4, 3x3) cost less than they save.
+  fileprivate var suitsWinograd: Bool {
+    window.kernel == (3, 3) && window.stride == (1, 1) && window.dilation == (1, 1) && inputChannels >= 32
+      && outputChannels >= 32
   }
 }

@@ -21,7 +21,8 @@ struct Pointwise {
     }
   }
 
-  private func withPointers(_ body: (UnsafePointer<Float>?, UnsafePointer<Float>?) -> Void) {
+  /// Gives scale and shift as the kernels take them.
+  func withPointers(_ body: (UnsafePointer<Float>?, UnsafePointer<Float>?) -> Void) {
     func with(_ values: [Float]?, _ body: (UnsafePointer<Float>?) -> Void) {
       guard let values else { return body(nil) }
       values.withUnsafeBufferPointer { body($0.baseAddress) }

@@ -18,4 +18,12 @@ struct Graph: Sendable {
       if case .batchNorm(let layer) = node.operation { layer } else { nil }
     }
   }
+
+  /// Floats behind the end of a map that a convolution may read: the pixels that fill up its last tile.
+  var readAhead: Int {
+    nodes.map { node in
+      guard case .convolution(let convolution) = node.operation else { return 0 }
+      return 14 * convolution.window.stride.width * convolution.inputChannels
+    }.max() ?? 0
+  }
 }

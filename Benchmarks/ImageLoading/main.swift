@@ -1,0 +1,23 @@
+import Foundation
+import ImageData
+
+// Loads a data set as the tools do and reports the speed:
+//   image-loading DATASET THREADS ROUNDS
+// prints images per second of each round. compare.py runs it beside Pillow and torchvision.
+
+let arguments = CommandLine.arguments
+guard arguments.count == 4, let threads = Int(arguments[2]), let rounds = Int(arguments[3]) else {
+  FileHandle.standardError.write(Data("usage: image-loading DATASET THREADS ROUNDS\n".utf8))
+  exit(64)
+}
+let dataset = try openDataset(arguments[1])
+for _ in 0..<rounds {
+  let clock = ContinuousClock()
+  let start = clock.now
+  let loader = BatchLoader(
+    dataset, indices: Array(0..<dataset.count), batchSize: 32, views: [.imageNet], workers: threads)
+  var loaded = 0
+  while let batch = try loader.next() { loaded += batch.indices.count }
+  let duration = (clock.now - start) / .seconds(1)
+  print(Double(loaded) / duration)
+}

@@ -1,0 +1,34 @@
+/// How the values of one element over the series become one value.
+public enum Combination: Sendable, Equatable {
+  /// A weighted sum.
+  case linear(LinearCombination)
+  /// The mean of what is left when the `trim` smallest and the `trim` largest values are dropped.
+  case trimmedMean(inputs: Range<Int>, trim: Int)
+  /// The variance around the mean, the sum of squares divided by the count, and at least `floor`.
+  case variance(inputs: Range<Int>, floor: Double)
+}
+
+extension Combination {
+  /// The checkpoints that have a part in the result.
+  public var contributors: [Int] {
+    switch self {
+    case .linear(let linear): linear.contributors
+    case .trimmedMean(let inputs, _), .variance(let inputs, _): Array(inputs)
+    }
+  }
+
+  /// The same combination of the last checkpoints of a series that has `count` more before them.
+  public func shifted(by count: Int) -> Self {
+    switch self {
+    case .linear(let linear):
+      let idle = LinearCombination.Step(keep: 1, add: 0)
+      return .linear(
+        LinearCombination(steps: Array(repeating: idle, count: count) + linear.steps, divisor: linear.divisor)
+      )
+    case .trimmedMean(let inputs, let trim):
+      return .trimmedMean(inputs: inputs.lowerBound + count..<inputs.upperBound + count, trim: trim)
+    case .variance(let inputs, let floor):
+      return .variance(inputs: inputs.lowerBound + count..<inputs.upperBound + count, floor: floor)
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Checkpoint
+
+/// Statistics that need all values of an element, or two sums of them.
+extension PassWorker {
+  /// Values that are in memory at a time for statistics that need those of all inputs.
+  private static let valueCount = 1 << 16
+
+  /// Sums without the smallest and largest values. All inputs are in memory, for fewer elements the more there are.
+  func trimmedSum(
+    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs members: Range<Int>, trim: Int,
+    into sum: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    let width = max(1, min(elements.count, Self.valueCount / members.count))
+    let values = UnsafeMutableBufferPointer<Double>.allocate(capacity: width * members.count)
+    defer { values.deallocate() }
+    for start in stride(from: elements.lowerBound, to: elements.upperBound, by: width) {
+      let part = start..<min(start + width, elements.upperBound)
+      for (row, input) in members.enumerated() {
+        try widen(entry, input, part, into: values.baseAddress! + row * part.count)
+      }
+      let isFinite = kernel.trimmedSum(
+        values.baseAddress!, inputs: members.count, count: part.count, trim: trim,
+        into: sum.baseAddress! + (start - elements.lowerBound))
+      // NaN may have been sorted away: the rounding that follows must see it.
+      if !isFinite { sum[start - elements.lowerBound] = .nan }
+    }
+  }
+
+  /// Variances by Welford's method, not below `floor`.
+  func variance(
+    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs members: Range<Int>, floor: Double,
+    into sum: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    let values = UnsafeMutableBufferPointer<Double>.allocate(capacity: 2 * elements.count)
+    defer { values.deallocate() }
+    let mean = values.baseAddress! + elements.count
+    mean.update(repeating: 0, count: elements.count)
+    sum.baseAddress!.update(repeating: 0, count: elements.count)
+    for (row, input) in members.enumerated() {
+      try widen(entry, input, elements, into: values.baseAddress!)
+      kernel.welford(
+        values.baseAddress!, number: row + 1, count: elements.count, mean: mean, squares: sum.baseAddress!)
+    }
+    for element in 0..<elements.count {
+      let variance = sum[element] / Double(members.count)
+      // Written so that NaN stays.
+      sum[element] = variance < floor ? floor : variance
+    }
+  }
+
+  private func widen(
+    _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>,
+    into values: UnsafeMutablePointer<Double>
+  ) throws {
+    try load(entry, input, elements, into: inputs[0])
+    ElementConversion.widen(
+      UnsafeRawBufferPointer(inputs[0]), entry.input.dtype,
+      into: UnsafeMutableBufferPointer(start: values, count: elements.count))
+  }
+}

@@ -1,0 +1,76 @@
+// The convolution tile for AVX-512: 14 pixels by 32 output channels in 28 of the 32 registers. It is written in assembly
+// because clang moves accumulators to memory when it allocates the registers itself.
+
+enum { GROUP = 7, PANEL = 32 };
+
+// Multiplies the next input channel of one pixel, which stands at `address`, into accumulators `low` and `high`.
+#define PIXEL(address, low, high)                 \
+  "vbroadcastss " address ", %%zmm30\n"           \
+  "vfmadd231ps %%zmm28, %%zmm30, %%zmm" low "\n"  \
+  "vfmadd231ps %%zmm29, %%zmm30, %%zmm" high "\n"
+
+// One input channel of all pixels; its weights stand at `w`, and `d` is the channel's offset in bytes.
+#define CHANNEL(w, d)                             \
+  "vmovups " w "(%[w]), %%zmm28\n"                \
+  "vmovups 64+" w "(%[w]), %%zmm29\n"             \
+  PIXEL(d "(%[a])", "0", "1")                     \
+  PIXEL(d "(%[a],%[s])", "2", "3")                \
+  PIXEL(d "(%[a],%[s],2)", "4", "5")              \
+  PIXEL(d "(%[a],%[s3])", "6", "7")               \
+  PIXEL(d "(%[a],%[s],4)", "8", "9")              \
+  PIXEL(d "(%[a],%[s5])", "10", "11")             \
+  PIXEL(d "(%[a],%[s3],2)", "12", "13")           \
+  PIXEL(d "(%[b])", "14", "15")                   \
+  PIXEL(d "(%[b],%[s])", "16", "17")              \
+  PIXEL(d "(%[b],%[s],2)", "18", "19")            \
+  PIXEL(d "(%[b],%[s3])", "20", "21")             \
+  PIXEL(d "(%[b],%[s],4)", "22", "23")            \
+  PIXEL(d "(%[b],%[s5])", "24", "25")             \
+  PIXEL(d "(%[b],%[s3],2)", "26", "27")
+
+#define ZERO(n) "vpxorq %%zmm" n ", %%zmm" n ", %%zmm" n "\n"
+#define LOAD(n) "vmovups 64*" n "(%[acc]), %%zmm" n "\n"
+#define SAVE(n) "vmovups %%zmm" n ", 64*" n "(%[acc])\n"
+#define ACCUMULATORS(F)                                                                                             \
+  F("0") F("1") F("2") F("3") F("4") F("5") F("6") F("7") F("8") F("9") F("10") F("11") F("12") F("13") F("14")     \
+  F("15") F("16") F("17") F("18") F("19") F("20") F("21") F("22") F("23") F("24") F("25") F("26") F("27")
+
+// Adds to `acc` [2 * GROUP][PANEL] the products of `count` input channels: those of GROUP pixels from `a` on, `stride`
+// floats apart, and of GROUP pixels from `b` on, with weights [count][PANEL]. `is_first` begins with zeros.
+static void tile(float *acc, const float *a, const float *b, ptrdiff_t stride, const float *w, ptrdiff_t count,
+                 int is_first) {
+  const ptrdiff_t s = stride * 4;
+  ptrdiff_t quads = count / 4, rest = count % 4;
+  __asm__ volatile(
+      "testl %[first], %[first]\n"
+      "jz 1f\n" ACCUMULATORS(ZERO)
+      "jmp 2f\n"
+      "1:\n" ACCUMULATORS(LOAD)
+      "2:\n"
+      "testq %[quads], %[quads]\n"
+      "jz 4f\n"
+      ".p2align 5\n"
+      "3:\n"
+      CHANNEL("0", "0") CHANNEL("128", "4") CHANNEL("256", "8") CHANNEL("384", "12")
+      "addq $16, %[a]\n"
+      "addq $16, %[b]\n"
+      "addq $512, %[w]\n"
+      "decq %[quads]\n"
+      "jnz 3b\n"
+      "4:\n"
+      "testq %[rest], %[rest]\n"
+      "jz 6f\n"
+      "5:\n"
+      CHANNEL("0", "0")
+      "addq $4, %[a]\n"
+      "addq $4, %[b]\n"
+      "addq $128, %[w]\n"
+      "decq %[rest]\n"
+      "jnz 5b\n"
+      "6:\n" ACCUMULATORS(SAVE)
+      : [a] "+r"(a), [b] "+r"(b), [w] "+r"(w), [quads] "+r"(quads), [rest] "+r"(rest)
+      : [acc] "r"(acc), [s] "r"(s), [s3] "r"(3 * s), [s5] "r"(5 * s), [first] "r"(is_first)
+      : "memory", "cc", "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10",
+        "zmm11", "zmm12", "zmm13", "zmm14", "zmm15", "zmm16", "zmm17", "zmm18", "zmm19", "zmm20", "zmm21", "zmm22",
+        "zmm23", "zmm24", "zmm25", "zmm26", "zmm27", "zmm28", "zmm29", "zmm30");
+}

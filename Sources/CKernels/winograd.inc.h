@@ -1,0 +1,130 @@
+// F(4x4, 3x3): Y = A^T [(G g G^T) * (B^T d B)] A for tiles d of 6x6 inputs, with the points 0, 1, -1, 2, -2.
+
+// B^T applied to six vectors `step` apart.
+INLINE void winograd_field_line(vec *out, ptrdiff_t out_step, const vec *d, ptrdiff_t step) {
+  const vec d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+  const vec four = splat(4.0f), five = splat(5.0f), two = splat(2.0f);
+  const vec even = d4 - four * d2, odd = d3 - four * d1;
+  const vec even2 = d4 - d2, odd2 = two * (d3 - d1);
+  out[0] = four * d0 + (d4 - five * d2);
+  out[out_step] = even + odd;
+  out[2 * out_step] = even - odd;
+  out[3 * out_step] = even2 + odd2;
+  out[4 * out_step] = even2 - odd2;
+  out[5 * out_step] = four * d1 + (d5 - five * d3);
+}
+
+// A^T applied to six vectors `step` apart.
+INLINE void winograd_output_line(vec *out, ptrdiff_t out_step, const vec *m, ptrdiff_t step) {
+  const vec sum = m[step] + m[2 * step], difference = m[step] - m[2 * step];
+  const vec sum2 = m[3 * step] + m[4 * step], difference2 = m[3 * step] - m[4 * step];
+  out[0] = m[0] + sum + sum2;
+  out[out_step] = difference + splat(2.0f) * difference2;
+  out[2 * out_step] = sum + splat(4.0f) * sum2;
+  out[3 * out_step] = difference + splat(8.0f) * difference2 + m[5 * step];
+}
+
+typedef struct winograd_place {
+  ptrdiff_t image, y, x;  // of the tile's first output
+} winograd_place;
+
+INLINE winograd_place winograd_locate(const ck_winograd *j, ptrdiff_t tile) {
+  const ptrdiff_t columns = (j->out_width + 3) / 4, rows = (j->out_height + 3) / 4;
+  return (winograd_place){
+      .image = tile / (columns * rows), .y = tile / columns % rows * 4, .x = tile % columns * 4};
+}
+
+INLINE void winograd_field(const ck_winograd *j, const float *const *pixels, float *fields, ptrdiff_t c, ptrdiff_t n) {
+  vec d[36], half[36];
+  for (int i = 0; i < 36; i++)
+    d[i] = !pixels[i] ? splat(0.0f) : n == CK_LANES ? load(pixels[i] + c) : load_part(pixels[i] + c, n);
+  for (int i = 0; i < 6; i++) winograd_field_line(half + i, 6, d + i, 6);
+  for (int i = 0; i < 6; i++) winograd_field_line(d + 6 * i, 1, half + 6 * i, 1);
+  const ptrdiff_t step = j->field_tiles * j->channels;
+  for (int i = 0; i < 36; i++)
+    if (n == CK_LANES)
+      store(fields + i * step + c, d[i]);
+    else
+      store_part(fields + i * step + c, d[i], n);
+}
+
+static void winograd_fields(const ck_winograd *job) {
+  const ck_winograd *j = job;
+  for (ptrdiff_t tile = j->first_tile; tile < j->last_tile; tile++) {
+    const winograd_place place = winograd_locate(j, tile);
+    const float *pixels[36];
+    for (int i = 0; i < 36; i++) {
+      const ptrdiff_t iy = place.y - j->pad_top + i / 6, ix = place.x - j->pad_left + i % 6;
+      const int inside = iy >= 0 && iy < j->height && ix >= 0 && ix < j->width;
+      pixels[i] = inside ? j->x + place.image * j->x_image + (iy * j->width + ix) * j->x_stride : NULL;
+    }
+    float *fields = j->fields + (tile - j->first_tile) * j->channels;
+    ptrdiff_t c = 0;
+    for (; c + CK_LANES <= j->channels; c += CK_LANES) winograd_field(j, pixels, fields, c, CK_LANES);
+    if (c < j->channels) winograd_field(j, pixels, fields, c, j->channels - c);
+  }
+}
+
+// The outputs of one tile in CK_LANES channels (`n` of them wanted) from `o` on.
+INLINE void winograd_write(const ck_winograd *j, const float *products, ptrdiff_t step, winograd_place place,
+                           ptrdiff_t o, ptrdiff_t n, ck_activation activation) {
+  vec m[36], half[24], y[16];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 36; i++) m[i] = load(products + i * step);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 6; i++) winograd_output_line(half + i, 6, m + i, 6);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) winograd_output_line(y + 4 * i, 1, half + 6 * i, 1);
+  const int is_whole = n == CK_LANES;
+  const vec one = splat(1.0f), zero = splat(0.0f);
+  const vec scale = !j->scale ? one : is_whole ? load(j->scale + o) : load_part(j->scale + o, n);
+  const vec shift = !j->shift ? zero : is_whole ? load(j->shift + o) : load_part(j->shift + o, n);
+  const ptrdiff_t rows = minimum_of(4, j->out_height - place.y), columns = minimum_of(4, j->out_width - place.x);
+  for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t c = 0; c < columns; c++) {
+      const ptrdiff_t at =
+          place.image * j->y_image + ((place.y + r) * j->out_width + place.x + c) * j->y_stride + o;
+      vec v = y[4 * r + c] * scale + shift;
+      if (j->residual) v += is_whole ? load(j->residual + at) : load_part(j->residual + at, n);
+      v = activate(v, activation);
+      if (is_whole)
+        store(j->y + at, v);
+      else
+        store_part(j->y + at, v, n);
+    }
+}
+
+INLINE void winograd_write_panel(const ck_winograd *j, ptrdiff_t panel, ptrdiff_t tiles, ck_activation activation) {
+  const ptrdiff_t step = (tiles + 2 * GROUP - 1) / (2 * GROUP) * (2 * GROUP) * PANEL;
+  for (ptrdiff_t t = 0; t < tiles; t++) {
+    const winograd_place place = winograd_locate(j, j->first_tile + t);
+    for (ptrdiff_t lane = 0; lane < PANEL && panel * PANEL + lane < j->outputs; lane += CK_LANES) {
+      const ptrdiff_t o = panel * PANEL + lane;
+      winograd_write(
+          j, j->products + t * PANEL + lane, step, place, o, minimum_of(CK_LANES, j->outputs - o), activation);
+    }
+  }
+}
+
+static void winograd_outputs(const ck_winograd *job) {
+  const ck_winograd *j = job;
+  const ptrdiff_t tiles = j->last_tile - j->first_tile;
+  const ptrdiff_t groups = (tiles + 2 * GROUP - 1) / (2 * GROUP);
+  for (ptrdiff_t p = j->first_panel; p < j->last_panel; p++) {
+    for (ptrdiff_t e = 0; e < 36; e++) {
+      const float *fields = j->fields + e * j->field_tiles * j->channels;
+      const float *weight = j->weight + (p * 36 + e) * j->channels * PANEL;
+      for (ptrdiff_t g = 0; g < groups; g++) {
+        const float *a = fields + g * 2 * GROUP * j->channels;
+        tile(j->products + (e * groups + g) * 2 * GROUP * PANEL, a, a + GROUP * j->channels, j->channels, weight,
+             j->channels, 1);
+      }
+    }
+    if (j->activation == ck_relu)
+      winograd_write_panel(j, p, tiles, ck_relu);
+    else if (j->activation == ck_identity)
+      winograd_write_panel(j, p, tiles, ck_identity);
+    else
+      winograd_write_panel(j, p, tiles, j->activation);
+  }
+}

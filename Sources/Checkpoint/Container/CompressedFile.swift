@@ -1,0 +1,215 @@
+import Synchronization
+
+/// An open container: a safetensors file with blobs, read as if it held the plain tensors.
+final class CompressedFile: CheckpointSource {
+  struct Blob: Sendable {
+    var header: BlobHeader
+    /// Where each block starts in the blob, and where the last ends.
+    var starts: [Int]
+    var spec: TensorSpec
+  }
+
+  let label: String
+  let tensors: [TensorSpec]
+  let metadata: Metadata
+
+  let file: SafetensorsFile
+  let blobs: [TensorName: Blob]
+  private let natives: [TensorName: TensorSpec]
+  /// Group of a native tensor, its members and checksum; empty without a seal.
+  private let groups: [(members: [TensorSpec], crc: UInt32)]
+  private let groupOf: [TensorName: Int]
+  private let base: (any CheckpointSource)?
+  private let threads: Int
+  private let verified = Mutex<(groups: Set<Int>, bases: Set<TensorName>)>(([], []))
+  /// The block that was needed last: reads that end amid a block are continued by the next one.
+  private let cache = Mutex<(name: TensorName, block: Int, bytes: [UInt8])?>(nil)
+
+  /// Whether any tensor is stored as a difference to another checkpoint.
+  var isDelta: Bool { blobs.values.contains { $0.header.transform.isDelta } }
+
+  /// - Returns: nil when the file holds neither blobs nor a seal.
+  /// - Throws: `CheckpointError`.
+  init?(_ file: SafetensorsFile, options: OpenOptions) throws {
+    var blobs: [TensorName: Blob] = [:]
+    for spec in file.tensors where spec.dtype == .u8 && spec.shape.count == 1 && spec.byteCount >= 8 {
+      blobs[spec.name] = try Self.blob(spec, in: file)
+    }
+    let seal: ContainerSeal?
+    do {
+      seal = try ContainerSeal(file)
+    } catch {
+      throw CheckpointError.malformed(path: file.label, reason: error.reason)
+    }
+    if blobs.isEmpty && seal == nil { return nil }
+    self.file = file
+    self.blobs = blobs
+    label = file.label
+    threads = options.threads
+    tensors = file.tensors.map { blobs[$0.name]?.spec ?? $0 }
+    let native = file.tensors.filter { blobs[$0.name] == nil }
+    natives = Dictionary(uniqueKeysWithValues: native.map { ($0.name, $0) })
+    var metadata = file.metadata
+    for key in ContainerSeal.keys { metadata[key] = nil }
+    self.metadata = metadata
+
+    var groupOf: [TensorName: Int] = [:]
+    let members = seal == nil ? [] : ContainerSeal.groups(native)
+    if let seal, seal.groupChecksums.count != members.count {
+      throw CheckpointError.malformed(
+        path: label, reason: "header is damaged: \(ContainerSeal.checksKey) metadata")
+    }
+    groups = zip(members, seal?.groupChecksums ?? []).map { (members: $0, crc: $1) }
+    for (index, group) in members.enumerated() {
+      for spec in group { groupOf[spec.name] = index }
+    }
+    self.groupOf = groupOf
+    base = options.base
+    if isDelta { try checkBase(named: file.metadata[ContainerSeal.baseKey]) }
+  }
+
+  private static func blob(_ spec: TensorSpec, in file: SafetensorsFile) throws -> Blob? {
+    func bytes(_ offset: Int, _ count: Int) throws -> [UInt8] {
+      var bytes = [UInt8](repeating: 0, count: count)
+      try bytes.withUnsafeMutableBytes { try file.read(spec.name, at: offset, into: $0) }
+      return bytes
+    }
+    guard BlobHeader.looksLikeMagic(try bytes(0, 8)) else { return nil }
+    do {
+      let header = try BlobHeader(length: spec.byteCount, read: bytes)
+      var starts = [header.encodedCount]
+      for block in header.blocks { starts.append(starts.last! + block.storedCount) }
+      starts[starts.count - 1] += header.paddingCount
+      return Blob(
+        header: header, starts: starts,
+        spec: TensorSpec(name: spec.name, dtype: header.dtype, shape: header.shape))
+    } catch let error as BlobError {
+      throw CheckpointError.malformed(path: file.label, reason: "tensor \"\(spec.name)\": \(error.reason)")
+    }
+  }
+
+  private func checkBase(named name: String?) throws {
+    guard let base else {
+      let hint = name.map { " \"\(escapedForDiagnostics($0))\"" } ?? ""
+      throw CheckpointError.invalidRequest(
+        path: label, reason: "is stored as a difference to another checkpoint\(hint); name that with --base")
+    }
+    if let base = base as? CompressedFile, base.isDelta {
+      throw CheckpointError.invalidRequest(
+        path: base.label, reason: "is itself a difference and cannot be a base")
+    }
+    for blob in blobs.values.sorted(by: { $0.spec.name < $1.spec.name }) where blob.header.transform.isDelta {
+      guard let found = base.spec(blob.spec.name) else {
+        throw CheckpointError.missingTensor(path: base.label, blob.spec.name)
+      }
+      guard found == blob.spec else {
+        throw CheckpointError.mismatch(
+          path: base.label, found.name, expected: blob.spec.layout, found: found.layout)
+      }
+    }
+  }
+
+  func spec(_ name: TensorName) -> TensorSpec? { blobs[name]?.spec ?? natives[name] }
+
+  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    guard let blob = blobs[name] else {
+      try verifyGroup(of: name)
+      return try file.read(name, at: byteOffset, into: buffer)
+    }
+    try checkRange(of: blob.spec, at: byteOffset, count: buffer.count)
+    if buffer.isEmpty { return }
+    if blob.header.transform.isDelta { try verifyBase(of: blob) }
+    let blockBytes = blob.header.wordsPerBlock * blob.header.width
+    let first = byteOffset / blockBytes
+    let last = (byteOffset + buffer.count - 1) / blockBytes
+    let shared = SharedPointer(buffer)
+    try parallelLoop(last - first + 1, threads: threads) { index in
+      let start = (first + index) * blockBytes
+      let end = min(start + blockBytes, blob.spec.byteCount)
+      let wanted = max(start, byteOffset)..<min(end, byteOffset + shared.pointer.count)
+      let target = UnsafeMutableRawBufferPointer(
+        rebasing: shared.pointer[wanted.lowerBound - byteOffset..<wanted.upperBound - byteOffset])
+      if wanted == start..<end {
+        try decode(blob, first + index, into: target)
+      } else {
+        try withCached(blob, first + index) { bytes in
+          target.copyMemory(
+            from: UnsafeRawBufferPointer(
+              rebasing: bytes[wanted.lowerBound - start..<wanted.upperBound - start]))
+        }
+      }
+    }
+  }
+
+  private func withCached(_ blob: Blob, _ block: Int, _ body: (UnsafeRawBufferPointer) -> Void) throws {
+    let hit = cache.withLock { $0 }
+    if let hit, hit.name == blob.spec.name, hit.block == block { return hit.bytes.withUnsafeBytes(body) }
+    let blockBytes = blob.header.wordsPerBlock * blob.header.width
+    var bytes = [UInt8](repeating: 0, count: min(blockBytes, blob.spec.byteCount - block * blockBytes))
+    try bytes.withUnsafeMutableBytes { try decode(blob, block, into: $0) }
+    cache.withLock { $0 = (blob.spec.name, block, bytes) }
+    bytes.withUnsafeBytes(body)
+  }
+
+  private func decode(_ blob: Blob, _ block: Int, into target: UnsafeMutableRawBufferPointer) throws {
+    let name = blob.spec.name
+    let stored = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: blob.starts[block + 1] - blob.starts[block], alignment: 64)
+    defer { stored.deallocate() }
+    try file.read(name, at: blob.starts[block], into: stored)
+    let before = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: blob.header.transform.isDelta ? target.count : 0, alignment: 64)
+    defer { before.deallocate() }
+    if let base, blob.header.transform.isDelta {
+      try base.read(name, at: block * blob.header.wordsPerBlock * blob.header.width, into: before)
+    }
+    do throws(BlobError) {
+      try BlobDecoder.decode(
+        UnsafeRawBufferPointer(stored), blob.header.blocks[block], blob.header,
+        base: UnsafeRawBufferPointer(before),
+        into: target)
+    } catch {
+      throw CheckpointError.malformed(path: label, reason: "tensor \"\(name)\": \(error.reason)")
+    }
+  }
+
+  /// The first time a native tensor is touched, the checksum of its group is verified.
+  private func verifyGroup(of name: TensorName) throws {
+    guard let index = groupOf[name], !verified.withLock({ $0.groups.contains(index) }) else { return }
+    let crc = try groups[index].members.reduce(UInt32(0)) { try file.checksum(of: $1, continuing: $0) }
+    guard crc == groups[index].crc else {
+      let names = groups[index].members.prefix(4).map { "\"\($0.name)\"" }.joined(separator: ", ")
+      throw CheckpointError.malformed(path: label, reason: "checksum does not match: damage in \(names)")
+    }
+    verified.withLock { _ = $0.groups.insert(index) }
+  }
+
+  private func verifyBase(of blob: Blob) throws {
+    let name = blob.spec.name
+    guard let base, !verified.withLock({ $0.bases.contains(name) }) else { return }
+    guard try base.checksum(of: blob.spec) == blob.header.baseCRC else {
+      throw CheckpointError.malformed(
+        path: base.label, reason: "tensor \"\(name)\" is not the one that \(label) was compressed against")
+    }
+    verified.withLock { _ = $0.bases.insert(name) }
+  }
+}
+
+extension CheckpointSource {
+  /// CRC-32 of a tensor's data.
+  func checksum(of spec: TensorSpec, continuing crc: UInt32 = 0) throws -> UInt32 {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: min(spec.byteCount, 1 << 20), alignment: 64)
+    defer { buffer.deallocate() }
+    var crc = crc
+    var offset = 0
+    while offset < spec.byteCount {
+      let chunk = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[..<min(buffer.count, spec.byteCount - offset)])
+      try read(spec.name, at: offset, into: chunk)
+      crc = crc32(UnsafeRawBufferPointer(chunk), continuing: crc)
+      offset += chunk.count
+    }
+    return crc
+  }
+}

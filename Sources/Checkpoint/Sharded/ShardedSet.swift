@@ -1,0 +1,109 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// An open sharded set: a folder with an index that maps tensors to files beside it.
+final class ShardedSet: CheckpointSource {
+  static let indexName = "model.safetensors.index.json"
+
+  let label: String
+  let tensors: [TensorSpec]
+  let metadata: Metadata
+  private let shards: [TensorName: any CheckpointSource]
+
+  /// - Parameter index: Path of the index.
+  /// - Throws: `CheckpointError`.
+  init(index path: String, label: String, options: OpenOptions) throws {
+    let file = try InputFile.open(.path(path), temporaryFolder: options.temporaryFolder)
+    guard file.length <= SafetensorsHeader.lengthLimit else {
+      throw CheckpointError.malformed(path: path, reason: "index exceeds 100000000 bytes")
+    }
+    let map = try Self.weightMap(try file.bytes(at: 0, count: file.length), path: path)
+    let folder = OutputTarget.folder(of: path)
+    var opened: [TensorName: any CheckpointSource] = [:]
+    var shards: [TensorName: any CheckpointSource] = [:]
+    var tensors: [TensorSpec] = []
+    var metadata = Metadata()
+    for name in Set(map.map(\.shard)).sorted() {
+      let source = try openShard(folder + name.string, options: options)
+      opened[name] = source
+      for (key, value) in source.metadata.sortedEntries {
+        // What the shards do not agree about is a property of none of them.
+        metadata[key] = metadata[key] ?? value
+      }
+    }
+    for source in opened.values {
+      for (key, value) in metadata.sortedEntries where source.metadata[key] != value { metadata[key] = nil }
+    }
+    for (tensor, shard) in map {
+      guard let source = opened[shard], source.spec(tensor) != nil else {
+        throw CheckpointError.missingTensor(path: folder + shard.string, tensor)
+      }
+      shards[tensor] = source
+    }
+    for (name, source) in opened.sorted(by: { $0.key < $1.key }) {
+      for spec in source.tensors {
+        // A tensor that the index leaves out, or has in another file, would differ between readers.
+        guard shards[spec.name] === source else {
+          throw CheckpointError.malformed(
+            path: folder + name.string, reason: "tensor \"\(spec.name)\" is not where the index says")
+        }
+        tensors.append(spec)
+      }
+    }
+    self.label = label
+    self.tensors = tensors
+    self.shards = shards
+    self.metadata = metadata
+  }
+
+  private static func weightMap(
+    _ bytes: [UInt8], path: String
+  ) throws -> [(tensor: TensorName, shard: TensorName)] {
+    let json: JSON
+    do {
+      json = try JSON.parse(bytes)
+    } catch let error as JSONError {
+      throw CheckpointError.malformed(path: path, reason: "\(error)")
+    }
+    guard let members = json["weight_map"]?.objectValue, !members.isEmpty else {
+      throw CheckpointError.malformed(path: path, reason: "not the index of a sharded set: no weight_map")
+    }
+    return try members.map { tensor, value in
+      guard let shard = value.stringValue, isPlainName(shard) else {
+        throw CheckpointError.malformed(
+          path: path,
+          reason:
+            "tensor \"\(TensorName(tensor))\": the index must name a .safetensors file in its own folder")
+      }
+      return (TensorName(tensor), TensorName(shard))
+    }
+  }
+
+  /// Names come from a file: nothing that leads out of the folder, into a subfolder, or back to the index.
+  private static func isPlainName(_ name: String) -> Bool {
+    name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 >= 0x20 } && name.hasSuffix(".safetensors")
+      && !name.hasPrefix(".")
+  }
+
+  func spec(_ name: TensorName) -> TensorSpec? { shards[name]?.spec(name) }
+
+  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    guard let shard = shards[name] else { throw CheckpointError.missingTensor(path: label, name) }
+    try shard.read(name, at: byteOffset, into: buffer)
+  }
+}
+
+/// Opens a shard: a regular file of the folder itself, not a link out of it.
+private func openShard(_ path: String, options: OpenOptions) throws -> any CheckpointSource {
+  var status = stat()
+  guard lstat(path, &status) == 0 else { throw CheckpointError.cannotOpen(path: path, code: errno) }
+  guard status.st_mode & S_IFMT == S_IFREG else {
+    throw CheckpointError.malformed(
+      path: path, reason: "a shard must be a regular file in the folder of its index")
+  }
+  return try openFile(
+    try InputFile.open(.path(path), temporaryFolder: options.temporaryFolder), options: options)
+}

@@ -1,0 +1,116 @@
+/// A folder of images: `root/class/…/*.jpg`, or images alone.
+///
+/// Classes and files come in the order of torchvision's `ImageFolder`: every folder in the root is a class,
+/// hidden ones too; classes are numbered by name; each class is searched through all its folders, links
+/// followed; folders are ordered by their whole path and files by name, byte by byte. Files outside class
+/// folders do not count, unless there is no class folder: then they are the data set, unlabelled.
+struct ImageFolder: ImageDataset {
+  let name: String
+  let classNames: [String]?
+  private let root: [UInt8]
+  private let paths: PackedStrings
+  private let labels: [Int32]
+  private let decoding: DecodingOptions
+
+  /// torchvision's `IMG_EXTENSIONS`.
+  static let extensions: [[UInt8]] = [
+    ".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp",
+  ].map { Array($0.utf8) }
+
+  /// Lists the images below `root`; none is opened.
+  /// - Throws: `unreadable`, `readFailed`, `emptyDataset`, `emptyClasses` or `linkLoop`.
+  init(_ root: String, options: DatasetOptions = DatasetOptions()) throws(ImageDataError) {
+    name = root
+    decoding = options.decoding
+    self.root = Array(root.utf8)
+    let listing = try FolderListing(path: self.root)
+    var paths = PackedStrings()
+    var labels: [Int32] = []
+    if listing.folders.isEmpty {
+      for file in listing.files where Self.isImage(file) { paths.append(file) }
+      guard paths.count > 0 else {
+        let found = listing.files.isEmpty ? "the folder is empty" : "\(listing.files.count) other files"
+        throw .emptyDataset(path: root, found: found)
+      }
+      classNames = nil
+    } else {
+      var empty: [String] = []
+      var classes = listing.folders
+      if let map = options.classMap { classes = try Self.classes(map, found: listing.folders, root: root) }
+      let present = Set(listing.folders)
+      for (label, folder) in classes.enumerated() where present.contains(folder) {
+        let files = try Self.images(below: folder, root: self.root, ancestors: [listing.identity])
+        if files.isEmpty { empty.append(display(folder)) }
+        for file in files { paths.append(file) }
+        labels += Array(repeating: Int32(label), count: files.count)
+      }
+      guard empty.isEmpty else { throw .emptyClasses(path: root, classes: empty) }
+      classNames = classes.map { display($0) }
+    }
+    self.paths = paths
+    self.labels = labels
+  }
+
+  var count: Int { paths.count }
+
+  func label(_ index: Int) -> Int? { classNames == nil ? nil : Int(labels[index]) }
+
+  func image(_ index: Int) throws -> RGBImage {
+    try RGBImage(decoding: readFile(path(index)), item: itemName(index), options: decoding)
+  }
+
+  func itemName(_ index: Int) -> String { display(path(index)) }
+
+  private func path(_ index: Int) -> [UInt8] { Self.join(root, Array(paths[index])) }
+}
+
+extension ImageFolder {
+  /// The classes in the order of the class map at `path`, which must name every class folder; it may name
+  /// more.
+  private static func classes(
+    _ path: String, found: [[UInt8]], root: String
+  ) throws(ImageDataError) -> [[UInt8]] {
+    let lines = try readFile(Array(path.utf8)).split(separator: UInt8(ascii: "\n"))
+    let names = lines.map { line in Array(line.prefix { !" \t\r".utf8.contains($0) }) }.filter { !$0.isEmpty }
+    let missing = Set(found).subtracting(names).sorted { $0.lexicographicallyPrecedes($1) }
+    if let first = missing.first {
+      throw .badDataset(path: path, reason: "no line for the class folder \"\(display(first))\" of \(root)")
+    }
+    guard Set(names).count == names.count else {
+      throw .badDataset(path: path, reason: "a class is named twice")
+    }
+    return names
+  }
+
+  /// Paths, relative to the root, of the images in `folder` and all folders below it.
+  private static func images(
+    below folder: [UInt8], root: [UInt8], ancestors: [[UInt64]]
+  ) throws(ImageDataError) -> [[UInt8]] {
+    var found: [(folder: [UInt8], files: [[UInt8]])] = []
+    try collect(folder, root: root, ancestors: ancestors, into: &found)
+    found.sort { $0.folder.lexicographicallyPrecedes($1.folder) }
+    return found.flatMap { entry in entry.files.map { join(entry.folder, $0) } }
+  }
+
+  private static func collect(
+    _ folder: [UInt8], root: [UInt8], ancestors: [[UInt64]],
+    into found: inout [(folder: [UInt8], files: [[UInt8]])]
+  ) throws(ImageDataError) {
+    let path = join(root, folder)
+    let listing = try FolderListing(path: path)
+    guard !ancestors.contains(listing.identity) else { throw .linkLoop(path: display(path)) }
+    found.append((folder, listing.files.filter(isImage)))
+    for inner in listing.folders {
+      try collect(join(folder, inner), root: root, ancestors: ancestors + [listing.identity], into: &found)
+    }
+  }
+
+  static func isImage(_ file: [UInt8]) -> Bool {
+    let lowered = lowercased(file)
+    return extensions.contains { lowered.suffix($0.count) == $0[...] }
+  }
+
+  private static func join(_ folder: [UInt8], _ name: [UInt8]) -> [UInt8] {
+    folder.last == UInt8(ascii: "/") ? folder + name : folder + [UInt8(ascii: "/")] + name
+  }
+}

@@ -1,0 +1,43 @@
+/// Reads, decodes and preprocesses images on threads of its own, ahead of the caller.
+///
+/// Batches hold the images in the order asked for, whatever the number of threads. Memory is bounded: at most
+/// `prefetch` batches are ready or in the making besides the one the caller has. Each image is decoded once
+/// for all views.
+public final class BatchLoader {
+  private let state: LoaderState
+  private let threads: [WorkerThread]
+
+  /// Starts loading.
+  /// - Parameters:
+  ///   - dataset: The images.
+  ///   - indices: Which of them, in which order; repetitions are allowed.
+  ///   - batchSize: Images per batch; the last batch may have fewer.
+  ///   - views: Preprocessings applied to every image.
+  ///   - workers: Number of threads; values below 1 count as 1.
+  ///   - prefetch: Batches to load ahead; values below 1 count as 1.
+  ///   - skipBad: How many bad images are left out of their batches before one more is an error.
+  public init(
+    _ dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], workers: Int,
+    prefetch: Int = 2, skipBad: Int = 0
+  ) {
+    precondition(batchSize > 0, "batch size \(batchSize)")
+    let state = LoaderState(
+      dataset: dataset, indices: indices, batchSize: batchSize, views: views, prefetch: max(prefetch, 1),
+      skipBad: skipBad)
+    self.state = state
+    threads = (0..<min(max(workers, 1), max(indices.count, 1))).map { _ in WorkerThread { state.work() } }
+  }
+
+  deinit {
+    state.stop()
+    for thread in threads { thread.join() }
+  }
+
+  /// The next batch, or nil after the last.
+  /// - Throws: The error of the first image in order that could not be loaded, when its batch comes up; the
+  ///   loader then stays at that error.
+  public func next() throws -> ImageBatch? { try state.next() }
+
+  /// Why images were left out of the batches delivered so far, in their order.
+  public var skipped: [ImageDataError] { state.skipped }
+}

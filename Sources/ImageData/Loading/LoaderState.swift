@@ -1,0 +1,190 @@
+import TensorMath
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What the threads of a `BatchLoader` share. The mutex guards every variable; tensors are written outside
+/// it, each image's part by the one thread that took the image.
+final class LoaderState: @unchecked Sendable {
+  private let dataset: any ImageDataset
+  private let indices: [Int]
+  private let batchSize: Int
+  private let views: [Preprocessing]
+  private let prefetch: Int
+  private let skipBad: Int
+
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let changed: UnsafeMutablePointer<pthread_cond_t>
+  private var batches: [Int: Batch] = [:]
+  /// Tensors of full batches that the caller has, or had.
+  private var delivered: [[Tensor]] = []
+  private var nextPosition = 0
+  private var deliveredBatches = 0
+  private var isStopped = false
+  private var failure: (any Error)?
+  private var skippedErrors: [ImageDataError] = []
+
+  private final class Batch {
+    let views: [Tensor]
+    var remaining: Int
+    /// Errors by place in the batch.
+    var failures: [Int: any Error] = [:]
+
+    init(views: [Tensor], count: Int) {
+      self.views = views
+      remaining = count
+    }
+  }
+
+  init(
+    dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], prefetch: Int,
+    skipBad: Int
+  ) {
+    self.dataset = dataset
+    self.indices = indices
+    self.batchSize = batchSize
+    self.views = views
+    self.prefetch = prefetch
+    self.skipBad = skipBad
+    mutex = .allocate(capacity: 1)
+    changed = .allocate(capacity: 1)
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(changed, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(changed)
+    pthread_mutex_destroy(mutex)
+    changed.deallocate()
+    mutex.deallocate()
+  }
+
+  /// Makes the threads return after the image they are at.
+  func stop() {
+    pthread_mutex_lock(mutex)
+    isStopped = true
+    pthread_cond_broadcast(changed)
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Loads images until there are none left or the loader stops.
+  func work() {
+    while let (position, batch) = take() {
+      let result = Result { try load(position, into: batch.views) }
+      finish(position, of: batch, result)
+    }
+  }
+
+  var skipped: [ImageDataError] {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return skippedErrors
+  }
+
+  func next() throws -> ImageBatch? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while true {
+      if let failure { throw failure }
+      let number = deliveredBatches
+      let positions = range(ofBatch: number)
+      guard !positions.isEmpty else { return nil }
+      while batches[number].map({ $0.remaining > 0 }) ?? true { pthread_cond_wait(changed, mutex) }
+      let batch = batches.removeValue(forKey: number)!
+      deliveredBatches += 1
+      for place in batch.failures.keys.sorted() { try tolerate(batch.failures[place]!) }
+      pthread_cond_broadcast(changed)
+      let places = (0..<positions.count).filter { batch.failures[$0] == nil }
+      if places.isEmpty { continue }
+      let taken = places.map { indices[positions.lowerBound + $0] }
+      if positions.count == batchSize {
+        // More than this many are only there when the caller keeps batches, which are then no use here.
+        if delivered.count > prefetch { delivered.removeFirst() }
+        delivered.append(batch.views)
+      }
+      return ImageBatch(
+        views: batch.views.map { compacted($0, places) }, labels: taken.map { dataset.label($0) ?? -1 },
+        indices: taken)
+    }
+  }
+
+  /// Counts a bad image, or stops the loader.
+  private func tolerate(_ error: any Error) throws {
+    if let error = error as? ImageDataError, error.kind != .io, skippedErrors.count < skipBad {
+      skippedErrors.append(error)
+      return
+    }
+    failure = error
+    isStopped = true
+    pthread_cond_broadcast(changed)
+    throw error
+  }
+
+  /// The images of `tensor` at `places`, ascending, moved together.
+  private func compacted(_ tensor: Tensor, _ places: [Int]) -> Tensor {
+    guard places.count < tensor.shape[0] else { return tensor }
+    let size = tensor.count / tensor.shape[0]
+    let result = Tensor(uninitialized: [places.count] + tensor.shape.dropFirst())
+    for (position, place) in places.enumerated() {
+      (result.pointer + position * size).update(from: tensor.pointer + place * size, count: size)
+    }
+    return result
+  }
+
+  private func range(ofBatch number: Int) -> Range<Int> {
+    let first = min(number * batchSize, indices.count)
+    return first..<min(first + batchSize, indices.count)
+  }
+
+  /// Waits until another image may be begun; nil when there will be none.
+  private func take() -> (position: Int, batch: Batch)? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while !isStopped && nextPosition < indices.count
+      && nextPosition / batchSize >= deliveredBatches + prefetch
+    {
+      pthread_cond_wait(changed, mutex)
+    }
+    guard !isStopped && nextPosition < indices.count else { return nil }
+    let position = nextPosition
+    nextPosition += 1
+    let number = position / batchSize
+    if let batch = batches[number] { return (position, batch) }
+    let count = range(ofBatch: number).count
+    let batch = Batch(views: tensors(count: count), count: count)
+    batches[number] = batch
+    return (position, batch)
+  }
+
+  /// Tensors for `count` images: those of a batch that the caller has let go of, if possible, because the
+  /// system takes longer to provide fresh memory than a resized image takes to be normalised.
+  private func tensors(count: Int) -> [Tensor] {
+    if count == batchSize {
+      for place in delivered.indices {
+        // Writing access gives `delivered` an array of its own, so that each holder of the batch counts.
+        let isFree = delivered[place].indices.allSatisfy { isKnownUniquelyReferenced(&delivered[place][$0]) }
+        if isFree { return delivered.remove(at: place) }
+      }
+    }
+    return views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
+  }
+
+  private func load(_ position: Int, into tensors: [Tensor]) throws {
+    let image = try dataset.image(indices[position])
+    for (view, tensor) in zip(views, tensors) {
+      let size = view.crop * view.crop * 3
+      view.apply(image, into: tensor.pointer + position % batchSize * size)
+    }
+  }
+
+  private func finish(_ position: Int, of batch: Batch, _ result: Result<Void, any Error>) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if case .failure(let error) = result { batch.failures[position % batchSize] = error }
+    batch.remaining -= 1
+    if batch.remaining == 0 { pthread_cond_broadcast(changed) }
+  }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import BatchNormCalibration
+import Checkpoint
+import CommandSupport
+import ConvNet
+import Foundation
+import ImageData
+import ResolutionSweep
+
+/// A check on labelled images that the new statistics do what they are for.
+struct GateOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Measure top-1 before and after on these labelled images.", valueName: "dataset"),
+    completion: .directory)
+  var gate: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("With --gate: else write nothing and exit with status 1.", valueName: "verdict"))
+  var require: Verdict?
+
+  enum Verdict: String, ExpressibleByArgument, CaseIterable {
+    case better
+    case notWorse = "not-worse"
+  }
+
+  func validate() throws {
+    if require != nil && gate == nil { throw ValidationError("--require needs --gate") }
+  }
+}
+
+/// Top-1 on the same images before and after.
+struct GateResult {
+  /// A difference that chance gives less often than this counts as one.
+  static let significance = 0.05
+
+  let dataset: String
+  let before: Proportion
+  let after: Proportion
+  let comparison: PairedComparison
+
+  /// Measures the network before, puts the new statistics in and measures again.
+  init(
+    _ path: String, model: LoadedModel, statistics: [(layer: BatchNormLayer, statistics: RunningStatistics)],
+    preprocessing: Preprocessing, workers: Int, console: Console
+  ) throws {
+    let data = try model.dataset(path)
+    dataset = data.name
+    let progress = console.progress("gate", total: 2 * data.count, unit: "images")
+    defer { progress.finish() }
+    func correct() throws -> [Bool] {
+      let sweep = try Sweep(
+        networks: [model.network], settings: [Setting(preprocessing: preprocessing)], dataset: data)
+      var race: Race?
+      try sweep.run(workers: workers, race: &race) { progress.advance(by: $0) }
+      return sweep.outcomes[0].correct()
+    }
+    let first = try correct()
+    for (layer, new) in statistics {
+      model.network.setRunningStatistics(of: layer.name, mean: new.mean, variance: new.variance)
+    }
+    let second = try correct()
+    before = Proportion(successes: first.count(where: { $0 }), count: first.count)
+    after = Proportion(successes: second.count(where: { $0 }), count: second.count)
+    comparison = PairedComparison(second, first)
+  }
+
+  func satisfies(_ verdict: GateOptions.Verdict) -> Bool {
+    let isSignificant = comparison.mcNemarMidP < Self.significance
+    return switch verdict {
+    case .better: isSignificant && comparison.difference > 0
+    case .notWorse: !(isSignificant && comparison.difference < 0)
+    }
+  }
+
+  var json: JSON {
+    .object([
+      ("data", .string(dataset)), ("n", JSON(before.count)), ("top1_before", JSON(before.value)),
+      ("top1_after", JSON(after.value)), ("difference", JSON(comparison.difference)),
+      ("standard_error", JSON(comparison.standardError)), ("mid_p", JSON(comparison.mcNemarMidP)),
+    ])
+  }
+}
+
+extension GateResult: CustomStringConvertible {
+  var description: String {
+    String(
+      format: "%@: top-1 %.2f %% before, %.2f %% after: %+.2f ± %.2f points on %d images, mid-p %.4f",
+      dataset,
+      100 * before.value, 100 * after.value, 100 * comparison.difference, 100 * comparison.standardError,
+      before.count, comparison.mcNemarMidP)
+  }
+}
+
+extension SweepError: DiagnosedError {}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import ClassifierTuning
+import CommandSupport
+import Foundation
+
+/// Where features are kept.
+struct CacheOptions: ParsableArguments {
+  @Option(
+    name: .long, help: ArgumentHelp("Keep features in this folder for later runs.", valueName: "folder"),
+    completion: .directory)
+  var cache: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      FeatureElement.allCases.map(\.rawValue).joined(separator: ", ") + ": how features are stored.",
+      valueName: "type"))
+  var cacheDtype = FeatureElement.f32
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Features beyond this size go into a scratch file (default: half of the memory).", valueName: "size"))
+  var memory: ByteSize?
+
+  /// Memory for features of `shape`, or a scratch file when `used` bytes and these are over the budget.
+  func storage(for shape: FeatureShape, used: Int, console: Console) throws -> FeatureStorage {
+    let budget = memory?.bytes ?? Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
+    guard used + shape.byteCount > budget else { return try .memory(byteCount: shape.byteCount) }
+    let folder = NSTemporaryDirectory()
+    console.detail("\(shape.byteCount >> 20) MiB of features go into a scratch file in \(folder)")
+    return try .scratch(byteCount: shape.byteCount, in: folder)
+  }
+}
+
+/// A number of bytes such as `800M` or `4G`.
+struct ByteSize: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
+    let unit = argument.last.flatMap { units[Character($0.uppercased())] }
+    guard let number = Int(unit == nil ? argument : String(argument.dropLast())), number >= 0 else {
+      return nil
+    }
+    let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (unit ?? 0))
+    guard !overflow else { return nil }
+    self.bytes = bytes
+  }
+}
+
+extension FeatureElement: ExpressibleByArgument {}

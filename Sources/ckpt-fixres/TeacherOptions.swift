@@ -1,0 +1,76 @@
+import ArgumentParser
+import Checkpoint
+import ClassifierTuning
+import CommandSupport
+import ConvNet
+import ImageData
+import TensorMath
+
+/// Knowledge distillation.
+struct TeacherOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Learn from this checkpoint's outputs too, or from a file with a tensor \"logits\" [images, classes].",
+      valueName: "checkpoint"),
+    completion: .file())
+  var teacher: String?
+
+  @Option(name: .long, help: ArgumentHelp("Softens the outputs of both.", valueName: "t"))
+  var temperature = 5.0
+
+  @Option(name: .long, help: ArgumentHelp("Share of the teacher in the loss.", valueName: "a"))
+  var distillWeight = 0.5
+
+  func validate() throws {
+    guard temperature > 0, temperature.isFinite else {
+      throw ValidationError("--temperature takes a number above zero")
+    }
+    guard (0...1).contains(distillWeight) else {
+      throw ValidationError("--distill-weight takes a number from 0 to 1")
+    }
+  }
+
+  /// `hard` mixed with the teacher's part, if there is a teacher.
+  func makeLoss(_ hard: any ClassificationLoss) -> any ClassificationLoss {
+    guard teacher != nil else { return hard }
+    return Distillation(hard: hard, temperature: temperature, weight: distillWeight)
+  }
+
+  /// The teacher's logits on all images of `dataset`, [images, classes]; nil without a teacher.
+  ///
+  /// A network teacher sees the images as its own metadata says, else as the student does.
+  func logits(on dataset: any ImageDataset, classes: Int, stage: FeatureStage) throws -> [Float]? {
+    guard let teacher else { return nil }
+    let source = try openCheckpoint(Location(argument: teacher))
+    if source.tensors.map(\.name) == ["logits"] {
+      let value = try source.value("logits")
+      guard value.shape == [dataset.count, classes] else {
+        throw Failure(
+          .badData,
+          "\(teacher): tensor \"logits\": expected shape \([dataset.count, classes]), found \(value.shape)")
+      }
+      return try value.floats()
+    }
+    let network = try Network(source, architecture: source.metadata["ckpt.arch"], pool: stage.pool)
+    guard network.classCount == classes else {
+      throw Failure(
+        .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")
+    }
+    let view =
+      try Preprocessing(metadata: { source.metadata[$0] }, source: teacher) ?? stage.preprocessing
+    var logits: [Float] = []
+    try stage.forEachBatch(of: dataset, view: view, label: "teacher's outputs on \(dataset.name)") { images in
+      logits += try network.logits(images).values
+    }
+    return logits
+  }
+
+  func history() -> [(String, JSON)] {
+    guard let teacher else { return [] }
+    return [
+      ("teacher", .string(teacher)), ("temperature", JSON(temperature)),
+      ("distill_weight", JSON(distillWeight)),
+    ]
+  }
+}

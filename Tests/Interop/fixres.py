@@ -1,0 +1,168 @@
+"""Compares ckpt-fixres with PyTorch: the loss of every epoch and all final tensors.
+
+    python Tests/Interop/fixres.py BIN_FOLDER [--epochs N]
+
+BIN_FOLDER holds the built ckpt-fixres. The reference reads the same images with Pillow and torchvision, runs the whole
+network in eval mode, trains with torch.optim on the order that the tool's generator draws, and never caches anything.
+One row per procedure: largest difference of an epoch's loss, of a tensor (relative to the tensor's largest value), and
+the share of validation images on which both agree. Differences above 1e-3 fail.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).resolve().parents[2] / "fixtures"
+sys.path.insert(0, str(ROOT))
+import fixturelib  # noqa: E402
+
+CROP, BATCH, RATE = 72, 64, 0.01
+MASK = (1 << 64) - 1
+
+
+class SplitMix64:
+    """The tools' generator (Steele, Lea, Flood 2014), with Lemire's bounded integers."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def next(self):
+        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
+        z = self.state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+        return z ^ (z >> 31)
+
+    def below(self, bound):
+        product = self.next() * bound
+        if product & MASK < bound:
+            threshold = (1 << 64) % bound
+            while product & MASK < threshold:
+                product = self.next() * bound
+        return product >> 64
+
+    def permutation(self, count):
+        order = list(range(count))
+        for last in range(count - 1, 0, -1):
+            other = self.below(last + 1)
+            order[last], order[other] = order[other], order[last]
+        return torch.tensor(order)
+
+
+def reference(checkpoint, images, labels, epochs, mode, trains_bn, smoothing, teacher):
+    """Tunes in the straightforward way; returns the mean loss of every epoch and the state dict."""
+    model = fixturelib.model_from(load_file(checkpoint))
+    bn = model.get_submodule(fixturelib.LAST_BATCH_NORM)
+    if mode == "recalibrate":
+        with torch.no_grad():
+            seen = []
+            hook = bn.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].double()))
+            for chunk in images.split(128):
+                model(chunk)
+            hook.remove()
+            values = torch.cat(seen).transpose(0, 1).flatten(1)
+            bn.running_mean.copy_(values.mean(1))
+            bn.running_var.copy_(values.var(1, unbiased=False))
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    plain = [model.fc.bias] + ([bn.weight, bn.bias] if trains_bn else [])
+    for parameter in [model.fc.weight, *plain]:
+        parameter.requires_grad_(True)
+    model.eval()
+    bn.train(mode == "batch")
+    optimizer = torch.optim.SGD(
+        [{"params": [model.fc.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
+    )
+    generator = SplitMix64(0)
+    steps = epochs * math.ceil(len(labels) / BATCH)
+    done, curve = 0, []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in generator.permutation(len(labels)).split(BATCH):
+            for group in optimizer.param_groups:
+                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * done / steps))
+            done += 1
+            logits = model(images[rows])
+            loss = F.cross_entropy(logits, labels[rows], label_smoothing=smoothing)
+            if teacher is not None:
+                soft = F.kl_div(
+                    F.log_softmax(logits / 5, 1),
+                    F.log_softmax(teacher[rows] / 5, 1),
+                    reduction="batchmean",
+                    log_target=True,
+                )
+                loss = 0.5 * loss + 0.5 * 25 * soft
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows)
+        curve.append(total / len(labels))
+    return curve, model.eval()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bin", type=Path)
+    parser.add_argument("--epochs", type=int, default=10)
+    arguments = parser.parse_args()
+
+    checkpoint = ROOT / "run" / "epoch-104.safetensors"
+    teacher_file = ROOT / "run-64" / "epoch-104.safetensors"
+    resize = fixturelib.standard_resize(CROP)
+    paths, labels = fixturelib.list_images("train")
+    images = fixturelib.load_batch(paths, resize, CROP)
+    val_paths, _ = fixturelib.list_images("val")
+    val_images = fixturelib.load_batch(val_paths, resize, CROP)
+    with torch.no_grad():
+        # The teacher sees the images as its own metadata says.
+        teacher = fixturelib.model_from(load_file(teacher_file))(fixturelib.load_batch(paths, 73, 64))
+
+    cases = [
+        ("batch", ["--bn", "batch"], dict(mode="batch")),
+        ("recalibrate", ["--bn", "recalibrate"], dict(mode="recalibrate")),
+        ("frozen", ["--bn", "frozen"], dict(mode="frozen")),
+        ("classifier alone", ["--train", "fc"], dict(mode="frozen", trains_bn=False)),
+        ("label smoothing", ["--label-smoothing", "0.1"], dict(mode="batch", smoothing=0.1)),
+        ("distillation", ["--teacher", teacher_file], dict(mode="batch", teacher=teacher)),
+    ]
+    failed = False
+    print("procedure\tloss\ttensors\tagreement\tfinal loss")
+    for name, options, procedure in cases:
+        curve, model = reference(
+            checkpoint,
+            images,
+            labels,
+            arguments.epochs,
+            **{"trains_bn": True, "smoothing": 0.0, "teacher": None, **procedure},
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            out, report = f"{folder}/out.safetensors", f"{folder}/report.json"
+            command = [arguments.bin / "ckpt-fixres", checkpoint, "--data", ROOT / "digits" / "train"]
+            command += ["--resize", resize, "--crop", CROP, "--lr", RATE, "--epochs", arguments.epochs, "--quiet"]
+            command += ["-o", out, "--report", report, *options]
+            subprocess.run([str(part) for part in command], check=True)
+            found = load_file(out)
+            losses = [row["train"]["loss"] for row in json.loads(Path(report).read_text())["epochs"]]
+        loss_error = max(abs(a - b) for a, b in zip(losses, curve, strict=True))
+        tensor_error = 0.0
+        for key, value in model.state_dict().items():
+            difference = (found[key].double() - value.double()).abs().max()
+            tensor_error = max(tensor_error, (difference / value.double().abs().max()).item())
+        with torch.no_grad():
+            ours = fixturelib.model_from(found)(val_images).argmax(1)
+            agreement = (ours == model(val_images).argmax(1)).double().mean().item()
+        failed |= not (loss_error < 1e-3 and tensor_error < 1e-3)
+        print(f"{name}\t{loss_error:.1e}\t{tensor_error:.1e}\t{agreement:.4f}\t{curve[-1]:.4f}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
