@@ -5,22 +5,10 @@ typedef struct tap_range {
   ptrdiff_t y0, y1, x0, x1;
 } tap_range;
 
-// `pixels` (a constant of at most 4) neighbouring outputs with the same taps, in `n` channels from `c` on.
-INLINE void depthwise_pixels(const ck_conv *j, const float *x, float *y, const float *residual, tap_range taps,
-                             int pixels, ptrdiff_t c, ptrdiff_t n) {
-  const ck_window *w = &j->window;
-  const ptrdiff_t step = w->stride_x * j->x_stride;
+// Writes the outputs of `pixels` (a constant of at most 4) sums in `n` channels from `c` on.
+INLINE void window_finish(const ck_conv *j, const vec *sums, float *y, const float *residual, int pixels, ptrdiff_t c,
+                          ptrdiff_t n) {
   const int is_whole = n == CK_LANES;
-  vec sums[4] = {{0}};
-  for (ptrdiff_t ky = taps.y0; ky < taps.y1; ky++)
-    for (ptrdiff_t kx = taps.x0; kx < taps.x1; kx++) {
-      const float *weight = j->weight + (ky * w->kernel_width + kx) * j->channels + c;
-      const vec factor = is_whole ? load(weight) : load_part(weight, n);
-      const float *from = x + (ky * w->dilation_y * w->width + kx * w->dilation_x) * j->x_stride + c;
-#pragma clang loop unroll(full)
-      for (int i = 0; i < pixels; i++)
-        sums[i] += (is_whole ? load(from + i * step) : load_part(from + i * step, n)) * factor;
-    }
 #pragma clang loop unroll(full)
   for (int i = 0; i < pixels; i++) {
     vec v = sums[i];
@@ -38,6 +26,25 @@ INLINE void depthwise_pixels(const ck_conv *j, const float *x, float *y, const f
   }
 }
 
+// `pixels` (a constant of at most 4) neighbouring outputs with the same taps, in `n` channels from `c` on.
+INLINE void depthwise_pixels(const ck_conv *j, const float *x, float *y, const float *residual, tap_range taps,
+                             int pixels, ptrdiff_t c, ptrdiff_t n) {
+  const ck_window *w = &j->window;
+  const ptrdiff_t step = w->stride_x * j->x_stride;
+  const int is_whole = n == CK_LANES;
+  vec sums[4] = {{0}};
+  for (ptrdiff_t ky = taps.y0; ky < taps.y1; ky++)
+    for (ptrdiff_t kx = taps.x0; kx < taps.x1; kx++) {
+      const float *weight = j->weight + (ky * w->kernel_width + kx) * j->channels + c;
+      const vec factor = is_whole ? load(weight) : load_part(weight, n);
+      const float *from = x + (ky * w->dilation_y * w->width + kx * w->dilation_x) * j->x_stride + c;
+#pragma clang loop unroll(full)
+      for (int i = 0; i < pixels; i++)
+        sums[i] += (is_whole ? load(from + i * step) : load_part(from + i * step, n)) * factor;
+    }
+  window_finish(j, sums, y, residual, pixels, c, n);
+}
+
 INLINE void depthwise_channels(const ck_conv *j, const float *x, float *y, const float *residual, tap_range taps,
                                int pixels) {
   ptrdiff_t c = 0;
@@ -53,8 +60,12 @@ INLINE void taps_inside(ptrdiff_t start, ptrdiff_t size, ptrdiff_t kernel, ptrdi
   *last = start >= size ? 0 : minimum_of(kernel, (size - start + dilation - 1) / dilation);
 }
 
-static void depthwise(const ck_conv *job) {
-  const ck_conv *j = job;
+// A kernel for all channels of `pixels` (1 or 4) neighbouring outputs that have the same taps.
+typedef void pixels_kernel(const ck_conv *j, const float *x, float *y, const float *residual, tap_range taps,
+                           int pixels);
+
+// Walks over the outputs of a job, four at a time where all their windows lie inside of the image.
+INLINE void for_each_pixels(const ck_conv *j, pixels_kernel *kernel) {
   const ck_window *w = &j->window;
   for (ptrdiff_t image = j->first_image; image < j->last_image; image++)
     for (ptrdiff_t oy = j->first_row; oy < j->last_row; oy++) {
@@ -69,12 +80,22 @@ static void depthwise(const ck_conv *job) {
         const ptrdiff_t at = image * j->y_image + (oy * w->out_width + ox) * j->y_stride;
         const float *residual = j->residual ? j->residual + at : NULL;
         if (left >= 0 && right < w->width && ox + 4 <= w->out_width) {
-          depthwise_channels(j, x, j->y + at, residual, taps, 4);
+          kernel(j, x, j->y + at, residual, taps, 4);
           ox += 4;
         } else {
-          depthwise_channels(j, x, j->y + at, residual, taps, 1);
+          kernel(j, x, j->y + at, residual, taps, 1);
           ox += 1;
         }
       }
     }
 }
+
+static void depthwise_kernel(const ck_conv *j, const float *x, float *y, const float *residual, tap_range taps,
+                             int pixels) {
+  if (pixels == 4)
+    depthwise_channels(j, x, y, residual, taps, 4);
+  else
+    depthwise_channels(j, x, y, residual, taps, 1);
+}
+
+static void depthwise(const ck_conv *job) { for_each_pixels(job, depthwise_kernel); }

@@ -222,6 +222,7 @@ static void linear(const ck_linear *job) {
 #include "moments.inc.h"
 
 #ifdef CK_CONV
+#include "grouped.inc.h"
 #include CK_CONV
 #include "conv.inc.h"
 #include "winograd.inc.h"
@@ -232,9 +233,12 @@ const ck_layer_kernels CK_TABLE = {
 #ifdef CK_CONV
     .panel_width = PANEL,
     .conv = conv,
+    .grouped = grouped,
+    .widest_group = CK_LANES / 2,
     .winograd_fields = winograd_fields,
     .winograd_outputs = winograd_outputs,
 #endif
+    .lanes = CK_LANES,
     .depthwise = depthwise,
     .moments = moments,
     .pointwise = pointwise, .pool = pool, .linear = linear, .global_mean = global_mean};

@@ -10,8 +10,6 @@ public enum ConvNetError: Error, Sendable, Equatable {
   case otherArchitecture(label: String, requested: String, found: String)
   /// Several families share these keys but compute differently.
   case ambiguous(label: String, candidates: [String])
-  /// The network has no BatchNorm, so there is nothing to recalibrate or tune.
-  case noBatchNorm(label: String, recognised: String)
   /// A tensor of the architecture is not in the checkpoint.
   case missingTensor(label: String, tensor: TensorName, architecture: String?)
   /// A tensor has another shape than the network needs; nil extents are free.
@@ -59,8 +57,6 @@ extension ConvNetError: CustomStringConvertible {
     case .ambiguous(let label, let candidates):
       "\(escape(label)): the keys fit several architectures that compute differently; "
         + "pass --arch with one of \(candidates.joined(separator: ", "))"
-    case .noBatchNorm(let label, let recognised):
-      "\(escape(label)): no BatchNorm in this network (\(recognised))"
     case .missingTensor(let label, let tensor, let architecture):
       "\(escape(label)): tensor \"\(tensor.escaped)\" is missing"
         + (architecture.map { " (the other keys are those of \($0))" } ?? "")

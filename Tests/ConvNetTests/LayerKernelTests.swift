@@ -234,7 +234,7 @@ struct LayerKernelTests {
             y: y.baseAddress,
             y_stride: channels, y_image: y.count, residual: residual, outputs: channels, weight: weight,
             scale: scale, shift: shift, activation: ck_relu, first_image: 0, last_image: 1, first_row: 0,
-            last_row: outHeight, first_panel: 0, last_panel: 0, scratch: nil)
+            last_row: outHeight, first_panel: 0, last_panel: 0, scratch: nil, group_width: 1)
           variant.kernels.depthwise(&job)
         }
       }

@@ -90,6 +90,7 @@ typedef struct ck_conv {
   ck_activation activation;
   ptrdiff_t first_image, last_image, first_row, last_row, first_panel, last_panel;
   float *scratch;  // ck_conv_scratch floats
+  ptrdiff_t group_width;  // read by `grouped` alone
 } ck_conv;
 
 // Floats of scratch that a ck_conv job over `rows` rows needs. Inputs of windows without padding are read in place, up
@@ -139,6 +140,11 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_layer_kernels {
   void (*winograd_outputs)(const ck_winograd *);
   // One filter per channel: `weight` is [kernel_height][kernel_width][channels]; panels and scratch are not used.
   void (*depthwise)(const ck_conv *);
+  // Narrow groups: `group_width` inputs and outputs each, `weight` is [kernel_height][kernel_width][group_width][channels],
+  // every output channel's inputs one after the other. The width divides widest_group, a whole vector the channels.
+  void (*grouped)(const ck_conv *);
+  ptrdiff_t widest_group;  // 0 where there is no `grouped`
+  ptrdiff_t lanes;         // floats per vector
   void (*pointwise)(const ck_pointwise *);
   void (*pool)(const ck_pool *);
   void (*linear)(const ck_linear *);

@@ -26,7 +26,7 @@ extension Executor {
   func convolve(_ step: Step, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
     switch network.parameters.layers[step.node]!.method {
     case .product: return multiplyFields(step, convolution, into: output)
-    case .tiles, .depthwise:
+    case .tiles, .narrow, .depthwise:
       if let moments = convolveDirectly(step, convolution, into: output) { return moments }
     case .winograd: convolveTransformed(step, convolution, into: output)
     }

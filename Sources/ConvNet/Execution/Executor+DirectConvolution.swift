@@ -19,7 +19,11 @@ extension Executor {
         y_stride: output.size.channels, y_image: output.size.count, residual: residual?.buffer.pointer,
         outputs: convolution.outputChannels, weight: weights.weight.pointer, scale: scale, shift: shift,
         activation: epilogue.activation.kernelCode, first_image: 0, last_image: images, first_row: 0,
-        last_row: output.size.height, first_panel: 0, last_panel: 0, scratch: nil)
+        last_row: output.size.height, first_panel: 0, last_panel: 0, scratch: nil, group_width: 1)
+      if case .narrow(let width) = weights.method {
+        job.group_width = width
+        return divideRows(step, job, convolution, groups: 1, size: output.size, run: kernels.grouped)
+      }
       guard case .tiles(let groups) = weights.method else {
         return divideRows(step, job, convolution, groups: 1, size: output.size, run: kernels.depthwise)
       }

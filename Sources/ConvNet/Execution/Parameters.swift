@@ -41,6 +41,8 @@ struct LayerWeights: Sendable {
     /// By our own tiles, from panels of output channels; small groups are joined to `groups` larger ones, whose weights
     /// between different small groups are zeros.
     case tiles(groups: Int)
+    /// In groups of a few channels, from `[ky][kx][input][output of any group]`.
+    case narrow(width: Int)
     /// Channel by channel, from `[ky][kx][channel]`.
     case depthwise
     /// By our own tiles on transformed inputs, from transformed panels.
@@ -82,6 +84,18 @@ struct LayerWeights: Sendable {
       weight = Tensor(uninitialized: [taps, groups])
       for tap in 0..<taps {
         for group in 0..<groups { weight.pointer[tap * groups + group] = packed.pointer[group * taps + tap] }
+      }
+    } else if inputs == outputs && inputs > 1 && kernels.widest_group % inputs == 0
+      && kernels.widest_group > 0
+      && groups * outputs % kernels.lanes == 0
+    {
+      method = .narrow(width: inputs)
+      weight = Tensor(uninitialized: [taps, inputs, groups * outputs])
+      for group in 0..<groups {
+        for row in 0..<taps * inputs {
+          (weight.pointer + (row * groups + group) * outputs).update(
+            from: packed.pointer + (group * taps * inputs + row) * outputs, count: outputs)
+        }
       }
     } else if width == 0 {
       method = .product
