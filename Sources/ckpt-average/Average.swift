@@ -51,6 +51,7 @@ struct Average: CheckpointTool {
   }
 
   func execute(_ console: Console) throws {
+    stopIdleBLASThreads()
     if method.method == MethodOptions.swagSample {
       return try sample.run(input.checkpoints[0], to: output.output, pool: global.makePool())
     }
