@@ -62,7 +62,8 @@ struct Average: CheckpointTool {
     let steps = files.compactMap(\.step)
     if search.eval == nil && !dryRun { _ = try destinations(of: variants) }
     let series = try Series(
-      try files.map { try openCheckpoint(Location(argument: $0.path)) }, keys: tensors.keys)
+      try files.map { try openCheckpoint(Location(argument: $0.path), options: .standard) },
+      keys: tensors.keys)
     for member in series.members where !member.prefix.isEmpty {
       console.detail("\(member.label): prefix \(member.prefix) taken off every name")
     }

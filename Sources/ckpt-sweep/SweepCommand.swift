@@ -46,7 +46,7 @@ struct SweepCommand: CheckpointTool {
     let destination = try results.output.map(checkedDestination)
     let models = try input.load(pool: global.makePool(), console: console)
     let dataset = try models[0].dataset(input.data)
-    let confirmationData = try input.confirm.map(models[0].dataset)
+    let confirmationData = try input.confirm.map { try models[0].dataset($0) }
     let settings = try settings(for: models, console: console)
     let sweep = try Sweep(
       networks: models.map(\.network), settings: settings, dataset: dataset,
