@@ -3,7 +3,7 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 VENV    ?= $(HOME)/.cache/ckpt-tools/venv
-TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep
+TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep ckpt-info ckpt-convert
 SWIFT   ?= swift
 BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.

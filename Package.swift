@@ -40,7 +40,8 @@ let tools: [Target] = [
 ]
 
 let libraries = [
-  "Checkpoint", "CheckpointTools", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration", "ClassifierTuning",
+  "Checkpoint", "CheckpointTools", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration",
+  "ClassifierTuning",
   "ResolutionSweep",
 ]
 

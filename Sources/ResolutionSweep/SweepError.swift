@@ -8,6 +8,7 @@ public enum SweepError: Error, Equatable, CustomStringConvertible {
   case unequalClassCounts(Int, Int)
   case notFinite(item: String, crop: Int)
   case tooFewImages(count: Int, needed: Int)
+  case badPart(String, String)
   case beyondBudget(Budget, cheapest: Double)
 
   /// One line without the tool's name; names in it are escaped.
@@ -24,6 +25,7 @@ public enum SweepError: Error, Equatable, CustomStringConvertible {
       "NaN or infinity in the network's output for \"\(escape(item))\" at crop \(crop); check the checkpoint's weights and statistics"
     case .tooFewImages(let count, let needed):
       "\(count) images are too few to choose and to score on: at least \(needed) needed"
+    case .badPart(let name, let problem): name.isEmpty ? problem : "\(escape(name)): \(problem)"
     case .beyondBudget(let budget, let cheapest):
       "no setting costs at most \(budget.description); the cheapest measured on all images costs \(budget.text(cheapest))"
     }

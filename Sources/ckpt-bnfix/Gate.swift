@@ -54,7 +54,7 @@ struct GateResult {
         networks: [model.network], settings: [Setting(preprocessing: preprocessing)], dataset: data)
       var race: Race?
       try sweep.run(workers: workers, race: &race) { progress.advance(by: $0) }
-      return sweep.outcomes[0].correct()
+      return sweep.measurements.outcomes[0].correct()
     }
     let first = try correct()
     for (layer, new) in statistics {

@@ -17,7 +17,7 @@ struct InputOptions: ParsableArguments {
   var arch = "auto"
 
   @Option(name: .long, help: ArgumentHelp("Labelled images.", valueName: "dataset"), completion: .directory)
-  var data: String
+  var data: String?
 
   @Option(
     name: .long,

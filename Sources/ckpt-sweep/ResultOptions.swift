@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoint
 import CommandSupport
 import Foundation
+import ImageData
 import ResolutionSweep
 
 /// What is written where.
@@ -60,11 +61,17 @@ struct ResultOptions: ParsableArguments {
   }
 
   /// Writes plot and predictions where asked for.
-  func writeFiles(_ report: SweepReport, sweep: Sweep, trainSizes: [Int?]) throws {
+  func writeFiles(
+    _ report: SweepReport, measurements: Measurements, dataset: (any ImageDataset)?, trainSizes: [Int?]
+  ) throws {
     if let plot { try write(Data(SweepPlot(report, trainSizes: trainSizes).svg.utf8), to: plot) }
     if let predictions {
-      let data =
-        predictions.hasSuffix(".npy") ? Predictions.npy(sweep) : Predictions.tsv(sweep, report: report)
+      let data: Data
+      if let dataset, predictions.hasSuffix(".tsv") {
+        data = Predictions.tsv(measurements, report: report, dataset: dataset)
+      } else {
+        data = Predictions.npy(measurements)
+      }
       try write(data, to: predictions)
     }
   }

@@ -1,8 +1,6 @@
 import ArgumentParser
 import Checkpoint
 import CommandSupport
-import ConvNet
-import Foundation
 import ImageData
 import ResolutionSweep
 import TensorMath
@@ -21,10 +19,18 @@ struct SweepCommand: CheckpointTool {
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Settings to measure") var grid: GridOptions
   @OptionGroup(title: "Choice") var choice: ChoiceOptions
+  @OptionGroup(title: "Many machines") var parts: PartOptions
   @OptionGroup(title: "Results") var results: ResultOptions
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
+    if (input.data == nil) == parts.merge.isEmpty {
+      throw ValidationError("give the images with --data, or the states of shards with --merge")
+    }
+    if choice.race && parts.state != nil { throw ValidationError("--race and --state exclude each other") }
+    if !parts.merge.isEmpty && (input.confirm != nil || results.predictions?.hasSuffix(".tsv") == true) {
+      throw ValidationError("--confirm and names of images need --data, which --merge does without")
+    }
     if results.output != nil && input.ensemble {
       throw ValidationError("an ensemble is no one checkpoint that -o could write")
     }
@@ -44,30 +50,63 @@ struct SweepCommand: CheckpointTool {
 
   private func measureAndChoose(_ console: Console) throws {
     let destination = try results.output.map(checkedDestination)
-    let models = try input.load(pool: global.makePool(), console: console)
-    let dataset = try models[0].dataset(input.data)
-    let confirmationData = try input.confirm.map { try models[0].dataset($0) }
+    let pool = global.makePool()
+    guard parts.merge.isEmpty else {
+      let whole = try parts.merged()
+      let models = destination == nil ? [] : try input.load(pool: pool, console: console)
+      guard try models.isEmpty || models.map({ try contentDigest(of: $0.source) }) == whole.recipe.digests
+      else {
+        throw Failure(.badData, "the checkpoints are not those that the parts were measured with")
+      }
+      let outcome = Outcome(
+        recipe: whole.recipe, measurements: whole.measurements, models: models, dataset: nil)
+      return try finish(outcome, destination: destination, console: console)
+    }
+    guard let data = input.data else { throw Failure(.usage, "--data is missing") }
+    let models = try input.load(pool: pool, console: console)
+    let dataset = try models[0].dataset(data)
     let settings = try settings(for: models, console: console)
-    let sweep = try Sweep(
-      networks: models.map(\.network), settings: settings, dataset: dataset,
-      images: choice.race ? choice.shuffledImages(dataset.count) : nil)
-    try measure(sweep, console: console)
+    let job = try SweepJob(self, models: models, settings: settings, dataset: dataset, console: console)
+    try job.run()
+    if job.shard.count > 1 {
+      console.notice("shard \(job.shard): \(job.sweep.measurements.images.count) images measured")
+      return
+    }
+    let outcome = Outcome(
+      recipe: job.recipe, measurements: job.sweep.measurements, models: models, dataset: dataset)
+    try finish(outcome, destination: destination, console: console)
+  }
 
+  /// What was measured, here or by shards.
+  private struct Outcome {
+    var recipe: SweepPart.Recipe
+    var measurements: Measurements
+    /// Empty if no checkpoint is needed any more.
+    var models: [LoadedModel]
+    /// Nil after merging.
+    var dataset: (any ImageDataset)?
+  }
+
+  private func finish(_ outcome: Outcome, destination: OutputDestination?, console: Console) throws {
+    let recipe = outcome.recipe
     var report = try SweepReport(
-      sweep, isShuffled: choice.race, dataset: dataset.name, checkpoints: models.map(\.source.label),
+      outcome.measurements, isShuffled: choice.race, dataset: recipe.dataset, checkpoints: recipe.checkpoints,
       request: choice.request)
-    if let confirmationData {
-      let chosen = try Sweep(
-        networks: sweep.networks, settings: [settings[report.verdict.chosen]], dataset: confirmationData)
-      try measure(chosen, console: console)
-      report.verdict.confirmation = .init(dataset: confirmationData.name, outcomes: chosen.outcomes[0])
+    let chosen = recipe.settings[report.verdict.chosen]
+    if let confirm = input.confirm {
+      let dataset = try outcome.models[0].dataset(confirm)
+      let sweep = try Sweep(networks: outcome.models.map(\.network), settings: [chosen], dataset: dataset)
+      var race: Race?
+      try sweep.run(batchSize: input.batchSize, workers: global.threadCount, race: &race)
+      report.verdict.confirmation = .init(dataset: dataset.name, outcomes: sweep.measurements.outcomes[0])
     }
     // Before the checkpoint, so that a long sweep's result is not lost to a full disk.
     try results.print(report, console: console)
-    try results.writeFiles(report, sweep: sweep, trainSizes: models.map { input.trainSize(of: $0.source) })
+    try results.writeFiles(
+      report, measurements: outcome.measurements, dataset: outcome.dataset,
+      trainSizes: outcome.models.map { input.trainSize(of: $0.source) })
     if let destination {
-      let model = models[settings[report.verdict.chosen].networks[0]]
-      try write(model.source, report: report, to: destination)
+      try write(outcome.models[chosen.networks[0]].source, report: report, to: destination)
     }
   }
 
@@ -77,30 +116,6 @@ struct SweepCommand: CheckpointTool {
     }
     return try models.enumerated().flatMap { index, model in
       try grid.settings(for: model.source, networks: [index], console: console)
-    }
-  }
-
-  private func measure(_ sweep: Sweep, console: Console) throws {
-    let count = sweep.images.count
-    let progress = console.progress("sweeping", total: count * sweep.settings.count, unit: "evaluations")
-    defer { progress.finish() }
-    let selecting = choice.method.selectingCount(of: count)
-    var race =
-      choice.race && sweep.settings.count > 1
-      ? Race(settingCount: sweep.settings.count, imageCount: selecting, level: choice.confidence) : nil
-    let isRace = race != nil
-    try sweep.run(
-      upTo: isRace ? selecting : nil, batchSize: input.batchSize, workers: global.threadCount, race: &race
-    ) { progress.advance(by: $0) }
-    if let finished = race {
-      var noRace: Race?
-      try sweep.run(
-        only: finished.active, batchSize: input.batchSize, workers: global.threadCount, race: &noRace
-      ) { progress.advance(by: $0) }
-      let passes = sweep.outcomes.map(\.count).reduce(0, +)
-      console.notice(
-        "race: \(finished.active.count) of \(sweep.settings.count) settings measured on all images; \(passes) of \(count * sweep.settings.count) evaluations"
-      )
     }
   }
 

@@ -7,13 +7,13 @@ import Testing
 @Suite struct AugmentationTests {
   /// The script's operands: noise, every other one of low contrast.
   private func operand(_ width: Int, _ height: Int, _ seed: Int) -> RGBImage {
-    let noise = Golden.noise(width: width, height: height, seed: seed * 2)
+    let noise = ImageGolden.noise(width: width, height: height, seed: seed * 2)
     if !seed.isMultiple(of: 2) { return noise }
     return RGBImage(width: width, height: height, pixels: noise.pixels.map { $0 / 3 + 60 })
   }
 
   @Test func everyOperationEqualsTorchvisions() throws {
-    let rows = try Golden.rows("operations.tsv")
+    let rows = try ImageGolden.rows("operations.tsv")
     #expect(rows.count > 500)
     for row in rows {
       let n = row[0...2].map { Int($0)! }
@@ -24,13 +24,13 @@ import Testing
           TrivialAugmentWide.operation(kind: Int(row[3])!, bin: Int(row[4])!, sign: Double(row[5])!)
         }
       let result = operation.apply(to: operand(n[1], n[2], n[0]))
-      #expect(Golden.hash(result.pixels) == row[6], "\(row) \(operation)")
+      #expect(ImageGolden.hash(result.pixels) == row[6], "\(row) \(operation)")
     }
   }
 
   /// Means of 20,000 draws lie within five standard errors of as many of torchvision's.
   @Test func rectanglesAreDistributedAsTorchvisions() throws {
-    for row in try Golden.rows("distributions.tsv") {
+    for row in try ImageGolden.rows("distributions.tsv") {
       let (width, height) = (Int(row[1])!, Int(row[2])!)
       var generator = SeededGenerator(seed: 11)
       let count = 20000
@@ -105,7 +105,7 @@ import Testing
     augmentation.colorJitter = ColorJitter(brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.1)
     augmentation.usesTrivialAugment = true
     augmentation.erasing = RandomErasing(probability: 1)
-    let image = Golden.noise(width: 40, height: 30, seed: 8)
+    let image = ImageGolden.noise(width: 40, height: 30, seed: 8)
     let preprocessing = Preprocessing(resize: 1, crop: 20)
     func run(_ seed: UInt64) -> [Float] {
       var generator = SeededGenerator(seed: seed)
@@ -127,7 +127,7 @@ import Testing
     augmentation.area = 1...1
     augmentation.aspectRatio = 1...1
     augmentation.flipProbability = 0
-    let image = Golden.noise(width: 30, height: 30, seed: 6)
+    let image = ImageGolden.noise(width: 30, height: 30, seed: 6)
     let preprocessing = Preprocessing(resize: 20, crop: 20)
     var generator = SeededGenerator(seed: 0)
     var (actual, expected) = ([Float](repeating: 0, count: 1200), [Float](repeating: 0, count: 1200))

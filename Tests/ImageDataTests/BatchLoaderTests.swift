@@ -32,7 +32,7 @@ private struct Noise: ImageDataset {
   let classNames: [String]? = nil
   func label(_ index: Int) -> Int? { nil }
   func itemName(_ index: Int) -> String { "noise \(index)" }
-  func image(_ index: Int) -> RGBImage { Golden.noise(width: 12, height: 10, seed: index * 2) }
+  func image(_ index: Int) -> RGBImage { ImageGolden.noise(width: 12, height: 10, seed: index * 2) }
 }
 
 @Suite struct BatchLoaderTests {

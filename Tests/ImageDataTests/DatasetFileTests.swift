@@ -100,7 +100,7 @@ import Testing
   // MARK: list
 
   @Test func listOfNumbersOrNames() throws {
-    try write("a.png", Golden.file("grey-1x1.png"))
+    try write("a.png", ImageGolden.file("grey-1x1.png"))
     let numbered = try openDataset(write("n.tsv", Array("a.png\t7\r\n\n\(folder.path)/a.png\t0\n".utf8)))
     #expect(labels(numbered) == [7, 0])
     #expect(numbered.classNames == nil)

@@ -4,26 +4,26 @@ import Testing
 
 @Suite struct DecodingTests {
   @Test func everyPixelEqualsPillow() throws {
-    let rows = try Golden.rows("corpus.tsv")
+    let rows = try ImageGolden.rows("corpus.tsv")
     #expect(rows.count > 50)
     for row in rows {
-      let bytes = try Golden.file(row[0])
+      let bytes = try ImageGolden.file(row[0])
       if row[3] == "refused" {
         #expect(throws: ImageDataError.self, "\(row[0])") { try RGBImage(decoding: bytes, item: row[0]) }
       } else {
         let image = try RGBImage(decoding: bytes, item: row[0])
         #expect([image.width, image.height] == row[1...2].map { Int($0)! }, "\(row[0])")
-        #expect(Golden.hash(image.pixels) == row[3], "\(row[0])")
+        #expect(ImageGolden.hash(image.pixels) == row[3], "\(row[0])")
         var options = DecodingOptions()
         options.appliesOrientation = true
         let upright = try RGBImage(decoding: bytes, item: row[0], options: options)
-        #expect(Golden.hash(upright.pixels) == row[4], "\(row[0])")
+        #expect(ImageGolden.hash(upright.pixels) == row[4], "\(row[0])")
       }
     }
   }
 
   @Test func sixteenBitGreyIsClipped() throws {
-    let image = try RGBImage(decoding: Golden.file("grey-16.png"), item: "x")
+    let image = try RGBImage(decoding: ImageGolden.file("grey-16.png"), item: "x")
     // Random samples of 16 bits are nearly all above 255.
     #expect(image.pixels.count(where: { $0 == 255 }) > image.pixels.count * 9 / 10)
   }
@@ -33,7 +33,7 @@ import Testing
     "lossless.webp", "bits-32.bmp", "rle8.bmp", "rgb.ppm",
   ])
   func everyTruncationIsRefused(_ name: String) throws {
-    let bytes = try Golden.file(name)
+    let bytes = try ImageGolden.file(name)
     for length in 0..<bytes.count {
       let error = try #require(throws: ImageDataError.self, "\(length)") {
         try RGBImage(decoding: Array(bytes.prefix(length)), item: name)
@@ -43,14 +43,14 @@ import Testing
   }
 
   @Test func truncationIsNamed() throws {
-    let bytes = try Golden.file("420-41x29.jpg")
+    let bytes = try ImageGolden.file("420-41x29.jpg")
     let half = Array(bytes.prefix(bytes.count - 50))
     let error = try #require(throws: ImageDataError.self) { try RGBImage(decoding: half, item: "a/b.jpg") }
     #expect(
       error.description.hasPrefix("a/b.jpg: truncated JPEG: the data ends after \(half.count) bytes, "),
       "\(error)")
     #expect(error.description.hasSuffix("of 29 rows decoded"), "\(error)")
-    let png = Array(try Golden.file("rgb-8.png").dropLast(20))
+    let png = Array(try ImageGolden.file("rgb-8.png").dropLast(20))
     #expect(
       throws: ImageDataError.badImage(
         item: "b.png",
@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test func checksumErrorsAreRefused() throws {
-    let bytes = try Golden.file("rgb-8.png")
+    let bytes = try ImageGolden.file("rgb-8.png")
     for position in 16..<bytes.count {
       var damaged = bytes
       damaged[position] ^= 1
@@ -71,15 +71,15 @@ import Testing
   func fastDecodingReducesJPEGs(side: Int, width: Int, height: Int) throws {
     var options = DecodingOptions()
     options.fastDecodeSide = side
-    let full = try RGBImage(decoding: Golden.file("444-41x29.jpg"), item: "x")
-    let reduced = try RGBImage(decoding: Golden.file("444-41x29.jpg"), item: "x", options: options)
+    let full = try RGBImage(decoding: ImageGolden.file("444-41x29.jpg"), item: "x")
+    let reduced = try RGBImage(decoding: ImageGolden.file("444-41x29.jpg"), item: "x", options: options)
     #expect([reduced.width, reduced.height] == [width, height])
     // The same picture: means agree.
     func mean(_ image: RGBImage) -> Double {
       image.pixels.reduce(0) { $0 + Double($1) } / Double(image.pixels.count)
     }
     #expect(abs(mean(reduced) - mean(full)) < 6)
-    let png = try RGBImage(decoding: Golden.file("rgb-8.png"), item: "x", options: options)
+    let png = try RGBImage(decoding: ImageGolden.file("rgb-8.png"), item: "x", options: options)
     #expect(png.width == 13)
   }
 
@@ -96,7 +96,7 @@ import Testing
 
   @Test func decompressionBombIsRefusedBeforeMemoryIsTaken() throws {
     // A grey JPEG whose frame header claims 65500 x 65500 pixels.
-    var bytes = try Golden.file("grey.jpg")
+    var bytes = try ImageGolden.file("grey.jpg")
     let frame = try #require((2..<bytes.count).first { bytes[$0] == 0xff && bytes[$0 + 1] == 0xc0 })
     bytes.replaceSubrange((frame + 5)..<(frame + 9), with: [0xff, 0xdc, 0xff, 0xdc])
     #expect(
@@ -111,7 +111,7 @@ import Testing
       "bits-4.bmp", "565.bmp", "rle4.bmp",
       "grey.pgm",
     ] {
-      let bytes = try Golden.file(name)
+      let bytes = try ImageGolden.file(name)
       for position in bytes.indices {
         for value in [0, 0xff, bytes[position] ^ 0x10] as [UInt8] {
           var damaged = bytes

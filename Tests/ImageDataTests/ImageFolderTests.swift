@@ -12,7 +12,7 @@ import Testing
     let target = URL(fileURLWithPath: folder.file(path))
     try FileManager.default.createDirectory(
       at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
-    try Data(Golden.file(golden)).write(to: target)
+    try Data(ImageGolden.file(golden)).write(to: target)
   }
 
   private func names(_ dataset: any ImageDataset) -> [String] {

@@ -7,19 +7,19 @@ import Testing
 
   /// Pixels and normalised values equal torchvision's, bit for bit.
   @Test func equalsTorchvision() throws {
-    let rows = try Golden.rows("preprocessing.tsv")
+    let rows = try ImageGolden.rows("preprocessing.tsv")
     #expect(rows.count == 60)
     for row in rows {
       let n = row[0...4].map { Int($0)! }
-      let image = Golden.noise(width: n[1], height: n[2], seed: n[0])
+      let image = ImageGolden.noise(width: n[1], height: n[2], seed: n[0])
       let preprocessing = Preprocessing(
         resize: n[3], crop: n[4], interpolation: try #require(Interpolation(rawValue: row[5])),
         mean: floats(row[6]), std: floats(row[7]))
       let cropped = preprocessing.crop(of: image)
-      #expect(Golden.hash(cropped.pixels) == row[8], "\(row)")
+      #expect(ImageGolden.hash(cropped.pixels) == row[8], "\(row)")
       var values = [Float](repeating: 0, count: n[4] * n[4] * 3)
       values.withUnsafeMutableBufferPointer { preprocessing.apply(image, into: $0.baseAddress!) }
-      #expect(Golden.hash(values) == row[9], "\(row)")
+      #expect(ImageGolden.hash(values) == row[9], "\(row)")
     }
   }
 
@@ -48,15 +48,15 @@ import Testing
 
   /// timm's modes and torchvision's TenCrop.
   @Test func viewsEqualTheFrameworks() throws {
-    let rows = try Golden.rows("views.tsv")
+    let rows = try ImageGolden.rows("views.tsv")
     #expect(rows.count == 40)
     for row in rows {
       let n = row[0...4].map { Int($0)! }
-      let image = Golden.noise(width: n[1], height: n[2], seed: n[0])
+      let image = ImageGolden.noise(width: n[1], height: n[2], seed: n[0])
       var preprocessing = Preprocessing(resize: n[3], crop: n[4], interpolation: .bicubic)
       preprocessing.mode = try #require(ResizeMode(rawValue: row[5]))
       let views = row[6] == "ten" ? preprocessing.tenCrops : [preprocessing]
-      #expect(Golden.hash(views.flatMap { $0.crop(of: image).pixels }) == row[7], "\(row)")
+      #expect(ImageGolden.hash(views.flatMap { $0.crop(of: image).pixels }) == row[7], "\(row)")
     }
   }
 

@@ -10,7 +10,7 @@ import Testing
   /// Class a has 6 images, b 3, c 1.
   init() throws {
     folder = try TemporaryFolder()
-    let png = Data(try Golden.file("grey-1x1.png"))
+    let png = Data(try ImageGolden.file("grey-1x1.png"))
     for (name, count) in [("a", 6), ("b", 3), ("c", 1)] {
       try FileManager.default.createDirectory(atPath: folder.file(name), withIntermediateDirectories: true)
       for index in 0..<count { try png.write(to: URL(fileURLWithPath: folder.file("\(name)/\(index).png"))) }

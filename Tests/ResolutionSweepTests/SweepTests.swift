@@ -28,7 +28,7 @@ import Testing
       networks: networks ?? [network], settings: settings, dataset: dataset, images: images)
     var race: Race?
     try sweep.run(batchSize: batchSize, workers: 2, race: &race)
-    return sweep.outcomes
+    return sweep.measurements.outcomes
   }
 
   @Test func togetherIsTheSameAsOneByOne() throws {
@@ -76,12 +76,12 @@ import Testing
     var evaluations = 0
     try sweep.run(batchSize: 10, workers: 1, race: &race) { evaluations += $0 }
     #expect(race?.active.contains(1) == false)
-    #expect(sweep.outcomes[1].count < 60)
-    #expect(sweep.outcomes[0].count == images.count)
-    #expect(evaluations == sweep.outcomes.map(\.count).reduce(0, +))
+    #expect(sweep.measurements.outcomes[1].count < 60)
+    #expect(sweep.measurements.outcomes[0].count == images.count)
+    #expect(evaluations == sweep.measurements.outcomes.map(\.count).reduce(0, +))
     // What was measured in the race is what a full sweep measures.
     let full = try outcomes([setting(56, 48)], images: images, batchSize: 10)
-    #expect(sweep.outcomes[0].predicted == full[0].predicted)
+    #expect(sweep.measurements.outcomes[0].predicted == full[0].predicted)
   }
 
   @Test func batchesAreBoundedByMemory() {
@@ -104,9 +104,26 @@ import Testing
   @Test func costGrowsWithTheCrop() throws {
     let sweep = try Sweep(
       networks: [network], settings: [setting(64, 48), setting(80, 48), setting(64, 64)], dataset: dataset)
-    let costs = try sweep.multiplyAdds()
+    let costs = sweep.measurements.multiplyAdds
     #expect(costs[0] == costs[1])
     #expect(costs[2] > costs[0])
+  }
+
+  @Test func cropsAreAveragedAsProbabilities() throws {
+    let one = Setting(preprocessing: Preprocessing(resize: 64, crop: 56), views: .flip)
+    let measured = try outcomes([one], images: [5])[0]
+    let inputs = [one.preprocessing, one.preprocessing.flipped]
+    let logits = try inputs.map { view -> [Double] in
+      let input = Tensor(shape: [1, 56, 56, 3])
+      view.apply(try dataset.image(5), into: input.pointer)
+      return try network.logits(input).values.map(Double.init)
+    }
+    let expected = Outcome(logits: logMeanProbability(logits), label: try #require(dataset.label(5)))
+    #expect(measured.losses[0] == expected.loss)
+    #expect(PassPlan([one], active: [0]).passes.count == 2)
+    let ten = Setting(preprocessing: one.preprocessing, views: .ten)
+    // The centre crop and its mirror image are among the ten.
+    #expect(PassPlan([one, ten], active: [0, 1]).passes.count == 10)
   }
 
   private func sweepError(labels: [Int?]) -> SweepError? {

@@ -23,6 +23,13 @@ public struct SettingOutcomes: Sendable, Equatable {
     confidences.append(Float(outcome.confidence))
   }
 
+  /// The outcome on an image, the confidence to float32's precision.
+  subscript(image: Int) -> Outcome {
+    Outcome(
+      predicted: Int(predicted[image]), rank: Int(ranks[image]), loss: losses[image],
+      confidence: Double(confidences[image]))
+  }
+
   /// Whether the true class was among the `k` best, for each image.
   public func correct(top k: Int = 1) -> [Bool] { ranks.map { $0 < k } }
 

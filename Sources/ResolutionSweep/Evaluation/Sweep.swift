@@ -9,14 +9,8 @@ import TensorMath
 public final class Sweep {
   /// What the settings' network indices refer to.
   public let networks: [Network]
-  /// What is measured.
-  public let settings: [Setting]
-  /// Indices of the images into the data set, in the order in which they are visited.
-  public let images: [Int]
-  /// What has been measured, per setting; with a race, settings that left it have seen fewer images.
-  public private(set) var outcomes: [SettingOutcomes]
-  /// Seconds spent in forward passes of each setting; shared passes count for every one of them.
-  public private(set) var seconds: [Double]
+  /// What has been measured so far.
+  public private(set) var measurements: Measurements
   private let dataset: any ImageDataset
 
   /// - Parameters:
@@ -31,13 +25,15 @@ public final class Sweep {
     precondition(
       !settings.isEmpty && settings.allSatisfy { $0.networks.allSatisfy(networks.indices.contains) })
     self.networks = networks
-    self.settings = settings
     self.dataset = dataset
-    self.images = images ?? Array(0..<dataset.count)
-    outcomes = Array(repeating: SettingOutcomes(), count: settings.count)
-    seconds = Array(repeating: 0, count: settings.count)
+    measurements = Measurements(
+      settings: settings, images: images ?? Array(0..<dataset.count),
+      multiplyAdds: try settings.map { try Self.multiplyAdds($0, networks) })
     try checkLabels()
   }
+
+  private var settings: [Setting] { measurements.settings }
+  private var images: [Int] { measurements.images }
 
   private func checkLabels() throws {
     let classes = networks[0].classCount
@@ -56,20 +52,18 @@ public final class Sweep {
     }
   }
 
-  /// Name and true class of an image of the data set.
-  func item(_ index: Int) -> (name: String, label: Int) {
-    (dataset.itemName(index), dataset.label(index) ?? -1)
+  private static func multiplyAdds(_ setting: Setting, _ networks: [Network]) throws -> Int {
+    let size = setting.preprocessing.crop
+    let crops = setting.views.inputs(setting.preprocessing).count
+    return try setting.networks.reduce(0) {
+      try $0 + crops * networks[$1].multiplyAdds(height: size, width: size)
+    }
   }
 
-  /// Multiply-adds per image of every setting, summed over its forward passes.
-  public func multiplyAdds() throws -> [Int] {
-    try settings.map { setting in
-      let size = setting.preprocessing.crop
-      let crops = setting.views.inputs(setting.preprocessing).count
-      return try setting.networks.reduce(0) {
-        try $0 + crops * networks[$1].multiplyAdds(height: size, width: size)
-      }
-    }
+  /// Takes over what an earlier run measured of the same settings on the same images.
+  public func resume(_ earlier: Measurements) {
+    precondition(earlier.settings == settings && earlier.images == images)
+    measurements = earlier
   }
 
   /// Measures the images that have not been seen yet.
@@ -89,7 +83,7 @@ public final class Sweep {
   ) throws {
     let end = limit ?? images.count
     var active = race?.active ?? active ?? Array(settings.indices)
-    while let position = active.map({ outcomes[$0].count }).min(), position < end {
+    while let position = active.map({ measurements.outcomes[$0].count }).min(), position < end {
       let passes = PassPlan(settings, active: active)
       let loader = BatchLoader(
         dataset, indices: Array(images[position..<end]), batchSize: batchSize ?? passes.defaultBatchSize,
@@ -100,7 +94,7 @@ public final class Sweep {
         try onBatch(batch.indices.count * active.count)
         if race != nil {
           let seen = batch.indices.count
-          let correct = active.map { outcomes[$0].ranks.suffix(seen).map { $0 == 0 } }
+          let correct = active.map { measurements.outcomes[$0].ranks.suffix(seen).map { $0 == 0 } }
           if !race!.observe(correct).isEmpty { break }
         }
       }
@@ -128,9 +122,9 @@ public final class Sweep {
         let combined =
           passes.count == 1
           ? Array(logits[passes[0]][range]) : logMeanProbability(passes.map { Array(logits[$0][range]) })
-        outcomes[setting].append(Outcome(logits: combined, label: label))
+        measurements.outcomes[setting].append(Outcome(logits: combined, label: label))
       }
-      seconds[setting] += passes.reduce(0) { $0 + times[$1] }
+      measurements.seconds[setting] += passes.reduce(0) { $0 + times[$1] }
     }
   }
 }

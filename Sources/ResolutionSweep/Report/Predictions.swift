@@ -1,14 +1,15 @@
 import Checkpoint
 import Foundation
+import ImageData
 
 /// The predicted class of every image under every setting, as files for other programs.
 public enum Predictions {
   /// NumPy's format 1.0: int32, little-endian, shape [settings, images], −1 where a race had dropped the setting.
   ///
   /// Settings are in the order of the report's rows, images in the order of the data set.
-  public static func npy(_ sweep: Sweep) -> Data {
-    let columns = inDatasetOrder(sweep)
-    let images = sweep.images.count
+  public static func npy(_ measured: Measurements) -> Data {
+    let columns = inDatasetOrder(measured)
+    let images = measured.images.count
     let dictionary = "{'descr': '<i4', 'fortran_order': False, 'shape': (\(columns.count), \(images)), }"
     // Magic, version and length take ten bytes; the data start at a multiple of 64.
     let padding = (64 - (10 + dictionary.utf8.count + 1) % 64) % 64
@@ -24,7 +25,7 @@ public enum Predictions {
 
   /// Tab-separated: image, true class, then one column of predicted classes per setting; empty where a race had
   /// dropped the setting.
-  public static func tsv(_ sweep: Sweep, report: SweepReport) -> Data {
+  public static func tsv(_ measured: Measurements, report: SweepReport, dataset: any ImageDataset) -> Data {
     let headings = report.rows.map { row -> String in
       let preprocessing = row.setting.preprocessing
       let sizes = "\(preprocessing.resize)/\(preprocessing.crop)/\(preprocessing.interpolation.rawValue)"
@@ -33,18 +34,19 @@ public enum Predictions {
         separator: "/")
     }
     var text = (["image", "label"] + headings).joined(separator: "\t") + "\n"
-    let columns = inDatasetOrder(sweep)
-    for (place, image) in sweep.images.sorted().enumerated() {
-      let item = sweep.item(image)
+    let columns = inDatasetOrder(measured)
+    for (place, image) in measured.images.sorted().enumerated() {
       let classes = columns.map { $0[place] < 0 ? "" : "\($0[place])" }
-      text += ([TensorName(item.name).escaped, "\(item.label)"] + classes).joined(separator: "\t") + "\n"
+      text +=
+        ([TensorName(dataset.itemName(image)).escaped, "\(dataset.label(image) ?? -1)"] + classes).joined(
+          separator: "\t") + "\n"
     }
     return Data(text.utf8)
   }
 
-  private static func inDatasetOrder(_ sweep: Sweep) -> [[Int32]] {
-    let order = sweep.images.indices.sorted { sweep.images[$0] < sweep.images[$1] }
-    return sweep.outcomes.map { outcomes in
+  private static func inDatasetOrder(_ measured: Measurements) -> [[Int32]] {
+    let order = measured.images.indices.sorted { measured.images[$0] < measured.images[$1] }
+    return measured.outcomes.map { outcomes in
       order.map { $0 < outcomes.count ? outcomes.predicted[$0] : -1 }
     }
   }

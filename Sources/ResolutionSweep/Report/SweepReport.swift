@@ -42,29 +42,30 @@ public struct SweepReport: Sendable {
   /// Chooses among what a sweep measured.
   ///
   /// - Parameters:
-  ///   - sweep: all settings measured; those that a race dropped on fewer images.
+  ///   - measured: all settings; those that a race dropped on fewer images.
   ///   - isShuffled: whether the images were visited in random order.
   ///   - dataset: the data set's name.
   ///   - checkpoints: names of the sweep's networks, shown when there are several.
-  /// - Throws: `SweepError.tooFewImages`, `.beyondBudget`; errors of computing the cost.
+  /// - Throws: `SweepError.tooFewImages`, `.beyondBudget`.
   public init(
-    _ sweep: Sweep, isShuffled: Bool = false, dataset: String, checkpoints: [String], request: Request
+    _ measured: Measurements, isShuffled: Bool = false, dataset: String, checkpoints: [String],
+    request: Request
   ) throws {
-    let costs = try sweep.multiplyAdds()
+    let costs = measured.multiplyAdds
     let names = checkpoints.count > 1 ? distinguishingNames(checkpoints) : nil
-    var rows = sweep.settings.indices.map { index in
+    var rows = measured.settings.indices.map { index in
       SweepRow(
-        setting: sweep.settings[index],
-        checkpoint: names.map { Self.name(of: sweep.settings[index], $0) },
-        outcomes: sweep.outcomes[index], multiplyAdds: costs[index], seconds: sweep.seconds[index])
+        setting: measured.settings[index],
+        checkpoint: names.map { Self.name(of: measured.settings[index], $0) },
+        outcomes: measured.outcomes[index], multiplyAdds: costs[index], seconds: measured.seconds[index])
     }
-    let finalists = try Self.finalists(rows, of: sweep, budget: request.budget)
-    let finals = finalists.map { sweep.outcomes[$0] }
+    let finalists = try Self.finalists(rows, of: measured, budget: request.budget)
+    let finals = finalists.map { measured.outcomes[$0] }
     let selection = try Selection(
       request.metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: request.method,
       isShuffled: isShuffled, rule: request.rule, seed: request.seed)
     for member in selection.confidenceSet.members { rows[finalists[member]].isIndistinguishable = true }
-    Self.markParetoFront(&rows, among: Self.complete(sweep))
+    Self.markParetoFront(&rows, among: measured.complete)
     let scoring = { (metric: Metric) in abs(selection.score(metric.matrix(finals))) }
     self.dataset = dataset
     self.rows = rows
@@ -80,8 +81,10 @@ public struct SweepReport: Sendable {
   }
 
   /// What may be chosen: measured on all images and within the budget.
-  private static func finalists(_ rows: [SweepRow], of sweep: Sweep, budget: Budget?) throws -> [Int] {
-    let complete = complete(sweep)
+  private static func finalists(_ rows: [SweepRow], of measured: Measurements, budget: Budget?) throws
+    -> [Int]
+  {
+    let complete = measured.complete
     guard let budget else { return complete }
     let affordable = complete.filter { budget.allows(rows[$0]) }
     guard !affordable.isEmpty else {
@@ -91,12 +94,9 @@ public struct SweepReport: Sendable {
     return affordable
   }
 
-  /// Settings that a race dropped were measured on other images and compare with nothing.
-  private static func complete(_ sweep: Sweep) -> [Int] {
-    sweep.settings.indices.filter { sweep.outcomes[$0].count == sweep.images.count }
-  }
-
   /// A setting is on the front if no other is at least as accurate and as cheap, and better in one of the two.
+  ///
+  /// Settings that a race dropped were measured on other images and compare with nothing.
   private static func markParetoFront(_ rows: inout [SweepRow], among candidates: [Int]) {
     for index in candidates {
       let row = rows[index]

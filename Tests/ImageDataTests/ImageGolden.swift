@@ -4,7 +4,7 @@ import TensorMath
 import TestSupport
 
 /// What `fixtures/make_image_goldens.py` recorded of Pillow and torchvision.
-enum Golden {
+enum ImageGolden {
   static func rows(_ table: String) throws -> [[String]] {
     let text = try String(contentsOfFile: Fixtures.path("images/\(table)"), encoding: .utf8)
     return text.split(separator: "\n").filter { !$0.hasPrefix("#") }

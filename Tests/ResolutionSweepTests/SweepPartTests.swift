@@ -1,0 +1,103 @@
+import Checkpoint
+import ImageData
+import TestSupport
+import Testing
+
+@testable import ResolutionSweep
+
+@Suite struct SweepPartTests {
+  private let settings = [
+    Setting(preprocessing: Preprocessing(resize: 64, crop: 56)),
+    Setting(preprocessing: Preprocessing(resize: 72, crop: 56, interpolation: .bicubic), views: .ten),
+  ]
+
+  private func recipe(images: Int) -> SweepPart.Recipe {
+    SweepPart.Recipe(
+      dataset: "val", imageCount: images, checkpoints: ["a"], digests: ["crc32:0"], settings: settings,
+      multiplyAdds: [10, 100])
+  }
+
+  /// A part whose outcomes tell image and setting.
+  private func part(_ index: Int, of count: Int, images: Int = 10, measured: Int? = nil) -> SweepPart {
+    let shard = Shard(index: index, count: count)!
+    let own = shard.items(of: images)
+    var measurements = Measurements(settings: settings, images: own, multiplyAdds: [10, 100])
+    for setting in settings.indices {
+      for image in own.prefix(measured ?? own.count) {
+        measurements.outcomes[setting].append(
+          Outcome(predicted: image, rank: setting, loss: Double(image) / 3, confidence: 0.25))
+      }
+    }
+    return SweepPart(recipe: recipe(images: images), shard: shard, measurements: measurements)
+  }
+
+  private func error(_ parts: [SweepPart]) -> String? {
+    do {
+      _ = try SweepPart.merged(parts.enumerated().map { ("p\($0)", $1) })
+      return nil
+    } catch { return "\(error)" }
+  }
+
+  @Test func partsInAnyOrderMakeTheWhole() throws {
+    let whole = part(0, of: 1)
+    let merged = try SweepPart.merged([2, 0, 1].map { ("p", part($0, of: 3)) })
+    #expect(merged == whole)
+  }
+
+  @Test func aFileKeepsAPart() throws {
+    let folder = try TemporaryFolder()
+    for measured in [0, 2, 4] {
+      let kept = part(1, of: 3, images: 12, measured: measured)
+      let path = folder.file("part-\(measured)")
+      try write(kept, to: path)
+      #expect(try SweepPart(reading: openCheckpoint(.path(path))) == kept)
+    }
+  }
+
+  @Test func otherFilesAreNoParts() throws {
+    let source = try openCheckpoint(.path(Fixtures.path("run/epoch-104.safetensors")))
+    #expect(throws: SweepError.badPart(source.label, "is no part of a sweep")) {
+      try SweepPart(reading: source)
+    }
+  }
+
+  @Test func damagedPartsAreRefused() throws {
+    let folder = try TemporaryFolder()
+    let good = try part(0, of: 1).encoded()
+    for (name, value) in [
+      ("count", TensorValue(i64: [10, 11], shape: [2])), ("count", TensorValue(i64: [10], shape: [1])),
+      ("rank", try TensorValue(doubles: Array(repeating: -1, count: 20), shape: [2, 10], dtype: .i32)),
+      ("loss", try TensorValue(doubles: Array(repeating: .nan, count: 20), shape: [2, 10], dtype: .f64)),
+    ] as [(TensorName, TensorValue)] {
+      var tensors = good.tensors
+      tensors[name] = value
+      let path = folder.file("damaged")
+      try write(tensors, good.metadata, to: path)
+      #expect(throws: SweepError.self, "\(name)") { try SweepPart(reading: openCheckpoint(.path(path))) }
+    }
+  }
+
+  @Test func wrongPartsAreNamed() {
+    let three = (0..<3).map { part($0, of: 3) }
+    #expect(error(three) == nil)
+    #expect(error([three[0], three[1]]) == "p0: shard 2 of 3 is missing")
+    #expect(error([three[0], three[1], three[1]]) == "p2: is shard 1/3 a second time")
+    #expect(error([three[0], part(1, of: 3, images: 11), three[2]]) == "p1: is of another sweep than p0")
+    #expect(
+      error([three[0], part(1, of: 3, measured: 1), three[2]])
+        == "p1: is unfinished; run shard 1/3 again to continue it")
+    #expect(error([]) == "no parts to put together")
+  }
+
+  private func write(_ part: SweepPart, to path: String) throws {
+    let (tensors, metadata) = try part.encoded()
+    try write(tensors, metadata, to: path)
+  }
+
+  private func write(_ tensors: [TensorName: TensorValue], _ metadata: Metadata, to path: String) throws {
+    let specs = tensors.map { TensorSpec(name: $0.key, dtype: $0.value.dtype, shape: $0.value.shape) }
+    let writer = try CheckpointWriter(to: .path(path), tensors: specs, metadata: metadata)
+    for spec in writer.order { try writer.write(tensors[spec.name]!) }
+    try writer.finish()
+  }
+}
