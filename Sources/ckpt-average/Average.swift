@@ -16,7 +16,11 @@ struct Average: CheckpointTool {
     version: versionText("ckpt-average"))
 
   @OptionGroup(title: "Input and output") var input: SeriesOptions
+  @OptionGroup(title: "Input and output") var decoding: InputOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
+
+  @Flag(name: .long, help: "Compress the output, as ckpt-convert does.")
+  var compress = false
 
   @Option(name: .long, help: "Checksum of every input for the provenance: crc32 or none.")
   var digest: DigestKind?
@@ -51,8 +55,10 @@ struct Average: CheckpointTool {
   }
 
   func execute(_ console: Console) throws {
+    stopIdleBLASThreads()
     if method.method == MethodOptions.swagSample {
-      return try sample.run(input.checkpoints[0], to: output.output, pool: global.makePool())
+      let source = try openCheckpoint(Location(argument: input.checkpoints[0]), options: try openOptions())
+      return try sample.run(source, to: output.output, writeOptions, pool: global.makePool())
     }
     let variants = try search.variants(method: method, input: input)
     let files = try input.files(
@@ -60,8 +66,9 @@ struct Average: CheckpointTool {
       mode: search.mode ?? .max)
     let steps = files.compactMap(\.step)
     if search.eval == nil && !dryRun { _ = try destinations(of: variants) }
+    let opening = try openOptions()
     let series = try Series(
-      try files.map { try openCheckpoint(Location(argument: $0.path), options: .standard) },
+      try files.map { try openCheckpoint(Location(argument: $0.path), options: opening) },
       keys: tensors.keys)
     for member in series.members where !member.prefix.isEmpty {
       console.detail("\(member.label): prefix \(member.prefix) taken off every name")
@@ -71,7 +78,7 @@ struct Average: CheckpointTool {
       modelCounts: series.members.map(\.modelCount))
     let job = Job(
       series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
-      pool: global.makePool(), console: console)
+      writing: writeOptions, pool: global.makePool(), console: console)
 
     if dryRun {
       return try StandardOutput.write(
@@ -88,6 +95,16 @@ struct Average: CheckpointTool {
       return try job.write([(best, destination)], digest: digest)
     }
     try job.write(Array(zip(variants, try destinations(of: variants))), digest: digest)
+  }
+
+  private func openOptions() throws -> OpenOptions { try decoding.openOptions(threads: global.threadCount) }
+
+  private var writeOptions: WriteOptions {
+    var options = WriteOptions()
+    options.compress = compress
+    options.threads = global.threadCount
+    options.temporaryFolder = temporaryFolder
+    return options
   }
 
   /// Where each average goes; several need a template with something that tells them apart.

@@ -9,6 +9,7 @@ struct Job {
   let timeline: Timeline
   let tensors: TensorOptions
   let options: AveragingPlan.Options
+  let writing: WriteOptions
   let pool: ThreadPool
   let console: Console
 
@@ -48,12 +49,13 @@ struct Job {
       let placeholders = wanted ? history.placeholders : nil
       var writer = try CheckpointWriter(
         to: destination, tensors: specs,
-        metadata: history.recorded(in: merged.metadata, digests: placeholders))
+        metadata: history.recorded(in: merged.metadata, digests: placeholders), options: writing)
       if wanted && !writer.canPatchHeader {
         let known = digest == .crc32 ? try series.members.map { try $0.digest() } : nil
         writer.abort()
         writer = try CheckpointWriter(
-          to: destination, tensors: specs, metadata: history.recorded(in: merged.metadata, digests: known))
+          to: destination, tensors: specs, metadata: history.recorded(in: merged.metadata, digests: known),
+          options: writing)
       }
       pending.append((history, merged.metadata, writer))
     }

@@ -35,8 +35,9 @@ struct SampleOptions: ParsableArguments {
   var isGiven: Bool { scale != nil || scaling != nil || diagonal || seed != nil || count != nil }
 
   /// Draws the models and writes them.
-  func run(_ input: String, to template: String, pool: ThreadPool) throws {
-    let source = try openCheckpoint(Location(argument: input))
+  func run(
+    _ source: any CheckpointSource, to template: String, _ writing: WriteOptions, pool: ThreadPool
+  ) throws {
     let sampler = try GaussianSampler(source)
     var options = GaussianSampler.Options()
     options.scale = scale ?? options.scale
@@ -62,7 +63,8 @@ struct SampleOptions: ParsableArguments {
           ("seed", .number("\(options.seed)")), ("n", .number("\(number)")),
         ]
       ).record(in: &metadata)
-      let writer = try CheckpointWriter(to: destination, tensors: sampler.tensors, metadata: metadata)
+      let writer = try CheckpointWriter(
+        to: destination, tensors: sampler.tensors, metadata: metadata, options: writing)
       try sampler.draw(number, options, to: writer, pool: pool)
       try writer.finish()
     }

@@ -98,4 +98,17 @@ import Testing
     #expect(result.metadata["ckpt.bn"] != "stale")
     #expect(try history("out").contains(#""method":"greedy-soup""#))
   }
+
+  /// A compressed file, a sharded set and a plain one are the same to it, and each has its own size and digest.
+  @Test func everyFormatAndItsDigest() throws {
+    #expect(try run(#""$RUN"/epoch-95.safetensors --compress -o packed"#).status == 0)
+    #expect(try run(#"packed "$RUN"/epoch-96.safetensors --order given -o mixed"#).status == 0)
+    #expect(try run(#""$RUN"/epoch-95.safetensors "$RUN"/epoch-96.safetensors -o plain"#).status == 0)
+    let mixed = try openCheckpoint(.path(folder.file("mixed")))
+    let plain = try openCheckpoint(.path(folder.file("plain")))
+    for tensor in plain.tensors { #expect(try mixed.value(tensor.name) == plain.value(tensor.name)) }
+    let size = try Data(contentsOf: URL(fileURLWithPath: folder.file("packed"))).count
+    #expect(try history("mixed").contains(#""name":"packed","size":\#(size),"crc32""#))
+    #expect(try !history("mixed").contains("00000000"))
+  }
 }

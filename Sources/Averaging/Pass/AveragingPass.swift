@@ -7,6 +7,9 @@ import TensorMath
 /// are float64 in the order of the series and are rounded once, to nearest even, so the bytes are the same at any
 /// number of threads. Memory depends on the number of threads alone, not on the size or number of the inputs.
 public struct AveragingPass {
+  /// Finished pieces that may wait for their turn, for each thread.
+  private static let waitingPieces = 4
+
   private let plans: [AveragingPlan]
   private let kernel: Kernel
 
@@ -29,7 +32,7 @@ public struct AveragingPass {
   @discardableResult
   public func run(
     into writers: [CheckpointWriter], digests computesDigests: Bool = false, pool: ThreadPool,
-    progress: (Int) -> Void = { _ in }
+    progress: @escaping (Int) -> Void = { _ in }
   ) throws -> [String]? {
     let ordered = try plans.map { try Self.arrange($0, writers[0].order) }
     let entries = ordered[0].entries
@@ -40,7 +43,7 @@ public struct AveragingPass {
       PassWorker(ordered, kernel: kernel, computesDigests: computesDigests)
     }
     var digests = ordered[0].series.members.map { SourceDigest($0) }
-    let turnstile = Turnstile()
+    let turnstile = Turnstile(limit: Self.waitingPieces * pool.threadCount)
 
     try pool.forEach(tasks.count) { (task, number) throws in
       let worker = workers[number]
@@ -51,12 +54,20 @@ public struct AveragingPass {
         turnstile.fail(task)
         throw error
       }
+      func account(_ reads: [PassWorker.Read], _ bytes: Int) {
+        for read in reads { digests[read.input].add(read) }
+        progress(bytes)
+      }
       try turnstile.pass(task) {
-        for (writer, output) in zip(writers, worker.outputs) {
-          try writer.write(UnsafeRawBufferPointer(rebasing: output[..<worker.used]))
+        for (writer, piece) in zip(writers, worker.pieces) { try writer.write(piece) }
+        account(worker.reads, worker.bytesRead)
+      } later: {
+        let pieces = worker.pieces.map { Array($0) }
+        let (reads, bytes) = (worker.reads, worker.bytesRead)
+        return {
+          for (writer, piece) in zip(writers, pieces) { try piece.withUnsafeBytes { try writer.write($0) } }
+          account(reads, bytes)
         }
-        for read in worker.reads { digests[read.input].add(read) }
-        progress(worker.bytesRead)
       }
     }
     guard computesDigests else { return nil }
@@ -66,7 +77,7 @@ public struct AveragingPass {
   /// Bytes of buffers that `run` takes at most; pages that are never used cost nothing.
   public func scratchBytes(threads: Int) -> Int {
     let inputs = min(PassWorker.groupSize, plans[0].series.members.count) * PassWorker.sliceBytes
-    return threads * (inputs + PassWorker.sliceBytes * (1 + 8 * plans.count))
+    return threads * (inputs + PassWorker.sliceBytes * (1 + (8 + 4 * Self.waitingPieces) * plans.count))
   }
 
   private static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {

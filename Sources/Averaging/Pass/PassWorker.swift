@@ -22,7 +22,6 @@ final class PassWorker: @unchecked Sendable {
   let inputs: [UnsafeMutableRawBufferPointer]
   let widened: UnsafeMutableBufferPointer<Double>
   let sums: [UnsafeMutableBufferPointer<Double>]
-  /// The finished piece of every output, `used` bytes of each.
   let outputs: [UnsafeMutableRawBufferPointer]
   private(set) var used = 0
   private(set) var reads: [Read] = []
@@ -60,6 +59,9 @@ final class PassWorker: @unchecked Sendable {
     if case .copy = entry.operation { return entry.input.byteCount }
     return entry.input.elementCount
   }
+
+  /// The finished piece of every output.
+  var pieces: [UnsafeRawBufferPointer] { outputs.map { UnsafeRawBufferPointer(rebasing: $0[..<used]) } }
 
   /// Forgets the last piece.
   func begin() {

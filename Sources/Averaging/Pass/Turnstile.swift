@@ -2,31 +2,50 @@ import Foundation
 
 /// Lets the iterations of a parallel loop do one part of their work in order.
 ///
-/// Iterations are begun in the order of their indices, so whoever waits waits for one that is already running.
+/// Iterations are begun in the order of their indices. Whoever comes before his turn leaves his work behind and goes on,
+/// as long as not too much is waiting; whoever has the turn does what has been left behind him, too.
 final class Turnstile: @unchecked Sendable {
   private let condition = NSCondition()
+  private let limit: Int
+  private var waiting: [Int: () throws -> Void] = [:]
   private var next = 0
   private var failed = Int.max
 
-  /// Waits until every iteration below `index` has passed, runs `body` and lets the next one in.
+  /// - Parameter limit: How many pieces of work may wait.
+  init(limit: Int) { self.limit = limit }
+
+  /// Runs `now` in the turn of `index`, or leaves `later()` for whoever has the turn before.
   ///
-  /// Returns without running `body` when an iteration below `index` has failed.
-  func pass(_ index: Int, _ body: () throws -> Void) throws {
+  /// Does neither when an iteration below `index` has failed.
+  func pass(_ index: Int, now: () throws -> Void, later: () -> () throws -> Void) throws {
     condition.lock()
-    while next != index && failed > index { condition.wait() }
-    let isOpen = failed > index
+    defer { condition.unlock() }
+    while next != index {
+      if failed < index { return }
+      if waiting.count < limit {
+        waiting[index] = later()
+        return
+      }
+      condition.wait()
+    }
+    try run(now)
+    while let work = waiting.removeValue(forKey: next) { try run(work) }
+  }
+
+  /// Runs the work whose turn it is, without the lock; nobody else has the turn meanwhile.
+  private func run(_ work: () throws -> Void) throws {
     condition.unlock()
-    guard isOpen else { return }
     do {
-      try body()
+      try work()
     } catch {
-      fail(index)
+      condition.lock()
+      failed = min(failed, next)
+      condition.broadcast()
       throw error
     }
     condition.lock()
-    next = index + 1
+    next += 1
     condition.broadcast()
-    condition.unlock()
   }
 
   /// Tells those behind `index` that it will never pass.

@@ -81,7 +81,7 @@ public struct GaussianSampler: Sendable {
       elementBytes: order.map { parameters[$0.name] == nil ? 1 : 8 }, bytes: PassWorker.sliceBytes)
     var shared = PortableNormal(key: [options.seed, UInt64(number), .max])
     let coefficients = (0..<requestedRank).map { _ in shared.next() }
-    let turnstile = Turnstile()
+    let turnstile = Turnstile(limit: 4 * pool.threadCount)
     try pool.forEach(tasks.count) { (task, _) throws in
       var output: [UInt8] = []
       do {
@@ -100,7 +100,9 @@ public struct GaussianSampler: Sendable {
         turnstile.fail(task)
         throw error
       }
-      try turnstile.pass(task) { try output.withUnsafeBytes { try writer.write($0) } }
+      let finished = output
+      func write() throws { try finished.withUnsafeBytes { try writer.write($0) } }
+      try turnstile.pass(task, now: write, later: { write })
     }
   }
 

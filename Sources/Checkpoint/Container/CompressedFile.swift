@@ -25,6 +25,8 @@ final class CompressedFile: CheckpointSource {
   /// The block that was needed last: reads that end amid a block are continued by the next one.
   private let cache = Mutex<(name: TensorName, block: Int, bytes: [UInt8])?>(nil)
 
+  var files: [any StoredFile] { file.files }
+
   /// Whether any tensor is stored as a difference to another checkpoint.
   var isDelta: Bool { blobs.values.contains { $0.header.transform.isDelta } }
 

@@ -11,7 +11,10 @@ final class ShardedSet: CheckpointSource {
   let label: String
   let tensors: [TensorSpec]
   let metadata: Metadata
+  let files: [any StoredFile]
   private let shards: [TensorName: any CheckpointSource]
+  /// Where the files of a shard begin among all.
+  private let firstFiles: [ObjectIdentifier: Int]
 
   /// - Parameter index: Path of the index.
   /// - Throws: `CheckpointError`.
@@ -53,6 +56,14 @@ final class ShardedSet: CheckpointSource {
         tensors.append(spec)
       }
     }
+    var files: [any StoredFile] = []
+    var firstFiles: [ObjectIdentifier: Int] = [:]
+    for (_, source) in opened.sorted(by: { $0.key < $1.key }) {
+      firstFiles[ObjectIdentifier(source)] = files.count
+      files += source.files
+    }
+    self.files = files
+    self.firstFiles = firstFiles
     self.label = label
     self.tensors = tensors
     self.shards = shards
@@ -93,6 +104,11 @@ final class ShardedSet: CheckpointSource {
   func recordedChecksum(_ name: TensorName) -> UInt32? { shards[name]?.recordedChecksum(name) }
 
   func spec(_ name: TensorName) -> TensorSpec? { shards[name]?.spec(name) }
+
+  func placement(of name: TensorName) -> (file: Int, offset: Int)? {
+    guard let shard = shards[name], let place = shard.placement(of: name) else { return nil }
+    return (file: firstFiles[ObjectIdentifier(shard)]! + place.file, offset: place.offset)
+  }
 
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     guard let shard = shards[name] else { throw CheckpointError.missingTensor(path: label, name) }

@@ -3,6 +3,7 @@ final class TorchFile: CheckpointSource {
   let label: String
   let tensors: [TensorSpec]
   let metadata = Metadata()
+  let files: [any StoredFile]
 
   private let storages: TorchStorages
   private let views: [TensorName: (view: TorchTensor, spec: TensorSpec)]
@@ -25,6 +26,7 @@ final class TorchFile: CheckpointSource {
     let found = try StateDictSelection(graph: contents.graph).tensors(from: contents.root, key: key)
     storages = TorchStorages(file, contents.locations)
     label = file.label
+    files = [file]
     var views: [TensorName: (view: TorchTensor, spec: TensorSpec)] = [:]
     var types: [TensorName: DType] = [:]
     for (name, reference) in found {
