@@ -64,25 +64,9 @@ struct CacheOptions: ParsableArguments {
   func storage(for shape: FeatureShape, used: Int, console: Console) throws -> FeatureStorage {
     let budget = memory?.bytes ?? Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
     guard used + shape.byteCount > budget else { return try .memory(byteCount: shape.byteCount) }
-    let folder = NSTemporaryDirectory()
+    let folder = scratchFolder()
     console.detail("\(shape.byteCount >> 20) MiB of features go into a scratch file in \(folder)")
     return try .scratch(byteCount: shape.byteCount, in: folder)
-  }
-}
-
-/// A number of bytes such as `800M` or `4G`.
-struct ByteSize: ExpressibleByArgument {
-  let bytes: Int
-
-  init?(argument: String) {
-    let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
-    let unit = argument.last.flatMap { units[Character($0.uppercased())] }
-    guard let number = Int(unit == nil ? argument : String(argument.dropLast())), number >= 0 else {
-      return nil
-    }
-    let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (unit ?? 0))
-    guard !overflow else { return nil }
-    self.bytes = bytes
   }
 }
 
