@@ -116,7 +116,15 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     classes = min(1000, arguments.images)
-    rows = []
+    print(f"ResNet-50, {arguments.images} images at {SIZE}, {EPOCHS} epochs, {arguments.threads} threads")
+    print("| | seconds | times ckpt-fixres | final loss | |\n|---|---|---|---|---|", flush=True)
+    base = None
+
+    def row(name, seconds, loss, note):
+        nonlocal base
+        base = base or seconds
+        print(f"| {name} | {seconds:.1f} | {seconds / base:.1f} | {loss} | {note} |", flush=True)
+
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         make_images(folder / "data", arguments.images, classes)
@@ -131,7 +139,7 @@ def main():
         report = json.loads((folder / "report.json").read_text())
         loss = report["epochs"][-1]["train"]["loss"]
         parts = ", ".join(f"{name} {value:.1f} s" for name, value in report["seconds"].items())
-        rows.append(("ckpt-fixres", ours, loss, parts))
+        row("ckpt-fixres", ours, f"{loss:.5f}", parts)
         paths, labels = fixturelib.list_images(".", root=folder / "data")
         images = fixturelib.load_batch(paths, 256, SIZE).contiguous(memory_format=torch.channels_last)
 
@@ -147,20 +155,15 @@ def main():
     cached = time.perf_counter() - begin
     loss = train(model, labels, EPOCHS, lambda rows: (maps[rows], residuals[rows]))
     total = time.perf_counter() - begin
-    rows.append(("PyTorch, cached maps", total, loss, f"features {cached:.1f} s, training {total - cached:.1f} s"))
+    row("PyTorch, cached maps", total, f"{loss:.5f}", f"features {cached:.1f} s, training {total - cached:.1f} s")
     del maps, residuals
 
     model, trunk = fresh()
     begin = time.perf_counter()
-    loss = train(model, labels, arguments.peer_epochs, lambda rows: trunk(images[rows]))
+    train(model, labels, arguments.peer_epochs, lambda rows: trunk(images[rows]))
     each = (time.perf_counter() - begin) / arguments.peer_epochs
     note = f"{each:.1f} s per epoch, from {arguments.peer_epochs}"
-    rows.append(("PyTorch, straightforward", each * EPOCHS, float("nan"), note))
-
-    print(f"ResNet-50, {arguments.images} images at {SIZE}, {EPOCHS} epochs, {arguments.threads} threads")
-    print("| | seconds | times ckpt-fixres | final loss | |\n|---|---|---|---|---|")
-    for name, seconds, loss, note in rows:
-        print(f"| {name} | {seconds:.1f} | {seconds / rows[0][1]:.1f} | {loss:.5f} | {note} |")
+    row("PyTorch, straightforward", each * EPOCHS, "", note)
 
 
 if __name__ == "__main__":

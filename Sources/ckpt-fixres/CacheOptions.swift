@@ -10,7 +10,7 @@ struct CacheOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What is trained on: test (the images as they are tested), flip (mirrored ones too), train (random crops).",
+      "What is trained on: the images as they are tested, mirrored ones too, or random crops.",
       valueName: "kind"))
   var augment = AugmentedDataset.Kind.test
 
@@ -24,9 +24,7 @@ struct CacheOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp(
-      FeatureElement.allCases.map(\.rawValue).joined(separator: ", ") + ": how features are stored.",
-      valueName: "type"))
+    help: ArgumentHelp("How features are stored.", valueName: "type"))
   var cacheDtype = FeatureElement.f32
 
   @Option(
@@ -55,11 +53,11 @@ struct CacheOptions: ParsableArguments {
   }
 
   func history() -> [(String, JSON)] {
-    switch augment {
-    case .test: []
-    case .flip: [("augment", .string("flip"))]
-    case .train: [("augment", .string("train")), ("views", JSON(views))]
-    }
+    var entries: [(String, JSON)] = []
+    if augment != .test { entries.append(("augment", .string(augment.rawValue))) }
+    if augment == .train { entries.append(("views", JSON(views))) }
+    if cacheDtype != .f32 { entries.append(("cache_dtype", .string(cacheDtype.rawValue))) }
+    return entries
   }
 
   /// Memory for features of `shape`, or a scratch file when `used` bytes and these are over the budget.

@@ -73,27 +73,29 @@ struct FixRes: CheckpointTool {
       loaded.network, checkpoint: loaded.source,
       needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
 
+    // Everything that can be refused is, before the long work.
+    let dataset = try loaded.dataset(data, classes: classes)
+    let heldDataset = try val.map { try loaded.dataset($0, classes: classes) }
+    try schedule.apply(to: &options, samples: dataset.count)
+    let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
+    let begin = head.apply(to: tail.start, seed: options.seed)
+    let run = try Checkpointing(
+      path: training.resume, options: historyOptions(options, resolved), tail: tail, samples: dataset.count)
+    let state = try run.load(like: begin)
+
     var stage = FeatureStage(
       tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
       workers: global.threadCount, console: console)
-    let dataset = try loaded.dataset(data, classes: classes)
     let views = caching.augmented(dataset, preprocessing: resolved.preprocessing, seed: options.seed)
     let train = try stage.features(
       of: views, classes: classes,
       teacherLogits: teacher.logits(on: dataset, classes: classes, stage: stage))
-    let held = try val.map { try stage.features(of: loaded.dataset($0, classes: classes), classes: classes) }
-    let begin = head.apply(to: tail.start, seed: options.seed)
+    let held = try heldDataset.map { try stage.features(of: $0, classes: classes) }
     let featureTime = start.duration(to: clock.now)
-    try schedule.apply(to: &options, samples: train.labels.count)
-
-    let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
-    let run = try Checkpointing(
-      path: training.resume, options: historyOptions(options, resolved), tail: tail,
-      samples: train.labels.count)
     var records: [EpochRecord] = []
     let progress = console.progress("tuning", total: options.epochs, unit: "epochs")
-    let tuned = try tuner.tune(begin, on: train, validation: held, resuming: run.load(like: begin)) {
+    let tuned = try tuner.tune(begin, on: train, validation: held, resuming: state) {
       record, state in
       try run.save(state())
       records.append(record)
@@ -106,8 +108,8 @@ struct FixRes: CheckpointTool {
 
     let result = TuningReport(
       tool: Self.toolName, model: label, network: loaded.network, tail: tail,
-      options: historyOptions(options, resolved),
-      images: train.labels.count, records: records, before: before, after: after,
+      options: historyOptions(options, resolved), images: train.labels.count, records: records,
+      before: before, after: after,
       featureTime: featureTime, trainTime: trainTime)
     console.notice(result.summary)
     var metadata = loaded.source.metadata

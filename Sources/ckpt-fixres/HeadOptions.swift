@@ -11,9 +11,7 @@ struct HeadOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp(
-      "How it starts: \(HeadInitialisation.allCases.map(\.rawValue).joined(separator: ", ")).",
-      valueName: "name"))
+    help: ArgumentHelp("How it starts.", valueName: "name"))
   var headInit = HeadInitialisation.kaiming
 
   func validate() throws {

@@ -12,7 +12,7 @@ struct LossOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp(Kind.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "name"))
+    help: ArgumentHelp("What is minimised.", valueName: "name"))
   var loss = Kind.ce
 
   @Option(

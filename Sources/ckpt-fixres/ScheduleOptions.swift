@@ -19,16 +19,17 @@ struct ScheduleOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp(Kind.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "name"))
+    help: ArgumentHelp("How it changes over the run (cosine).", valueName: "name"))
   var schedule: Kind?
 
   @Option(name: .long, help: ArgumentHelp("Epochs per step of the step schedule.", valueName: "n"))
   var stepSize = 30
 
   @Option(
-    name: .long, parsing: .upToNextOption,
-    help: ArgumentHelp("Epochs at which the multistep schedule decays.", valueName: "epoch"))
-  var milestones: [Int] = []
+    name: .long,
+    help: ArgumentHelp("Epochs after which the multistep schedule decays: n,n,...", valueName: "epochs"),
+    transform: parseEpochs)
+  var milestones: [Int]?
 
   @Option(
     name: .long,
@@ -52,7 +53,7 @@ struct ScheduleOptions: ParsableArguments {
     guard warmupEpochs >= 0, warmupEpochs <= 1e6 else {
       throw ValidationError("--warmup-epochs takes a number from 0")
     }
-    if schedule == .multistep && milestones.isEmpty {
+    if schedule == .multistep && milestones == nil {
       throw ValidationError("--schedule multistep needs --milestones")
     }
   }
@@ -69,7 +70,7 @@ struct ScheduleOptions: ParsableArguments {
       switch schedule {
       case .constant: .constant
       case .step: .step(size: stepSize, gamma: gamma ?? 0.1)
-      case .multistep: .multiStep(epochs: milestones, gamma: gamma ?? 0.1)
+      case .multistep: .multiStep(epochs: milestones ?? [], gamma: gamma ?? 0.1)
       case .exponential: .exponential(gamma: gamma ?? 0.9)
       case .cosine: .cosine
       case .polynomial: .polynomial(power: power)
@@ -102,5 +103,14 @@ struct ScheduleOptions: ParsableArguments {
       entries += [("warmup_epochs", JSON(warmupEpochs)), ("warmup_factor", JSON(warmupFactor))]
     }
     return entries
+  }
+}
+
+private func parseEpochs(_ argument: String) throws -> [Int] {
+  try argument.split(separator: ",", omittingEmptySubsequences: false).map { field in
+    guard let epoch = Int(field), epoch > 0 else {
+      throw ValidationError("numbers above zero separated by commas")
+    }
+    return epoch
   }
 }

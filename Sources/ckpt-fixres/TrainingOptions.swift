@@ -9,14 +9,13 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What is trained: fc, fc+bn (default; fc where no BatchNorm precedes the pooling).", valueName: "layers"
-    ))
+      "What is trained (fc+bn; fc where no BatchNorm precedes the pooling).", valueName: "layers"))
   var train: TuningOptions.Layers?
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Statistics of the last BatchNorm: batch, recalibrate, frozen (default: batch, with fc frozen).",
+      "Statistics of the last BatchNorm (batch; frozen with fc).",
       valueName: "mode"))
   var bn: TuningOptions.BatchNormMode?
 
@@ -28,8 +27,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp(
-      TuningOptions.OptimizerKind.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "name"))
+    help: ArgumentHelp("Makes the steps; lbfgs takes all images at once, with fc.", valueName: "name"))
   var optimizer = TuningOptions.OptimizerKind.sgd
 
   @Option(name: .long, help: ArgumentHelp("Momentum of SGD.", valueName: "m"))
