@@ -29,8 +29,8 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   return 0
 }
 
-/// A file that is kept in memory and written over for every input.
-private let descriptor: CInt = memfd_create("fuzz", 0)
+/// An unlinked file in memory that is written over for every input.
+private let descriptor: CInt = try! Spool.create(in: "/dev/shm")
 
 /// Opens the bytes as a checkpoint and reads all tensors.
 func readEverything(_ bytes: [UInt8]) {
