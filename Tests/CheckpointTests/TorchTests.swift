@@ -191,7 +191,8 @@ struct Pickle {
   @Test(arguments: [
     ("h\u{7}.", "memo 7 was never stored"), (".", "the stack is empty"), ("t.", "no mark"),
     ("0.", "the stack is empty"),
-    ("}", "ends early"), ("(}u.", "a key without a value"), ("}u.", "no mark"), ("}(Nu.", "a key without a value"),
+    ("}", "ends early"), ("(}u.", "a key without a value"), ("}u.", "no mark"),
+    ("}(Nu.", "a key without a value"),
     ("]NNs.", "storing an item into"),
     ("K\u{1}}b.", "setting the state of what has none"), ("}Na.", "appending to what is no list"),
     ("X\u{7f}\u{7f}\u{7f}\u{7f}", "beyond the end"), ("i", "operation 'i'"), ("c", "name without an end"),
