@@ -17,10 +17,10 @@ func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     swiftSettings: strict)
 }
 
-func tests(_ module: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(_ module: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
   .testTarget(
     name: module + "Tests",
-    dependencies: [.byName(name: module), "TestSupport"] + dependencies,
+    dependencies: [.byName(name: module), "TestSupport"] + dependencies, exclude: exclude,
     swiftSettings: strict)
 }
 
@@ -34,11 +34,13 @@ let tools: [Target] = [
     "ckpt-bnfix",
     ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "ResolutionSweep", "TensorMath"]),
   tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool("ckpt-convert", ["Checkpoint", "CheckpointTools"]),
+  tool("ckpt-info", ["Checkpoint", "CheckpointTools", "ConvNet"]),
   tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 ]
 
 let libraries = [
-  "Checkpoint", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration", "ClassifierTuning",
+  "Checkpoint", "CheckpointTools", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration", "ClassifierTuning",
   "ResolutionSweep",
 ]
 
@@ -61,6 +63,7 @@ let package = Package(
     library("Checkpoint", ["CZlib", "CKernels"]),
     library("TensorMath", ["COpenBLAS", "CKernels"]),
 
+    library("CheckpointTools", ["Checkpoint"]),
     library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
     library("ImageData", ["TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
@@ -85,14 +88,18 @@ let package = Package(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .executableTarget(
+      name: "image-fuzz", dependencies: ["ImageData", "TensorMath"], path: "Tests/ImageFuzz",
+      exclude: ["decoders.c"], swiftSettings: strict),
+    .executableTarget(
       name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
       exclude: ["compare.py"], swiftSettings: strict),
     .executableTarget(
       name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
       swiftSettings: strict),
-    tests("Checkpoint"),
+    tests("Checkpoint", ["CKernels"]),
+    tests("CheckpointTools", ["Checkpoint"]),
     tests("TensorMath"),
-    tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"]),
+    tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"], exclude: ["Goldens"]),
     tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

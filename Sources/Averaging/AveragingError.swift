@@ -48,6 +48,8 @@ public enum AveragingError: Error, Sendable, Equatable {
   case duplicate(file: String, of: String)
   /// A tensor that not all checkpoints have, and a method that needs all of them.
   case unionNeedsWeights(TensorName)
+  /// A file without the variances that models are drawn with.
+  case notAGaussian(file: String)
   /// No tensor is left after selection.
   case noTensors
 }
@@ -108,6 +110,8 @@ extension AveragingError: CustomStringConvertible {
       "\(text(file)): the same checkpoint as \(text(other)); --allow-duplicates counts it twice"
     case .unionNeedsWeights(let name):
       "tensor \"\(name)\": not in every checkpoint, which this method needs; --keys intersection leaves it out"
+    case .notAGaussian(let file):
+      "\(text(file)): has no variances to draw models with; --method swag makes such a file"
     case .noTensors: "no tensor is selected"
     }
   }

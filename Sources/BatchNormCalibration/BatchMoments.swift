@@ -22,20 +22,60 @@ public struct BatchMoments: Sendable, Equatable {
 
   /// Runs one batch through the network.
   ///
-  /// - Parameter images: normalised images, shape [n, height, width, 3].
+  /// - Parameters:
+  ///   - images: normalised images, shape [n, height, width, 3].
+  ///   - network: the network; layers that are not meant normalise with their running statistics.
+  ///   - layers: the layers meant, in execution order.
+  ///   - batch: place of the batch in the order of the data.
   /// - Throws: `CalibrationError.notFinite` naming the first layer in execution order that sees NaN or infinity.
-  public init(of images: Tensor, through network: Network, batch: Int) throws {
-    var layers: [ChannelMoments] = []
-    layers.reserveCapacity(network.batchNorms.count)
-    _ = try network.forwardWithBatchStatistics(images) { layer, moments in
-      for channel in moments.mean.indices
-      where !moments.mean[channel].isFinite || !moments.m2[channel].isFinite {
-        throw CalibrationError.notFinite(layer: layer.name, channel: channel, batch: batch)
-      }
-      layers.append(moments)
+  public init(of images: Tensor, through network: Network, layers: [BatchNormLayer], batch: Int) throws {
+    var moments: [ChannelMoments] = []
+    moments.reserveCapacity(layers.count)
+    _ = try network.forwardWithBatchStatistics(images, layers: Set(layers.map(\.name))) {
+      try Self.check($1, of: $0, batch: batch)
+      moments.append($1)
     }
-    precondition(
-      layers.count == network.batchNorms.count, "every BatchNorm layer is observed once per forward pass")
-    self.init(batch: batch, imageCount: images.shape[0], layers: layers)
+    precondition(moments.count == layers.count, "every layer is observed once per forward pass")
+    self.init(batch: batch, imageCount: images.shape[0], layers: moments)
+  }
+
+  /// Runs a whole data set through the network, layer by layer: the statistics of each layer are those of all images
+  /// before the next layer runs, so that they do not depend on the division into batches.
+  ///
+  /// - Parameters:
+  ///   - network: the network; layers that are not meant normalise with their running statistics.
+  ///   - layers: the layers meant, in execution order.
+  ///   - batchCount: number of batches.
+  ///   - memory: bytes of activations to keep in memory; the rest goes to a scratch file.
+  ///   - scratchFolder: where that file goes, without a name.
+  ///   - load: gives a batch, shape [n, height, width, 3].
+  ///   - onStep: called after each batch of each step with the number of its images.
+  /// - Returns: the moments of all images as those of one batch.
+  /// - Throws: `CalibrationError.notFinite`, and errors of loading and of the scratch file.
+  public static func layerSynchronous(
+    through network: Network, layers: [BatchNormLayer], batchCount: Int, memory: Int, scratchFolder: String,
+    load: (Int) throws -> Tensor, onStep: (Int) -> Void
+  ) throws -> BatchMoments {
+    var moments: [ChannelMoments] = []
+    var imageCount = 0
+    try network.layerSynchronousStatistics(
+      batchCount: batchCount, memory: memory, scratchFolder: scratchFolder, layers: Set(layers.map(\.name)),
+      load: {
+        let images = try load($0)
+        imageCount += images.shape[0]
+        return images
+      },
+      observe: {
+        try check($1, of: $0, batch: nil)
+        moments.append($1)
+      }, onStep: onStep)
+    return BatchMoments(batch: 0, imageCount: imageCount, layers: moments)
+  }
+
+  private static func check(_ moments: ChannelMoments, of layer: BatchNormLayer, batch: Int?) throws {
+    for channel in moments.mean.indices
+    where !moments.mean[channel].isFinite || !moments.m2[channel].isFinite {
+      throw CalibrationError.notFinite(layer: layer.name, channel: channel, batch: batch)
+    }
   }
 }

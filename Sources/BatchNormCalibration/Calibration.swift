@@ -3,7 +3,7 @@ import TensorMath
 
 /// Combines the moments of batches into new running statistics for a network's BatchNorm layers.
 public struct Calibration: Sendable {
-  /// The layers, in execution order.
+  /// The layers meant, in execution order.
   public let layers: [BatchNormLayer]
   /// How batches combine.
   public let estimator: Estimator
@@ -16,19 +16,23 @@ public struct Calibration: Sendable {
   private let stored: [RunningStatistics]
   private var estimators: [any StatisticsEstimator]
 
-  /// An empty calibration of all layers.
+  /// An empty calibration.
   ///
   /// - Parameters:
-  ///   - network: gives the layers and their stored statistics.
+  ///   - network: gives the stored statistics.
+  ///   - layers: the layers meant, in execution order; nil is all.
   ///   - estimator: how batches combine.
   ///   - prior: images N that the stored statistics count as beside the n added: the result is
   ///     N/(N+n)·stored + n/(N+n)·new for mean and variance (Schneider et al. 2020, equation 2); 0 leaves them out.
   /// - Throws: `CalibrationError.noBatchNorm` for a network without BatchNorm.
-  public init(network: Network, estimator: Estimator, prior: Double = 0) throws {
+  public init(network: Network, layers: [BatchNormLayer]? = nil, estimator: Estimator, prior: Double = 0)
+    throws
+  {
     guard !network.batchNorms.isEmpty else {
       throw CalibrationError.noBatchNorm(architecture: network.architectureName)
     }
-    layers = network.batchNorms
+    let layers = layers ?? network.batchNorms
+    self.layers = layers
     self.estimator = estimator
     self.prior = prior
     stored = try layers.map { try network.runningStatistics(of: $0) }

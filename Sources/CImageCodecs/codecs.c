@@ -16,6 +16,7 @@ ckpt_image_format ckpt_image_sniff(const uint8_t *data, size_t size) {
 ckpt_image_status ckpt_image_read_header(
     const uint8_t *data, size_t size, ckpt_image_header *header, char message[CKPT_IMAGE_MESSAGE_SIZE]) {
   memset(header, 0, sizeof *header);
+  header->reduction = 1;
   message[0] = 0;
   header->format = ckpt_image_sniff(data, size);
   switch (header->format) {
@@ -32,6 +33,18 @@ ckpt_image_status ckpt_image_read_header(
     default:
       snprintf(message, CKPT_IMAGE_MESSAGE_SIZE, "%s", size == 0 ? "the file is empty" : "not a JPEG, PNG, WebP, BMP or PNM image");
       return CKPT_IMAGE_UNKNOWN_FORMAT;
+  }
+}
+
+void ckpt_image_reduce(ckpt_image_header *header, uint32_t side) {
+  if (header->format != CKPT_IMAGE_FORMAT_JPEG) return;
+  uint32_t shorter = header->width < header->height ? header->width : header->height;
+  for (uint32_t reduction = 8; reduction > 1; reduction /= 2) {
+    if ((shorter + reduction - 1) / reduction < side) continue;
+    header->reduction = reduction;
+    header->width = (header->width + reduction - 1) / reduction;
+    header->height = (header->height + reduction - 1) / reduction;
+    return;
   }
 }
 

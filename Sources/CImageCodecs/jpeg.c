@@ -68,7 +68,7 @@ static boolean input_exhausted(j_decompress_ptr decoder) {
   snprintf(
       job->failure.message, CKPT_IMAGE_MESSAGE_SIZE,
       "truncated JPEG: the data ends after %zu bytes, %u of %u rows decoded", job->size, decoder->output_scanline,
-      decoder->image_height);
+      decoder->output_height > 0 ? decoder->output_height : decoder->image_height);
   ERREXIT(decoder, JERR_INPUT_EOF);
   return FALSE;
 }
@@ -151,6 +151,8 @@ static void decode(jpeg_job *job, const ckpt_image_header *header, uint8_t *rgb)
     default:
       unsupported(job, "components per pixel, expected 1, 3 or 4", decoder->num_components);
   }
+  decoder->scale_num = 1;
+  decoder->scale_denom = header->reduction;
   jpeg_start_decompress(decoder);
   if (decoder->output_width != header->width || decoder->output_height != header->height)
     ERREXIT(decoder, JERR_IMAGE_TOO_BIG);

@@ -218,6 +218,9 @@ static void linear(const ck_linear *job) {
   for (; row < job->rows; row++) linear_rows(job, row, 1);
 }
 
+#include "depthwise.inc.h"
+#include "moments.inc.h"
+
 #ifdef CK_CONV
 #include CK_CONV
 #include "conv.inc.h"
@@ -232,4 +235,6 @@ const ck_layer_kernels CK_TABLE = {
     .winograd_fields = winograd_fields,
     .winograd_outputs = winograd_outputs,
 #endif
+    .depthwise = depthwise,
+    .moments = moments,
     .pointwise = pointwise, .pool = pool, .linear = linear, .global_mean = global_mean};

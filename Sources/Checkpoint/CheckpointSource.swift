@@ -10,6 +10,12 @@ public protocol CheckpointSource: AnyObject, Sendable {
   /// The tensor called `name`; nil when there is none.
   func spec(_ name: TensorName) -> TensorSpec?
 
+  /// Bytes that the tensor takes in the file; nil when there is none of this name.
+  func storedByteCount(_ name: TensorName) -> Int?
+
+  /// CRC-32 of the tensor's data as the file states it, where the format has one per tensor.
+  func recordedChecksum(_ name: TensorName) -> UInt32?
+
   /// Reads a part of a tensor's data: little-endian, row-major.
   ///
   /// - Parameters:
@@ -36,6 +42,12 @@ extension CheckpointSource {
 
   /// The tensor called `name`; nil when there is none.
   public func spec(_ name: TensorName) -> TensorSpec? { tensors.first { $0.name == name } }
+
+  /// The size of the tensor's data: formats that compress say otherwise.
+  public func storedByteCount(_ name: TensorName) -> Int? { spec(name)?.byteCount }
+
+  /// None: most formats have no checksum per tensor.
+  public func recordedChecksum(_ name: TensorName) -> UInt32? { nil }
 
   /// A whole tensor.
   ///

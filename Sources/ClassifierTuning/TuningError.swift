@@ -16,6 +16,8 @@ public enum TuningError: Error, Equatable, Sendable {
   case cacheFailed(path: String, reason: String)
   /// A network without a BatchNorm whose result reaches the pooling through a sum and an activation alone.
   case noLastBatchNorm(architecture: String)
+  /// A file that a run cannot be resumed from.
+  case foreignState(path: String, reason: String)
   /// A batch of one value per channel has no variance.
   case batchWithoutVariance(epoch: Int, step: Int)
   /// The loss or a parameter is no longer a finite number.
@@ -38,7 +40,7 @@ extension TuningError: CustomStringConvertible {
       "image \(image): a feature is too large for \(element.rawValue); cache in f32 or bf16"
     case .outOfMemory(let byteCount):
       "no memory for \(byteCount) bytes of features; cache them in a file"
-    case .cacheFailed(let path, let reason):
+    case .cacheFailed(let path, let reason), .foreignState(let path, let reason):
       "\(path): \(reason)"
     case .noLastBatchNorm(let architecture):
       "\(architecture) has no BatchNorm directly before its pooling; train the classifier alone (fc)"

@@ -39,5 +39,11 @@ extension ImageDataError: DiagnosedError {
 }
 
 extension ConvNetError: DiagnosedError {
-  package var exitStatus: ExitStatus { kind == .usage ? .usage : .badData }
+  package var exitStatus: ExitStatus {
+    switch kind {
+    case .badData: .badData
+    case .usage: .usage
+    case .io: .inputOutput
+    }
+  }
 }

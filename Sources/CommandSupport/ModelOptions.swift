@@ -18,7 +18,7 @@ package struct ModelOptions: ParsableArguments {
 
   /// Opens the checkpoint and builds the network for it.
   package func load(pool: ThreadPool, console: Console) throws -> LoadedModel {
-    let source = try openCheckpoint(Location(argument: model))
+    let source = try openCheckpoint(Location(argument: model), options: .standard)
     let name = arch == "auto" ? source.metadata["ckpt.arch"] : arch
     let network = try Network(source, architecture: name, pool: pool)
     console.detail(

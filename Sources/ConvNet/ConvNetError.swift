@@ -22,6 +22,8 @@ public enum ConvNetError: Error, Sendable, Equatable {
   case wrongInput(expected: [Int?], found: [Int])
   /// A map became too small for a layer; `height` and `width` are the network's input size.
   case inputTooSmall(height: Int, width: Int, layer: String)
+  /// Activations that do not fit into memory cannot be kept on disk either.
+  case scratchFile(folder: String, reason: String)
 
   /// What kind of failure this is, for exit statuses.
   public enum Kind: Sendable {
@@ -29,12 +31,15 @@ public enum ConvNetError: Error, Sendable, Equatable {
     case badData
     /// The request is wrong.
     case usage
+    /// Reading or writing failed.
+    case io
   }
 
   /// What kind of failure this is, for exit statuses.
   public var kind: Kind {
     switch self {
     case .unknownName, .inputTooSmall: .usage
+    case .scratchFile: .io
     default: .badData
     }
   }
@@ -67,6 +72,8 @@ extension ConvNetError: CustomStringConvertible {
         + "found \(tensor.dtype.name) \(text(tensor.shape))"
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
+    case .scratchFile(let folder, let reason):
+      "\(escape(folder)): scratch file of activations: \(reason); give more memory or another folder"
     case .inputTooSmall(let height, let width, let layer):
       "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
     }

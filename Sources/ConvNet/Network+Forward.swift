@@ -21,17 +21,20 @@ extension Network {
   /// The moments are accumulated in float64, image by image in the order of the batch.
   /// - Parameters:
   ///   - input: `[n, h, w, channels]`, normalised as in training.
-  ///   - observe: Gets every BatchNorm and the moments of its input over the batch, in execution order.
+  ///   - layers: Names of the BatchNorms meant; the others normalise with their running statistics. Nil is all.
+  ///   - observe: Gets every such BatchNorm and the moments of its input over the batch, in execution order.
   /// - Returns: The logits, `[n, classes]`.
   /// - Throws: `ConvNetError.wrongInput`, `ConvNetError.inputTooSmall`, what `observe` throws.
   public func forwardWithBatchStatistics(
-    _ input: Tensor, observe: (BatchNormLayer, ChannelMoments) throws -> Void
+    _ input: Tensor, layers: Set<String>? = nil, observe: (BatchNormLayer, ChannelMoments) throws -> Void
   ) throws -> Tensor {
     let images = try imageCount(input)
     let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
     let logits = Tensor(uninitialized: [images, classCount])
     guard images > 0 else { return logits }
-    let executor = Executor(self, mode: .batchStatistics, affines: [], images: images, sizes: sizes)
+    let executor = Executor(
+      self, mode: .batchStatistics, affines: [], images: images, sizes: sizes,
+      measuredLayers: layers.map(indices))
     executor.setInput(input, first: 0)
     try executor.run(plan.steps.indices, observe: observe)
     logits.pointer.update(
@@ -92,7 +95,7 @@ extension Network {
 
   private static let pixelsPerChunk = 8 * 224 * 224
 
-  private func imageCount(_ input: Tensor) throws(ConvNetError) -> Int {
+  func imageCount(_ input: Tensor) throws(ConvNetError) -> Int {
     guard input.shape.count == 4, input.shape[3] == inputChannels else {
       throw ConvNetError.wrongInput(expected: [nil, nil, nil, inputChannels], found: input.shape)
     }

@@ -109,6 +109,12 @@ public final class Network: Sendable {
       variance: variance, eps: batchNorms[index].eps, convolutionBias: convolutionBias)
   }
 
+  /// A BatchNorm with its running statistics, behind a convolution that adds its bias itself.
+  func runningAffine(_ index: Int) -> ChannelAffine {
+    let current = statistics.withLock { $0[index] }
+    return affine(index, mean: current.mean, variance: current.variance)
+  }
+
   /// All BatchNorms with their running statistics, in the plan's terms.
   func runningAffines() -> [ChannelAffine] {
     let current = statistics.withLock { $0 }

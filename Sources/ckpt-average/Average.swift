@@ -25,6 +25,7 @@ struct Average: CheckpointTool {
   var dryRun = false
 
   @OptionGroup(title: "Method") var method: MethodOptions
+  @OptionGroup(title: "Sampling") var sample: SampleOptions
   @OptionGroup(title: "Search") var search: SearchOptions
   @OptionGroup(title: "Tensors") var tensors: TensorOptions
   @OptionGroup(title: "General") var global: GlobalOptions
@@ -36,6 +37,13 @@ struct Average: CheckpointTool {
     if search.eval != nil && method.method != MethodOptions.greedySoup && search.search.isEmpty {
       throw ValidationError("--eval chooses among candidates: give --search or --method greedy-soup")
     }
+    if method.method == MethodOptions.swagSample {
+      guard input.checkpoints.count == 1, !dryRun else {
+        throw ValidationError("swag-sample takes one file that --method swag has made")
+      }
+    } else if sample.isGiven {
+      throw ValidationError("--scale, --scaling, --diagonal, --seed and --count are for --method swag-sample")
+    }
     if input.best != nil && search.mode == nil {
       throw ValidationError("--best needs --mode max or --mode min: a loss is best when it is small")
     }
@@ -43,6 +51,9 @@ struct Average: CheckpointTool {
   }
 
   func execute(_ console: Console) throws {
+    if method.method == MethodOptions.swagSample {
+      return try sample.run(input.checkpoints[0], to: output.output, pool: global.makePool())
+    }
     let variants = try search.variants(method: method, input: input)
     let files = try input.files(
       needsSteps: variants.contains { $0.method.needsSteps }, last: variants.compactMap(\.window).max(),
@@ -50,7 +61,8 @@ struct Average: CheckpointTool {
     let steps = files.compactMap(\.step)
     if search.eval == nil && !dryRun { _ = try destinations(of: variants) }
     let series = try Series(
-      try files.map { try openCheckpoint(Location(argument: $0.path)) }, keys: tensors.keys)
+      try files.map { try openCheckpoint(Location(argument: $0.path), options: .standard) },
+      keys: tensors.keys)
     for member in series.members where !member.prefix.isEmpty {
       console.detail("\(member.label): prefix \(member.prefix) taken off every name")
     }

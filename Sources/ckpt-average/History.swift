@@ -14,6 +14,7 @@ struct History {
   /// The metadata with the entry of this run.
   func recorded(in metadata: Metadata, digests: [String]?) -> Metadata {
     var metadata = metadata
+    for (key, value) in variant.method.metadata { metadata[key] = value }
     let weights: [Double]? =
       if case .linear(let linear) = plan.combination { linear.weights } else { nil }
     // What lies before the window has no part in the result.

@@ -4,7 +4,8 @@ import Averaging
 /// How the checkpoints are combined.
 struct MethodOptions: ParsableArguments {
   static let greedySoup = "greedy-soup"
-  static let names = averagingMethods.map { $0.name } + [greedySoup]
+  static let swagSample = "swag-sample"
+  static let names = averagingMethods.map { $0.name } + [greedySoup, swagSample]
 
   @Option(name: .long, help: ArgumentHelp(Self.names.joined(separator: ", ") + ".", valueName: "name"))
   var method = "mean"

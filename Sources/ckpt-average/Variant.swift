@@ -11,7 +11,10 @@ struct Variant {
   var names: [String: String] = [:]
 
   /// The output's name with this variant's values in it.
-  func expand(_ template: String) -> String {
+  func expand(_ template: String) -> String { Self.expand(template, names) }
+
+  /// `template` with values for names in braces.
+  static func expand(_ template: String, _ names: [String: String]) -> String {
     names.reduce(template) { $0.replacingOccurrences(of: "{\($1.key)}", with: $1.value) }
   }
 }

@@ -12,7 +12,10 @@ extension BNFix {
     _ model: LoadedModel, batches: [BatchMoments], recipe: StatisticsPart.Recipe,
     to destination: OutputDestination?, console: Console
   ) throws {
-    var calibration = try Calibration(network: model.network, estimator: estimator, prior: prior)
+    var calibration = try Calibration(
+      network: model.network, layers: selectedLayers(of: model.network, matching: layers),
+      estimator: estimator,
+      prior: prior)
     for batch in batches { try calibration.add(batch) }
     let statistics = try calibration.statistics()
     let drifts = try statistics.map {
@@ -53,14 +56,19 @@ extension BNFix {
     let destination = try checkedDestination(cluster.statsOut ?? "-")
     let part = StatisticsPart(
       shard: shard, recipe: job.recipe, batches: try job.run(shard: shard, console: console))
-    let (tensors, metadata) = try part.encoded(layers: job.layerNames)
+    let (tensors, metadata) = try part.encoded(layers: job.layers.map(\.name))
     try writeCheckpoint(tensors, metadata: metadata, to: destination)
   }
 
   func mergedParts(_ model: LoadedModel) throws -> ([BatchMoments], StatisticsPart.Recipe) {
-    let layers = model.network.batchNorms.map { (name: $0.name, channels: $0.channels) }
+    let layers = try selectedLayers(of: model.network, matching: layers).map {
+      (name: $0.name, channels: $0.channels)
+    }
     let parts = try cluster.merge.map { path in
-      (label: path, part: try StatisticsPart(reading: openCheckpoint(.path(path)), layers: layers))
+      (
+        label: path,
+        part: try StatisticsPart(reading: openCheckpoint(.path(path), options: .standard), layers: layers)
+      )
     }
     let batches = try StatisticsPart.merge(parts)
     let recipe = parts[0].part.recipe
@@ -81,6 +89,8 @@ extension BNFix {
       ("batch_size", JSON(batchSize)),
       ("shuffle", .bool(shuffle)),
     ]
+    if let layers { options.append(("layers", .string(layers))) }
+    if synchronization.sync == .layer { options.append(("sync", .string("layer"))) }
     if shuffle { options.append(("seed", .number("\(seed)"))) }
     for (key, value) in preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
       options.append((key, .string(value)))
@@ -90,7 +100,7 @@ extension BNFix {
 
   /// Sets every layer as a new BatchNorm module has it.
   func reset(_ model: LoadedModel, to destination: OutputDestination?) throws {
-    let statistics = model.network.batchNorms.map { layer in
+    let statistics = try selectedLayers(of: model.network, matching: layers).map { layer in
       let zeros = [Double](repeating: 0, count: layer.channels)
       return (layer: layer, statistics: RunningStatistics(mean: zeros, variance: zeros.map { _ in 1 }))
     }

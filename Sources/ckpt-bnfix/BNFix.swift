@@ -34,6 +34,11 @@ struct BNFix: CheckpointTool {
     help: ArgumentHelp("Count the stored statistics as those of this many images.", valueName: "n"))
   var prior = 0.0
 
+  @OptionGroup var synchronization: SynchronizationOptions
+
+  @Option(name: .long, help: ArgumentHelp("Only layers whose name matches.", valueName: "regex"))
+  var layers: String?
+
   @Option(name: .long, help: ArgumentHelp("Images per batch.", valueName: "n"))
   var batchSize = 32
 
@@ -70,6 +75,12 @@ struct BNFix: CheckpointTool {
     }
     if numBatches != nil && numImages != nil {
       throw ValidationError("--num-batches and --num-images exclude each other")
+    }
+    if synchronization.sync == .layer {
+      if cluster.shard != nil {
+        throw ValidationError("--sync layer needs all images in one process, so it cannot go with --shard")
+      }
+      if estimator != .pooled { throw ValidationError("--sync layer goes with the pooled estimator") }
     }
     guard prior >= 0, prior.isFinite else { throw ValidationError("--prior takes a number from 0") }
     guard [data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {

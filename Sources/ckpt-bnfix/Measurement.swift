@@ -8,15 +8,19 @@ import TensorMath
 /// The forward passes over a data set, whole or one shard's.
 struct Measurement {
   let recipe: StatisticsPart.Recipe
+  let layers: [BatchNormLayer]
   private let network: Network
   private let dataset: any ImageDataset
   private let batches: [[Int]]
   private let preprocessing: Preprocessing
   private let workers: Int
+  private let synchronization: SynchronizationOptions
 
   init(_ options: BNFix, model: LoadedModel, console: Console) throws {
     guard let data = options.data else { throw Failure(.usage, "--data is missing") }
     network = model.network
+    layers = try selectedLayers(of: model.network, matching: options.layers)
+    synchronization = options.synchronization
     dataset = try openDataset(data)
     let resolved = try options.preprocessing.resolve(
       model.source.metadata, label: model.source.label, console: console)
@@ -35,8 +39,6 @@ struct Measurement {
       recorded: Dictionary(uniqueKeysWithValues: recorded.sortedEntries.map { ($0.key, $0.value) }))
   }
 
-  var layerNames: [String] { network.batchNorms.map(\.name) }
-
   /// The moments of every batch, or of the shard's, in the order of the data.
   func run(shard: Shard?, console: Console) throws -> [BatchMoments] {
     let numbers = shard?.items(of: batches.count) ?? Array(batches.indices)
@@ -44,15 +46,40 @@ struct Measurement {
     // Only the last batch of all may be short, and it stays the last of its shard: the loader cuts as we do.
     let loader = BatchLoader(
       dataset, indices: images, batchSize: batches[0].count, views: [preprocessing], workers: workers)
-    let progress = console.progress("recalibrating", total: images.count, unit: "images")
+    switch synchronization.sync {
+    case .batch: return try eachBatch(loader, numbers: numbers, imageCount: images.count, console: console)
+    case .layer: return [try layerByLayer(loader, imageCount: images.count, console: console)]
+    }
+  }
+
+  private func eachBatch(
+    _ loader: BatchLoader, numbers: [Int], imageCount: Int, console: Console
+  ) throws -> [BatchMoments] {
+    let progress = console.progress("recalibrating", total: imageCount, unit: "images")
+    defer { progress.finish() }
     var moments: [BatchMoments] = []
     while let batch = try loader.next() {
       let number = numbers[moments.count]
-      moments.append(try BatchMoments(of: batch.views[0], through: network, batch: number))
+      moments.append(
+        try BatchMoments(of: batch.views[0], through: network, layers: layers, batch: number))
       progress.advance(by: batch.indices.count)
     }
-    progress.finish()
     return moments
+  }
+
+  private func layerByLayer(_ loader: BatchLoader, imageCount: Int, console: Console) throws -> BatchMoments {
+    let progress = console.progress(
+      "recalibrating", total: imageCount * network.stepCount, unit: "images × layers")
+    defer { progress.finish() }
+    return try BatchMoments.layerSynchronous(
+      through: network, layers: layers, batchCount: batches.count, memory: synchronization.memory.bytes,
+      scratchFolder: scratchFolder(),
+      load: { _ in
+        guard let batch = try loader.next() else {
+          preconditionFailure("the loader cuts the batches as we do")
+        }
+        return batch.views[0]
+      }, onStep: { progress.advance(by: $0) })
   }
 
   private static func imageOrder(_ options: BNFix, data: String, count: Int) throws -> [Int] {
@@ -72,4 +99,18 @@ struct Measurement {
     }
     return Array(order.prefix(wanted))
   }
+}
+
+/// The BatchNorms whose names match `pattern`, all if there is none.
+func selectedLayers(of network: Network, matching pattern: String?) throws -> [BatchNormLayer] {
+  guard let pattern else { return network.batchNorms }
+  guard let regex = try? Regex(pattern) else {
+    throw Failure(.usage, "--layers: \(pattern) is no regular expression")
+  }
+  let selected = network.batchNorms.filter { $0.name.contains(regex) }
+  guard !selected.isEmpty || network.batchNorms.isEmpty else {
+    throw Failure(
+      .badData, "no BatchNorm layer matches \(pattern); --verbose without --layers lists their names")
+  }
+  return selected
 }

@@ -1,10 +1,22 @@
 import ArgumentParser
+import Checkpoint
 import ClassifierTuning
 import CommandSupport
 import Foundation
+import ImageData
 
 /// Where features are kept.
 struct CacheOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What is trained on: test (the images as they are tested), flip (mirrored ones too), train (random crops).",
+      valueName: "kind"))
+  var augment = AugmentedDataset.Kind.test
+
+  @Option(name: .long, help: ArgumentHelp("Random crops per image to keep features of.", valueName: "k"))
+  var views = 4
+
   @Option(
     name: .long, help: ArgumentHelp("Keep features in this folder for later runs.", valueName: "folder"),
     completion: .directory)
@@ -23,30 +35,42 @@ struct CacheOptions: ParsableArguments {
       "Features beyond this size go into a scratch file (default: half of the memory).", valueName: "size"))
   var memory: ByteSize?
 
+  func validate() throws {
+    guard (1...1000).contains(views) else { throw ValidationError("--views takes a number from 1 to 1000") }
+  }
+
+  /// The views of `dataset` to train on.
+  func augmented(
+    _ dataset: any ImageDataset, preprocessing: Preprocessing, seed: UInt64
+  ) -> AugmentedDataset {
+    let count =
+      switch augment {
+      case .test: 1
+      case .flip: 2
+      case .train: views
+      }
+    return AugmentedDataset(
+      base: dataset, kind: augment, views: count, side: preprocessing.crop,
+      interpolation: preprocessing.interpolation, seed: seed)
+  }
+
+  func history() -> [(String, JSON)] {
+    switch augment {
+    case .test: []
+    case .flip: [("augment", .string("flip"))]
+    case .train: [("augment", .string("train")), ("views", JSON(views))]
+    }
+  }
+
   /// Memory for features of `shape`, or a scratch file when `used` bytes and these are over the budget.
   func storage(for shape: FeatureShape, used: Int, console: Console) throws -> FeatureStorage {
     let budget = memory?.bytes ?? Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
     guard used + shape.byteCount > budget else { return try .memory(byteCount: shape.byteCount) }
-    let folder = NSTemporaryDirectory()
+    let folder = scratchFolder()
     console.detail("\(shape.byteCount >> 20) MiB of features go into a scratch file in \(folder)")
     return try .scratch(byteCount: shape.byteCount, in: folder)
   }
 }
 
-/// A number of bytes such as `800M` or `4G`.
-struct ByteSize: ExpressibleByArgument {
-  let bytes: Int
-
-  init?(argument: String) {
-    let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
-    let unit = argument.last.flatMap { units[Character($0.uppercased())] }
-    guard let number = Int(unit == nil ? argument : String(argument.dropLast())), number >= 0 else {
-      return nil
-    }
-    let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (unit ?? 0))
-    guard !overflow else { return nil }
-    self.bytes = bytes
-  }
-}
-
+extension AugmentedDataset.Kind: ExpressibleByArgument {}
 extension FeatureElement: ExpressibleByArgument {}

@@ -29,35 +29,54 @@ struct FeatureStage {
     self.console = console
   }
 
-  /// The features and labels of all images of `dataset`.
+  /// The features and labels of all images of `dataset`, as they are tested.
+  mutating func features(of dataset: any ImageDataset, classes: Int) throws -> LabelledFeatures {
+    LabelledFeatures(
+      features: try features(of: dataset, view: preprocessing),
+      labels: try labels(of: dataset, classes: classes))
+  }
+
+  /// The features of all views, and the labels and teacher's logits of the images behind them.
   mutating func features(
-    of dataset: any ImageDataset, classes: Int, teacherLogits: [Float]? = nil
+    of views: AugmentedDataset, classes: Int, teacherLogits: [Float]?
   ) throws -> LabelledFeatures {
-    let labels = try labels(of: dataset, classes: classes)
+    var view = preprocessing
+    // Random crops have their size already.
+    if views.kind == .train { view.resize = view.crop }
+    let labels = try labels(of: views.base, classes: classes)
+    return LabelledFeatures(
+      features: try features(of: views, view: view), views: views.views, labels: labels,
+      teacherLogits: teacherLogits)
+  }
+
+  private mutating func features(
+    of dataset: any ImageDataset, view: Preprocessing
+  ) throws -> FeatureMaps {
     guard let folder = caching.cache else {
-      let maps = try compute(dataset, count: labels.count) { [caching, console, used] in
+      let maps = try compute(dataset, view: view) { [caching, console, used] in
         try caching.storage(for: $0, used: used, console: console)
       }
       used += maps.shape.byteCount
-      return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
+      return maps
     }
-    let cache = FeatureCache(directory: folder, key: try key(of: dataset))
-    if let maps = cache.load(), maps.shape.count == labels.count {
+    let cache = FeatureCache(directory: folder, key: try key(of: dataset, view: view))
+    if let maps = cache.load(), maps.shape.count == dataset.count {
       console.detail("features of \(dataset.name) from \(cache.path)")
-      return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
+      return maps
     }
     defer { cache.discard() }
-    let maps = try compute(dataset, count: labels.count) { try cache.reserve($0) }
+    let maps = try compute(dataset, view: view) { try cache.reserve($0) }
     try cache.save(maps)
-    return LabelledFeatures(features: maps, labels: labels, teacherLogits: teacherLogits)
+    return maps
   }
 
   private func compute(
-    _ dataset: any ImageDataset, count: Int, storage: @escaping (FeatureShape) throws -> FeatureStorage
+    _ dataset: any ImageDataset, view: Preprocessing,
+    storage: @escaping (FeatureShape) throws -> FeatureStorage
   ) throws -> FeatureMaps {
     let collector = try FeatureCollector(
-      tail, count: count, element: caching.cacheDtype, pool: pool, storage: storage)
-    try forEachBatch(of: dataset, view: preprocessing, label: "features of \(dataset.name)") {
+      tail, count: dataset.count, element: caching.cacheDtype, pool: pool, storage: storage)
+    try forEachBatch(of: dataset, view: view, label: "features of \(dataset.name)") {
       try collector.add($0)
     }
     return collector.finish()
@@ -78,9 +97,9 @@ struct FeatureStage {
   }
 
   /// Fingerprint of trunk, preprocessing, kernels and decoded images.
-  private func key(of dataset: any ImageDataset) throws -> ContentHash {
+  private func key(of dataset: any ImageDataset, view: Preprocessing) throws -> ContentHash {
     var hash = try tail.trunkFingerprint()
-    hash.add(preprocessing.summary)
+    hash.add(view.summary)
     hash.add(caching.cacheDtype.rawValue)
     hash.add("\(blasDescription) \(Network.instructionSet)")
     var images = [ContentHash](repeating: ContentHash(), count: dataset.count)
@@ -96,9 +115,6 @@ struct FeatureStage {
   }
 
   private func labels(of dataset: any ImageDataset, classes: Int) throws -> [Int] {
-    guard dataset.classNames != nil else {
-      throw Failure(.badData, "\(dataset.name): the images have no labels, which tuning needs")
-    }
     return try (0..<dataset.count).map { index in
       guard let label = dataset.label(index) else {
         throw Failure(.badData, "\(dataset.itemName(index)): no label, which tuning needs")

@@ -77,8 +77,9 @@ struct FixRes: CheckpointTool {
       tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
       workers: global.threadCount, console: console)
     let dataset = try loaded.dataset(data, classes: classes)
+    let views = caching.augmented(dataset, preprocessing: resolved.preprocessing, seed: options.seed)
     let train = try stage.features(
-      of: dataset, classes: classes,
+      of: views, classes: classes,
       teacherLogits: teacher.logits(on: dataset, classes: classes, stage: stage))
     let held = try val.map { try stage.features(of: loaded.dataset($0, classes: classes), classes: classes) }
     let begin = head.apply(to: tail.start, seed: options.seed)
@@ -87,9 +88,14 @@ struct FixRes: CheckpointTool {
 
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
+    let run = try Checkpointing(
+      path: training.resume, options: historyOptions(options, resolved), tail: tail,
+      samples: train.labels.count)
     var records: [EpochRecord] = []
     let progress = console.progress("tuning", total: options.epochs, unit: "epochs")
-    let tuned = try tuner.tune(begin, on: train, validation: held) { record, _ in
+    let tuned = try tuner.tune(begin, on: train, validation: held, resuming: run.load(like: begin)) {
+      record, state in
+      try run.save(state())
       records.append(record)
       progress.advance()
       console.detail(record.summary)
@@ -118,9 +124,9 @@ struct FixRes: CheckpointTool {
     _ options: TuningOptions, _ resolved: ResolvedPreprocessing
   ) -> [(String, JSON)] {
     var entries: [(String, JSON)] = [("data", .string(data))]
-    if let val, options.patience != nil { entries.append(("val", .string(val))) }
+    if let val, options.watchesValidation { entries.append(("val", .string(val))) }
     entries += training.history(options) + schedule.history(options) + loss.history()
-    entries += teacher.history() + head.history()
+    entries += teacher.history() + head.history() + caching.history()
     for (key, value) in resolved.preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
       entries.append((key, .string(value)))
     }

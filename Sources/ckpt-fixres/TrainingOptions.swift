@@ -64,6 +64,14 @@ struct TrainingOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Seed of the order of the images.", valueName: "n"))
   var seed: UInt64 = 0
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Keep the state of the run in this file after every epoch, and go on from it if it exists.",
+      valueName: "path"),
+    completion: .file())
+  var resume: String?
+
   @Flag(
     name: .long,
     help:
@@ -72,6 +80,7 @@ struct TrainingOptions: ParsableArguments {
 
   func validate() throws {
     if ema != nil && swaStart != nil { throw ValidationError("--ema and --swa-start exclude each other") }
+    if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
     if faithful && (train ?? .classifier) != .classifier {
       throw ValidationError("--faithful trains fc alone: the published code never trains the BatchNorm")
     }

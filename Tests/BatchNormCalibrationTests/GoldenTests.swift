@@ -54,7 +54,8 @@ import Testing
         let image = try RGBImage(decoding: Array(bytes), item: path)
         preprocessing.apply(image, into: images.pointer + place * side * side * 3)
       }
-      try calibration.add(BatchMoments(of: images, through: network, batch: number))
+      try calibration.add(
+        BatchMoments(of: images, through: network, layers: network.batchNorms, batch: number))
     }
 
     // Half a percent of a standard deviation would be invisible; this is fifty times stricter.

@@ -192,6 +192,79 @@ struct LayerKernelTests {
     }
   }
 
+  @Test(arguments: variants, [3, 8, 16, 37, 140])
+  func moments(variant: Variant, channels: Int) {
+    let (rows, stride) = (11, channels + 1)
+    let x = Self.random(rows * stride, seed: 12)
+    var mean = [Double](repeating: 0, count: channels)
+    var m2 = mean
+    variant.kernels.moments(x, rows, channels, stride, &mean, &m2)
+    for c in 0..<channels {
+      let column = (0..<rows).map { Double(x[$0 * stride + c]) }
+      let center = column.reduce(0, +) / Double(rows)
+      #expect(abs(mean[c] - center) < 1e-12)
+      #expect(abs(m2[c] - column.reduce(0) { $0 + ($1 - center) * ($1 - center) }) < 1e-10)
+    }
+  }
+
+  @Test(
+    arguments: variants, [(3, 1, 1, 1), (3, 2, 1, 1), (5, 1, 2, 1), (5, 2, 2, 1), (3, 1, 2, 2), (2, 1, 0, 1)])
+  func depthwise(variant: Variant, shape: (kernel: Int, stride: Int, padding: Int, dilation: Int)) {
+    let (kernel, stride, padding, dilation) = shape
+    for (height, width, channels) in [(9, 13, 21), (2, 3, 16)] {
+      let outHeight = (height + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1
+      let outWidth = (width + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1
+      guard height + 2 * padding > dilation * (kernel - 1), width + 2 * padding > dilation * (kernel - 1)
+      else {
+        continue
+      }
+      let x = Self.random(height * width * channels, seed: 13)
+      let weight = Self.random(kernel * kernel * channels, seed: 14)
+      let residual = Self.random(outHeight * outWidth * channels, seed: 15)
+      let (scale, shift) = (Self.random(channels, seed: 16), Self.random(channels, seed: 17))
+      var y = [Float](repeating: 99, count: outHeight * outWidth * channels)
+      withPointers(x, weight, residual, scale, shift) { x, weight, residual, scale, shift in
+        y.withUnsafeMutableBufferPointer { y in
+          var job = ck_conv(
+            window: ck_window(
+              height: height, width: width, out_height: outHeight, out_width: outWidth, kernel_height: kernel,
+              kernel_width: kernel, stride_y: stride, stride_x: stride, pad_top: padding, pad_left: padding,
+              dilation_y: dilation, dilation_x: dilation),
+            x: x, x_stride: channels, x_image: height * width * channels, channels: channels,
+            y: y.baseAddress,
+            y_stride: channels, y_image: y.count, residual: residual, outputs: channels, weight: weight,
+            scale: scale, shift: shift, activation: ck_relu, first_image: 0, last_image: 1, first_row: 0,
+            last_row: outHeight, first_panel: 0, last_panel: 0, scratch: nil)
+          variant.kernels.depthwise(&job)
+        }
+      }
+      for at in y.indices {
+        let (oy, ox, c) = (at / channels / outWidth, at / channels % outWidth, at % channels)
+        var sum = 0.0
+        for ky in 0..<kernel {
+          for kx in 0..<kernel {
+            let (iy, ix) = (oy * stride - padding + ky * dilation, ox * stride - padding + kx * dilation)
+            guard (0..<height).contains(iy), (0..<width).contains(ix) else { continue }
+            let factor = Double(weight[(ky * kernel + kx) * channels + c])
+            sum += Double(x[(iy * width + ix) * channels + c]) * factor
+          }
+        }
+        let expected = max(sum * Double(scale[c]) + Double(shift[c]) + Double(residual[at]), 0)
+        #expect(abs(Double(y[at]) - expected) < 1e-3)
+      }
+    }
+  }
+
+  private func withPointers(
+    _ a: [Float], _ b: [Float], _ c: [Float], _ d: [Float], _ e: [Float],
+    _ body: (
+      UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>,
+      UnsafePointer<Float>
+    ) -> Void
+  ) {
+    body(a, b, c, d, e)
+  }
+
   @Test func receptiveFields() {
     let (height, width, channels, stride) = (4, 5, 2, 3)
     let x = Self.random(height * width * stride, seed: 10)

@@ -26,6 +26,15 @@ private final class Plain: ImageDataset {
   }
 }
 
+private struct Noise: ImageDataset {
+  let name = "noise"
+  let count = 3
+  let classNames: [String]? = nil
+  func label(_ index: Int) -> Int? { nil }
+  func itemName(_ index: Int) -> String { "noise \(index)" }
+  func image(_ index: Int) -> RGBImage { Golden.noise(width: 12, height: 10, seed: index * 2) }
+}
+
 @Suite struct BatchLoaderTests {
   private let views = [
     Preprocessing(resize: 2, crop: 2, mean: [0, 0, 0], std: [1, 1, 1]),
@@ -54,6 +63,24 @@ private final class Plain: ImageDataset {
     #expect(
       shapes == [[3, 2, 2, 3], [3, 1, 1, 3], [3, 2, 2, 3], [3, 1, 1, 3], [1, 2, 2, 3], [1, 1, 1, 3]])
     #expect(try loader.next() == nil)
+  }
+
+  @Test func augmentationFollowsSeedAndPlaceAlone() throws {
+    func load(_ workers: Int, _ seed: UInt64) throws -> [Float] {
+      let loader = BatchLoader(
+        Noise(), indices: [0, 1, 2, 1, 0], batchSize: 2, views: [Preprocessing(resize: 9, crop: 6)],
+        workers: workers, augmentation: Augmentation(), seed: seed)
+      var values: [Float] = []
+      while let batch = try loader.next() { values += batch.views[0].values }
+      return values
+    }
+    let one = try load(1, 4)
+    let many = try load(5, 4)
+    #expect(many == one)
+    let other = try load(1, 5)
+    #expect(other != one)
+    // The same image at another place is another view.
+    #expect(one[108..<216] != one[324..<432])
   }
 
   /// Memory of batches is used again, but never that of a batch somebody still has.

@@ -67,6 +67,22 @@ import Testing
     }
   }
 
+  @Test(arguments: [(1, 6, 4), (4, 6, 4), (5, 11, 8), (8, 11, 8), (9, 21, 15), (15, 21, 15), (16, 41, 29)])
+  func fastDecodingReducesJPEGs(side: Int, width: Int, height: Int) throws {
+    var options = DecodingOptions()
+    options.fastDecodeSide = side
+    let full = try RGBImage(decoding: Golden.file("444-41x29.jpg"), item: "x")
+    let reduced = try RGBImage(decoding: Golden.file("444-41x29.jpg"), item: "x", options: options)
+    #expect([reduced.width, reduced.height] == [width, height])
+    // The same picture: means agree.
+    func mean(_ image: RGBImage) -> Double {
+      image.pixels.reduce(0) { $0 + Double($1) } / Double(image.pixels.count)
+    }
+    #expect(abs(mean(reduced) - mean(full)) < 6)
+    let png = try RGBImage(decoding: Golden.file("rgb-8.png"), item: "x", options: options)
+    #expect(png.width == 13)
+  }
+
   @Test func otherContentIsRefused() {
     let texts: [(String, String)] = [
       ("", "the file is empty"), ("GIF89a......", "not a JPEG, PNG, WebP, BMP or PNM image"),

@@ -51,6 +51,16 @@ import Testing
     #expect(try Set(names(3)).count == 5)
   }
 
+  @Test func cacheKeepsWhatFits() throws {
+    // Each image has 3 bytes.
+    let dataset = try openDataset(folder.path).cached(budget: 11)
+    for index in 0..<10 { _ = try dataset.image(index) }
+    try FileManager.default.removeItem(atPath: folder.path)
+    for index in 0..<3 { #expect(try dataset.image(index).width == 1) }
+    for index in 3..<10 { #expect(throws: ImageDataError.self) { try dataset.image(index) } }
+    #expect(labels(dataset) == [0, 0, 0, 0, 0, 0, 1, 1, 1, 2])
+  }
+
   @Test func classMapNumbersTheClasses() throws {
     let map = folder.file("map.txt")
     try "c third class\nz\tabsent\r\nb\na\n".write(toFile: map, atomically: true, encoding: .utf8)

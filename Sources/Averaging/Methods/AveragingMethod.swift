@@ -18,6 +18,9 @@ public protocol AveragingMethod: Sendable {
   /// Everything the result depends on beside the checkpoints, defaults included, for the provenance.
   var settings: [(String, JSON)] { get }
 
+  /// What the result's metadata say beside the provenance.
+  var metadata: [(key: String, value: String)] { get }
+
   /// How the checkpoints of this series are combined, computed in float64 before anything is read.
   func combination(of timeline: Timeline) throws -> Combination
 
@@ -31,6 +34,9 @@ extension AveragingMethod {
 
   /// It does not.
   public var needsSteps: Bool { false }
+
+  /// Nothing.
+  public var metadata: [(key: String, value: String)] { [] }
 
   /// None.
   public func companions(of timeline: Timeline) throws -> [Companion] { [] }

@@ -25,6 +25,8 @@ struct GaussianMoments: AveragingMethod {
     [("rank", .number("\(rank)"))] + (isCentered ? [("centered", .bool(true))] : [])
   }
 
+  var metadata: [(key: String, value: String)] { [(SWAGNames.rankKey, "\(rank)")] }
+
   func combination(of timeline: Timeline) throws -> Combination {
     guard timeline.count >= 2 else { throw AveragingError.tooFew(method: Self.name, needed: 2, found: 1) }
     return try Mean().combination(of: timeline)
@@ -51,6 +53,8 @@ struct GaussianMoments: AveragingMethod {
 
 /// Names of the tensors of a SWAG file, behind that of the parameter.
 enum SWAGNames {
+  /// Key of the metadata that tells how many deviations were asked for.
+  static let rankKey = "ckpt.swag_rank"
   static let variance = ".swag_variance"
   static func deviation(_ row: Int) -> String { ".swag_deviation_\(row)" }
 }

@@ -30,6 +30,7 @@ typedef struct {
   ckpt_image_format format;
   uint32_t width;
   uint32_t height;
+  uint32_t reduction;  // each side is this many times smaller than the stored image's: 1, or more for a JPEG
 } ckpt_image_header;
 
 // The format by the first bytes.
@@ -39,8 +40,12 @@ ckpt_image_format ckpt_image_sniff(const uint8_t *data, size_t size);
 ckpt_image_status ckpt_image_read_header(
     const uint8_t *data, size_t size, ckpt_image_header *header, char message[CKPT_IMAGE_MESSAGE_SIZE]);
 
+// Makes `header` ask for a JPEG reduced by 2, 4 or 8 while it is decoded, as far as the shorter side stays at least
+// `side`. Other formats, and images that are small already, stay as they are.
+void ckpt_image_reduce(ckpt_image_header *header, uint32_t side);
+
 // Decodes into width * height * 3 bytes, rows from top to bottom, R G B. `header` must be what
-// `ckpt_image_read_header` returned for the same bytes. After a failure the contents of `rgb` are unspecified.
+// `ckpt_image_read_header` returned for the same bytes, reduced or not. After a failure the contents of `rgb` are unspecified.
 ckpt_image_status ckpt_image_decode(
     const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb,
     char message[CKPT_IMAGE_MESSAGE_SIZE]);

@@ -137,9 +137,13 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_layer_kernels {
   // Fills `fields` for a range of tiles; then multiplies them with a range of panels.
   void (*winograd_fields)(const ck_winograd *);
   void (*winograd_outputs)(const ck_winograd *);
+  // One filter per channel: `weight` is [kernel_height][kernel_width][channels]; panels and scratch are not used.
+  void (*depthwise)(const ck_conv *);
   void (*pointwise)(const ck_pointwise *);
   void (*pool)(const ck_pool *);
   void (*linear)(const ck_linear *);
+  // As ck_channel_moments.
+  void (*moments)(const float *x, ptrdiff_t rows, ptrdiff_t channels, ptrdiff_t stride, double *mean, double *m2);
   // Mean over all pixels of an image, summed row of the map by row of the map.
   void (*global_mean)(float *y, const float *x, ptrdiff_t height, ptrdiff_t width, ptrdiff_t stride,
                       ptrdiff_t channels);

@@ -109,6 +109,10 @@ final class CompressedFile: CheckpointSource {
     }
   }
 
+  func storedByteCount(_ name: TensorName) -> Int? { file.spec(name)?.byteCount }
+
+  func recordedChecksum(_ name: TensorName) -> UInt32? { blobs[name]?.header.rawCRC }
+
   func spec(_ name: TensorName) -> TensorSpec? { blobs[name]?.spec ?? natives[name] }
 
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
@@ -196,8 +200,10 @@ final class CompressedFile: CheckpointSource {
 }
 
 extension CheckpointSource {
-  /// CRC-32 of a tensor's data.
-  func checksum(of spec: TensorSpec, continuing crc: UInt32 = 0) throws -> UInt32 {
+  /// CRC-32 of a tensor's data, continuing `crc`.
+  ///
+  /// - Throws: `CheckpointError` when the data cannot be read or a checksum of the format does not match.
+  public func checksum(of spec: TensorSpec, continuing crc: UInt32 = 0) throws -> UInt32 {
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: min(spec.byteCount, 1 << 20), alignment: 64)
     defer { buffer.deallocate() }

@@ -4,7 +4,7 @@
 /// succeeds; before that nothing but a hidden temporary file beside it exists, which goes away with the writer.
 public final class CheckpointWriter {
   /// The tensors in the order in which their data are to be written: descending element type, then name; shard by
-  /// shard for a sharded set.
+  /// shard for a sharded set; as given for a PyTorch file.
   public let order: [TensorSpec]
 
   private let label: String
@@ -28,7 +28,14 @@ public final class CheckpointWriter {
     try Self.check(tensors, label: label)
     var metadata = metadata
     for key in ContainerSeal.keys { metadata[key] = nil }
-    if let limit = options.maxShardBytes {
+    if options.format == .pytorch {
+      guard !options.compress, options.maxShardBytes == nil else {
+        throw CheckpointError.invalidRequest(
+          path: label, reason: "PyTorch files are neither compressed nor sharded")
+      }
+      order = tensors
+      sink = try TorchSink(try OutputFile(destination), tensors: tensors)
+    } else if let limit = options.maxShardBytes {
       guard case .path(let folder) = destination else {
         throw CheckpointError.invalidRequest(path: label, reason: "a sharded set needs a folder")
       }

@@ -30,7 +30,10 @@ public func rewriteCheckpoint(
   try writer.finish()
 }
 
-private func copy(_ spec: TensorSpec, from source: any CheckpointSource, to writer: CheckpointWriter) throws {
+/// Appends a tensor of `source` to what `writer` writes.
+///
+/// - Throws: Errors of reading and writing.
+public func copy(_ spec: TensorSpec, from source: any CheckpointSource, to writer: CheckpointWriter) throws {
   let size = spec.byteCount
   // Small enough to stay in the cache between read and write, large enough for several blocks at a time.
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(size, 1 << 21), alignment: 64)

@@ -1,5 +1,15 @@
 /// How a checkpoint is written.
 public struct WriteOptions: Sendable {
+  /// File formats that can be written.
+  public enum Format: String, Sendable, CaseIterable {
+    /// Safetensors, plain or compressed.
+    case safetensors
+    /// What `torch.save` writes; metadata are left out.
+    case pytorch
+  }
+
+  /// The format of the output.
+  public var format = Format.safetensors
   /// Whether tensors are compressed: the output is the container of ckpt-format(5).
   public var compress = false
   /// Store differences to this checkpoint where they are smaller. Reading needs it again.

@@ -88,6 +88,10 @@ final class ShardedSet: CheckpointSource {
       && !name.hasPrefix(".")
   }
 
+  func storedByteCount(_ name: TensorName) -> Int? { shards[name]?.storedByteCount(name) }
+
+  func recordedChecksum(_ name: TensorName) -> UInt32? { shards[name]?.recordedChecksum(name) }
+
   func spec(_ name: TensorName) -> TensorSpec? { shards[name]?.spec(name) }
 
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {

@@ -47,4 +47,31 @@ enum TorchElement {
     default: nil
     }
   }
+
+  /// Module and class of the storage that a tensor of `dtype` is written with, and the name of its element type where
+  /// the storage has none; nil for types that PyTorch lacks.
+  static func written(_ dtype: DType) -> (storage: String, dtype: String?)? {
+    switch dtype {
+    case .f64: ("torch\nDoubleStorage", nil)
+    case .f32: ("torch\nFloatStorage", nil)
+    case .f16: ("torch\nHalfStorage", nil)
+    case .bf16: ("torch\nBFloat16Storage", nil)
+    case .i64: ("torch\nLongStorage", nil)
+    case .i32: ("torch\nIntStorage", nil)
+    case .i16: ("torch\nShortStorage", nil)
+    case .i8: ("torch\nCharStorage", nil)
+    case .u8: ("torch\nByteStorage", nil)
+    case .bool: ("torch\nBoolStorage", nil)
+    case .c64: ("torch\nComplexFloatStorage", nil)
+    case .u64: ("torch.storage\nUntypedStorage", "uint64")
+    case .u32: ("torch.storage\nUntypedStorage", "uint32")
+    case .u16: ("torch.storage\nUntypedStorage", "uint16")
+    case .f8e5m2: ("torch.storage\nUntypedStorage", "float8_e5m2")
+    case .f8e4m3: ("torch.storage\nUntypedStorage", "float8_e4m3fn")
+    case .f8e8m0: ("torch.storage\nUntypedStorage", "float8_e8m0fnu")
+    case .f8e4m3fnuz: ("torch.storage\nUntypedStorage", "float8_e4m3fnuz")
+    case .f8e5m2fnuz: ("torch.storage\nUntypedStorage", "float8_e5m2fnuz")
+    case .f4, .f6e2m3, .f6e3m2: nil
+    }
+  }
 }

@@ -1,9 +1,12 @@
+import CKernels
 import CZlib
+
+private let bestVariant = ck_crc32_best()
 
 /// CRC-32 of `bytes`, continuing `crc`.
 func crc32(_ bytes: UnsafeRawBufferPointer, continuing crc: UInt32 = 0) -> UInt32 {
   guard let start = bytes.baseAddress else { return crc }
-  return UInt32(crc32_z(UInt(crc), start.assumingMemoryBound(to: UInt8.self), bytes.count))
+  return ck_crc32(bestVariant, crc, start, bytes.count)
 }
 
 /// CRC-32 of the concatenation of data with the checksum `first` and of `count` bytes with the checksum `second`.

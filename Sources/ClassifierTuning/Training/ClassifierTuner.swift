@@ -44,7 +44,7 @@ public struct ClassifierTuner {
       capacity: min(options.optimizer == .lbfgs ? 256 : options.batchSize, train.labels.count),
       decaysBias: options.decaysBias,
       pool: pool)
-    if options.batchNorm == .recalibrate { tail.recalibrate(on: ArraySlice(train.labels.indices)) }
+    if options.batchNorm == .recalibrate { tail.recalibrate(on: ArraySlice(0..<train.features.shape.count)) }
     let run: any TuningRun =
       try options.optimizer == .lbfgs
       ? QuasiNewtonRun(options, tail: tail, samples: train)
@@ -71,7 +71,7 @@ public struct ClassifierTuner {
     _ parameters: TailParameters, on samples: LabelledFeatures
   ) throws -> (metrics: Metrics, isCorrect: [Bool]) {
     try samples.validate(classes: parameters.classes, what: "the data to measure on")
-    let rows = Array(samples.labels.indices)
+    let rows = samples.labels.indices.map { $0 * samples.views }
     let tail = try Tail(
       parameters, features: samples.features, activation: activation,
       capacity: min(256, rows.count), pool: pool)

@@ -1,33 +1,37 @@
 /// Cached features with the class of each image.
 public struct LabelledFeatures: Sendable {
-  /// What the frozen trunk gives for each image.
+  /// What the frozen trunk gives for each view: view v of image i is number i·views + v.
   public let features: FeatureMaps
+  /// Views of each image. An epoch takes one of them at random, measuring the first.
+  public let views: Int
   /// Class index of each image.
   public let labels: [Int]
   /// A teacher's logits, [images, classes], for distillation.
   public let teacherLogits: [Float]?
 
   /// - Parameters:
-  ///   - labels: one class index per image of `features`.
+  ///   - views: cached views per image.
+  ///   - labels: one class index per image.
   ///   - teacherLogits: [images, classes] row by row.
-  public init(features: FeatureMaps, labels: [Int], teacherLogits: [Float]? = nil) {
+  public init(features: FeatureMaps, views: Int = 1, labels: [Int], teacherLogits: [Float]? = nil) {
     self.features = features
+    self.views = views
     self.labels = labels
     self.teacherLogits = teacherLogits
   }
 
   func batch(_ rows: ArraySlice<Int>, logits: [Double], classes: Int) -> LossBatch {
     let teacher = teacherLogits.map { all in
-      rows.flatMap { all[$0 * classes..<($0 + 1) * classes].map(Double.init) }
+      rows.flatMap { all[$0 / views * classes..<($0 / views + 1) * classes].map(Double.init) }
     }
     return LossBatch(
-      logits: logits, classes: classes, labels: rows.map { labels[$0] }, teacherLogits: teacher)
+      logits: logits, classes: classes, labels: rows.map { labels[$0 / views] }, teacherLogits: teacher)
   }
 
   func validate(classes: Int, what: String) throws {
-    guard labels.count == features.shape.count else {
+    guard labels.count * views == features.shape.count else {
       throw TuningError.shapeMismatch(
-        what: "labels of \(what)", expected: [features.shape.count], found: [labels.count])
+        what: "labels of \(what)", expected: [features.shape.count / views], found: [labels.count])
     }
     if let teacherLogits, teacherLogits.count != labels.count * classes {
       throw TuningError.shapeMismatch(

@@ -117,7 +117,7 @@ final class QuasiNewtonRun: TuningRun {
     if let bias = tail.bias {
       for i in 0..<bias.count { bias.value.pointer[i] = Float(x[weightCount + i]) }
     }
-    let rows = Array(samples.labels.indices)
+    let rows = Array(0..<samples.features.shape.count)
     let chunks = stride(from: 0, to: rows.count, by: tail.capacity).map {
       rows[$0..<min($0 + tail.capacity, rows.count)]
     }

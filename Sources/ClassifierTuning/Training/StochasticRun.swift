@@ -29,7 +29,7 @@ final class StochasticRun: TuningRun {
     if case .ema = options.averaging { average = WeightAverage(trained, count: 1) }
     guard let state else { return }
     epoch = state.epoch
-    for _ in 0..<(options.reshuffles ? epoch : 0) { _ = generator.permutation(samples.labels.count) }
+    for _ in 0..<(options.reshuffles ? epoch : 0) { _ = drawOrder() }
     optimizer.state = state.optimizer
     plateau = state.plateau
     if !state.average.isEmpty {
@@ -58,7 +58,7 @@ final class StochasticRun: TuningRun {
   func trainEpoch(
     onStep: (StepRecord) throws -> Void
   ) throws -> (metrics: Metrics, learningRate: Double)? {
-    if options.reshuffles || order.isEmpty { order = generator.permutation(samples.labels.count) }
+    if options.reshuffles || order.isEmpty { order = drawOrder() }
     let order = options.order?[epoch] ?? order
     var metrics = Metrics()
     var learningRate = 0.0
@@ -79,6 +79,13 @@ final class StochasticRun: TuningRun {
     }
     try checkFinite(metrics.loss)
     return (metrics, learningRate)
+  }
+
+  /// All images in random order, one view of each.
+  private func drawOrder() -> [Int] {
+    let images = generator.permutation(samples.labels.count)
+    guard samples.views > 1 else { return images }
+    return images.map { $0 * samples.views + generator.integer(below: samples.views) }
   }
 
   private func learningRate(step: Int) -> Double {

@@ -66,6 +66,11 @@ public struct TuningOptions: Sendable {
   /// The defaults: classifier and BatchNorm, 30 epochs of 64, SGD at 1e-3 with cosine decay.
   public init() {}
 
+  /// Whether the validation loss, where there is one, has a part in the result.
+  public var watchesValidation: Bool {
+    if case .plateau = schedule { true } else { patience != nil }
+  }
+
   func validate() throws {
     func check(_ what: String, _ value: some Any, _ expected: String, _ isValid: Bool) throws {
       if !isValid { throw TuningError.invalidOption(what: what, value: "\(value)", expected: expected) }

@@ -26,10 +26,11 @@ extension Executor {
   func convolve(_ step: Step, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
     switch network.parameters.layers[step.node]!.method {
     case .product: return multiplyFields(step, convolution, into: output)
-    case .tiles: convolveDense(step, convolution, into: output)
+    case .tiles, .depthwise:
+      if let moments = convolveDirectly(step, convolution, into: output) { return moments }
     case .winograd: convolveTransformed(step, convolution, into: output)
     }
-    return mode == .batchStatistics && step.epilogue.batchNorm != nil ? moments(of: output) : nil
+    return needsMoments(step) ? moments(of: output) : nil
   }
 
   /// A convolution as the product of receptive fields and weights, block of rows by block of rows.
@@ -52,7 +53,7 @@ extension Executor {
     let scratch = isDirect ? [] : scratch(blocks.rows * size.width * depth)
     defer { giveBack(scratch) }
     let moments =
-      mode == .batchStatistics && step.epilogue.batchNorm != nil
+      needsMoments(step)
       ? MomentsTable(slots: images * blocks.count, channels: outputChannels) : nil
     let epilogue = mode == .inference ? inferenceEpilogue(step, weights) : Pointwise(shift: weights.bias)
     let residual = mode == .inference ? step.epilogue.residual.map { maps[$0]! } : nil
@@ -86,10 +87,13 @@ extension Executor {
           residual: residual.map { $0.image(image) + first * outputChannels }, rows: pixels,
           channels: outputChannels)
       }
-      moments?.set(task, target, rows: pixels)
+      moments?.set(task, kernels, target, rows: pixels)
     }
     return moments?.perImage(images: images, blocks: blocks.count)
   }
+
+  /// Whether the step's convolution is followed by a BatchNorm with the batch's own statistics.
+  func needsMoments(_ step: Step) -> Bool { mode == .batchStatistics && step.epilogue.batchNorm != nil }
 
   /// What follows a convolution in inference mode: its bias and BatchNorm as one scale and shift, and the activation.
   func inferenceEpilogue(_ step: Step, _ weights: LayerWeights) -> Pointwise {

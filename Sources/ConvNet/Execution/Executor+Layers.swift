@@ -160,7 +160,7 @@ extension Executor {
     pool.forEach(images * blocks.count) { task, _ in
       let rows = blocks.range(task % blocks.count, height: size.height)
       table.set(
-        task, map.image(task / blocks.count) + rows.lowerBound * size.width * size.channels,
+        task, kernels, map.image(task / blocks.count) + rows.lowerBound * size.width * size.channels,
         rows: rows.count * size.width)
     }
     return table.perImage(images: images, blocks: blocks.count)

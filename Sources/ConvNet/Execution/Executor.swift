@@ -13,7 +13,13 @@ final class Executor {
   let affines: [ChannelAffine]
   let images: Int
   let sizes: [MapSize]
+  /// Indices of the BatchNorms that normalise with the batch in batch-statistics mode; nil is all of them.
+  let measuredLayers: Set<Int>?
   private(set) var maps: [Int: FeatureMap] = [:]
+  /// Where maps rest that are not needed at once; nil keeps all of them in memory.
+  var scratch: ScratchFile?
+  /// Maps that are in the scratch file, whether or not they are also in memory.
+  var slots: [Int: ScratchFile.Slot] = [:]
 
   var pool: ThreadPool { network.pool }
   var kernels: ck_layer_kernels { network.kernels }
@@ -21,16 +27,20 @@ final class Executor {
   /// - Parameters:
   ///   - affines: The BatchNorms with their running statistics; not read in batch-statistics mode.
   ///   - sizes: Every node's map size for these images.
-  init(_ network: Network, mode: ForwardMode, affines: [ChannelAffine], images: Int, sizes: [MapSize]) {
+  init(
+    _ network: Network, mode: ForwardMode, affines: [ChannelAffine], images: Int, sizes: [MapSize],
+    measuredLayers: Set<Int>? = nil
+  ) {
     self.network = network
     self.mode = mode
     self.affines = affines
     self.images = images
     self.sizes = sizes
+    self.measuredLayers = measuredLayers
   }
 
   deinit {
-    for node in maps.keys { release(node) }
+    for node in Set(maps.keys).union(slots.keys) { release(node) }
   }
 
   /// Makes `tensor`'s images from `first` on the network's input.
@@ -42,14 +52,33 @@ final class Executor {
   }
 
   /// Runs the steps in `range`; results that no later step reads are released.
-  /// - Parameter observe: Gets the moments of every BatchNorm's input, in batch-statistics mode.
+  /// - Parameter observe: Gets the moments of every BatchNorm's input that is measured, in batch-statistics mode.
   func run(_ range: Range<Int>, observe: Observer = { _, _ in }) throws {
     for index in range {
-      let step = network.plan.steps[index]
-      maps[step.output] = newMap(step.output)
-      try run(step, observe: observe)
-      for node in network.plan.released[index] { release(node) }
+      let moments = measure(index).map(ChannelMoments.init(merging:))
+      if let moments, let layer = network.plan.steps[index].epilogue.batchNorm {
+        try observe(network.batchNorms[layer], moments)
+      }
+      complete(index, moments: moments)
     }
+  }
+
+  /// The first half of a step: everything before its BatchNorm.
+  ///
+  /// - Returns: The moments of what the BatchNorm reads, image by image; nil where its running statistics are used.
+  func measure(_ index: Int) -> [ChannelMoments]? {
+    let step = network.plan.steps[index]
+    maps[step.output] = newMap(step.output)
+    return runOperation(of: step)
+  }
+
+  /// The second half of a step: its BatchNorm and what follows; results that no later step reads are released.
+  ///
+  /// - Parameter moments: What the BatchNorm normalises with; nil for its running statistics.
+  func complete(_ index: Int, moments: ChannelMoments?) {
+    let step = network.plan.steps[index]
+    finish(step, moments: moments)
+    for node in network.plan.released[index] { release(node) }
   }
 
   /// What the BatchNorm of `step` would read, the steps before it having run.
@@ -62,24 +91,28 @@ final class Executor {
     return maps[step.output]!
   }
 
-  private func newMap(_ node: Int) -> FeatureMap {
+  func newMap(_ node: Int) -> FeatureMap {
     FeatureMap(buffer: network.buffers.take(images * sizes[node].count), images: images, size: sizes[node])
   }
 
   private func release(_ node: Int) {
+    removeFromMemory(node)
+    if let slot = slots.removeValue(forKey: node) { scratch?.free(slot) }
+  }
+
+  func removeFromMemory(_ node: Int) {
     if let map = maps.removeValue(forKey: node) { network.buffers.give(map.buffer) }
   }
 
-  private func run(_ step: Step, observe: Observer) throws {
+  func put(_ map: FeatureMap, at node: Int) { maps[node] = map }
+
+  private func runOperation(of step: Step) -> [ChannelMoments]? {
     let output = maps[step.output]!
     switch step.operation {
     case .convolution(let convolution):
       let moments = convolve(step, convolution, into: output)
-      if mode == .batchStatistics { try finish(step, output, moments: moments, into: output, observe) }
-    case .batchNorm:
-      let input = maps[step.inputs[0]]!
-      let moments = mode == .batchStatistics ? moments(of: input) : nil
-      try finish(step, input, moments: moments, into: output, observe)
+      return isMeasured(step) ? moments : nil
+    case .batchNorm: return isMeasured(step) ? moments(of: maps[step.inputs[0]]!) : nil
     case .activation, .add:
       apply(
         Pointwise(activation: step.epilogue.activation), maps[step.inputs[0]]!,
@@ -100,30 +133,47 @@ final class Executor {
     case .adaptiveAverage: adaptiveAverage(step, into: output)
     case .input: preconditionFailure("the input is not a step")
     }
+    return nil
   }
 
-  /// BatchNorm, residual and activation behind `input`, the statistics being those of `moments` if given.
-  private func finish(
-    _ step: Step, _ input: FeatureMap, moments: [ChannelMoments]?, into output: FeatureMap,
-    _ observe: Observer
-  ) throws {
+  private func isMeasured(_ step: Step) -> Bool {
+    guard mode == .batchStatistics, let layer = step.epilogue.batchNorm else { return false }
+    return measuredLayers.map { $0.contains(layer) } ?? true
+  }
+
+  /// BatchNorm, residual and activation, where `runOperation` has left them.
+  private func finish(_ step: Step, moments: ChannelMoments?) {
+    let output = maps[step.output]!
+    let input: FeatureMap
+    switch step.operation {
+    case .convolution where mode == .batchStatistics: input = output
+    case .batchNorm: input = maps[step.inputs[0]]!
+    default: return
+    }
     var pointwise = Pointwise(activation: step.epilogue.activation)
     if let index = step.epilogue.batchNorm {
-      var affine: ChannelAffine
-      if let moments {
-        let layer = network.batchNorms[index]
-        var total = ChannelMoments(channels: layer.channels)
-        for image in moments { total.merge(image) }
-        try observe(layer, total)
-        affine = network.affine(index, mean: total.mean, variance: total.biasedVariance)
-      } else {
-        affine = affines[index]
-      }
+      let affine =
+        if let moments {
+          network.affine(index, mean: moments.mean, variance: moments.biasedVariance)
+        } else if mode == .batchStatistics {
+          // The convolution has already added its bias.
+          network.runningAffine(index)
+        } else {
+          affines[index]
+        }
       pointwise.scale = affine.scale
       pointwise.shift = affine.shift
     }
     let residual = step.epilogue.residual.map { maps[$0]! }
     if pointwise.isIdentity && residual == nil && input.buffer === output.buffer { return }
     apply(pointwise, input, residual: residual, into: output)
+  }
+}
+
+extension ChannelMoments {
+  /// The moments of several images, merged in their order.
+  init(merging images: [ChannelMoments]) {
+    self.init(channels: images[0].mean.count)
+    for image in images { merge(image) }
   }
 }

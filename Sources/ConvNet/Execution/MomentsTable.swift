@@ -23,8 +23,8 @@ final class MomentsTable: @unchecked Sendable {
   }
 
   /// Stores the moments of `rows` pixels; every slot belongs to one task.
-  func set(_ slot: Int, _ pixels: UnsafePointer<Float>, rows: Int) {
-    ck_channel_moments(pixels, rows, channels, channels, mean + slot * channels, m2 + slot * channels)
+  func set(_ slot: Int, _ kernels: ck_layer_kernels, _ pixels: UnsafePointer<Float>, rows: Int) {
+    kernels.moments(pixels, rows, channels, channels, mean + slot * channels, m2 + slot * channels)
     counts[slot] = rows
   }
 

@@ -38,8 +38,11 @@ struct LayerWeights: Sendable {
   enum Method {
     /// By BLAS, from `[group][ky][kx][input][output]`.
     case product
-    /// By our own tiles, from panels of output channels.
-    case tiles
+    /// By our own tiles, from panels of output channels; small groups are joined to `groups` larger ones, whose weights
+    /// between different small groups are zeros.
+    case tiles(groups: Int)
+    /// Channel by channel, from `[ky][kx][channel]`.
+    case depthwise
     /// By our own tiles on transformed inputs, from transformed panels.
     case winograd
   }
@@ -74,21 +77,53 @@ struct LayerWeights: Sendable {
       }
     }
     let width = kernels.panel_width
-    guard groups == 1, width > 0 else {
+    if inputs == 1 && outputs == 1 {
+      method = .depthwise
+      weight = Tensor(uninitialized: [taps, groups])
+      for tap in 0..<taps {
+        for group in 0..<groups { weight.pointer[tap * groups + group] = packed.pointer[group * taps + tap] }
+      }
+    } else if width == 0 {
       method = .product
       weight = packed
-      return
-    }
-    let panels = (outputs + width - 1) / width
-    if !exact && convolution.suitsWinograd {
+    } else if groups == 1 && !exact && convolution.suitsWinograd {
       method = .winograd
-      weight = Tensor(uninitialized: [panels, 36, inputs, width])
+      weight = Tensor(uninitialized: [(outputs + width - 1) / width, 36, inputs, width])
       ck_winograd_pack(weight.pointer, packed.pointer, inputs, outputs, width)
     } else {
-      method = .tiles
-      weight = Tensor(uninitialized: [panels, taps * inputs, width])
-      ck_conv_pack(weight.pointer, packed.pointer, taps * inputs, outputs, width)
+      var joined = max(1, min(groups, width / outputs))
+      while groups % joined != 0 { joined -= 1 }
+      let blocks = joined == 1 ? packed : Self.join(packed, by: joined)
+      let (depth, count) = (taps * inputs * joined, outputs * joined)
+      method = .tiles(groups: groups / joined)
+      weight = Tensor(uninitialized: [groups / joined, (count + width - 1) / width, depth, width])
+      for group in 0..<groups / joined {
+        ck_conv_pack(
+          weight.pointer + group * weight.count / (groups / joined), blocks.pointer + group * depth * count,
+          depth,
+          count, width)
+      }
     }
+  }
+
+  /// Joins every `joined` groups of `[group][tap][input][output]` to one, with zeros between different groups.
+  private static func join(_ weights: Tensor, by joined: Int) -> Tensor {
+    let (groups, taps, inputs, outputs) = (
+      weights.shape[0], weights.shape[1], weights.shape[2], weights.shape[3]
+    )
+    let result = Tensor(shape: [groups / joined, taps, joined * inputs, joined * outputs])
+    var from = weights.pointer
+    for group in 0..<groups {
+      let (block, position) = (group / joined, group % joined)
+      for tap in 0..<taps {
+        for input in 0..<inputs {
+          let row = (block * taps + tap) * joined * inputs + position * inputs + input
+          (result.pointer + row * joined * outputs + position * outputs).update(from: from, count: outputs)
+          from += outputs
+        }
+      }
+    }
+    return result
   }
 
   /// Packs PyTorch's `[output][input][y][x]`, the order in which it flattens a map.

@@ -22,11 +22,13 @@ struct Pointwise {
   }
 
   /// Gives scale and shift as the kernels take them.
-  func withPointers(_ body: (UnsafePointer<Float>?, UnsafePointer<Float>?) -> Void) {
-    func with(_ values: [Float]?, _ body: (UnsafePointer<Float>?) -> Void) {
+  func withPointers<Result>(
+    _ body: (UnsafePointer<Float>?, UnsafePointer<Float>?) -> Result
+  ) -> Result {
+    func with(_ values: [Float]?, _ body: (UnsafePointer<Float>?) -> Result) -> Result {
       guard let values else { return body(nil) }
-      values.withUnsafeBufferPointer { body($0.baseAddress) }
+      return values.withUnsafeBufferPointer { body($0.baseAddress) }
     }
-    with(scale) { scale in with(shift) { shift in body(scale, shift) } }
+    return with(scale) { scale in with(shift) { shift in body(scale, shift) } }
   }
 }

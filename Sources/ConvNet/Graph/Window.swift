@@ -33,6 +33,9 @@ struct Window: Sendable, Equatable {
       && a.ceilMode == b.ceilMode
   }
 
+  /// Positions of the window.
+  var taps: Int { kernel.height * kernel.width }
+
   /// Whether the window reads exactly the pixel it writes.
   var isPointwise: Bool { kernel == (1, 1) && stride == (1, 1) && padding == .all(0) }
 

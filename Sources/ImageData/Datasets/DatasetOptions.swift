@@ -2,6 +2,9 @@
 public struct DecodingOptions: Sendable, Equatable {
   /// Whether the orientation that a camera recorded in the file is applied; torchvision does not.
   public var appliesOrientation = false
+  /// Lets large JPEGs be reduced by 2, 4 or 8 while they are decoded, as far as the shorter side keeps this length;
+  /// nil for full size. Faster, but the pixels are not those of a network's training.
+  public var fastDecodeSide: Int?
 
   /// Decoding as torchvision does it.
   public init() {}

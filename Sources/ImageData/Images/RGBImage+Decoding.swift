@@ -23,12 +23,17 @@ extension RGBImage {
     try Self.call(item) { message in
       ckpt_image_read_header(bytes, bytes.count, &header, message)
     }
-    let width = Int(header.width)
-    let height = Int(header.height)
-    guard width > 0, height > 0 else { throw .badImage(item: item, reason: "the image has no pixels") }
-    guard width <= Self.maximumPixelCount / height else {
-      throw .imageTooLarge(item: item, width: width, height: height, limit: Self.maximumPixelCount)
+    // The stored size counts: it is what decoding takes memory for, reduced or not.
+    let stored = (width: Int(header.width), height: Int(header.height))
+    guard stored.width > 0, stored.height > 0 else {
+      throw .badImage(item: item, reason: "the image has no pixels")
     }
+    guard stored.width <= Self.maximumPixelCount / stored.height else {
+      throw .imageTooLarge(
+        item: item, width: stored.width, height: stored.height, limit: Self.maximumPixelCount)
+    }
+    if let side = options.fastDecodeSide { ckpt_image_reduce(&header, UInt32(clamping: side)) }
+    let (width, height) = (Int(header.width), Int(header.height))
     var failure: ImageDataError?
     let count = width * height * 3
     let pixels = [UInt8](unsafeUninitializedCapacity: count) { target, written in

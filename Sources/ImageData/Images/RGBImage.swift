@@ -16,4 +16,15 @@ public struct RGBImage: Sendable, Equatable {
     self.height = height
     self.pixels = pixels
   }
+
+  /// The pixels of `window`, which lies inside the image.
+  func cropped(to window: PixelWindow) -> RGBImage {
+    var result: [UInt8] = []
+    result.reserveCapacity(window.width * window.height * 3)
+    for y in window.y..<(window.y + window.height) {
+      let start = (y * width + window.x) * 3
+      result += pixels[start..<(start + window.width * 3)]
+    }
+    return RGBImage(width: window.width, height: window.height, pixels: result)
+  }
 }

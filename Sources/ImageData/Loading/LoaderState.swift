@@ -14,6 +14,8 @@ final class LoaderState: @unchecked Sendable {
   private let batchSize: Int
   private let views: [Preprocessing]
   private let prefetch: Int
+  private let augmentation: Augmentation?
+  private let seed: UInt64
   private let skipBad: Int
 
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -41,13 +43,15 @@ final class LoaderState: @unchecked Sendable {
 
   init(
     dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], prefetch: Int,
-    skipBad: Int
+    augmentation: Augmentation?, seed: UInt64, skipBad: Int
   ) {
     self.dataset = dataset
     self.indices = indices
     self.batchSize = batchSize
     self.views = views
     self.prefetch = prefetch
+    self.augmentation = augmentation
+    self.seed = seed
     self.skipBad = skipBad
     mutex = .allocate(capacity: 1)
     changed = .allocate(capacity: 1)
@@ -176,7 +180,15 @@ final class LoaderState: @unchecked Sendable {
     let image = try dataset.image(indices[position])
     for (view, tensor) in zip(views, tensors) {
       let size = view.crop * view.crop * 3
-      view.apply(image, into: tensor.pointer + position % batchSize * size)
+      let target = tensor.pointer + position % batchSize * size
+      if let augmentation {
+        // Seeds of neighbours are scrambled once, because SplitMix64's sequences of related seeds overlap.
+        var scrambler = SeededGenerator(seed: seed &+ UInt64(position))
+        var generator = SeededGenerator(seed: scrambler.next())
+        augmentation.apply(image, view, using: &generator, into: target)
+      } else {
+        view.apply(image, into: target)
+      }
     }
   }
 

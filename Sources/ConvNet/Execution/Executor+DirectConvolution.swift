@@ -2,50 +2,78 @@ import CKernels
 import TensorMath
 
 extension Executor {
-  /// A convolution by the kernels' own tiles. The division into tasks does not change any bit of the result.
-  func convolveDense(_ step: Step, _ convolution: Convolution, into output: FeatureMap) {
+  /// A convolution by the kernels' own tiles or channel by channel. The division into tasks does not change any bit of the result.
+  /// - Returns: The moments of every image's result where they are needed and came with the work.
+  func convolveDirectly(
+    _ step: Step, _ convolution: Convolution, into output: FeatureMap
+  ) -> [ChannelMoments]? {
     let input = maps[step.inputs[0]]!
     let weights = network.parameters.layers[step.node]!
     let geometry = convolution.window.geometry(height: input.size.height, width: input.size.width)!
     let epilogue = mode == .inference ? inferenceEpilogue(step, weights) : Pointwise(shift: weights.bias)
     let residual = mode == .inference ? step.epilogue.residual.map { maps[$0]! } : nil
-    epilogue.withPointers { scale, shift in
-      let job = ck_conv(
+    return epilogue.withPointers { scale, shift in
+      var job = ck_conv(
         window: geometry.window, x: input.buffer.pointer, x_stride: input.size.channels,
         x_image: input.size.count, channels: convolution.inputChannels, y: output.buffer.pointer,
         y_stride: output.size.channels, y_image: output.size.count, residual: residual?.buffer.pointer,
         outputs: convolution.outputChannels, weight: weights.weight.pointer, scale: scale, shift: shift,
         activation: epilogue.activation.kernelCode, first_image: 0, last_image: images, first_row: 0,
-        last_row: output.size.height, first_panel: 0, last_panel: weights.weight.shape[0], scratch: nil)
-      if weights.weight.count > Self.largestSharedWeights {
-        divideOutputs(job, convolution, input: input)
-      } else {
-        divideRows(job, convolution, size: output.size)
+        last_row: output.size.height, first_panel: 0, last_panel: 0, scratch: nil)
+      guard case .tiles(let groups) = weights.method else {
+        return divideRows(step, job, convolution, groups: 1, size: output.size, run: kernels.depthwise)
       }
+      job.channels /= groups
+      job.outputs /= groups
+      job.last_panel = weights.weight.shape[1]
+      if groups == 1 && weights.weight.count > Self.largestSharedWeights {
+        divideOutputs(job, convolution, input: input)
+        return nil
+      }
+      return divideRows(step, job, convolution, groups: groups, size: output.size, run: kernels.conv)
     }
   }
 
   /// Weights of more floats are divided among the threads; all of smaller ones stay in a thread's cache.
   private static let largestSharedWeights = 160 * 1024
 
-  /// Every task computes all channels of some rows of one image.
-  private func divideRows(_ job: ck_conv, _ convolution: Convolution, size: MapSize) {
+  /// Every task computes all channels of some rows of one image, group by group.
+  private func divideRows(
+    _ step: Step, _ job: ck_conv, _ convolution: Convolution, groups: Int, size: MapSize,
+    run: @convention(c) (UnsafePointer<ck_conv>?) -> Void
+  ) -> [ChannelMoments]? {
     let blocks = RowBlocks(
       height: size.height, width: size.width,
       floatsPerPixel: 2 * (convolution.inputChannels + convolution.outputChannels))
     var window = job.window
     let scratch = scratch(ck_conv_scratch(&window, job.channels, blocks.rows))
     defer { giveBack(scratch) }
+    let moments =
+      needsMoments(step) ? MomentsTable(slots: images * blocks.count, channels: size.channels) : nil
+    let weightsPerGroup = job.last_panel * kernels.panel_width * convolution.window.taps * job.channels
     pool.forEach(images * blocks.count) { task, worker in
       let rows = blocks.range(task % blocks.count, height: size.height)
-      var part = job
-      part.first_image = task / blocks.count
-      part.last_image = part.first_image + 1
-      part.first_row = rows.lowerBound
-      part.last_row = rows.upperBound
-      part.scratch = scratch[worker].pointer
-      kernels.conv(&part)
+      for group in 0..<groups {
+        var part = job
+        part.x += group * job.channels
+        part.y += group * job.outputs
+        part.weight += group * weightsPerGroup
+        part.residual = job.residual.map { $0 + group * job.outputs }
+        part.scale = job.scale.map { $0 + group * job.outputs }
+        part.shift = job.shift.map { $0 + group * job.outputs }
+        part.first_image = task / blocks.count
+        part.last_image = part.first_image + 1
+        part.first_row = rows.lowerBound
+        part.last_row = rows.upperBound
+        part.scratch = scratch[worker].pointer
+        run(&part)
+      }
+      moments?.set(
+        task, kernels,
+        job.y + (task / blocks.count * size.pixels + rows.lowerBound * size.width) * size.channels,
+        rows: rows.count * size.width)
     }
+    return moments?.perImage(images: images, blocks: blocks.count)
   }
 
   /// Every task computes some channels of all images, so that weights are read from memory once.

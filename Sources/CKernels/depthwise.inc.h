@@ -1,0 +1,80 @@
+// Depthwise convolution: taps outside of the image are left out; the others are added in the order ky, kx.
+
+// The part of the window that lies inside of the image.
+typedef struct tap_range {
+  ptrdiff_t y0, y1, x0, x1;
+} tap_range;
+
+// `pixels` (a constant of at most 4) neighbouring outputs with the same taps, in `n` channels from `c` on.
+INLINE void depthwise_pixels(const ck_conv *j, const float *x, float *y, const float *residual, tap_range taps,
+                             int pixels, ptrdiff_t c, ptrdiff_t n) {
+  const ck_window *w = &j->window;
+  const ptrdiff_t step = w->stride_x * j->x_stride;
+  const int is_whole = n == CK_LANES;
+  vec sums[4] = {{0}};
+  for (ptrdiff_t ky = taps.y0; ky < taps.y1; ky++)
+    for (ptrdiff_t kx = taps.x0; kx < taps.x1; kx++) {
+      const float *weight = j->weight + (ky * w->kernel_width + kx) * j->channels + c;
+      const vec factor = is_whole ? load(weight) : load_part(weight, n);
+      const float *from = x + (ky * w->dilation_y * w->width + kx * w->dilation_x) * j->x_stride + c;
+#pragma clang loop unroll(full)
+      for (int i = 0; i < pixels; i++)
+        sums[i] += (is_whole ? load(from + i * step) : load_part(from + i * step, n)) * factor;
+    }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < pixels; i++) {
+    vec v = sums[i];
+    if (j->scale) v *= is_whole ? load(j->scale + c) : load_part(j->scale + c, n);
+    if (j->shift) v += is_whole ? load(j->shift + c) : load_part(j->shift + c, n);
+    if (residual) {
+      const float *from = residual + i * j->y_stride + c;
+      v += is_whole ? load(from) : load_part(from, n);
+    }
+    v = activate(v, j->activation);
+    if (is_whole)
+      store(y + i * j->y_stride + c, v);
+    else
+      store_part(y + i * j->y_stride + c, v, n);
+  }
+}
+
+INLINE void depthwise_channels(const ck_conv *j, const float *x, float *y, const float *residual, tap_range taps,
+                               int pixels) {
+  ptrdiff_t c = 0;
+  for (; c + CK_LANES <= j->channels; c += CK_LANES)
+    depthwise_pixels(j, x, y, residual, taps, pixels, c, CK_LANES);
+  if (c < j->channels) depthwise_pixels(j, x, y, residual, taps, pixels, c, j->channels - c);
+}
+
+// The taps of one axis whose inputs lie inside of [0, size), for a window that begins at `start`.
+INLINE void taps_inside(ptrdiff_t start, ptrdiff_t size, ptrdiff_t kernel, ptrdiff_t dilation, ptrdiff_t *first,
+                        ptrdiff_t *last) {
+  *first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
+  *last = start >= size ? 0 : minimum_of(kernel, (size - start + dilation - 1) / dilation);
+}
+
+static void depthwise(const ck_conv *job) {
+  const ck_conv *j = job;
+  const ck_window *w = &j->window;
+  for (ptrdiff_t image = j->first_image; image < j->last_image; image++)
+    for (ptrdiff_t oy = j->first_row; oy < j->last_row; oy++) {
+      tap_range taps;
+      const ptrdiff_t top = oy * w->stride_y - w->pad_top;
+      taps_inside(top, w->height, w->kernel_height, w->dilation_y, &taps.y0, &taps.y1);
+      for (ptrdiff_t ox = 0; ox < w->out_width;) {
+        const ptrdiff_t left = ox * w->stride_x - w->pad_left;
+        taps_inside(left, w->width, w->kernel_width, w->dilation_x, &taps.x0, &taps.x1);
+        const ptrdiff_t right = left + 3 * w->stride_x + (w->kernel_width - 1) * w->dilation_x;
+        const float *x = j->x + image * j->x_image + (top * w->width + left) * j->x_stride;
+        const ptrdiff_t at = image * j->y_image + (oy * w->out_width + ox) * j->y_stride;
+        const float *residual = j->residual ? j->residual + at : NULL;
+        if (left >= 0 && right < w->width && ox + 4 <= w->out_width) {
+          depthwise_channels(j, x, j->y + at, residual, taps, 4);
+          ox += 4;
+        } else {
+          depthwise_channels(j, x, j->y + at, residual, taps, 1);
+          ox += 1;
+        }
+      }
+    }
+}

@@ -1,0 +1,86 @@
+/// Writes the zip format of `torch.save`: an ordered dictionary of tensors that `torch.load` with `weights_only=True`
+/// reads. Metadata have no place in it and are left out. Memory: the largest tensor.
+final class TorchSink: TensorSink {
+  private let output: OutputFile
+  private let tensors: [TensorSpec]
+  private var zip: ZipWriter
+  private var buffer: [UInt8] = []
+  private var ended = 0
+
+  init(_ output: OutputFile, tensors: [TensorSpec]) throws(CheckpointError) {
+    for spec in tensors where TorchElement.written(spec.dtype) == nil {
+      throw .invalidRequest(
+        path: output.label, reason: "tensor \"\(spec.name)\": PyTorch files cannot hold \(spec.dtype)")
+    }
+    self.output = output
+    self.tensors = tensors
+    zip = ZipWriter(output)
+  }
+
+  var canReplaceMetadata: Bool { true }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws { buffer += bytes }
+
+  func end(_ spec: TensorSpec) throws {
+    if ended == 0 { try begin() }
+    try zip.add("archive/data/\(ended)", buffer)
+    buffer.removeAll(keepingCapacity: true)
+    ended += 1
+  }
+
+  private func begin() throws {
+    try zip.add("archive/data.pkl", TorchPickle.stateDict(tensors))
+    try zip.add("archive/byteorder", Array("little".utf8))
+  }
+
+  func complete(metadata: Metadata?) throws {
+    if ended == 0 { try begin() }
+    try zip.add("archive/version", Array("3\n".utf8))
+    try zip.finish()
+  }
+
+  func commit() throws { try output.commit() }
+
+  func abort() { output.abort() }
+}
+
+/// Writes the pickle of a state dict, protocol 2.
+enum TorchPickle {
+  static func stateDict(_ tensors: [TensorSpec]) -> [UInt8] {
+    var bytes: [UInt8] = [0x80, 2] + emptyDictionary + [UInt8(ascii: "(")]
+    for (key, spec) in tensors.enumerated() {
+      bytes += text(spec.name.string) + tensor(spec, key: key)
+    }
+    return bytes + Array("u.".utf8)
+  }
+
+  private static let emptyDictionary = Array("ccollections\nOrderedDict\n)R".utf8)
+
+  private static func tensor(_ spec: TensorSpec, key: Int) -> [UInt8] {
+    let (storage, dtype) = TorchElement.written(spec.dtype)!
+    var strides = [Int](repeating: 1, count: spec.shape.count)
+    for dimension in spec.shape.indices.dropLast().reversed() {
+      strides[dimension] = strides[dimension + 1] * max(spec.shape[dimension + 1], 1)
+    }
+    // Storages without an element type of their own count bytes, and the tensor names its type.
+    var bytes = Array("ctorch._utils\n_rebuild_tensor_v\(dtype == nil ? 2 : 3)\n((".utf8)
+    bytes += text("storage") + Array("c\(storage)\n".utf8) + text("\(key)") + text("cpu")
+    bytes += integer(dtype == nil ? spec.elementCount : spec.byteCount) + Array("tQ".utf8)
+    bytes += integer(0) + tuple(spec.shape) + tuple(strides) + [0x89] + emptyDictionary
+    if let dtype { bytes += Array("ctorch\n\(dtype)\n".utf8) }
+    return bytes + Array("tR".utf8)
+  }
+
+  private static func tuple(_ values: [Int]) -> [UInt8] {
+    [UInt8(ascii: "(")] + values.flatMap(integer) + [UInt8(ascii: "t")]
+  }
+
+  private static func integer(_ value: Int) -> [UInt8] {
+    Int32(exactly: value).map { [UInt8(ascii: "J")] + littleEndianBytes($0) }
+      ?? [0x8A, 8] + littleEndianBytes(Int64(value))
+  }
+
+  private static func text(_ value: String) -> [UInt8] {
+    [UInt8(ascii: "X")] + littleEndianBytes(UInt32(value.utf8.count)) + Array(value.utf8)
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Checkpoint
+import Foundation
+
+/// How a checkpoint that a tool reads is found and decoded.
+package struct InputOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("State dict to take from a PyTorch file, levels separated by '/'.", valueName: "name"))
+  package var key: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Checkpoint that a compressed difference was made against.", valueName: "path"),
+    completion: .file())
+  package var base: String?
+
+  package init() {}
+
+  /// Options for `openCheckpoint`; opens the base.
+  package func openOptions(threads: Int) throws -> OpenOptions {
+    var options = OpenOptions()
+    options.temporaryFolder = temporaryFolder
+    options.key = key
+    options.threads = threads
+    if let base { options.base = try openCheckpoint(Location(argument: base), options: options) }
+    return options
+  }
+}
+
+/// Folder for temporary files: `TMPDIR`, or `/tmp`.
+package var temporaryFolder: String {
+  ProcessInfo.processInfo.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+}

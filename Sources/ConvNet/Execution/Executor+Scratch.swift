@@ -1,0 +1,36 @@
+import TensorMath
+
+extension Executor {
+  /// Brings the maps that a step reads, and its own if begun, back to memory.
+  func restore(for index: Int) throws(ConvNetError) {
+    guard let scratch else { return }
+    let step = network.plan.steps[index]
+    for node in step.reads + [step.output] where maps[node] == nil {
+      guard let slot = slots[node] else { continue }
+      let map = newMap(node)
+      put(map, at: node)
+      try scratch.read(slot, into: UnsafeMutableRawBufferPointer(bytes(of: map)))
+    }
+  }
+
+  /// Moves all maps to the scratch file, if there is one.
+  ///
+  /// - Parameter changed: The node whose map is not in the file yet, or no longer as it is there.
+  func rest(changed: Int) throws(ConvNetError) {
+    guard let scratch else { return }
+    for (node, map) in maps {
+      if node == changed || slots[node] == nil {
+        let bytes = bytes(of: map)
+        let slot = slots[node] ?? scratch.allocate(bytes.count)
+        slots[node] = slot
+        try scratch.write(UnsafeRawBufferPointer(bytes), to: slot)
+      }
+      removeFromMemory(node)
+    }
+  }
+
+  private func bytes(of map: FeatureMap) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(
+      UnsafeMutableBufferPointer(start: map.buffer.pointer, count: map.images * map.size.count))
+  }
+}

@@ -1,0 +1,70 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A file without a name for maps that do not fit into the memory they were given.
+final class ScratchFile {
+  struct Slot {
+    var offset: Int
+    var byteCount: Int
+  }
+
+  private let descriptor: Int32
+  private let folder: String
+  private var end = 0
+  /// Places that have been given back.
+  private var freeSlots: [Slot] = []
+
+  /// - Throws: `ConvNetError.scratchFile` when no file can be made in `folder`.
+  init(folder: String) throws(ConvNetError) {
+    var template = Array("\(folder)/ckpt-scratch-XXXXXX".utf8CString)
+    descriptor = mkstemp(&template)
+    self.folder = folder
+    guard descriptor >= 0 else { throw Self.failure(folder) }
+    unlink(template)
+  }
+
+  deinit { close(descriptor) }
+
+  /// A place for `byteCount` bytes: one given back before, if one is large enough but not twice as large.
+  func allocate(_ byteCount: Int) -> Slot {
+    var best: Int?
+    for (index, slot) in freeSlots.enumerated()
+    where slot.byteCount >= byteCount && slot.byteCount < 2 * byteCount {
+      if best.map({ freeSlots[$0].byteCount > slot.byteCount }) ?? true { best = index }
+    }
+    if let best { return freeSlots.remove(at: best) }
+    defer { end += byteCount }
+    return Slot(offset: end, byteCount: byteCount)
+  }
+
+  func free(_ slot: Slot) { freeSlots.append(slot) }
+
+  func write(_ bytes: UnsafeRawBufferPointer, to slot: Slot) throws(ConvNetError) {
+    try transfer(bytes.count) { done in
+      pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(slot.offset + done))
+    }
+  }
+
+  func read(_ slot: Slot, into bytes: UnsafeMutableRawBufferPointer) throws(ConvNetError) {
+    try transfer(bytes.count) { done in
+      pread(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(slot.offset + done))
+    }
+  }
+
+  private func transfer(_ byteCount: Int, _ step: (_ done: Int) -> Int) throws(ConvNetError) {
+    var done = 0
+    while done < byteCount {
+      let moved = step(done)
+      if moved < 0 && errno == EINTR { continue }
+      guard moved > 0 else { throw Self.failure(folder) }
+      done += moved
+    }
+  }
+
+  private static func failure(_ folder: String) -> ConvNetError {
+    .scratchFile(folder: folder, reason: String(cString: strerror(errno)))
+  }
+}

@@ -1,0 +1,44 @@
+import Synchronization
+
+extension ImageDataset {
+  /// This data set with decoded images kept in memory, for callers that go through it several times.
+  /// - Parameter budget: Bytes of pixels to keep at most.
+  public func cached(budget: Int) -> any ImageDataset { CachedDataset(self, budget: budget) }
+}
+
+/// Keeps the first images asked for, as many as the budget allows, and reads the others each time.
+///
+/// Nothing is ever thrown out: of passes over more images than fit, the oldest would always be thrown out just before
+/// it is needed.
+private final class CachedDataset: ImageDataset {
+  private let base: any ImageDataset
+  private let state: Mutex<State>
+
+  private struct State {
+    var images: [Int: RGBImage] = [:]
+    var free: Int
+  }
+
+  init(_ base: any ImageDataset, budget: Int) {
+    self.base = base
+    state = Mutex(State(free: budget))
+  }
+
+  var name: String { base.name }
+  var count: Int { base.count }
+  var classNames: [String]? { base.classNames }
+  func label(_ index: Int) -> Int? { base.label(index) }
+  func itemName(_ index: Int) -> String { base.itemName(index) }
+
+  func image(_ index: Int) throws -> RGBImage {
+    if let image = state.withLock({ $0.images[index] }) { return image }
+    let image = try base.image(index)
+    state.withLock { state in
+      // Another thread may have read the same image meanwhile.
+      guard image.pixels.count <= state.free, state.images[index] == nil else { return }
+      state.images[index] = image
+      state.free -= image.pixels.count
+    }
+    return image
+  }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Checkpoint
+import CheckpointTools
+import CommandSupport
+
+@main
+struct Convert: CheckpointTool {
+  static let configuration = CommandConfiguration(
+    commandName: "ckpt-convert",
+    abstract: "Convert a checkpoint: format, compression, element type, names, shards.",
+    discussion: """
+      Reads safetensors, compressed or not, sharded sets and PyTorch files. Writes safetensors, plain unless \
+      --compress is given, or a file for torch.load with --format pytorch.
+      """,
+    version: versionText("ckpt-convert"))
+
+  @Argument(help: "Checkpoint to read, '-' for standard input.", completion: .file())
+  var file = "-"
+
+  @OptionGroup(title: "Input and output") var input: InputOptions
+  @OptionGroup(title: "Input and output") var output: OutputOptions
+
+  @Option(name: .long, help: "Format to write: safetensors or pytorch.")
+  var format: WriteOptions.Format = .safetensors
+
+  @Flag(name: .long, help: "Write the compressed container; with --base, differences to it.")
+  var compress = false
+
+  @Flag(name: .long, help: "Write plain safetensors (the default).")
+  var decompress = false
+
+  @Option(name: .long, help: ArgumentHelp("Write a sharded set of files up to this size.", valueName: "size"))
+  var maxShardSize: ByteSize?
+
+  @OptionGroup(title: "Tensors") var tensors: ConversionOptions
+  @OptionGroup(title: "General") var global: GlobalOptions
+
+  func validate() throws {
+    if compress && decompress { throw ValidationError("--compress and --decompress exclude each other") }
+    if format == .pytorch && (compress || maxShardSize != nil) {
+      throw ValidationError("a PyTorch file is neither compressed nor sharded")
+    }
+    if maxShardSize != nil && output.output == "-" {
+      throw ValidationError("--max-shard-size needs a folder: -o DIR")
+    }
+  }
+
+  func execute(_ console: Console) throws {
+    let destination = try output.destination()
+    let options = try input.openOptions(threads: global.threadCount)
+    let source = try openCheckpoint(Location(argument: file), options: options)
+    var writing = WriteOptions()
+    writing.format = format
+    writing.compress = compress
+    writing.maxShardBytes = maxShardSize?.bytes
+    writing.threads = global.threadCount
+    writing.temporaryFolder = options.temporaryFolder
+    if compress { writing.base = options.base }
+
+    if format == .pytorch && !source.metadata.isEmpty {
+      console.notice("\(source.label): PyTorch files have no metadata: left out")
+    }
+    var metadata = source.metadata
+    if let entry = tensors.provenance { entry.record(in: &metadata) }
+    try tensors.conversion.run(source, metadata: metadata, to: destination, options: writing)
+    for spec in source.tensors { console.detail("\(spec.name): \(spec.layout)") }
+  }
+}
+
+extension WriteOptions.Format: ExpressibleByArgument {}
