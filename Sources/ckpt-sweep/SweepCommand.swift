@@ -65,6 +65,7 @@ struct SweepCommand: CheckpointTool {
     guard let data = input.data else { throw Failure(.usage, "--data is missing") }
     let models = try input.load(pool: pool, console: console)
     let dataset = try models[0].dataset(data)
+    let confirmation = try input.confirm.map { try models[0].dataset($0) }
     let settings = try settings(for: models, console: console)
     let job = try SweepJob(self, models: models, settings: settings, dataset: dataset, console: console)
     try job.run()
@@ -73,7 +74,8 @@ struct SweepCommand: CheckpointTool {
       return
     }
     let outcome = Outcome(
-      recipe: job.recipe, measurements: job.sweep.measurements, models: models, dataset: dataset)
+      recipe: job.recipe, measurements: job.sweep.measurements, models: models, dataset: dataset,
+      confirmation: confirmation)
     try finish(outcome, destination: destination, console: console)
   }
 
@@ -85,6 +87,8 @@ struct SweepCommand: CheckpointTool {
     var models: [LoadedModel]
     /// Nil after merging.
     var dataset: (any ImageDataset)?
+    /// Scores the chosen setting.
+    var confirmation: (any ImageDataset)?
   }
 
   private func finish(_ outcome: Outcome, destination: OutputDestination?, console: Console) throws {
@@ -93,8 +97,7 @@ struct SweepCommand: CheckpointTool {
       outcome.measurements, isShuffled: choice.race, dataset: recipe.dataset, checkpoints: recipe.checkpoints,
       request: choice.request)
     let chosen = recipe.settings[report.verdict.chosen]
-    if let confirm = input.confirm {
-      let dataset = try outcome.models[0].dataset(confirm)
+    if let dataset = outcome.confirmation {
       let sweep = try Sweep(networks: outcome.models.map(\.network), settings: [chosen], dataset: dataset)
       var race: Race?
       try sweep.run(batchSize: input.batchSize, workers: global.threadCount, race: &race)
