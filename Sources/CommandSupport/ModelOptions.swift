@@ -14,17 +14,24 @@ package struct ModelOptions: ParsableArguments {
     help: ArgumentHelp("Network architecture, when names and shapes do not tell it.", valueName: "auto|name"))
   package var arch = "auto"
 
+  @OptionGroup package var input: InputOptions
+
   package init() {}
 
   /// Opens the checkpoint and builds the network for it.
-  package func load(pool: ThreadPool, console: Console) throws -> LoadedModel {
-    let source = try openCheckpoint(Location(argument: model), options: .standard)
+  ///
+  /// - Parameter compute: exactness of the arithmetic.
+  package func load(
+    pool: ThreadPool, compute: ComputeOptions = ComputeOptions(), console: Console
+  ) throws -> LoadedModel {
+    let options = try input.openOptions(threads: pool.threadCount)
+    let source = try openCheckpoint(Location(argument: model), options: options)
     let name = arch == "auto" ? source.metadata["ckpt.arch"] : arch
-    let network = try Network(source, architecture: name, pool: pool)
+    let network = try Network(source, architecture: name, pool: pool, options: compute)
     console.detail(
       "\(source.label): \(network.architectureName), \(network.classCount) classes, \(network.batchNorms.count) BatchNorm layers"
     )
-    return LoadedModel(source: source, network: network)
+    return LoadedModel(source: source, network: network, openOptions: options)
   }
 }
 
@@ -32,6 +39,8 @@ package struct ModelOptions: ParsableArguments {
 package struct LoadedModel: Sendable {
   package let source: any CheckpointSource
   package let network: Network
+  /// How it was opened, for files that belong to it.
+  package let openOptions: OpenOptions
 }
 
 extension LoadedModel {

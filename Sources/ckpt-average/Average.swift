@@ -19,8 +19,7 @@ struct Average: CheckpointTool {
   @OptionGroup(title: "Input and output") var decoding: InputOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
 
-  @Flag(name: .long, help: "Compress the output, as ckpt-convert does.")
-  var compress = false
+  @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
   @Option(name: .long, help: "Checksum of every input for the provenance: crc32 or none.")
   var digest: DigestKind?
@@ -99,13 +98,7 @@ struct Average: CheckpointTool {
 
   private func openOptions() throws -> OpenOptions { try decoding.openOptions(threads: global.threadCount) }
 
-  private var writeOptions: WriteOptions {
-    var options = WriteOptions()
-    options.compress = compress
-    options.threads = global.threadCount
-    options.temporaryFolder = temporaryFolder
-    return options
-  }
+  private var writeOptions: WriteOptions { compression.writeOptions(threads: global.threadCount) }
 
   /// Where each average goes; several need a template with something that tells them apart.
   private func destinations(of variants: [Variant]) throws -> [OutputDestination] {

@@ -49,7 +49,9 @@ extension BNFix {
     if prior > 0 { options.append(("prior", JSON(prior))) }
     options += recipe.options.objectValue ?? []
     Provenance(tool: Self.toolName, options: options).record(in: &metadata)
-    try rewriteCheckpoint(model.source, replacing: replacements, metadata: metadata, to: destination)
+    try rewriteCheckpoint(
+      model.source, replacing: replacements, metadata: metadata, to: destination,
+      options: compression.writeOptions(threads: global.threadCount))
   }
 
   func writePart(_ job: Measurement, shard: Shard, console: Console) throws {
@@ -67,7 +69,8 @@ extension BNFix {
     let parts = try cluster.merge.map { path in
       (
         label: path,
-        part: try StatisticsPart(reading: openCheckpoint(.path(path), options: .standard), layers: layers)
+        part: try StatisticsPart(
+          reading: openCheckpoint(.path(path), options: model.openOptions), layers: layers)
       )
     }
     let batches = try StatisticsPart.merge(parts)

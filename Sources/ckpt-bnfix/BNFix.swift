@@ -2,8 +2,10 @@ import ArgumentParser
 import BatchNormCalibration
 import Checkpoint
 import CommandSupport
+import ConvNet
 import Foundation
 import ImageData
+import TensorMath
 
 @main
 struct BNFix: CheckpointTool {
@@ -18,6 +20,7 @@ struct BNFix: CheckpointTool {
 
   @OptionGroup(title: "Input and output") var model: ModelOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
+  @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
   @Option(name: .long, help: ArgumentHelp("Images to use.", valueName: "dataset"), completion: .directory)
   var data: String?
@@ -92,12 +95,12 @@ struct BNFix: CheckpointTool {
     let pool = global.makePool()
     if let shard = cluster.shard {
       let shard = try shard.resolve(environment: ProcessInfo.processInfo.environment)
-      let job = try Measurement(self, model: model.load(pool: pool, console: console), console: console)
+      let job = try Measurement(self, model: load(pool, console), console: console)
       try writePart(job, shard: shard, console: console)
       return
     }
     let destination = try dryRun ? nil : output.destination()
-    let loaded = try model.load(pool: pool, console: console)
+    let loaded = try load(pool, console)
     if resetOnly {
       try reset(loaded, to: destination)
     } else if cluster.merge.isEmpty {
@@ -108,5 +111,10 @@ struct BNFix: CheckpointTool {
       let (batches, recipe) = try mergedParts(loaded)
       try finish(loaded, batches: batches, recipe: recipe, to: destination, console: console)
     }
+  }
+
+  /// Winograd's rounding would grow through normalised layers to more than the statistics may be off.
+  private func load(_ pool: ThreadPool, _ console: Console) throws -> LoadedModel {
+    try model.load(pool: pool, compute: ComputeOptions(exact: true), console: console)
   }
 }

@@ -73,7 +73,7 @@ struct Measurement {
     defer { progress.finish() }
     return try BatchMoments.layerSynchronous(
       through: network, layers: layers, batchCount: batches.count, memory: synchronization.memory.bytes,
-      scratchFolder: scratchFolder(),
+      scratchFolder: temporaryFolder,
       load: { _ in
         guard let batch = try loader.next() else {
           preconditionFailure("the loader cuts the batches as we do")

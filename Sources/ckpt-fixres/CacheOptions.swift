@@ -64,7 +64,7 @@ struct CacheOptions: ParsableArguments {
   func storage(for shape: FeatureShape, used: Int, console: Console) throws -> FeatureStorage {
     let budget = memory?.bytes ?? Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
     guard used + shape.byteCount > budget else { return try .memory(byteCount: shape.byteCount) }
-    let folder = scratchFolder()
+    let folder = temporaryFolder
     console.detail("\(shape.byteCount >> 20) MiB of features go into a scratch file in \(folder)")
     return try .scratch(byteCount: shape.byteCount, in: folder)
   }

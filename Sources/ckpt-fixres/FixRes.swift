@@ -20,6 +20,7 @@ struct FixRes: CheckpointTool {
 
   @OptionGroup(title: "Input and output") var model: ModelOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
+  @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
   @Option(
     name: .long, help: ArgumentHelp("Labelled images to train on.", valueName: "dataset"),
@@ -117,7 +118,8 @@ struct FixRes: CheckpointTool {
     head.record(dataset.classNames, in: &metadata)
     Provenance(tool: Self.toolName, options: historyOptions(options, resolved)).record(in: &metadata)
     try rewriteCheckpoint(
-      loaded.source, replacing: tail.replacements(for: tuned), metadata: metadata, to: destination)
+      loaded.source, replacing: tail.replacements(for: tuned), metadata: metadata, to: destination,
+      options: compression.writeOptions(threads: global.threadCount))
     try reports.write(result)
   }
 

@@ -16,6 +16,8 @@ struct InputOptions: ParsableArguments {
       "Network architecture, when names and shapes do not tell it.", valueName: "auto|name"))
   var arch = "auto"
 
+  @OptionGroup var decoding: CommandSupport.InputOptions
+
   @Option(name: .long, help: ArgumentHelp("Labelled images.", valueName: "dataset"), completion: .directory)
   var data: String?
 
@@ -47,6 +49,7 @@ struct InputOptions: ParsableArguments {
       var one = ModelOptions()
       one.model = path
       one.arch = arch
+      one.input = decoding
       let model = try one.load(pool: pool, console: console)
       if model.source.metadata["ckpt.bn"] == "stale" {
         console.warning(

@@ -21,13 +21,17 @@ struct SweepCommand: CheckpointTool {
   @OptionGroup(title: "Choice") var choice: ChoiceOptions
   @OptionGroup(title: "Many machines") var parts: PartOptions
   @OptionGroup(title: "Results") var results: ResultOptions
+  @OptionGroup(title: "Results") var compression: CompressionOptions
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
     if (input.data == nil) == parts.merge.isEmpty {
       throw ValidationError("give the images with --data, or the states of shards with --merge")
     }
-    if choice.race && parts.state != nil { throw ValidationError("--race and --state exclude each other") }
+    if choice.race && (parts.state != nil || parts.shard != nil) {
+      throw ValidationError(
+        "--race needs all images in one process from the start: neither --state nor --shard")
+    }
     if !parts.merge.isEmpty && (input.confirm != nil || results.predictions?.hasSuffix(".tsv") == true) {
       throw ValidationError("--confirm and names of images need --data, which --merge does without")
     }
@@ -131,6 +135,8 @@ struct SweepCommand: CheckpointTool {
     }
     metadata["ckpt.metrics"] = report.metricsEntry
     Provenance(tool: Self.toolName, options: choice.provenance(of: report)).record(in: &metadata)
-    try rewriteCheckpoint(source, replacing: [:], metadata: metadata, to: destination)
+    try rewriteCheckpoint(
+      source, replacing: [:], metadata: metadata, to: destination,
+      options: compression.writeOptions(threads: global.threadCount))
   }
 }
