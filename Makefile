@@ -39,6 +39,17 @@ test: setup
 	$(SWIFT) build $(TESTING) --build-tests
 	$(SWIFT) test $(TESTING) --skip-build
 
+# Python peers (PyTorch, torchvision, timm, safetensors, NumPy, Pillow), in a virtual environment outside the clone.
+$(VENV)/ready: Tests/Interop/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement Tests/Interop/requirements.txt
+	touch $@
+
+interop: build $(VENV)/ready
+	@bin="$$($(BUILD) --show-bin-path)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip; do \
+	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
+	done
+
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	if command -v mandoc >/dev/null; then mandoc -T lint -W warning man/*.[157]; fi

@@ -42,8 +42,9 @@ struct TeacherOptions: ParsableArguments {
   /// A network teacher sees the images as its own metadata says, else as the student does.
   func logits(on dataset: any ImageDataset, classes: Int, stage: FeatureStage) throws -> [Float]? {
     guard let teacher else { return nil }
-    let source = try openCheckpoint(
-      Location(argument: teacher), options: InputOptions().openOptions(threads: 1))
+    var options = OpenOptions()
+    options.temporaryFolder = temporaryFolder
+    let source = try openCheckpoint(Location(argument: teacher), options: options)
     if source.tensors.map(\.name) == ["logits"] {
       let value = try source.value("logits")
       guard value.shape == [dataset.count, classes] else {
