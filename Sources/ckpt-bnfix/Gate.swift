@@ -6,6 +6,7 @@ import ConvNet
 import Foundation
 import ImageData
 import ResolutionSweep
+import TensorMath
 
 /// A check on labelled images that the new statistics do what they are for.
 struct GateOptions: ParsableArguments {

@@ -3,6 +3,7 @@ import ClassifierTuning
 import CommandSupport
 import ConvNet
 import Foundation
+import TensorMath
 
 /// What a run measured, for people and for scripts.
 struct TuningReport {
@@ -20,7 +21,7 @@ struct TuningReport {
 
   private var comparison: PairedComparison? {
     guard let before, let after else { return nil }
-    return PairedComparison(before: before.isCorrect, after: after.isCorrect)
+    return PairedComparison(after.isCorrect, before.isCorrect)
   }
 
   /// One line.
@@ -71,8 +72,8 @@ struct TuningReport {
               "interval",
               .array([JSON(comparison.interval.lowerBound), JSON(comparison.interval.upperBound)])
             ),
-            ("gained", JSON(comparison.gained)), ("lost", JSON(comparison.lost)),
-            ("mid_p", JSON(comparison.midP)),
+            ("gained", JSON(comparison.firstOnly)), ("lost", JSON(comparison.secondOnly)),
+            ("mid_p", JSON(comparison.mcNemarMidP)),
           ])
         ))
     }

@@ -46,8 +46,7 @@ import Testing
       let tuned = try tuner.tune(
         tail.start, on: LabelledFeatures(features: train.features, labels: labels))
       return try PairedComparison(
-        before: tuner.measure(tail.start, on: held).isCorrect,
-        after: tuner.measure(tuned, on: held).isCorrect)
+        tuner.measure(tuned, on: held).isCorrect, tuner.measure(tail.start, on: held).isCorrect)
     }
   }
 

@@ -1,3 +1,4 @@
+import TensorMath
 import Testing
 
 @testable import ResolutionSweep

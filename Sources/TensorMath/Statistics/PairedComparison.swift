@@ -1,13 +1,13 @@
 import Foundation
 
-/// Two settings compared on the same images by which of them got each image right.
+/// Two classifiers, or two ways to run one, compared on the same images by which of them got each image right.
 ///
 /// Only discordant images (one right, the other wrong) bear on the difference, which is why a pair is compared far
 /// more sharply than two separate accuracies would be.
 public struct PairedComparison: Sendable, Equatable {
-  /// Images that only the first setting got right.
+  /// Images that only the first got right.
   public let firstOnly: Int
-  /// Images that only the second setting got right.
+  /// Images that only the second got right.
   public let secondOnly: Int
   /// All images, concordant ones included.
   public let imageCount: Int
@@ -20,7 +20,7 @@ public struct PairedComparison: Sendable, Equatable {
     self.imageCount = imageCount
   }
 
-  /// From whether each setting got each image right.
+  /// From whether each got each image right.
   public init(_ first: [Bool], _ second: [Bool]) {
     precondition(first.count == second.count)
     self.init(
@@ -37,6 +37,18 @@ public struct PairedComparison: Sendable, Equatable {
     let n = Double(max(imageCount, 1))
     let gap = Double(firstOnly - secondOnly)
     return max(0, Double(firstOnly + secondOnly) - gap * gap / n).squareRoot() / n
+  }
+
+  /// 95 % interval of the difference.
+  ///
+  /// The Wald interval after adding ½ to each cell of the 2×2 table, which keeps its coverage when few images
+  /// change sides (Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions").
+  public var interval: ClosedRange<Double> {
+    let n = Double(imageCount) + 2
+    let centre = Double(firstOnly - secondOnly) / n
+    let variance = (Double(firstOnly + secondOnly) + 1) / n - centre * centre
+    let half = 1.959964 * (max(0, variance) / n).squareRoot()
+    return centre - half...centre + half
   }
 
   /// Two-sided mid-p value of McNemar's exact test: under equal accuracy every discordant image is a fair coin.

@@ -1,19 +1,19 @@
 import Testing
 
-@testable import ClassifierTuning
+@testable import TensorMath
 
 @Suite struct PairedComparisonTests {
   static func make(both: Int, gained: Int, lost: Int, neither: Int) -> PairedComparison {
     func cells(_ values: [(Bool, Int)]) -> [Bool] { values.flatMap { Array(repeating: $0, count: $1) } }
     return PairedComparison(
-      before: cells([(true, both), (false, gained), (true, lost), (false, neither)]),
-      after: cells([(true, both), (true, gained), (false, lost), (false, neither)]))
+      cells([(true, both), (true, gained), (false, lost), (false, neither)]),
+      cells([(true, both), (false, gained), (true, lost), (false, neither)]))
   }
 
   /// Eight discordant pairs, one on the smaller side: 2·P(X ≤ 1) − P(X = 1) = (2·9 − 8)/256.
   @Test func midPOfSmallTable() {
     let comparison = Self.make(both: 1, gained: 7, lost: 1, neither: 12)
-    #expect(abs(comparison.midP - 10.0 / 256) < 1e-12)
+    #expect(abs(comparison.mcNemarMidP - 10.0 / 256) < 1e-12)
     #expect(abs(comparison.difference - 6.0 / 21) < 1e-15)
   }
 
@@ -26,7 +26,7 @@ import Testing
 
   @Test func nothingChanged() {
     let same = Self.make(both: 30, gained: 0, lost: 0, neither: 20)
-    #expect(same.difference == 0 && same.midP == 1)
+    #expect(same.difference == 0 && same.mcNemarMidP == 1)
     #expect(same.interval.lowerBound < 0 && same.interval.upperBound > 0)
   }
 }
