@@ -98,7 +98,9 @@ import Testing
     #expect(iterations.count < 200)
     let objective = try #require(iterations.last).loss
     #expect(try abs(objective - golden.doubles("lbfgs.objective")[0]) < 1e-6)
-    try golden.expectEqual(minimum.weight.map(Double.init), "lbfgs.weight", tolerance: 2e-3)
+    // The penalty makes the objective 0.01-strongly convex: within 1e-6 of the minimum the weights are within 1.4e-2 of
+    // the minimiser, and float32 gradients decide where in that bowl a kernel type stops.
+    try golden.expectEqual(minimum.weight.map(Double.init), "lbfgs.weight", tolerance: 5e-3)
   }
 
   @Test func threadsDoNotChangeAnyBit() throws {
