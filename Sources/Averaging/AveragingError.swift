@@ -42,8 +42,6 @@ public enum AveragingError: Error, Sendable, Equatable {
   case notFinite(file: String, TensorName, index: [Int], value: Double)
   /// A finite result is beyond the range of the output's element type.
   case overflow(TensorName, DType, index: [Int], value: Double)
-  /// The variance of a BatchNorm layer came out below zero.
-  case negativeVariance(TensorName, index: [Int], value: Double)
   /// The same checkpoint twice.
   case duplicate(file: String, of: String)
   /// A tensor that not all checkpoints have, and a method that needs all of them.
@@ -104,8 +102,6 @@ extension AveragingError: CustomStringConvertible {
       "\(text(file)): tensor \"\(name)\": element \(index) is \(value)"
     case .overflow(let name, let dtype, let index, let value):
       "tensor \"\(name)\": element \(index) of the average is \(value), beyond the range of \(dtype)"
-    case .negativeVariance(let name, let index, let value):
-      "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative"
     case .duplicate(let file, let other):
       "\(text(file)): the same checkpoint as \(text(other)); --allow-duplicates counts it twice"
     case .unionNeedsWeights(let name):

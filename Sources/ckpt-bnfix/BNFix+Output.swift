@@ -36,7 +36,7 @@ extension BNFix {
     if let verdict { console.notice("\(verdict)") }
     if let report {
       let json = reportJSON(model, calibration: calibration, drifts: drifts, recipe: recipe, gate: verdict)
-      try writeTextFile(json.encoded() + "\n", to: report)
+      try writeFile(Data((json.encoded() + "\n").utf8), to: report)
     }
     if let verdict, let required = gate.require, !verdict.satisfies(required) {
       throw Failure(.negativeVerdict, "not \(required.rawValue), nothing written: \(verdict)")

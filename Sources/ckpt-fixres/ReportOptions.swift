@@ -14,18 +14,10 @@ struct ReportOptions: ParsableArguments {
   var plot: String?
 
   func write(_ result: TuningReport) throws {
-    if let report { try write(result.json.encoded() + "\n", to: report) }
+    if let report { try writeFile(Data((result.json.encoded() + "\n").utf8), to: report) }
     if let plot {
       let curve = LearningCurve(title: "\(result.model), \(result.images) images", records: result.records)
-      try write(curve.svg, to: plot)
-    }
-  }
-
-  private func write(_ text: String, to path: String) throws {
-    do {
-      try text.write(toFile: path, atomically: true, encoding: .utf8)
-    } catch {
-      throw Failure(.cannotCreate, "\(path): cannot be written: \(error.localizedDescription)")
+      try writeFile(Data(curve.svg.utf8), to: plot)
     }
   }
 }

@@ -64,7 +64,7 @@ struct ResultOptions: ParsableArguments {
   func writeFiles(
     _ report: SweepReport, measurements: Measurements, dataset: (any ImageDataset)?, trainSizes: [Int?]
   ) throws {
-    if let plot { try write(Data(SweepPlot(report, trainSizes: trainSizes).svg.utf8), to: plot) }
+    if let plot { try writeFile(Data(SweepPlot(report, trainSizes: trainSizes).svg.utf8), to: plot) }
     if let predictions {
       let data: Data
       if let dataset, predictions.hasSuffix(".tsv") {
@@ -72,16 +72,7 @@ struct ResultOptions: ParsableArguments {
       } else {
         data = Predictions.npy(measurements)
       }
-      try write(data, to: predictions)
-    }
-  }
-
-  private func write(_ data: Data, to path: String) throws {
-    do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw Failure(
-        .cannotCreate, "\(TensorName(path).escaped): cannot be written: \(error.localizedDescription)")
+      try writeFile(data, to: predictions)
     }
   }
 }

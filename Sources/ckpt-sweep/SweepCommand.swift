@@ -45,14 +45,6 @@ struct SweepCommand: CheckpointTool {
   }
 
   func execute(_ console: Console) throws {
-    do {
-      try measureAndChoose(console)
-    } catch let error as SweepError {
-      throw Failure(.badData, error.description)
-    }
-  }
-
-  private func measureAndChoose(_ console: Console) throws {
     let destination = try results.output.map(checkedDestination)
     let pool = global.makePool()
     guard parts.merge.isEmpty else {
@@ -140,3 +132,5 @@ struct SweepCommand: CheckpointTool {
       options: compression.writeOptions(threads: global.threadCount))
   }
 }
+
+extension SweepError: DiagnosedError {}

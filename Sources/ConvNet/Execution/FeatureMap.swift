@@ -5,8 +5,6 @@ struct FeatureMap {
   let buffer: Tensor
   let images: Int
   let size: MapSize
-  /// Whether the buffer belongs to the buffer pool.
-  var isPooled = true
 
   /// The first element of an image's map.
   func image(_ index: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + index * size.count }
