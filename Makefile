@@ -3,6 +3,7 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 VENV    ?= $(HOME)/.cache/ckpt-tools/venv
+BENCH_VENV ?= $(HOME)/.cache/ckpt-tools/bench
 TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep ckpt-info ckpt-convert
 SWIFT   ?= swift
 BUILD   := $(SWIFT) build -c release
@@ -46,11 +47,17 @@ test: setup
 	$(SWIFT) build $(TESTING) --build-tests
 	$(SWIFT) test $(TESTING) --skip-build
 
+# $(call venv,REQUIREMENTS): fills the virtual environment of the target, outside the clone.
+define venv
+	@python3 -c 'import ensurepip' 2>/dev/null || { $(APT_INSTALL) python3-venv; }
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --requirement $(1)
+	touch $@
+endef
+
 # Python peers (PyTorch, torchvision, timm, safetensors, NumPy, Pillow), in a virtual environment outside the clone.
 $(VENV)/ready: Tests/Interop/requirements.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --requirement Tests/Interop/requirements.txt
-	touch $@
+	$(call venv,$<)
 
 interop: build $(VENV)/ready
 	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples; do \
@@ -59,6 +66,7 @@ interop: build $(VENV)/ready
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	! grep -rn '^import Foundation$$' Sources
 	$(call apt,mandoc,mandoc)
 	mandoc -T lint -W warning man/*.[157]
 
@@ -76,6 +84,13 @@ docs: build
 # What becomes of the tools when the machine fails them: killed, disk full, memory short (needs root).
 soak: build
 	python3 Tests/Soak/soak.py "$(BIN)"
+
+$(BENCH_VENV)/ready: Benchmarks/requirements.txt Tests/Interop/requirements.txt
+	$(call venv,$<)
+
+# Speed and memory beside the peers, in one table. Takes about half an hour on two quiet cores.
+bench: build $(BENCH_VENV)/ready
+	$(BENCH_VENV)/bin/python Benchmarks/run.py "$(BIN)" --out Benchmarks/RESULTS.md
 
 install: build install-files
 

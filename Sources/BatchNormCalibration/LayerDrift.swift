@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// How far the running statistics of one layer have moved.
 public struct LayerDrift: Sendable, Equatable {

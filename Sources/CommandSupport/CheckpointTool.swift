@@ -1,5 +1,13 @@
 import ArgumentParser
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// C's `exit`, which the methods of commands hide.
+private func end(_ status: Int32) -> Never { exit(status) }
 
 /// A command of the family: parses, runs, and turns every error into one line and an exit status.
 package protocol CheckpointTool: ParsableCommand {
@@ -20,7 +28,9 @@ extension CheckpointTool {
     do {
       var command = try parseAsRoot()
       if let tool = command as? any CheckpointTool {
-        try tool.execute(tool.global.makeConsole(tool: toolName))
+        let console = tool.global.makeConsole(tool: toolName)
+        console.detail("\(tool.global.threadCount) threads; \(kernelText)")
+        try tool.execute(console)
       } else {
         try command.run()
       }
@@ -28,7 +38,7 @@ extension CheckpointTool {
     } catch {
       status = report(error)
     }
-    Foundation.exit(status)
+    end(status)
   }
 
   /// A series is read side by side, and shells allow few open files although the system would allow many.

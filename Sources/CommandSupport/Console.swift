@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// What a tool says beside its data: diagnostics, notices and progress, all on standard error.
 package struct Console: Sendable {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Checkpoint
-import Foundation
+import FoundationEssentials
 
 /// How a checkpoint that a tool reads is found and decoded.
 package struct InputOptions: ParsableArguments {

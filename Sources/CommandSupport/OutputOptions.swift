@@ -1,6 +1,11 @@
 import ArgumentParser
 import Checkpoint
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Where the resulting checkpoint goes.
 package struct OutputOptions: ParsableArguments {

@@ -1,4 +1,4 @@
-import Foundation
+import TensorMath
 
 /// One self-erasing line on standard error with share done, rate and remaining time.
 ///
@@ -9,8 +9,8 @@ package final class ProgressBar {
   private let total: Int
   private let unit: String
   private let enabled: Bool
-  private let start = DispatchTime.now().uptimeNanoseconds
-  private var lastDraw: UInt64
+  private let start = ContinuousClock.now
+  private var lastDraw: ContinuousClock.Instant
   private var done = 0
 
   init(label: String, total: Int, unit: String, enabled: Bool) {
@@ -18,7 +18,7 @@ package final class ProgressBar {
     self.total = total
     self.unit = unit
     self.enabled = enabled
-    lastDraw = start + 900_000_000
+    lastDraw = start + .milliseconds(900)
   }
 
   deinit { finish() }
@@ -27,10 +27,10 @@ package final class ProgressBar {
   package func advance(by steps: Int = 1) {
     done += steps
     guard enabled else { return }
-    let now = DispatchTime.now().uptimeNanoseconds
-    guard now > lastDraw, now - lastDraw > 100_000_000 else { return }
+    let now = ContinuousClock.now
+    guard now - lastDraw > .milliseconds(100) else { return }
     lastDraw = now
-    draw(seconds: Double(now - start) / 1e9)
+    draw(seconds: (now - start) / .seconds(1))
   }
 
   /// Removes the bar from the terminal.

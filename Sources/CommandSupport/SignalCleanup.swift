@@ -1,5 +1,10 @@
 import Checkpoint
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Makes the signals that end a process remove unfinished outputs and the progress bar first.
 ///

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Text on standard output, with failures reported.
 ///
@@ -40,7 +44,7 @@ private func writeAll(_ text: String, to descriptor: Int32, label: String) throw
   try text.withUTF8 { bytes in
     var offset = 0
     while offset < bytes.count {
-      let written = Foundation.write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
+      let written = write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
       if written < 0 {
         if errno == EINTR { continue }
         throw Failure(.inputOutput, "\(label): write failed: \(String(cString: strerror(errno)))")

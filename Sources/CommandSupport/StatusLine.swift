@@ -1,5 +1,10 @@
-import Foundation
 import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The one line on the terminal that is drawn over and over again: a progress bar.
 ///
@@ -26,7 +31,7 @@ enum StatusLine {
   static func eraseInHandler() {
     guard isDrawn.exchange(false, ordering: .relaxed) else { return }
     var bytes: (UInt8, UInt8, UInt8, UInt8) = (0x0D, 0x1B, 0x5B, 0x4B)
-    _ = Foundation.write(STDERR_FILENO, &bytes, 4)
+    _ = write(STDERR_FILENO, &bytes, 4)
   }
 
   /// Columns of the terminal; 80 where it does not tell.

@@ -5,6 +5,7 @@ import TensorMath
 package let toolsVersion = "0.1.0"
 
 /// What `--version` prints: the version, then the kernel types for which equal bytes are promised.
-package func versionText(_ tool: String) -> String {
-  "\(tool) \(toolsVersion)\nkernels: \(Network.instructionSet), \(blasDescription)"
-}
+package func versionText(_ tool: String) -> String { "\(tool) \(toolsVersion)\n\(kernelText)" }
+
+/// The kernel types in use.
+var kernelText: String { "kernels: \(Network.instructionSet), \(blasDescription)" }

@@ -1,5 +1,5 @@
 import Checkpoint
-import Foundation
+import FoundationEssentials
 
 /// Writes a report or a picture, so that its target is the old one or the complete new one.
 ///

@@ -1,7 +1,12 @@
 import Averaging
 import Checkpoint
 import CommandSupport
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Scores averages by a command.
 struct CandidateEvaluation {
@@ -44,27 +49,31 @@ struct CandidateEvaluation {
   }
 
   private func score(_ variant: Variant) throws -> Double {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "ckpt-average-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let path = folder.appendingPathComponent("candidate.safetensors").path
+    let path = "\(temporaryFolder)/ckpt-average-\(getpid()).safetensors"
+    let slot = PendingOutputs.register(path)
+    defer {
+      unlink(path)
+      if let slot { PendingOutputs.unregister(slot) }
+    }
     try job.write([(variant, .path(path))], digest: DigestKind.none, isCandidate: true)
     return try run(path)
   }
 
+  /// What the command prints about the file, read through a pipe of the shell's.
   private func run(_ path: String) throws -> Double {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", command.contains("$1") ? command : command + " \"$1\"", "sh", path]
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-      throw Failure(.badData, "--eval: the command failed with status \(process.terminationStatus)")
+    let quoted = "'" + path.replacing("'", with: "'\\''") + "'"
+    let call = command.contains("$1") ? command : command + " \"$1\""
+    guard let pipe = popen("exec </dev/null; set -- \(quoted); \(call)", "r") else {
+      throw Failure(.internalError, "--eval: the shell cannot be started")
+    }
+    var bytes: [UInt8] = []
+    while case let byte = getc(pipe), byte != EOF { bytes.append(UInt8(byte)) }
+    let output = String(decoding: bytes, as: UTF8.self)
+    let status = pclose(pipe)
+    guard status == 0 else {
+      // The low byte holds the signal that ended the command, the next one its exit status.
+      let how = status & 0x7f == 0 ? "with status \(status >> 8)" : "by signal \(status & 0x7f)"
+      throw Failure(.badData, "--eval: the command ended \(how)")
     }
     guard let last = output.split(whereSeparator: \.isWhitespace).last, let score = Double(last) else {
       throw Failure(.badData, "--eval: the command printed no number at the end")

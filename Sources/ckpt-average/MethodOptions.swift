@@ -7,7 +7,9 @@ struct MethodOptions: ParsableArguments {
   static let swagSample = "swag-sample"
   static let names = averagingMethods.map { $0.name } + [greedySoup, swagSample]
 
-  @Option(name: .long, help: ArgumentHelp(Self.names.joined(separator: ", ") + ".", valueName: "name"))
+  @Option(
+    name: .long, help: ArgumentHelp(Self.names.joined(separator: ", ") + ".", valueName: "name"),
+    completion: .list(Self.names))
   var method = "mean"
 
   @Option(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Averaging
 import CommandSupport
-import Foundation
+import FoundationEssentials
 
 /// Which checkpoints, in which order.
 struct SeriesOptions: ParsableArguments {

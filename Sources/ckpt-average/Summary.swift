@@ -1,5 +1,5 @@
 import Averaging
-import Foundation
+import TensorMath
 
 /// What `--dry-run` and `--verbose` tell: files in order, weights, sizes.
 struct Summary {

@@ -3,7 +3,7 @@ import BatchNormCalibration
 import Checkpoint
 import CommandSupport
 import ConvNet
-import Foundation
+import FoundationEssentials
 import ImageData
 import TensorMath
 

@@ -3,7 +3,6 @@ import BatchNormCalibration
 import Checkpoint
 import CommandSupport
 import ConvNet
-import Foundation
 import ImageData
 import ResolutionSweep
 import TensorMath
@@ -86,11 +85,11 @@ struct GateResult {
 
 extension GateResult: CustomStringConvertible {
   var description: String {
-    String(
-      format: "%@: top-1 %.2f %% before, %.2f %% after: %+.2f ± %.2f points on %d images, mid-p %.4f",
-      dataset,
-      100 * before.value, 100 * after.value, 100 * comparison.difference, 100 * comparison.standardError,
-      before.count, comparison.mcNemarMidP)
+    "\(dataset): "
+      + String(
+        format: "top-1 %.2f %% before, %.2f %% after: %+.2f ± %.2f points on %d images, mid-p %.4f",
+        100 * before.value, 100 * after.value, 100 * comparison.difference, 100 * comparison.standardError,
+        before.count, comparison.mcNemarMidP)
   }
 }
 

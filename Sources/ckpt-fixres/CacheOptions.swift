@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoint
 import ClassifierTuning
 import CommandSupport
-import Foundation
+import FoundationEssentials
 import ImageData
 
 /// Where features are kept.

@@ -1,6 +1,6 @@
 import Checkpoint
 import ClassifierTuning
-import Foundation
+import FoundationEssentials
 
 /// The file that a run can be resumed from.
 struct Checkpointing {

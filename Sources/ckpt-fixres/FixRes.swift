@@ -3,7 +3,6 @@ import Checkpoint
 import ClassifierTuning
 import CommandSupport
 import ConvNet
-import Foundation
 import ImageData
 import TensorMath
 

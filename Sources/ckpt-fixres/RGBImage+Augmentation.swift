@@ -1,5 +1,10 @@
-import Foundation
 import ImageData
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 extension RGBImage {
   /// The image with left and right exchanged.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ClassifierTuning
 import CommandSupport
-import Foundation
+import FoundationEssentials
 
 /// Files beside the checkpoint.
 struct ReportOptions: ParsableArguments {

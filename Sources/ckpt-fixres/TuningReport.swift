@@ -2,8 +2,13 @@ import Checkpoint
 import ClassifierTuning
 import CommandSupport
 import ConvNet
-import Foundation
 import TensorMath
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// What a run measured, for people and for scripts.
 struct TuningReport {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Checkpoint
 import CheckpointTools
 import CommandSupport
-import Foundation
 
 @main
 struct Info: CheckpointTool {

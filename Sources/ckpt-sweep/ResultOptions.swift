@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import CommandSupport
-import Foundation
+import FoundationEssentials
 import ImageData
 import ResolutionSweep
 

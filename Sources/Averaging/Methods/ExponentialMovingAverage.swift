@@ -1,5 +1,10 @@
 import Checkpoint
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The exponential moving average θ̄ ← d·θ̄ + (1 - d)·θ, which starts as the first checkpoint.
 ///

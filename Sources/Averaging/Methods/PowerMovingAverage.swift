@@ -1,5 +1,10 @@
 import Checkpoint
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The power-function EMA of raw checkpoints, d = (tᵢ₋₁ / tᵢ)^(γ+1) with t the training step.
 ///

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The power-function averaging profile p(τ; t, γ) = (γ + 1)·τ^γ / t^(γ+1) over the training times τ from 0 to t.
 ///

@@ -1,5 +1,10 @@
 import Checkpoint
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The tanh-adaptive exponential moving average (T_ADEMA): d = α·tanh(n) with n the number of checkpoints already
 /// averaged.

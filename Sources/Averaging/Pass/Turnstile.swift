@@ -1,11 +1,11 @@
-import Foundation
+import TensorMath
 
 /// Lets the iterations of a parallel loop do one part of their work in order.
 ///
 /// Iterations are begun in the order of their indices. Whoever comes before his turn leaves his work behind and goes on,
 /// as long as not too much is waiting; whoever has the turn does what has been left behind him, too.
 final class Turnstile: @unchecked Sendable {
-  private let condition = NSCondition()
+  private let condition = Condition()
   private let limit: Int
   private var waiting: [Int: () throws -> Void] = [:]
   private var next = 0

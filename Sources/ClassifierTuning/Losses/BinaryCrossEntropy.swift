@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// One-against-all cross-entropy of the classes' sigmoids, the mean over rows and classes
 /// (`torch.nn.BCEWithLogitsLoss` on one-hot targets).

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Softmax cross-entropy with label smoothing (Szegedy et al. 2016, §7) and class weights.
 ///

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// A hard loss mixed with the divergence from a teacher's softened predictions (Hinton, Vinyals and Dean 2015, §2).
 ///

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Softmax focal loss −(1 − p)^γ·ln p of the label's probability p (Lin et al. 2017, eq. 4 and 5).
 ///

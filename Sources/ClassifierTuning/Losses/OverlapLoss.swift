@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// One minus the overlap of predicted probabilities and labels, per class over the batch, averaged over the classes
 /// that occur in it.

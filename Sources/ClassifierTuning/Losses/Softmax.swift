@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Log-softmax of one row of logits, shifted by the maximum so that no exponential overflows.
 ///

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// How the learning rate changes over a run. Epochs are counted from 0 here.
 public enum LearningRateSchedule: Sendable, Equatable {

@@ -1,4 +1,10 @@
-import Foundation
+import TensorMath
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Loss and top-1 accuracy per epoch as an SVG picture.
 ///
@@ -113,7 +119,7 @@ public struct LearningCurve: Sendable {
   private func label(_ value: Double) -> String { String(format: "%.6g", value) }
 
   private func escaped(_ text: String) -> String {
-    text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-      .replacingOccurrences(of: ">", with: "&gt;")
+    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
+      .replacing(">", with: "&gt;")
   }
 }

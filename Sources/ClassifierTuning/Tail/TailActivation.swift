@@ -1,5 +1,3 @@
-import Foundation
-
 /// The nonlinearity between the last BatchNorm and the pooling.
 public enum TailActivation: String, Sendable, CaseIterable {
   case identity, relu, relu6, silu, hardswish

@@ -1,4 +1,4 @@
-import Foundation
+import TensorMath
 
 /// Top-1 accuracy against size as a self-contained SVG picture that follows the reader's light or dark scheme.
 ///

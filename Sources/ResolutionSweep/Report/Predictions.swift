@@ -1,5 +1,5 @@
 import Checkpoint
-import Foundation
+import FoundationEssentials
 import ImageData
 
 /// The predicted class of every image under every setting, as files for other programs.

@@ -1,5 +1,5 @@
-import Foundation
 import ImageData
+import TensorMath
 
 /// Libraries whose configuration a chosen preprocessing can be written as.
 public enum Preset: String, CaseIterable, Sendable {

@@ -1,5 +1,5 @@
 import Checkpoint
-import Foundation
+import TensorMath
 
 /// One column of table and TSV and one member of a JSON row: the same value, written three ways.
 struct SweepColumn {

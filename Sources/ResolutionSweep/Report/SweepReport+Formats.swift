@@ -1,5 +1,4 @@
 import Checkpoint
-import Foundation
 
 extension SweepReport {
   /// Tab-separated values with a heading line: fractions of 1, full precision, `indistinguishable`, `pareto` and

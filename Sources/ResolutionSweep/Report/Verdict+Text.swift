@@ -1,5 +1,5 @@
 import Checkpoint
-import Foundation
+import TensorMath
 
 extension SweepReport.Verdict {
   /// The score and what it is worth, in words.

@@ -1,4 +1,4 @@
-import Foundation
+import TensorMath
 
 /// The most that inference on one image may cost.
 public enum Budget: Sendable, Equatable {

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Two classifiers, or two ways to run one, compared on the same images by which of them got each image right.
 ///
