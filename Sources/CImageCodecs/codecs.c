@@ -13,27 +13,21 @@ ckpt_image_format ckpt_image_sniff(const uint8_t *data, size_t size) {
   return CKPT_IMAGE_FORMAT_UNKNOWN;
 }
 
+static codec *const codecs[] = {
+    [CKPT_IMAGE_FORMAT_JPEG] = ckpt_jpeg, [CKPT_IMAGE_FORMAT_PNG] = ckpt_png, [CKPT_IMAGE_FORMAT_WEBP] = ckpt_webp,
+    [CKPT_IMAGE_FORMAT_BMP] = ckpt_bmp,   [CKPT_IMAGE_FORMAT_PNM] = ckpt_pnm,
+};
+
 ckpt_image_status ckpt_image_read_header(
     const uint8_t *data, size_t size, ckpt_image_header *header, char message[CKPT_IMAGE_MESSAGE_SIZE]) {
-  memset(header, 0, sizeof *header);
-  header->reduction = 1;
+  *header = (ckpt_image_header){.format = ckpt_image_sniff(data, size), .reduction = 1};
   message[0] = 0;
-  header->format = ckpt_image_sniff(data, size);
-  switch (header->format) {
-    case CKPT_IMAGE_FORMAT_JPEG:
-      return ckpt_jpeg_read_header(data, size, header, message);
-    case CKPT_IMAGE_FORMAT_PNG:
-      return ckpt_png_read_header(data, size, header, message);
-    case CKPT_IMAGE_FORMAT_WEBP:
-      return ckpt_webp_read_header(data, size, header, message);
-    case CKPT_IMAGE_FORMAT_BMP:
-      return ckpt_bmp_read_header(data, size, header, message);
-    case CKPT_IMAGE_FORMAT_PNM:
-      return ckpt_pnm_read_header(data, size, header, message);
-    default:
-      snprintf(message, CKPT_IMAGE_MESSAGE_SIZE, "%s", size == 0 ? "the file is empty" : "not a JPEG, PNG, WebP, BMP or PNM image");
-      return CKPT_IMAGE_UNKNOWN_FORMAT;
+  if (header->format == CKPT_IMAGE_FORMAT_UNKNOWN) {
+    const char *reason = size == 0 ? "the file is empty" : "not a JPEG, PNG, WebP, BMP or PNM image";
+    snprintf(message, CKPT_IMAGE_MESSAGE_SIZE, "%s", reason);
+    return CKPT_IMAGE_UNKNOWN_FORMAT;
   }
+  return codecs[header->format](data, size, header, NULL, message);
 }
 
 void ckpt_image_reduce(ckpt_image_header *header, uint32_t side) {
@@ -52,18 +46,6 @@ ckpt_image_status ckpt_image_decode(
     const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb,
     char message[CKPT_IMAGE_MESSAGE_SIZE]) {
   message[0] = 0;
-  switch (header->format) {
-    case CKPT_IMAGE_FORMAT_JPEG:
-      return ckpt_jpeg_decode(data, size, header, rgb, message);
-    case CKPT_IMAGE_FORMAT_PNG:
-      return ckpt_png_decode(data, size, header, rgb, message);
-    case CKPT_IMAGE_FORMAT_WEBP:
-      return ckpt_webp_decode(data, size, header, rgb, message);
-    case CKPT_IMAGE_FORMAT_BMP:
-      return ckpt_bmp_decode(data, size, header, rgb, message);
-    case CKPT_IMAGE_FORMAT_PNM:
-      return ckpt_pnm_decode(data, size, header, rgb, message);
-    default:
-      return CKPT_IMAGE_UNKNOWN_FORMAT;
-  }
+  ckpt_image_header copy = *header;
+  return codecs[header->format](data, size, &copy, rgb, message);
 }
