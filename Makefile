@@ -18,7 +18,7 @@ BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
-.PHONY: all setup build demo test test-cluster lint interop install uninstall clean
+.PHONY: all setup build demo test test-cluster sanitize lint interop install uninstall clean
 
 all: build
 
@@ -38,6 +38,14 @@ demo: build
 test: setup
 	$(SWIFT) build $(TESTING) --build-tests
 	$(SWIFT) test $(TESTING) --skip-build
+
+# Every test under the address and then the thread sanitizer, each in a scratch folder of its own.
+SANITIZERS ?= address thread
+sanitize: setup
+	for kind in $(SANITIZERS); do \
+	  options="-c release -Xswiftc -enable-testing --scratch-path .build/$$kind --sanitize=$$kind"; \
+	  $(SWIFT) build $$options --build-tests && $(SWIFT) test $$options --skip-build || exit 1; \
+	done
 
 # Python peers (PyTorch, torchvision, timm, safetensors, NumPy, Pillow), in a virtual environment outside the clone.
 $(VENV)/ready: Tests/Interop/requirements.txt
