@@ -35,37 +35,6 @@ struct FamilyGoldenTests {
     }
   }
 
-  /// Deferred BatchNorms and shared maps are the arithmetic of the plain order of steps.
-  @Test(arguments: FamilyGolden.all, sets)
-  func deferringChangesNoBit(golden: FamilyGolden, set: ck_isa) throws {
-    let network = try network(golden, set, threads: 3)
-    let input = try golden.input(images: 12)
-    let sizes = try network.plan.graph.sizes(height: input.shape[1], width: input.shape[2])
-    for mode in [ForwardMode.inference, .batchStatistics] {
-      func executor(sharesMaps: Bool) -> Executor {
-        let executor = Executor(
-          network, mode: mode, affines: network.runningAffines(for: network.plan), images: 12, sizes: sizes,
-          sharesMaps: sharesMaps)
-        executor.setInput(input, first: 0)
-        return executor
-      }
-      let (plain, deferring) = (executor(sharesMaps: false), executor(sharesMaps: true))
-      for index in network.plan.steps.indices {
-        plain.complete(index, moments: plain.measure(index).map(ChannelMoments.init(merging:)))
-      }
-      try deferring.run(network.plan.steps.indices)
-      let output = network.plan.graph.output
-      #expect(deferring.map(output).image(0)[0].isFinite)
-      #expect(values(deferring.map(output)) == values(plain.map(output)))
-    }
-  }
-
-  private func values(_ map: FeatureMap) -> [Float] {
-    let tensor = Tensor(uninitialized: [map.images * map.size.count])
-    map.copy(to: tensor.pointer)
-    return tensor.values
-  }
-
   /// Every layer kept by itself, which nothing is fused into, gives what the fused steps give.
   @Test(arguments: FamilyGolden.all)
   func featuresOfAllLayers(golden: FamilyGolden) throws {

@@ -22,16 +22,15 @@ extension Plan {
       peak = max(peak, live.reduce(0) { $0 + sizes[$1].count })
       live.subtract(released[index])
       guard live.count == 1 || index == end - 1 else { continue }
-      let part = Stage(
+      var stage = Stage(
         steps: first..<index + 1, images: min(max(budget / max(peak, 1), 1), Self.mostImages),
         output: live.first ?? steps[index].output)
-      if let last = stages.last, part.images < 2 * last.images {
-        stages[stages.count - 1] = Stage(
-          steps: last.steps.lowerBound..<index + 1, images: min(last.images, part.images), output: part.output
-        )
-      } else {
-        stages.append(part)
+      while let last = stages.last, stage.images < 2 * last.images {
+        stage.steps = last.steps.lowerBound..<stage.steps.upperBound
+        stage.images = min(last.images, stage.images)
+        stages.removeLast()
       }
+      stages.append(stage)
       (first, peak) = (index + 1, 0)
     }
     return stages
