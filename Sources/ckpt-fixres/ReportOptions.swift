@@ -1,7 +1,6 @@
 import ArgumentParser
 import ClassifierTuning
 import CommandSupport
-import FoundationEssentials
 
 /// Files beside the checkpoint.
 struct ReportOptions: ParsableArguments {
@@ -14,10 +13,10 @@ struct ReportOptions: ParsableArguments {
   var plot: String?
 
   func write(_ result: TuningReport) throws {
-    if let report { try writeFile(Data((result.json.encoded() + "\n").utf8), to: report) }
+    if let report { try writeFile((result.json.encoded() + "\n").utf8, to: report) }
     if let plot {
       let curve = LearningCurve(title: "\(result.model), \(result.images) images", records: result.records)
-      try writeFile(Data(curve.svg.utf8), to: plot)
+      try writeFile(curve.svg.utf8, to: plot)
     }
   }
 }

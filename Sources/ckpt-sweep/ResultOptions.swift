@@ -64,7 +64,7 @@ struct ResultOptions: ParsableArguments {
   func writeFiles(
     _ report: SweepReport, measurements: Measurements, dataset: (any ImageDataset)?, trainSizes: [Int?]
   ) throws {
-    if let plot { try writeFile(Data(SweepPlot(report, trainSizes: trainSizes).svg.utf8), to: plot) }
+    if let plot { try writeFile(SweepPlot(report, trainSizes: trainSizes).svg.utf8, to: plot) }
     if let predictions {
       let data: Data
       if let dataset, predictions.hasSuffix(".tsv") {
