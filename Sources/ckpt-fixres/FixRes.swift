@@ -136,7 +136,7 @@ struct FixRes: CheckpointTool {
 
     let result = TuningReport(
       tool: Self.toolName, model: label, network: loaded.network, tail: tail,
-      options: history, images: dataset.count, records: records,
+      options: history, images: dataset.count, records: records, keepsBest: options.patience != nil,
       before: before, after: after,
       featureTime: featureTime, trainTime: trainTime)
     console.notice(result.summary)
