@@ -18,12 +18,10 @@ struct BNFix: CheckpointTool {
       """,
     version: versionText("ckpt-bnfix"))
 
+  @OptionGroup(title: "Input and output") var source: ImageOptions
   @OptionGroup(title: "Input and output") var model: ModelOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
-
-  @Option(name: .long, help: ArgumentHelp("Images to use.", valueName: "dataset"), completion: .directory)
-  var data: String?
 
   @Option(
     name: .long,
@@ -99,7 +97,7 @@ struct BNFix: CheckpointTool {
       throw ValidationError("--reset-only measures nothing: it goes with neither --gate nor --report")
     }
     guard prior >= 0, prior.isFinite else { throw ValidationError("--prior takes a number from 0") }
-    guard [data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {
+    guard [source.data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {
       throw ValidationError("give the images with --data, the parts of shards with --merge, or --reset-only")
     }
   }

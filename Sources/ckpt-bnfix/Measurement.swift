@@ -19,7 +19,7 @@ struct Measurement {
   private let seed: UInt64
 
   init(_ options: BNFix, model: LoadedModel, pool: ThreadPool, console: Console) throws {
-    guard let data = options.data else { throw Failure(.usage, "--data is missing") }
+    guard let data = options.source.data else { throw Failure(.usage, "--data is missing") }
     network = model.network
     layers = try selectedLayers(of: model, matching: options.layers)
     synchronization = options.synchronization

@@ -18,19 +18,10 @@ struct FixRes: CheckpointTool {
       """,
     version: versionText("ckpt-fixres"))
 
+  @OptionGroup(title: "Input and output") var samples: SampleOptions
   @OptionGroup(title: "Input and output") var model: ModelOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
-
-  @Option(
-    name: .long, help: ArgumentHelp("Labelled images to train on.", valueName: "dataset"),
-    completion: .directory)
-  var data: String
-
-  @Option(
-    name: .long, help: ArgumentHelp("Labelled images to measure on.", valueName: "dataset"),
-    completion: .directory)
-  var val: String?
 
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Learning rate") var schedule: ScheduleOptions
@@ -45,7 +36,7 @@ struct FixRes: CheckpointTool {
 
   func validate() throws {
     try requireOneStandardInput([model.model, data, val])
-    if training.earlyStop != nil && val == nil {
+    if training.earlyStop != nil && samples.val == nil {
       throw ValidationError("--early-stop watches the validation loss: give --val")
     }
     if caching.reread && training.optimizer == .lbfgs {
@@ -95,8 +86,8 @@ struct FixRes: CheckpointTool {
       return dataset
     }
     let dataset = try open(
-      data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)
-    let heldDataset = try val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
+      samples.data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)
+    let heldDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let begin = head.apply(to: tail.start, seed: options.seed)
@@ -108,7 +99,7 @@ struct FixRes: CheckpointTool {
     }
     let history = historyOptions(options, resolved, master)
     let run = try Checkpointing(
-      path: training.resume, options: [("path", .string(data))] + history, tail: tail,
+      path: training.resume, options: [("path", .string(samples.data))] + history, tail: tail,
       samples: dataset.count)
     let state = try run.load(like: begin)
 
@@ -155,8 +146,8 @@ struct FixRes: CheckpointTool {
     _ options: TuningOptions, _ resolved: ResolvedPreprocessing, _ master: Teacher?
   ) -> [(String, JSON)] {
     func name(_ path: String) -> JSON { .string(URL(fileURLWithPath: path).lastPathComponent) }
-    var entries: [(String, JSON)] = [("data", name(data))]
-    if let val, options.watchesValidation { entries.append(("val", name(val))) }
+    var entries: [(String, JSON)] = [("data", name(samples.data))]
+    if let val = samples.val, options.watchesValidation { entries.append(("val", name(val))) }
     entries += images.history() + training.history(options) + schedule.history(options) + loss.history()
     entries += teacher.history(master) + head.history() + caching.history()
     return entries + resolved.preprocessing.history()

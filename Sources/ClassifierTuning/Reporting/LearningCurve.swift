@@ -45,6 +45,7 @@ public struct LearningCurve: Sendable {
         .axis { stroke: #777 }
         .line { fill: none; stroke-width: 2; stroke-linejoin: round }
         .train { stroke: #3b82c4 } .val { stroke: #e06c1a; stroke-dasharray: 6 3 }
+        circle.line { stroke-dasharray: none }
       </style>
       <text class="title" x="20" y="22">\(escaped(title))</text>
       \(plot("loss", series(\.loss), left: 60))
