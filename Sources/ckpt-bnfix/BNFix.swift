@@ -76,7 +76,7 @@ struct BNFix: CheckpointTool {
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
-    try requireOneStandardInput([model.model, data, gate.gate])
+    try requireOneStandardInput([model.model, source.data, gate.gate])
     guard batchSize >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
     guard numBatches ?? 1 >= 1, numImages ?? 1 >= 1 else {
       throw ValidationError("--num-batches and --num-images take a number from 1")

@@ -30,12 +30,13 @@ struct FixRes: CheckpointTool {
   @OptionGroup(title: "New classes") var head: HeadOptions
   @OptionGroup(title: "Features") var caching: CacheOptions
   @OptionGroup(title: "Data set") var images: DataOptions
+  @OptionGroup(title: "Features") var arithmetic: ArithmeticOptions
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
   @OptionGroup(title: "Reports") var reports: ReportOptions
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
-    try requireOneStandardInput([model.model, data, val])
+    try requireOneStandardInput([model.model, samples.data, samples.val])
     if training.earlyStop != nil && samples.val == nil {
       throw ValidationError("--early-stop watches the validation loss: give --val")
     }
@@ -63,7 +64,7 @@ struct FixRes: CheckpointTool {
     let start = clock.now
     let destination = try output.destination()
     let pool = global.makePool()
-    let loaded = try model.load(pool: pool, console: console)
+    let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
     let label = loaded.source.label
     if loaded.source.metadata["ckpt.bn"] == "stale" {
       console.warning("\(label): BatchNorm statistics are stale; run ckpt-bnfix first")
@@ -92,7 +93,8 @@ struct FixRes: CheckpointTool {
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let begin = head.apply(to: tail.start, seed: options.seed)
     let master = try teacher.open(
-      images: dataset.count, classes: classes, preprocessing: resolved.preprocessing, pool: pool)
+      images: dataset.count, classes: classes, preprocessing: resolved.preprocessing,
+      arithmetic: arithmetic, pool: pool)
     if case .stored? = master?.outputs, caching.reread {
       throw Failure(
         .usage, "--reread shows other images than those of the stored logits; give --teacher a checkpoint")
@@ -104,7 +106,7 @@ struct FixRes: CheckpointTool {
     let state = try run.load(like: begin)
 
     var stage = FeatureStage(
-      tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
+      tail: tail, preprocessing: resolved.preprocessing, caching: caching, arithmetic: arithmetic, pool: pool,
       workers: global.threadCount, console: console)
     let train = try TrainingSet(
       dataset, classes: classes, options: options, teacher: master, stage: &stage)
@@ -149,7 +151,7 @@ struct FixRes: CheckpointTool {
     var entries: [(String, JSON)] = [("data", name(samples.data))]
     if let val = samples.val, options.watchesValidation { entries.append(("val", name(val))) }
     entries += images.history() + training.history(options) + schedule.history(options) + loss.history()
-    entries += teacher.history(master) + head.history() + caching.history()
+    entries += teacher.history(master) + head.history() + caching.history() + arithmetic.history
     return entries + resolved.preprocessing.history()
   }
 }

@@ -41,7 +41,8 @@ struct TeacherOptions: ParsableArguments {
   ///
   /// A network sees the images as its own metadata says, else as the student does.
   func open(
-    images: Int, classes: Int, preprocessing: Preprocessing, pool: ThreadPool
+    images: Int, classes: Int, preprocessing: Preprocessing, arithmetic: ArithmeticOptions,
+    pool: ThreadPool
   ) throws -> Teacher? {
     guard let teacher else { return nil }
     var options = OpenOptions()
@@ -56,7 +57,8 @@ struct TeacherOptions: ParsableArguments {
       }
       return Teacher(outputs: .stored(try value.floats()), digest: try contentDigest(of: source))
     }
-    let network = try Network(source, architecture: source.metadata["ckpt.arch"], pool: pool)
+    let network = try Network(
+      source, architecture: source.metadata["ckpt.arch"], pool: pool, options: arithmetic.compute)
     guard network.classCount == classes else {
       throw Failure(
         .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")

@@ -134,7 +134,8 @@ struct SweepCommand: CheckpointTool {
       metadata[key] = value
     }
     metadata["ckpt.metrics"] = report.metricsEntry
-    Provenance(tool: Self.toolName, options: choice.provenance(of: report) + images.history()).record(
+    let options = choice.provenance(of: report) + images.history() + input.arithmetic.history
+    Provenance(tool: Self.toolName, options: options).record(
       in: &metadata)
     try rewriteCheckpoint(
       source, replacing: [:], metadata: metadata, to: destination,
