@@ -7,7 +7,8 @@ Decode excluded: ckpt-bnfix reads decoded pixels from a .npy file, update_bn get
 already. Decode included: both read JPEG files of 256 pixels, update_bn through a DataLoader with as many workers as
 threads. The peers: PyTorch's default memory format, channels_last, and channels_last with an allocator that keeps
 memory (glibc's thresholds raised, huge pages). Every run is a process of its own; the time of ckpt-bnfix is that of the
-whole process, that of the peers the update_bn call alone. The best of the rounds counts. Weights are random.
+whole process, that of the peers the update_bn call alone. The best of the rounds counts. Beside wall time stand images per second of processor time over all
+threads and workers, which other work on the machine disturbs less. Weights are random.
 """
 
 import argparse
@@ -50,9 +51,14 @@ def peer(arguments):
         pixels = torch.from_numpy(numpy.load(f"{arguments.folder}/pixels.npy")).permute(0, 3, 1, 2)
         loader = [
             normalise(batch.float() / 255).contiguous(memory_format=layout) for batch in pixels.split(BATCH)]
-    begin = time.perf_counter()
+    begin, processor = time.perf_counter(), processor_time()
     torch.optim.swa_utils.update_bn(loader, model)
-    print(time.perf_counter() - begin)
+    print(time.perf_counter() - begin, processor_time() - processor)
+
+
+def processor_time():
+    """Of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
 
 
 def prepare(folder, count):
@@ -78,14 +84,17 @@ def prepare(folder, count):
 
 
 def run(command, environment):
-    """Output, wall seconds and peak memory in MiB, children's memory not added."""
+    """Wall seconds, processor seconds and peak memory in MiB, children's memory not added."""
     begin = time.perf_counter()
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, env=environment, text=True)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"{command[0]}: status {status}")
-    return output, time.perf_counter() - begin, usage.ru_maxrss / 1024
+    wall, processor = time.perf_counter() - begin, usage.ru_utime + usage.ru_stime
+    if output:
+        wall, processor = map(float, output.split())
+    return wall, processor, usage.ru_maxrss / 1024
 
 
 def main():
@@ -104,7 +113,8 @@ def main():
         sys.exit("unset the OPENBLAS_ variables: they pin the kernel type")
     print(f"ResNet-50, {arguments.images} images at {SIZE}, batches of {BATCH}, {arguments.threads} threads, "
           f"load average {os.getloadavg()[0]:.1f}\n")
-    print("| | images/s | ckpt-bnfix is faster | peak MiB | |\n|---|---|---|---|---|", flush=True)
+    print("| | images/s | ckpt-bnfix is faster | images/s of processor time | it is faster | peak MiB | |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     peers = [("PyTorch", {}), ("PyTorch channels_last", {}), ("PyTorch channels_last, tuned allocator", TUNED)]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -121,14 +131,13 @@ def main():
                     if name != "ckpt-bnfix":
                         command = [sys.executable, __file__, "--peer", name, "--folder", folder]
                         command += ["--threads", arguments.threads] + (["--decode"] if decode else [])
-                    output, seconds, memory = run(command, {**os.environ, **environment})
-                    seconds = float(output) if output else seconds
-                    seconds, memory = min((seconds, memory), best.get(name, (seconds, memory)))
-                    best[name] = seconds, memory
-            ours = best["ckpt-bnfix"][0]
-            for name, (seconds, memory) in best.items():
+                    found = run(command, {**os.environ, **environment})
+                    best[name] = [min(pair) for pair in zip(found, best.get(name, found), strict=True)]
+            own_wall, own_processor, _ = best["ckpt-bnfix"]
+            for name, (wall, processor, memory) in best.items():
                 note = "decode included" if decode else "decode excluded"
-                print(f"| {name} | {arguments.images / seconds:.1f} | {seconds / ours:.2f} | {memory:.0f} | {note} |",
+                print(f"| {name} | {arguments.images / wall:.1f} | {wall / own_wall:.2f} "
+                      f"| {arguments.images / processor:.1f} | {processor / own_processor:.2f} | {memory:.0f} | {note} |",
                       flush=True)
 
 
