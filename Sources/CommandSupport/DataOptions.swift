@@ -80,6 +80,7 @@ package struct DataOptions: ParsableArguments {
     _ argument: String, part: Part = .selected, seed: UInt64, views: [Preprocessing],
     isReadAgain: Bool = false
   ) throws -> any ImageDataset {
+    guard !argument.isEmpty else { throw Failure(.usage, "a data set's name is empty") }
     var options = DatasetOptions()
     options.classMap = classMap
     options.decoding.appliesOrientation = exif

@@ -29,8 +29,8 @@ struct FixRes: CheckpointTool {
   @OptionGroup(title: "Distillation") var teacher: TeacherOptions
   @OptionGroup(title: "New classes") var head: HeadOptions
   @OptionGroup(title: "Features") var caching: CacheOptions
-  @OptionGroup(title: "Data set") var images: DataOptions
   @OptionGroup(title: "Features") var arithmetic: ArithmeticOptions
+  @OptionGroup(title: "Data set") var images: DataOptions
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
   @OptionGroup(title: "Reports") var reports: ReportOptions
   @OptionGroup(title: "General") var global: GlobalOptions

@@ -135,8 +135,7 @@ struct SweepCommand: CheckpointTool {
     }
     metadata["ckpt.metrics"] = report.metricsEntry
     let options = choice.provenance(of: report) + images.history() + input.arithmetic.history
-    Provenance(tool: Self.toolName, options: options).record(
-      in: &metadata)
+    Provenance(tool: Self.toolName, options: options).record(in: &metadata)
     try rewriteCheckpoint(
       source, replacing: [:], metadata: metadata, to: destination,
       options: compression.writeOptions(threads: global.threadCount))
