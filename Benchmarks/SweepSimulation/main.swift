@@ -1,6 +1,12 @@
 import ResolutionSweep
 import TensorMath
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 // Checks the statistics of the sweep against settings whose true accuracy is known.
 //
 //     swift run -c release sweep-simulation [repetitions]

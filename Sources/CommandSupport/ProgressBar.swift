@@ -44,7 +44,7 @@ package final class ProgressBar {
     let remaining = rate > 0 ? Self.duration(Double(max(0, total - done)) / rate) : "?"
     let line = Self.line(
       before: label, share: share, after: "\(done)/\(total) \(Self.short(rate)) \(unit)/s, \(remaining) left",
-      width: terminalWidth(of: STDERR_FILENO) ?? 80)
+      width: StatusLine.width)
     StatusLine.draw(line)
   }
 

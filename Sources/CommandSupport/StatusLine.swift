@@ -14,10 +14,10 @@ enum StatusLine {
   private static let isDrawn = Atomic(false)
   private static let erasure = "\r\u{1B}[K"
 
-  /// Draws `text` in place of what was drawn before, cut to the width of the terminal.
+  /// Draws `text`, shorter than `width`, in place of what was drawn before.
   static func draw(_ text: String) {
     isDrawn.store(true, ordering: .relaxed)
-    writeBestEffort(erasure + text.prefix(width - 1))
+    writeBestEffort(erasure + text)
   }
 
   /// Removes the line, if there is one.
@@ -35,5 +35,5 @@ enum StatusLine {
   }
 
   /// Columns of the terminal; 80 where it does not tell.
-  private static var width: Int { terminalWidth(of: STDERR_FILENO) ?? 80 }
+  static var width: Int { terminalWidth(of: STDERR_FILENO) ?? 80 }
 }

@@ -15,7 +15,9 @@ struct ReportOptions: ParsableArguments {
   func write(_ result: TuningReport) throws {
     if let report { try writeFile((result.json.encoded() + "\n").utf8, to: report) }
     if let plot {
-      let curve = LearningCurve(title: "\(result.model), \(result.images) images", records: result.records)
+      let name = result.model.split(separator: "/").last ?? ""
+      let curve = LearningCurve(
+        title: "\(name), \(result.images) images", records: result.records, kept: result.keptEpoch)
       try writeFile(curve.svg.utf8, to: plot)
     }
   }
