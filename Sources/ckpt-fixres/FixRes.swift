@@ -3,6 +3,7 @@ import Checkpoint
 import ClassifierTuning
 import CommandSupport
 import ConvNet
+import FoundationEssentials
 import ImageData
 import TensorMath
 

@@ -5,6 +5,12 @@ import FoundationEssentials
 import ImageData
 import ResolutionSweep
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// What is written where.
 struct ResultOptions: ParsableArguments {
   @Option(

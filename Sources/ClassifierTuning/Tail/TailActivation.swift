@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The nonlinearity between the last BatchNorm and the pooling.
 public enum TailActivation: String, Sendable, CaseIterable {
   case identity, relu, relu6, silu, hardswish
