@@ -9,8 +9,8 @@ BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.
 TESTING := -c release -Xswiftc -enable-testing --scratch-path .build/testing
 
-APT_PACKAGES := pkg-config libopenblas-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev
-PKG_CONFIG_NAMES := openblas zlib libjpeg libpng libwebp
+APT_PACKAGES := pkg-config libopenblas-dev zlib1g-dev libdeflate-dev libjpeg-dev libpng-dev libwebp-dev
+PKG_CONFIG_NAMES := openblas zlib libdeflate libjpeg libpng libwebp
 
 BINDIR  := $(DESTDIR)$(PREFIX)/bin
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man
@@ -18,7 +18,7 @@ BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
-.PHONY: all setup build demo test test-cluster lint interop install uninstall clean
+.PHONY: all setup build demo test test-cluster lint interop fuzz install uninstall clean
 
 all: build
 
@@ -49,6 +49,11 @@ interop: build $(VENV)/ready
 	@bin="$$($(BUILD) --show-bin-path)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
+
+# Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
+FUZZ_SECONDS ?= 20
+fuzz: setup
+	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

@@ -55,13 +55,14 @@ let package = Package(
   targets: [
     systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
     systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
     systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
     systemLibrary("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
     systemLibrary("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
     .target(name: "CKernels"),
     .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG", "CWebP"]),
 
-    library("Checkpoint", ["CZlib", "CKernels"]),
+    library("Checkpoint", ["CDeflate", "CZlib", "CKernels"]),
     library("TensorMath", ["COpenBLAS", "CKernels"]),
 
     library("CheckpointTools", ["Checkpoint"]),
@@ -97,7 +98,7 @@ let package = Package(
     .executableTarget(
       name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
       swiftSettings: strict),
-    tests("Checkpoint", ["CKernels"]),
+    tests("Checkpoint", ["CKernels", "CZlib"]),
     tests("CheckpointTools", ["Checkpoint"]),
     tests("TensorMath"),
     tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"], exclude: ["Goldens"]),

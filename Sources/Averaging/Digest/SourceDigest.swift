@@ -21,12 +21,11 @@ struct SourceDigest {
 
   /// The checksum in hexadecimal; reads what was not counted.
   mutating func finish() throws -> String {
-    var crc = CRC32()
     var checksum: UInt32 = 0
     for index in files.indices {
-      checksum = crc.join(checksum, try files[index].finish(), count: lengths[index])
+      checksum = combineCRC(checksum, try files[index].finish(), lengths[index])
     }
-    return CRC32.text(checksum)
+    return hexadecimal(checksum)
   }
 
   /// The checksum of a checkpoint that no pass has read.

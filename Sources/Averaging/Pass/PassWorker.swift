@@ -182,7 +182,7 @@ final class PassWorker: @unchecked Sendable {
       reads.append(
         Read(
           input: input, tensor: entry.input.name, offset: offset, count: target.count,
-          checksum: CRC32.of(UnsafeRawBufferPointer(target))))
+          checksum: crc32(UnsafeRawBufferPointer(target))))
     }
   }
 }

@@ -4,6 +4,7 @@ final class TorchFile: CheckpointSource {
   let tensors: [TensorSpec]
   let metadata = Metadata()
   let files: [any StoredFile]
+  let formatDescription: String
 
   private let storages: TorchStorages
   private let views: [TensorName: (view: TorchTensor, spec: TensorSpec)]
@@ -12,7 +13,8 @@ final class TorchFile: CheckpointSource {
   convenience init(_ file: InputFile, format: FileFormat, options: OpenOptions) throws {
     do {
       let contents = try format == .torchZip ? TorchContents(zip: file) : TorchContents(legacy: file)
-      try self.init(file, contents, key: options.key)
+      let name = format == .torchZip ? "PyTorch zip" : "PyTorch legacy"
+      try self.init(file, contents, formatName: name, key: options.key)
     } catch let error as PickleError {
       throw CheckpointError.malformed(path: file.label, reason: "\(error)")
     } catch let error as ZipError {
@@ -22,8 +24,11 @@ final class TorchFile: CheckpointSource {
     }
   }
 
-  private init(_ file: InputFile, _ contents: TorchContents, key: String?) throws {
-    let found = try StateDictSelection(graph: contents.graph).tensors(from: contents.root, key: key)
+  private init(_ file: InputFile, _ contents: TorchContents, formatName: String, key: String?) throws {
+    let choice = try StateDictSelection(graph: contents.graph).choose(from: contents.root, key: key)
+    let found = choice.tensors
+    formatDescription =
+      formatName + (choice.key.map { ", state dict \"\(escapedForDiagnostics($0))\"" } ?? "")
     storages = TorchStorages(file, contents.locations)
     label = file.label
     files = [file]
@@ -53,6 +58,10 @@ final class TorchFile: CheckpointSource {
     }
     self.views = views
     tensors = found.map { views[$0.name]!.spec }
+  }
+
+  var checksumCoverage: ChecksumCoverage {
+    ChecksumCoverage(views.values.map { storages.hasChecksum($0.view.storage.key) })
   }
 
   func spec(_ name: TensorName) -> TensorSpec? { views[name]?.spec }
