@@ -14,7 +14,7 @@ targets=("$@")
 build=${FUZZ_BUILD:-.build/fuzz}
 mkdir -p "$build/kernels" "$build/modules"
 
-for name in deflate planes convert pending_outputs; do
+for name in deflate planes convert pending_outputs unnamed_file; do
   clang -O1 -g -fsanitize=address,fuzzer-no-link -ISources/CKernels/include -c "Sources/CKernels/$name.c" \
     -o "$build/kernels/$name.o"
 done
