@@ -95,6 +95,8 @@ let package = Package(
       name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
       exclude: ["compare.py"], swiftSettings: strict),
     .executableTarget(
+      name: "container", dependencies: ["Checkpoint"], path: "Benchmarks/Container", swiftSettings: strict),
+    .executableTarget(
       name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
       swiftSettings: strict),
     tests("Checkpoint", ["CKernels", "CZlib"]),

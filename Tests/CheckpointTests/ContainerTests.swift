@@ -297,7 +297,7 @@ import Testing
     let stream = deflated(raw)
     #expect(try read(stream) == raw)
     let lies = [
-      deflated(raw.dropLast()), deflated(raw + [0]), stream + [0], Array(stream.dropLast()), [0xFF],
+      deflated(Array(raw.dropLast())), deflated(raw + [0]), stream + [0], Array(stream.dropLast()), [0xFF],
       [UInt8](repeating: 0, count: 100), [],
     ]
     for lie in lies {
