@@ -9,6 +9,7 @@ struct FeatureStage {
   let tail: TunableTail
   let preprocessing: Preprocessing
   let caching: CacheOptions
+  let arithmetic: ArithmeticOptions
   let pool: ThreadPool
   let workers: Int
   let console: Console
@@ -18,12 +19,13 @@ struct FeatureStage {
   private static let batchSize = 32
 
   init(
-    tail: TunableTail, preprocessing: Preprocessing, caching: CacheOptions, pool: ThreadPool, workers: Int,
-    console: Console
+    tail: TunableTail, preprocessing: Preprocessing, caching: CacheOptions, arithmetic: ArithmeticOptions,
+    pool: ThreadPool, workers: Int, console: Console
   ) {
     self.tail = tail
     self.preprocessing = preprocessing
     self.caching = caching
+    self.arithmetic = arithmetic
     self.pool = pool
     self.workers = workers
     self.console = console
@@ -101,7 +103,7 @@ struct FeatureStage {
     var hash = try tail.trunkFingerprint()
     hash.add(view.summary)
     hash.add(caching.cacheDtype.rawValue)
-    hash.add("\(blasDescription) \(Network.instructionSet)")
+    hash.add("\(blasDescription) \(Network.instructionSet)\(arithmetic.exact ? " exact" : "")")
     var images = [ContentHash](repeating: ContentHash(), count: dataset.count)
     try images.withUnsafeMutableBufferPointer { images in
       try pool.forEach(images.count) { index, _ in

@@ -38,6 +38,7 @@ struct FixRes: CheckpointTool {
   @OptionGroup(title: "Distillation") var teacher: TeacherOptions
   @OptionGroup(title: "New classes") var head: HeadOptions
   @OptionGroup(title: "Features") var caching: CacheOptions
+  @OptionGroup(title: "Features") var arithmetic: ArithmeticOptions
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
   @OptionGroup(title: "Reports") var reports: ReportOptions
   @OptionGroup(title: "General") var global: GlobalOptions
@@ -61,7 +62,7 @@ struct FixRes: CheckpointTool {
     let start = clock.now
     let destination = try output.destination()
     let pool = global.makePool()
-    let loaded = try model.load(pool: pool, console: console)
+    let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
     let label = loaded.source.label
     if loaded.source.metadata["ckpt.bn"] == "stale" {
       console.warning("\(label): BatchNorm statistics are stale; run ckpt-bnfix first")
@@ -85,8 +86,8 @@ struct FixRes: CheckpointTool {
     let state = try run.load(like: begin)
 
     var stage = FeatureStage(
-      tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
-      workers: global.threadCount, console: console)
+      tail: tail, preprocessing: resolved.preprocessing, caching: caching,
+      arithmetic: arithmetic, pool: pool, workers: global.threadCount, console: console)
     let views = caching.augmented(dataset, preprocessing: resolved.preprocessing, seed: options.seed)
     let train = try stage.features(
       of: views, classes: classes,
@@ -131,6 +132,7 @@ struct FixRes: CheckpointTool {
     if let val, options.watchesValidation { entries.append(("val", .string(val))) }
     entries += training.history(options) + schedule.history(options) + loss.history()
     entries += teacher.history() + head.history() + caching.history()
+    entries += arithmetic.history
     for (key, value) in resolved.preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
       entries.append((key, .string(value)))
     }

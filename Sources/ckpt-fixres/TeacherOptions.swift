@@ -54,7 +54,9 @@ struct TeacherOptions: ParsableArguments {
       }
       return try value.floats()
     }
-    let network = try Network(source, architecture: source.metadata["ckpt.arch"], pool: stage.pool)
+    let network = try Network(
+      source, architecture: source.metadata["ckpt.arch"], pool: stage.pool,
+      options: stage.arithmetic.compute)
     guard network.classCount == classes else {
       throw Failure(
         .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")

@@ -16,6 +16,8 @@ struct InputOptions: ParsableArguments {
       "Network architecture, when names and shapes do not tell it.", valueName: "auto|name"))
   var arch = "auto"
 
+  @OptionGroup var arithmetic: ArithmeticOptions
+
   @OptionGroup var decoding: CommandSupport.InputOptions
 
   @Option(name: .long, help: ArgumentHelp("Labelled images.", valueName: "dataset"), completion: .directory)
@@ -50,7 +52,7 @@ struct InputOptions: ParsableArguments {
       one.model = path
       one.arch = arch
       one.input = decoding
-      let model = try one.load(pool: pool, console: console)
+      let model = try one.load(pool: pool, compute: arithmetic.compute, console: console)
       if model.source.metadata["ckpt.bn"] == "stale" {
         console.warning(
           "\(model.source.label): BatchNorm statistics are stale since averaging; run ckpt-bnfix first")

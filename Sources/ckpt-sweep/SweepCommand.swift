@@ -126,7 +126,8 @@ struct SweepCommand: CheckpointTool {
       metadata[key] = value
     }
     metadata["ckpt.metrics"] = report.metricsEntry
-    Provenance(tool: Self.toolName, options: choice.provenance(of: report)).record(in: &metadata)
+    Provenance(tool: Self.toolName, options: choice.provenance(of: report) + input.arithmetic.history).record(
+      in: &metadata)
     try rewriteCheckpoint(
       source, replacing: [:], metadata: metadata, to: destination,
       options: compression.writeOptions(threads: global.threadCount))
