@@ -24,8 +24,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupp
 BIN      = $$($(BUILD) --show-bin-path)
 
 .PHONY: all setup build demo test test-cluster sanitize lint interop fuzz example docs soak bench install install-files \
-	uninstall static \
-	dist deb clean
+	uninstall static dist deb clean
 
 all: build
 
