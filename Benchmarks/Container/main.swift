@@ -84,6 +84,7 @@ do {
   default: throw Usage()
   }
 } catch {
-  fputs("container: \(error)\n", stderr)
+  let message = "container: \(error)\n"
+  _ = message.withCString { write(2, $0, strlen($0)) }
   exit(65)
 }
