@@ -53,6 +53,7 @@ let package = Package(
   ],
   targets: [
     systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
+    systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
     systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
@@ -68,7 +69,7 @@ let package = Package(
     library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
     library("ImageData", ["TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
-    library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
+    library("Averaging", ["Checkpoint", "TensorMath", "CCrypto", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath", "CKernels"]),
     library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

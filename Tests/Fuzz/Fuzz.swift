@@ -18,7 +18,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     var interpreter = PickleInterpreter(bytes)
     if let root = try? interpreter.run() {
       let selection = StateDictSelection(graph: interpreter.graph)
-      for entry in (try? selection.choose(from: root, key: nil))?.tensors ?? [] {
+      for entry in (try? selection.tensors(from: root, key: nil))?.tensors ?? [] {
         _ = try? interpreter.graph.tensor(entry.tensor)
       }
     }

@@ -1,15 +1,37 @@
 import Checkpoint
+import Synchronization
 
 /// The CRC-32 of a checkpoint's files, in their order as if they were one.
 struct SourceDigest {
   private let member: SeriesMember
   private var files: [FileDigest]
   private let lengths: [Int]
+  /// That of a stream, taken while it comes.
+  private let stream: StreamDigest?
 
-  init(_ member: SeriesMember) {
+  private final class StreamDigest: Sendable {
+    let checksum = Mutex<UInt32>(0)
+    func add(_ bytes: UnsafeRawBufferPointer) {
+      let part = crc32(bytes)
+      let count = bytes.count
+      checksum.withLock {
+        $0 = combineCRC($0, part, count)
+      }
+    }
+  }
+
+  /// - Parameter observesStream: Whether the digest of a stream is wanted; nothing of it may have been read then.
+  init(_ member: SeriesMember, observesStream: Bool = false) {
     self.member = member
     files = member.source.files.map(FileDigest.init)
     lengths = member.source.files.map(\.length)
+    if observesStream, let live = member.liveStream {
+      let digest = StreamDigest()
+      live.observe { digest.add($0) }
+      stream = digest
+    } else {
+      stream = nil
+    }
   }
 
   /// Counts what a pass has read, if it is stored as it was read.
@@ -21,6 +43,7 @@ struct SourceDigest {
 
   /// The checksum in hexadecimal; reads what was not counted.
   mutating func finish() throws -> String {
+    if let stream { return hexadecimal(stream.checksum.withLock { $0 }) }
     var checksum: UInt32 = 0
     for index in files.indices {
       checksum = combineCRC(checksum, try files[index].finish(), lengths[index])
@@ -28,9 +51,12 @@ struct SourceDigest {
     return hexadecimal(checksum)
   }
 
-  /// The checksum of a checkpoint that no pass has read.
-  static func of(_ member: SeriesMember) throws -> String {
-    var digest = SourceDigest(member)
+}
+
+extension SeriesMember {
+  /// CRC-32 of the checkpoint's files, in hexadecimal; reads all of them.
+  public func digest() throws -> String {
+    var digest = SourceDigest(self)
     return try digest.finish()
   }
 }

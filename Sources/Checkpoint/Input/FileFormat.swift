@@ -9,12 +9,13 @@ enum FileFormat: Equatable {
   /// - Throws: `CheckpointError.malformed` for a known format that is no checkpoint, and errors of reading.
   init(of file: InputFile) throws(CheckpointError) {
     let prefix = try file.bytes(at: 0, count: min(512, file.length))
-    // A safetensors header may have a length that looks like another format's magic number; then JSON follows.
-    let beginsJSON = prefix.count > 8 && Array("{ \t\r\n".utf8).contains(prefix[8])
-    if !beginsJSON, let reason = Self.foreign(prefix) {
-      throw .malformed(path: file.label, reason: reason)
-    }
-    if prefix.starts(with: [0x50, 0x4B, 0x03, 0x04]) && !beginsJSON {
+    if let reason = Self.foreign(prefix) { throw .malformed(path: file.label, reason: reason) }
+    self.init(prefix: prefix)
+  }
+
+  /// - Parameter prefix: The first bytes of the file, 16 if there are as many.
+  init(prefix: [UInt8]) {
+    if prefix.starts(with: [0x50, 0x4B, 0x03, 0x04]) && !Self.beginsJSON(prefix) {
       self = .torchZip
     } else if prefix.starts(with: [0x50, 0x4B, 0x05, 0x06]) {
       self = .torchZip
@@ -27,8 +28,14 @@ enum FileFormat: Equatable {
     }
   }
 
-  /// What people mistake for a checkpoint, and what to do about it.
-  private static func foreign(_ prefix: [UInt8]) -> String? {
+  /// A safetensors header may have a length that looks like another format's magic number; then JSON follows.
+  private static func beginsJSON(_ prefix: [UInt8]) -> Bool {
+    prefix.count > 8 && Array("{ \t\r\n".utf8).contains(prefix[8])
+  }
+
+  /// For what people mistake for a checkpoint: what it is and what to do about it.
+  static func foreign(_ prefix: [UInt8]) -> String? {
+    if beginsJSON(prefix) { return nil }
     let magics: [(bytes: [UInt8], reason: String)] = [
       ([0x1F, 0x8B, 8], "is compressed with gzip; decompress it first, as in <(zcat FILE)"),
       ([0x28, 0xB5, 0x2F, 0xFD], "is compressed with zstd; decompress it first, as in <(zstdcat FILE)"),

@@ -12,29 +12,24 @@ struct StateDictSelection {
   /// Tensors by name, in the order of the file.
   typealias Found = [(name: TensorName, tensor: PickleGraph.Reference)]
 
-  struct Choice {
-    /// Where the state dict was found; nil for the root.
-    var key: String?
-    var tensors: Found
-  }
-
   /// - Parameter key: Path of keys separated by `/`, or nil to choose.
+  /// - Returns: The tensors and the path where they were.
   /// - Throws: `TorchTensorError` that lists the candidates when none is meant or several are.
-  func choose(from root: PickleGraph.Reference, key: String?) throws -> Choice {
-    if let key { return Choice(key: key, tensors: try descend(from: root, along: key)) }
+  func tensors(from root: PickleGraph.Reference, key: String?) throws -> (key: String, tensors: Found) {
+    if let key { return (key, try descend(from: root, along: key)) }
     let candidates = (graph.members(root) ?? []).compactMap { member in
       graph.string(member.key).flatMap { key in
-        stateDict(member.value).map { Choice(key: key, tensors: $0) }
+        stateDict(member.value).map { (key: key, tensors: $0) }
       }
     }
     for name in Self.preferred {
       if let candidate = candidates.last(where: { $0.key == name }) { return candidate }
     }
-    if let tensors = stateDict(root) { return Choice(key: nil, tensors: tensors) }
+    if let tensors = stateDict(root) { return ("", tensors) }
     if candidates.count == 1 { return candidates[0] }
     guard !candidates.isEmpty else { throw TorchTensorError("no state dict found\(describeKeys(of: root))") }
     throw TorchTensorError(
-      "several state dicts; choose one with --key: \(list(candidates.compactMap(\.key)))")
+      "several state dicts; choose one with --key: \(list(candidates.map(\.key)))")
   }
 
   private func descend(from root: PickleGraph.Reference, along path: String) throws -> Found {

@@ -5,6 +5,8 @@ final class TorchFile: CheckpointSource {
   let metadata = Metadata()
   let files: [any StoredFile]
   let formatDescription: String
+  let stateDictKey: String?
+  let tiedTensors: [[TensorName]]
 
   private let storages: TorchStorages
   private let views: [TensorName: (view: TorchTensor, spec: TensorSpec)]
@@ -25,10 +27,10 @@ final class TorchFile: CheckpointSource {
   }
 
   private init(_ file: InputFile, _ contents: TorchContents, formatName: String, key: String?) throws {
-    let choice = try StateDictSelection(graph: contents.graph).choose(from: contents.root, key: key)
-    let found = choice.tensors
+    let (key, found) = try StateDictSelection(graph: contents.graph).tensors(from: contents.root, key: key)
+    stateDictKey = key
     formatDescription =
-      formatName + (choice.key.map { ", state dict \"\(escapedForDiagnostics($0))\"" } ?? "")
+      key.isEmpty ? formatName : "\(formatName), state dict \"\(escapedForDiagnostics(key))\""
     storages = TorchStorages(file, contents.locations)
     label = file.label
     files = [file]
@@ -58,6 +60,9 @@ final class TorchFile: CheckpointSource {
     }
     self.views = views
     tensors = found.map { views[$0.name]!.spec }
+    // Tensors without elements share nothing.
+    tiedTensors = Dictionary(grouping: tensors.filter { $0.elementCount > 0 }) { views[$0.name]!.view }
+      .values.filter { $0.count > 1 }.map { $0.map(\.name).sorted() }.sorted { $0[0] < $1[0] }
   }
 
   var checksumCoverage: ChecksumCoverage {
