@@ -66,7 +66,7 @@ interop: build $(VENV)/ready
 	done
 
 # Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 15
 fuzz: setup
 	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
 

@@ -12,8 +12,9 @@ public final class StreamedCheckpoint: CheckpointSource {
 
   /// The name in diagnostics.
   public let label: String
-  /// The tensors in the order in which their data come.
+  /// Other formats are not read as a stream.
   public let formatDescription = "safetensors"
+  /// The tensors in the order in which their data come.
   public let tensors: [TensorSpec]
   /// The checkpoint's `__metadata__`.
   public let metadata: Metadata
