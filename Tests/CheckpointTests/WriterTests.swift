@@ -189,7 +189,16 @@ import Testing
 
   /// A reader that goes away is an error, and the FIFO stays one.
   @Test(arguments: outputs) func closedPipe(_ name: String, _ options: WriteOptions) throws {
-    signal(SIGPIPE, SIG_IGN)
+    // The signal is held back from this thread alone: processes that other tests start must not inherit that.
+    var pipe = sigset_t()
+    sigemptyset(&pipe)
+    sigaddset(&pipe, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &pipe, nil)
+    defer {
+      var now = timespec()
+      sigtimedwait(&pipe, nil, &now)
+      pthread_sigmask(SIG_UNBLOCK, &pipe, nil)
+    }
     let folder = try TemporaryFolder()
     let path = folder.file("fifo")
     mkfifo(path, 0o600)

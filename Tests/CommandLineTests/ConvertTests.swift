@@ -72,7 +72,7 @@ import Testing
     try convert(folder.file("x"), "-o", folder.file("y"), "--include", "fc", "--exclude", "bias$")
     #expect(try names("y") == ["module.fc.weight"])
     let clash = try convert(
-      folder.file("x"), "-o", folder.file("z"), "--rename", ".*=same", status: 64)
+      folder.file("x"), "-o", folder.file("z"), "--rename", "^.*$=same", status: 64)
     #expect(clash.contains("would both be called \"same\""))
     #expect(
       try convert(folder.file("x"), "-o", folder.file("z"), "--include", "none", status: 64).contains("left"))
@@ -134,6 +134,7 @@ import Testing
   @Test(arguments: outputs) func closedPipe(_ options: String) throws {
     let outcome = try Tool.shell(
       "ckpt-convert '\(model)' --quiet \(options) | true; echo ${PIPESTATUS[0]}")
-    #expect(outcome.text == "141\n", "\(outcome.messages)")
+    // By the signal, or with the status where whoever started the tests ignores it.
+    #expect(["141\n", "74\n"].contains(outcome.text), "\(outcome.messages)")
   }
 }
