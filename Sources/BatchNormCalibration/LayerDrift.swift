@@ -1,3 +1,5 @@
+import TensorMath
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -51,7 +53,7 @@ extension LayerDrift: CustomStringConvertible {
   public var description: String {
     let channels = [("constant", constantChannels), ("dead", deadChannels)].filter { $0.1 > 0 }
       .map { ", \($0.1) \($0.0) channel\($0.1 == 1 ? "" : "s")" }.joined()
-    return String(
-      format: "%@: mean moved %.3f σ, ln variance %.3f%@", layer, meanShift, logVarianceRatio, channels)
+    let moves = String(format: "mean moved %.3f σ, ln variance %.3f", meanShift, logVarianceRatio)
+    return "\(layer): \(moves)\(channels)"
   }
 }
