@@ -80,7 +80,7 @@ extension ThreadPool {
         spin { announced.load(ordering: .acquiring) == seen }
         pthread_mutex_lock(mutex)
         while generation == seen && !closed { pthread_cond_wait(begun, mutex) }
-        let work = worker <= participants ? self.work : nil
+        var work = worker <= participants ? self.work : nil
         let isOver = closed
         seen = generation
         if work != nil && !isOver {
@@ -89,8 +89,10 @@ extension ThreadPool {
         }
         pthread_mutex_unlock(mutex)
         if isOver { break }
-        guard let work else { continue }
-        work(worker)
+        if work == nil { continue }
+        work?(worker)
+        // The caller returns as soon as nobody is busy, and its closure must not outlive that.
+        work = nil
         pthread_mutex_lock(mutex)
         running -= 1
         busy.store(running, ordering: .releasing)
