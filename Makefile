@@ -9,8 +9,8 @@ BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.
 TESTING := -c release -Xswiftc -enable-testing --scratch-path .build/testing
 
-APT_PACKAGES := pkg-config libopenblas-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev
-PKG_CONFIG_NAMES := openblas zlib libjpeg libpng libwebp
+APT_PACKAGES := pkg-config libopenblas-dev libssl-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev
+PKG_CONFIG_NAMES := openblas libcrypto zlib libjpeg libpng libwebp
 
 BINDIR  := $(DESTDIR)$(PREFIX)/bin
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man

@@ -6,7 +6,8 @@
 
 /// A file that can be read at any position by several threads.
 ///
-/// `pread` rather than a mapping: when the file shrinks underneath, that is an error and not a `SIGBUS`.
+/// `pread` rather than a mapping: when the file shrinks underneath, that is an error and not a `SIGBUS`. Hot loops that
+/// are prepared for that ask for a `window`.
 final class InputFile: Sendable {
   let label: String
   let length: Int
@@ -39,6 +40,8 @@ final class InputFile: Sendable {
       done += count
     }
   }
+
+  func window(_ range: Range<Int>) -> MappedWindow? { MappedWindow(descriptor: descriptor, range: range) }
 
   /// `count` bytes from `offset` on.
   func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
