@@ -101,9 +101,9 @@ extension ThreadPool {
       }
     }
 
-    /// Returns when `condition` no longer holds, but after two milliseconds in any case.
+    /// Returns when `condition` no longer holds, but after 200 microseconds in any case.
     private func spin(while condition: () -> Bool) {
-      let end = ContinuousClock.now + .milliseconds(2)
+      let end = ContinuousClock.now + .microseconds(200)
       while condition() {
         for _ in 0..<32 where condition() { ck_spin_pause() }
         if ContinuousClock.now > end { return }
