@@ -34,7 +34,7 @@ final class Pictures {
 
   func ppm(_ index: Int) -> [UInt8] { Array("P6\n\(Self.side) \(Self.side)\n255\n".utf8) + pixels[index] }
 
-  private func number(_ index: Int) -> String { String(format: "%03d", index) }
+  private func number(_ index: Int) -> String { String(String(1000 + index).dropFirst()) }
 
   private func npy(_ shape: String, _ data: [UInt8]) -> [UInt8] {
     var header = "{'descr': '|u1', 'fortran_order': False, 'shape': (\(shape)), }"
