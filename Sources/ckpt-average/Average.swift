@@ -114,16 +114,22 @@ struct Average: CheckpointTool {
       series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
       writing: writeOptions, pool: global.makePool(), console: console,
       allowsDuplicates: input.allowDuplicates)
-    if dryRun {
-      return try StandardOutput.write(
-        variants.map { Summary(try job.plan($0), timeline, threads: global.threadCount).text }.joined(
-          separator: "\n"))
-    }
+    if dryRun { return try show(variants, job, console) }
     let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
     let digests = try job.write(Array(zip(chosen, try destinations(of: chosen))), digest: digest)
     if let report {
       try SeriesReport(job: job, variants: chosen, digests: digests, digest: digest ?? .crc32).write(
         to: report)
+    }
+  }
+
+  /// `--dry-run`.
+  private func show(_ variants: [Variant], _ job: Job, _ console: Console) throws {
+    for (number, variant) in variants.enumerated() {
+      let summary = Summary(try job.plan(variant), job.timeline, threads: global.threadCount)
+      let heading = variants.count > 1 ? (number > 0 ? "\n" : "") + variant.expand(output.output) + ":\n" : ""
+      try StandardOutput.write(heading + summary.text)
+      if let warning = summary.warning { console.warning(warning) }
     }
   }
 

@@ -86,9 +86,10 @@ public struct AveragingPass {
 
   /// Bytes of buffers and of mapped files that `run` has in memory at most; pages that are never used cost nothing.
   public func scratchBytes(threads: Int) -> Int {
-    let members = plans[0].series.members.count
-    let windows = members * (InputWindows.size(members: members, threads: threads) ?? 0)
-    let inputs = min(PassWorker.groupSize, members) * PassWorker.sliceBytes
+    let members = plans[0].series.members
+    let window = InputWindows.size(members: members.count, threads: threads) ?? 0
+    let windows = members.reduce(0) { $0 + min(window, $1.byteCount) }
+    let inputs = min(PassWorker.groupSize, members.count) * PassWorker.sliceBytes
     let outputs = PassWorker.sliceBytes * (1 + (8 + 4 * Self.waitingPieces) * plans.count)
     return threads * (windows + inputs + outputs)
   }
