@@ -66,7 +66,7 @@ let package = Package(
 
     library("CheckpointTools", ["Checkpoint"]),
     library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
-    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
+    library("ImageData", ["Checkpoint", "TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
     library("Averaging", ["Checkpoint", "TensorMath", "CCrypto", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
@@ -89,9 +89,6 @@ let package = Package(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .executableTarget(
-      name: "image-fuzz", dependencies: ["ImageData", "TensorMath"], path: "Tests/ImageFuzz",
-      exclude: ["decoders.c"], swiftSettings: strict),
-    .executableTarget(
       name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
       exclude: ["compare.py"], swiftSettings: strict),
     .executableTarget(
@@ -108,7 +105,8 @@ let package = Package(
     tests("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["TestSupport", "Checkpoint", "CommandSupport"] + tools.map { .byName(name: $0.name) },
+      dependencies: ["TestSupport", "Checkpoint", "CommandSupport", "ImageData"]
+        + tools.map { .byName(name: $0.name) },
       swiftSettings: strict),
   ] + tools
 )

@@ -40,9 +40,7 @@ struct InputOptions: ParsableArguments {
 
   func validate() throws {
     guard batchSize ?? 1 >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
-    if models.count(where: { $0 == "-" }) > 1 {
-      throw ValidationError("standard input can be read once only")
-    }
+    try requireOneStandardInput(models + [data, confirm])
   }
 
   /// Opens all checkpoints and builds their networks.
