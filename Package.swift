@@ -36,7 +36,9 @@ let tools: [Target] = [
   tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
   tool("ckpt-convert", ["Checkpoint", "CheckpointTools"]),
   tool("ckpt-info", ["Checkpoint", "CheckpointTools", "ConvNet"]),
-  tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool(
+    "ckpt-sweep",
+    ["BatchNormCalibration", "ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 ]
 
 let libraries = [
@@ -97,7 +99,7 @@ let package = Package(
     tests("Checkpoint", ["CKernels"]),
     tests("CheckpointTools", ["Checkpoint"]),
     tests("TensorMath"),
-    tests("ConvNet", ["CKernels", "Checkpoint", "TensorMath"], exclude: ["Goldens"]),
+    tests("ConvNet", ["CKernels", "Checkpoint", "ImageData", "TensorMath"], exclude: ["Goldens"]),
     tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

@@ -31,7 +31,7 @@ package struct ModelOptions: ParsableArguments {
     console.detail(
       "\(source.label): \(network.architectureName), \(network.classCount) classes, \(network.batchNorms.count) BatchNorm layers"
     )
-    return LoadedModel(source: source, network: network, openOptions: options)
+    return LoadedModel(source: source, network: network, openOptions: options, architecture: name, pool: pool)
   }
 }
 
@@ -41,6 +41,14 @@ package struct LoadedModel: Sendable {
   package let network: Network
   /// How it was opened, for files that belong to it.
   package let openOptions: OpenOptions
+  /// The architecture asked for; nil when it was recognised.
+  let architecture: String?
+  let pool: ThreadPool
+
+  /// Another network of the same checkpoint, for other arithmetic.
+  package func network(_ compute: ComputeOptions) throws -> Network {
+    try Network(source, architecture: architecture, pool: pool, options: compute)
+  }
 }
 
 extension LoadedModel {

@@ -27,7 +27,8 @@ extension BNFix {
         "\(drifts.count) layers from \(calibration.imageCount) images in \(calibration.batchCount) batches; largest shift: \(worst)"
       )
     }
-    let replacements = try tensors(statistics, batchCount: calibration.batchCount, of: model)
+    let replacements = try model.network.stored(
+      statistics, batchCount: calibration.batchCount, in: model.source)
     let verdict = try gate.gate.map {
       try GateResult(
         $0, model: model, statistics: statistics, images: images, seed: seed,
@@ -114,26 +115,8 @@ extension BNFix {
     metadata["ckpt.bn"] = "stale"
     Provenance(tool: Self.toolName, options: [("reset_only", .bool(true))]).record(in: &metadata)
     try rewriteCheckpoint(
-      model.source, replacing: tensors(statistics, batchCount: 0, of: model), metadata: metadata,
-      to: destination)
-  }
-
-  private func tensors(
-    _ statistics: [(layer: BatchNormLayer, statistics: RunningStatistics)], batchCount: Int,
-    of model: LoadedModel
-  ) throws -> [TensorName: TensorValue] {
-    var replacements: [TensorName: TensorValue] = [:]
-    for (layer, new) in statistics {
-      for (key, values) in [(layer.runningMeanKey, new.mean), (layer.runningVarKey, new.variance)] {
-        let old = try model.network.parameter(key)
-        replacements[key] = try TensorValue(doubles: values, shape: old.shape, dtype: old.dtype, name: key)
-      }
-      let counter = layer.numBatchesTrackedKey
-      if model.source.spec(counter) != nil {
-        replacements[counter] = TensorValue(i64: [Int64(batchCount)], shape: [])
-      }
-    }
-    return replacements
+      model.source, replacing: model.network.stored(statistics, batchCount: 0, in: model.source),
+      metadata: metadata, to: destination)
   }
 
   /// The gate looks through the eyes of whoever uses the result: the metadata that it will carry, if any.
