@@ -72,7 +72,7 @@ let package = Package(
 
     library("Averaging", ["Checkpoint", "TensorMath", "CCrypto", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath", "CKernels"]),
+    library("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath", "CKernels"]),
     library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 
     .target(
