@@ -2,7 +2,6 @@
 #pragma once
 #include "ck_average.h"
 #include "ck_convert.h"
-#include "ck_crc32.h"
 #include "ck_deflate.h"
 #include "ck_half.h"
 #include "ck_layers.h"
@@ -12,3 +11,4 @@
 #include "ck_planes.h"
 #include "ck_resize.h"
 #include "ck_unnamed_file.h"
+#include "ck_spin.h"
