@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak memory of ckpt-average for few large and many small checkpoints of the same size in all.
 
-    python3 Benchmarks/average_memory.py path/to/ckpt-average [--folder DIR] [--gigabytes 4] [--limit 64]
+    python3 Benchmarks/average_memory.py path/to/ckpt-average [--folder DIR] [--gigabytes 4] [--limit 64] [--methods mean,ema,median]
 
 For 1, 10 and 40 checkpoints, as files and through FIFOs: the resident memory at its peak, pages of mapped files
 included, and whether the run succeeds in a control group that grants so many MiB for everything, page cache included.
@@ -101,6 +101,7 @@ def main():
     parser.add_argument("--folder", default=None)
     parser.add_argument("--gigabytes", type=float, default=4)
     parser.add_argument("--limit", type=int, default=64)
+    parser.add_argument("--methods", default="mean,ema,median")
     options = parser.parse_args()
     tool = os.path.abspath(options.tool)
     total = int(options.gigabytes * 1e9)
@@ -112,7 +113,7 @@ def main():
             for number, path in enumerate(paths):
                 make_checkpoint(path, total // count, number)
             output = ["-q", "-o", f"{folder}/out"]
-            for method in ("mean", "ema", "median"):
+            for method in options.methods.split(","):
                 command = [tool, "--method", method, *output]
                 for way, start in (
                     ("files", lambda group: run([tool, *paths, *command[1:]], group)),

@@ -2,6 +2,7 @@ import ArgumentParser
 import Averaging
 import Checkpoint
 import CommandSupport
+import Foundation
 import TensorMath
 
 @main
@@ -80,7 +81,14 @@ struct Average: CheckpointTool {
         "--state keeps the sums of one average: it goes with neither --last, --best, --search, --eval nor several decays"
       )
     }
+    if let state, Self.isSameFile(state, output.output) {
+      throw ValidationError("--state and --output name the same file")
+    }
     if tensors.keys != .identical { throw ValidationError("--state needs --keys identical") }
+  }
+
+  private static func isSameFile(_ a: String, _ b: String) -> Bool {
+    URL(fileURLWithPath: a).resolvingSymlinksInPath() == URL(fileURLWithPath: b).resolvingSymlinksInPath()
   }
 
   func execute(_ console: Console) throws {
@@ -97,6 +105,10 @@ struct Average: CheckpointTool {
     var opening = try openOptions()
     opening.streams = state == nil && search.eval == nil && report == nil
     let sources = try files.map { try openCheckpoint(Location(argument: $0.path), options: opening) }
+    if let sums = sources.first(where: { AveragingState.isState($0) }) {
+      throw Failure(
+        .badData, "\(TensorName(sums.label).escaped): holds the sums of an average; give it with --state")
+    }
     let steps = files.isEmpty || files[0].step == nil ? nil : files.compactMap(\.step)
     if let state {
       let job = StateJob(
@@ -114,16 +126,22 @@ struct Average: CheckpointTool {
       series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
       writing: writeOptions, pool: global.makePool(), console: console,
       allowsDuplicates: input.allowDuplicates)
-    if dryRun {
-      return try StandardOutput.write(
-        variants.map { Summary(try job.plan($0), timeline, threads: global.threadCount).text }.joined(
-          separator: "\n"))
-    }
+    if dryRun { return try show(variants, job, console) }
     let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
     let digests = try job.write(Array(zip(chosen, try destinations(of: chosen))), digest: digest)
     if let report {
       try SeriesReport(job: job, variants: chosen, digests: digests, digest: digest ?? .crc32).write(
         to: report)
+    }
+  }
+
+  /// `--dry-run`.
+  private func show(_ variants: [Variant], _ job: Job, _ console: Console) throws {
+    for (number, variant) in variants.enumerated() {
+      let summary = Summary(try job.plan(variant), job.timeline, threads: global.threadCount)
+      let heading = variants.count > 1 ? (number > 0 ? "\n" : "") + variant.expand(output.output) + ":\n" : ""
+      try StandardOutput.write(heading + summary.text)
+      if let warning = summary.warning { console.warning(warning) }
     }
   }
 

@@ -14,15 +14,21 @@ struct Summary {
   }
 
   var lines: [String] {
-    var lines =
-      weights.map { zip($0, plan.series.members).map { "\(Self.column($0))  \($1.label)" } }
-      ?? plan.series.members.map(\.label)
+    var lines = plan.series.members.indices.map { index in
+      let weight = weights.map { Self.column($0[index]) + "  " } ?? ""
+      let step = timeline.steps.map { "step \(Self.plain($0[index]))  " } ?? ""
+      return weight + step + plan.series.members[index].label
+    }
     if let size = effectiveSampleSize {
       lines.append(
         "effective sample size \(String(format: "%.2f", size)) of \(timeline.count) checkpoints")
     }
+    if let amplification {
+      lines.append("magnitudes of the weights add up to \(String(format: "%.2f", amplification))")
+    }
+    let pass = AveragingPass([plan])
     lines.append(
-      "\(plan.entries.count) tensors: \(Self.size(plan.bytesToRead)) to read, \(Self.size(plan.bytesToWrite)) to write, \(Self.size(AveragingPass([plan]).scratchBytes(threads: threads))) of buffers"
+      "\(plan.entries.count) tensors: \(Self.size(plan.bytesToRead)) to read, \(Self.size(plan.bytesToWrite)) to write, \(Self.size(pass.scratchBytes(threads: threads))) of buffers"
     )
     return lines
   }
@@ -44,6 +50,14 @@ struct Summary {
 
   private var weights: [Double]? { linear?.weights }
   private var effectiveSampleSize: Double? { linear?.effectiveSampleSize }
+
+  /// Σ|w| of normalised weights some of which are negative: how much errors of the checkpoints can grow.
+  private var amplification: Double? {
+    guard let weights, weights.contains(where: { $0 < 0 }) else { return nil }
+    return weights.reduce(0) { $0 + abs($1) }
+  }
+
+  private static func plain(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }
 
   static func column(_ weight: Double) -> String {
     let text = String(format: "%.6f", weight)

@@ -82,6 +82,10 @@ import Testing
     #expect(
       try run("--state s --method ema --decay 0.7 --dtype f16 \(Self.files(98...98)) -o b").status == 0)
     #expect(try bytes("s") != state)
+    #expect(try run("--state s --method ema --decay 0.7 \(Self.files(99...99)) -o ./s").status == 64)
+    let mixedUp = try run("s -o b")
+    #expect(mixedUp.status == 65)
+    #expect(mixedUp.messages.contains("give it with --state"), "\(mixedUp.messages)")
     let foreign = try run("--state \"$RUN\"/epoch-95.safetensors \(Self.files(98...98)) -o b")
     #expect(foreign.status == 65)
     #expect(foreign.messages.contains("is no state of ckpt-average"))

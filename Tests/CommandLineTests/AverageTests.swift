@@ -27,6 +27,20 @@ import Testing
     #expect(try folder.listing().isEmpty)
   }
 
+  @Test func dryRunTellsStepsAmplificationAndOutputs() throws {
+    let posthoc = try run(
+      #"--series "$RUN" --method posthoc-ema --sigma 0.15 --source-sigma 0.05 --last 4 --dry-run"#)
+    #expect(posthoc.text.contains("step 104  "), "\(posthoc.messages)")
+    let weights = try run(
+      #""$RUN"/epoch-9[56].safetensors --method weights --weights=-1,3 --dry-run"#)
+    #expect(weights.text.contains("magnitudes of the weights add up to 2.00"), "\(weights.messages)")
+    let many = try run(#"--series "$RUN" --last 2,3 -o 'm-{last}' --dry-run"#)
+    #expect(many.text.hasPrefix("m-2:\n"))
+    #expect(many.text.contains("\n\nm-3:\n"))
+    let dominated = try run(#"--series "$RUN" --method ema --decay 0.9999 --dry-run"#)
+    #expect(dominated.messages.contains("99.9 % of the weight"))
+  }
+
   @Test func decayMeantForStepsIsWarnedOf() throws {
     let run = try run(#""$RUN"/*.safetensors --method ema --decay 0.9999 -q -o out"#)
     #expect(run.status == 0)

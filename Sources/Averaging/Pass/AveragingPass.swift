@@ -7,8 +7,8 @@ import TensorMath
 /// are float64 in the order of the series and are rounded once, to nearest even, so the bytes are the same at any
 /// number of threads. Memory depends on the number of threads alone, not on the size or number of the inputs.
 public struct AveragingPass {
-  /// Finished pieces that may wait for their turn, for each thread.
-  private static let waitingPieces = 4
+  /// Finished pieces that may wait for their turn.
+  private static func waitingPieces(threads: Int) -> Int { max(threads, min(4 * threads, 128)) }
 
   let plans: [AveragingPlan]
   private let kernel: Kernel
@@ -49,7 +49,7 @@ public struct AveragingPass {
     }
     let scales = try QuantizedScales(ordered, workers, pool: pool)
     for worker in workers { worker.scales = scales }
-    let turnstile = Turnstile(limit: Self.waitingPieces * pool.threadCount)
+    let turnstile = Turnstile(limit: Self.waitingPieces(threads: pool.threadCount))
 
     try pool.forEach(tasks.count) { (task, number) throws in
       let worker = workers[number]
@@ -86,11 +86,14 @@ public struct AveragingPass {
 
   /// Bytes of buffers and of mapped files that `run` has in memory at most; pages that are never used cost nothing.
   public func scratchBytes(threads: Int) -> Int {
-    let members = plans[0].series.members.count
-    let windows = members * (InputWindows.size(members: members, threads: threads) ?? 0)
-    let inputs = min(PassWorker.groupSize, members) * PassWorker.sliceBytes
-    let outputs = PassWorker.sliceBytes * (1 + (8 + 4 * Self.waitingPieces) * plans.count)
-    return threads * (windows + inputs + outputs)
+    let members = plans[0].series.members
+    let window = InputWindows.size(members: members.count, threads: threads) ?? 0
+    let windows = members.reduce(0) { $0 + min(window, $1.byteCount) }
+    let inputs = min(PassWorker.groupSize(threads: threads), members.count) * PassWorker.sliceBytes
+    // Sums and results, up to four times as wide as the inputs, and results that wait.
+    let outputs = PassWorker.sliceBytes * (1 + 8 * plans.count)
+    let waiting = 4 * PassWorker.sliceBytes * Self.waitingPieces(threads: threads) * plans.count
+    return threads * (windows + inputs + outputs) + waiting
   }
 
   static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {

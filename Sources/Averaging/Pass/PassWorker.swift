@@ -4,8 +4,10 @@ import Checkpoint
 final class PassWorker: @unchecked Sendable {
   /// Bytes of an input that are looked at at a time.
   static let sliceBytes = 1 << 16
-  /// Inputs that are looked at at a time; longer series go through in groups, the sums staying.
-  static let groupSize = 16
+  /// Inputs that each of `threads` threads looks at at a time; longer series go through in groups, the sums staying.
+  ///
+  /// Many threads get smaller groups, so that the memory of all is bounded.
+  static func groupSize(threads: Int) -> Int { max(2, min(16, 256 / threads)) }
 
   /// A piece of an input file that has been read.
   struct Read {
@@ -39,7 +41,7 @@ final class PassWorker: @unchecked Sendable {
     self.kernel = kernel
     self.computesDigests = computesDigests
     let members = plans[0].series.members
-    let group = min(Self.groupSize, members.count)
+    let group = min(Self.groupSize(threads: threads), members.count)
     files = members.map(\.source.files)
     windows = InputWindows(members: members.count, threads: threads)
     // Elements have two bytes or more, or are widened to eight.

@@ -25,6 +25,9 @@ public struct AveragingState: Sendable {
   /// How many checkpoints have a weight.
   let contributorCount: Int
 
+  /// Whether a file is meant to be a state.
+  public static func isState(_ source: any CheckpointSource) -> Bool { source.metadata[key] != nil }
+
   /// - Throws: `CheckpointError`, `AveragingError.notAState`.
   public init(_ source: any CheckpointSource) throws {
     func fail(_ reason: String) -> AveragingError { .notAState(file: source.label, reason: reason) }
