@@ -46,7 +46,7 @@ $(VENV)/ready: Tests/Interop/requirements.txt
 	touch $@
 
 interop: build $(VENV)/ready
-	@bin="$$($(BUILD) --show-bin-path)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip; do \
+	@bin="$$($(BUILD) --show-bin-path)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip onnx_logits; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
 

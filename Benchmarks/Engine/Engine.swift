@@ -1,14 +1,15 @@
 import Checkpoint
 import ConvNet
+import ONNXModel
 import TensorMath
 
 import Glibc
 
 /// Runs the convolution engine on given inputs, for comparison with other runtimes.
 ///
-///     engine logits MODEL INPUTS OUT [--arch NAME] [--threads N]   OUT gets "logits", "batch_logits" and every
+///     engine logits MODEL INPUTS OUT [--arch NAME|FILE.onnx] [--threads N]   OUT gets "logits", "batch_logits" and every
 ///                                                                  BatchNorm's batch mean and biased variance
-///     engine time MODEL [--arch NAME] [--threads N] [--batch N] [--size S] [--mode inference|batch] [--seconds T]
+///     engine time MODEL [--arch NAME|FILE.onnx] [--threads N] [--batch N] [--size S] [--mode inference|batch] [--seconds T]
 ///
 /// `--exact true` turns Winograd off.
 @main
@@ -68,9 +69,14 @@ enum Engine {
     }
 
     func network(_ path: String) throws -> Network {
-      try Network(
-        openCheckpoint(.path(path)), architecture: architecture, pool: ThreadPool(threads: threads),
-        options: ComputeOptions(exact: exact))
+      let pool = ThreadPool(threads: threads)
+      let compute = ComputeOptions(exact: exact)
+      if let file = architecture, file.hasSuffix(".onnx") {
+        return try Network(
+          openCheckpoint(.path(path)), onnx: ONNXModel(path: file), pool: pool, options: compute)
+      }
+      return try Network(
+        openCheckpoint(.path(path)), architecture: architecture, pool: pool, options: compute)
     }
   }
 

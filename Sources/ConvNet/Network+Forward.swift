@@ -57,6 +57,7 @@ extension Network {
       (tensor.pointer + first * map.size.count).update(
         from: map.buffer.pointer, count: map.images * map.size.count)
     }
+    guard let classifier else { preconditionFailure("\(architectureName) has no classifier to tune") }
     guard let index = classifier.stepIndex else {
       let features = tensor(classifier.inputNode)
       try forEachChunk(of: input) { executor, first in

@@ -103,12 +103,17 @@ struct Measurement {
 
 /// The BatchNorms whose names match `pattern`, all if there is none.
 func selectedLayers(of network: Network, matching pattern: String?) throws -> [BatchNormLayer] {
+  guard !network.batchNorms.isEmpty else {
+    let error = CalibrationError.noBatchNorm(architecture: network.architectureName)
+    guard network.isImported else { throw error }
+    throw Failure(.badData, "\(error); if the exporter left them out, \(ONNXImportError.exportAdvice)")
+  }
   guard let pattern else { return network.batchNorms }
   guard let regex = try? Regex(pattern) else {
     throw Failure(.usage, "--layers: \(pattern) is no regular expression")
   }
   let selected = network.batchNorms.filter { $0.name.contains(regex) }
-  guard !selected.isEmpty || network.batchNorms.isEmpty else {
+  guard !selected.isEmpty else {
     throw Failure(
       .badData, "no BatchNorm layer matches \(pattern); --verbose without --layers lists their names")
   }

@@ -44,7 +44,7 @@ struct TeacherOptions: ParsableArguments {
     guard let teacher else { return nil }
     var options = OpenOptions()
     options.temporaryFolder = temporaryFolder
-    let source = try openCheckpoint(Location(argument: teacher), options: options)
+    let source = try openModel(teacher, options: options)
     if source.tensors.map(\.name) == ["logits"] {
       let value = try source.value("logits")
       guard value.shape == [dataset.count, classes] else {
@@ -54,7 +54,7 @@ struct TeacherOptions: ParsableArguments {
       }
       return try value.floats()
     }
-    let network = try Network(source, architecture: source.metadata["ckpt.arch"], pool: stage.pool)
+    let network = try LoadedModel(source, architecture: nil, pool: stage.pool, options: options).network
     guard network.classCount == classes else {
       throw Failure(
         .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")

@@ -105,7 +105,7 @@ struct SweepCommand: CheckpointTool {
       report, measurements: outcome.measurements, dataset: outcome.dataset,
       trainSizes: outcome.models.map { input.trainSize(of: $0.source) })
     if let destination {
-      try write(outcome.models[chosen.networks[0]].source, report: report, to: destination)
+      try write(outcome.models[chosen.networks[0]], report: report, to: destination)
     }
   }
 
@@ -119,16 +119,16 @@ struct SweepCommand: CheckpointTool {
   }
 
   private func write(
-    _ source: any CheckpointSource, report: SweepReport, to destination: OutputDestination
+    _ model: LoadedModel, report: SweepReport, to destination: OutputDestination
   ) throws {
-    var metadata = source.metadata
+    var metadata = model.metadata
     for (key, value) in report.rows[report.verdict.chosen].setting.preprocessing.metadataEntries {
       metadata[key] = value
     }
     metadata["ckpt.metrics"] = report.metricsEntry
     Provenance(tool: Self.toolName, options: choice.provenance(of: report)).record(in: &metadata)
     try rewriteCheckpoint(
-      source, replacing: [:], metadata: metadata, to: destination,
+      model.source, replacing: [:], metadata: metadata, to: destination,
       options: compression.writeOptions(threads: global.threadCount))
   }
 }

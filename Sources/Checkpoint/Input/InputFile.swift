@@ -7,14 +7,14 @@
 /// A file that can be read at any position by several threads.
 ///
 /// `pread` rather than a mapping: when the file shrinks underneath, that is an error and not a `SIGBUS`.
-final class InputFile: Sendable {
-  let label: String
-  let length: Int
+package final class InputFile: Sendable {
+  package let label: String
+  package let length: Int
   private let descriptor: Int32
   private let closes: Bool
 
   /// - Parameter closes: Whether the descriptor is closed when this object goes away.
-  init(descriptor: Int32, length: Int, label: String, closes: Bool = true) {
+  package init(descriptor: Int32, length: Int, label: String, closes: Bool = true) {
     self.descriptor = descriptor
     self.length = length
     self.label = label
@@ -26,7 +26,7 @@ final class InputFile: Sendable {
   /// Fills `buffer` from `offset` on.
   ///
   /// - Throws: `CheckpointError.fileShrank` when the file ends before, `.readFailed` when the system says so.
-  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+  package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
     var done = 0
     while done < buffer.count {
       // One call moves at most 2^31 bytes on Linux; the loop takes the rest.
@@ -41,7 +41,7 @@ final class InputFile: Sendable {
   }
 
   /// `count` bytes from `offset` on.
-  func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
+  package func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
     var failure: CheckpointError?
     let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(CheckpointError) {

@@ -9,8 +9,15 @@ protocol Architecture: Sendable {
   init(_ state: StateDict, name: String?) throws
   /// One of `names` where the network is a published one, else a description that starts with the family's.
   var name: String { get }
+  /// Published networks with the same keys that compute otherwise and are taken for this one.
+  var rarer: [String] { get }
   /// Writes the layers down and returns the logits.
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value
+}
+
+extension Architecture {
+  /// Most signatures are of one network.
+  var rarer: [String] { [] }
 }
 
 /// The families known, in the order in which they are tried.
