@@ -17,23 +17,30 @@ MANDIR  := $(DESTDIR)$(PREFIX)/share/man
 BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+DATADIR := $(DESTDIR)$(PREFIX)/share/ckpt-tools
 
-.PHONY: all setup build demo test test-cluster lint interop install uninstall clean
+VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupport/Version.swift)
+# What `install` copies: the executables of this build.
+BIN      = $$($(BUILD) --show-bin-path)
+
+.PHONY: all setup build demo test test-cluster lint interop example docs soak bench install install-files uninstall static \
+	dist deb clean
 
 all: build
 
+# $(call apt,COMMAND,PACKAGES): installs the packages unless the command is there.
+apt = @command -v $(1) >/dev/null || { $(APT_INSTALL) $(2); }
+APT_INSTALL := if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; $$sudo apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends >/dev/null
+
 setup:
-	@if ! pkg-config --exists $(PKG_CONFIG_NAMES) 2>/dev/null; then \
-	  if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
-	  $$sudo apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(APT_PACKAGES) >/dev/null; \
-	fi
+	@pkg-config --exists $(PKG_CONFIG_NAMES) 2>/dev/null || { $(APT_INSTALL) $(APT_PACKAGES); }
 
 build: setup
 	$(BUILD)
 
 demo: build
-	fixtures/demo.sh "$$($(BUILD) --show-bin-path)"
+	fixtures/demo.sh "$(BIN)"
 
 test: setup
 	$(SWIFT) build $(TESTING) --build-tests
@@ -46,17 +53,36 @@ $(VENV)/ready: Tests/Interop/requirements.txt
 	touch $@
 
 interop: build $(VENV)/ready
-	@bin="$$($(BUILD) --show-bin-path)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip onnx_logits; do \
+	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples onnx_logits; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
-	if command -v mandoc >/dev/null; then mandoc -T lint -W warning man/*.[157]; fi
+	$(call apt,mandoc,mandoc)
+	mandoc -T lint -W warning man/*.[157]
 
-install: build
-	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
-	@bin="$$($(BUILD) --show-bin-path)"; for tool in $(TOOLS); do \
+# A package of its own that uses the libraries.
+example: setup
+	$(SWIFT) build -c release --package-path Tests/Example --scratch-path .build/example
+	@set -e; out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
+	"$$($(SWIFT) build -c release --package-path Tests/Example --scratch-path .build/example --show-bin-path)/Recipe" \
+	  "$$out/result.safetensors" fixtures/digits/train fixtures/run/*.safetensors
+
+# Documentation of the libraries, in .build/docs; fails on gaps and warnings.
+docs: build
+	python3 Tests/Documentation/document.py "$(BIN)" .build/docs
+
+# What becomes of the tools when the machine fails them: killed, disk full, memory short (needs root).
+soak: build
+	python3 Tests/Soak/soak.py "$(BIN)"
+
+install: build install-files
+
+install-files:
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) \
+	  $(DATADIR)/schema
+	@bin="$(BIN)"; for tool in $(TOOLS); do \
 	  echo "install $(BINDIR)/$$tool"; \
 	  install -m 755 "$$bin/$$tool" $(BINDIR)/$$tool && \
 	  "$$bin/$$tool" --generate-completion-script bash > $(BASHDIR)/$$tool && \
@@ -64,20 +90,36 @@ install: build
 	  "$$bin/$$tool" --generate-completion-script fish > $(FISHDIR)/$$tool.fish || exit 1; \
 	done
 	for page in man/*.[157]; do install -m 644 $$page $(MANDIR)/man$${page##*.}/; done
+	install -m 644 man/schema/*.json $(DATADIR)/schema/
 
 uninstall:
 	for tool in $(TOOLS); do \
 	  rm -f $(BINDIR)/$$tool $(BASHDIR)/$$tool $(ZSHDIR)/_$$tool $(FISHDIR)/$$tool.fish; \
 	done
 	for page in man/*.[157]; do rm -f $(MANDIR)/man$${page##*.}/$${page##*/}; done
+	rm -rf $(DATADIR)
+
+# Executables that carry the Swift runtime: they need the system's libraries only.
+static: setup
+	$(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/dist -Xlinker --gc-sections
+	strip $(addprefix .build/dist/release/,$(TOOLS))
+
+ARCHIVE := ckpt-tools-$(VERSION)-$(shell uname -s | tr A-Z a-z)-$(shell uname -m)
+
+dist: static
+	rm -rf .build/dist/$(ARCHIVE)
+	$(MAKE) install-files BIN=.build/dist/release DESTDIR=.build/dist/$(ARCHIVE) PREFIX=
+	cp README.md LICENSE CHANGELOG.md SECURITY.md .build/dist/$(ARCHIVE)/
+	tar -C .build/dist -czf .build/$(ARCHIVE).tar.gz --owner=0 --group=0 --sort=name $(ARCHIVE)
+	@ls -l .build/$(ARCHIVE).tar.gz .build/dist/$(ARCHIVE)/bin
+
+deb: static
+	$(call apt,dpkg-shlibdeps,dpkg-dev)
+	Tests/Packages/deb.sh .build/dist/release $(VERSION) .build
 
 clean:
 	rm -rf .build
 
 test-cluster: build
-	@if ! command -v slurmctld munged >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
-	  $$sudo apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null; \
-	fi
-	Tests/Cluster/run.sh "$$($(BUILD) --show-bin-path)"
+	$(call apt,slurmctld,slurm-wlm munge)
+	Tests/Cluster/run.sh "$(BIN)"

@@ -40,9 +40,8 @@ let tools: [Target] = [
 ]
 
 let libraries = [
-  "Checkpoint", "CheckpointTools", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration",
-  "ClassifierTuning",
-  "ResolutionSweep",
+  "Checkpoint", "TensorMath", "CheckpointTools", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration",
+  "ClassifierTuning", "ResolutionSweep",
 ]
 
 let package = Package(
@@ -75,7 +74,7 @@ let package = Package(
 
     library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath"]),
+    library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath", "CKernels"]),
     library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 
     .target(

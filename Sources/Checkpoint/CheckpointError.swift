@@ -95,4 +95,6 @@ extension CheckpointError: CustomStringConvertible {
   private func text(_ path: String) -> String { escapedForDiagnostics(path) }
 }
 
-func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }
+func systemMessage(_ code: Int32) -> String {
+  String(cString: strerror(code)) + (code == EMFILE ? "; 'ulimit -n' raises the limit" : "")
+}

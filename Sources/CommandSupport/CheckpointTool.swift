@@ -15,6 +15,7 @@ extension CheckpointTool {
 
   package static func main() {
     installSignalCleanup()
+    raiseDescriptorLimit()
     let status: Int32
     do {
       var command = try parseAsRoot()
@@ -28,6 +29,14 @@ extension CheckpointTool {
       status = report(error)
     }
     Foundation.exit(status)
+  }
+
+  /// A series is read side by side, and shells allow few open files although the system would allow many.
+  private static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(bitPattern: RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(bitPattern: RLIMIT_NOFILE.rawValue), &limit)
   }
 
   private static func report(_ error: any Error) -> Int32 {

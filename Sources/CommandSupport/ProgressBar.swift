@@ -12,7 +12,6 @@ package final class ProgressBar {
   private let start = DispatchTime.now().uptimeNanoseconds
   private var lastDraw: UInt64
   private var done = 0
-  private var isDrawn = false
 
   init(label: String, total: Int, unit: String, enabled: Bool) {
     self.label = label
@@ -36,21 +35,17 @@ package final class ProgressBar {
 
   /// Removes the bar from the terminal.
   package func finish() {
-    guard isDrawn else { return }
-    isDrawn = false
-    writeToStandardError("\r\u{1B}[K")
+    if enabled { StatusLine.erase() }
   }
 
   private func draw(seconds: Double) {
-    isDrawn = true
     let rate = Double(done) / seconds
     let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
     let width = 24
     let filled = Int(share * Double(width))
     let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
     let remaining = rate > 0 ? Self.duration(Double(max(0, total - done)) / rate) : "?"
-    writeToStandardError(
-      "\r\u{1B}[K\(label) [\(bar)] \(done)/\(total) \(Self.short(rate)) \(unit)/s, \(remaining) left")
+    StatusLine.draw("\(label) [\(bar)] \(done)/\(total) \(Self.short(rate)) \(unit)/s, \(remaining) left")
   }
 
   static func short(_ value: Double) -> String {

@@ -8,6 +8,7 @@ package enum StandardOutput {
   ///
   /// - Throws: `Failure` with status 74 when the descriptor takes no more bytes.
   package static func write(_ text: String) throws {
+    StatusLine.erase()
     try writeAll(text, to: STDOUT_FILENO, label: "standard output")
   }
 }
@@ -18,12 +19,19 @@ package enum StandardError {
   ///
   /// - Throws: `Failure` with status 74 when the descriptor takes no more bytes.
   package static func write(_ text: String) throws {
+    StatusLine.erase()
     try writeAll(text, to: STDERR_FILENO, label: "standard error")
   }
 }
 
-/// Best effort for messages: there is nowhere left to report a failing standard error.
+/// A message on standard error.
 func writeToStandardError(_ text: String) {
+  StatusLine.erase()
+  writeBestEffort(text)
+}
+
+/// Standard error as it comes: there is nowhere left to report that it fails.
+func writeBestEffort(_ text: String) {
   try? writeAll(text, to: STDERR_FILENO, label: "standard error")
 }
 

@@ -73,7 +73,7 @@ import Testing
       let writer = try CheckpointWriter(
         to: .path(folder.file("x")), tensors: Self.specs, metadata: Metadata())
       try writer.write(Self.values["n"]!)
-      #expect(try folder.listing().count == 2)
+      #expect(try folder.read("x") == [1, 2, 3])
       #expect(
         throws: CheckpointError.invalidRequest(
           path: folder.file("x"), reason: "only 8 of 45 bytes of data were written")

@@ -9,3 +9,4 @@
 #include "ck_pending_outputs.h"
 #include "ck_planes.h"
 #include "ck_resize.h"
+#include "ck_unnamed_file.h"

@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -38,13 +40,10 @@ enum Spool {
 
   /// An open file without a name.
   static func create(in folder: String) throws(CheckpointError) -> Int32 {
-    var template = Array("\(folder)/ckpt-spool-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&template)
+    let descriptor = ck_scratch_file(folder)
     guard descriptor >= 0 else {
-      throw .cannotCreate(path: "\(folder)/ckpt-spool", reason: systemMessage(errno))
+      throw .cannotCreate(path: "scratch file in \(folder)", reason: systemMessage(errno))
     }
-    unlink(template)
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     return descriptor
   }
 

@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -6,8 +8,9 @@
 
 /// An output that appears as a whole or not at all, as far as its kind allows.
 ///
-/// A regular file is written beside the target, flushed to the disk and renamed. Pipes, devices and standard
-/// output are written into.
+/// A regular file is written in the target's folder, flushed to the disk and renamed. Until then it has no name where
+/// the file system can do that, so that even a killed process leaves nothing behind. Pipes, devices and standard output
+/// are written into.
 final class OutputFile {
   let label: String
   private(set) var descriptor: Int32
@@ -33,10 +36,16 @@ final class OutputFile {
         guard descriptor >= 0 else { throw .cannotCreate(path: path, reason: systemMessage(errno)) }
         patchOrigin = Self.patchOrigin(descriptor)
       case .replaced(let resolved, let permissions):
-        (descriptor, temporaryPath) = try Self.createTemporary(
-          beside: resolved, mode: permissions == nil ? 0o666 : 0o600, label: path)
+        let mode: mode_t = permissions == nil ? 0o666 : 0o600
         patchOrigin = 0
-        pendingSlot = temporaryPath.flatMap(PendingOutputs.register)
+        descriptor = ck_nameable_file(Self.folder(of: resolved), mode)
+        if descriptor < 0 {
+          let path = try Self.withFreeName(beside: resolved, label: path) {
+            descriptor = openRetrying($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+            return descriptor >= 0
+          }
+          setTemporaryPath(path)
+        }
       }
     }
   }
@@ -48,8 +57,7 @@ final class OutputFile {
   /// The folder of a file that is replaced; nil for what is written into.
   var folder: String? {
     guard case .replaced(let path, _)? = target else { return nil }
-    let folder = OutputTarget.folder(of: path)
-    return folder.isEmpty ? "." : folder
+    return Self.folder(of: path)
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
@@ -68,7 +76,7 @@ final class OutputFile {
 
   /// Makes what was written the target's content.
   func commit() throws(CheckpointError) {
-    guard case .replaced(let path, let permissions)? = target, let temporaryPath else {
+    guard case .replaced(let path, let permissions)? = target else {
       try closeDescriptor()
       return
     }
@@ -78,8 +86,13 @@ final class OutputFile {
       guard fchmod(descriptor, permissions.mode) == 0 else { throw .writeFailed(path: label, code: errno) }
     }
     guard fsync(descriptor) == 0 else { throw .writeFailed(path: label, code: errno) }
+    if temporaryPath == nil {
+      // A link cannot replace a file, so the name is a passing one.
+      setTemporaryPath(
+        try Self.withFreeName(beside: path, label: label) { ck_name_file(descriptor, $0) == 0 })
+    }
     try closeDescriptor()
-    guard rename(temporaryPath, path) == 0 else {
+    guard let temporaryPath, rename(temporaryPath, path) == 0 else {
       throw .cannotCreate(path: label, reason: systemMessage(errno))
     }
     self.temporaryPath = nil
@@ -94,6 +107,11 @@ final class OutputFile {
     if let temporaryPath { unlink(temporaryPath) }
     temporaryPath = nil
     forgetPending()
+  }
+
+  private func setTemporaryPath(_ path: String) {
+    temporaryPath = path
+    pendingSlot = PendingOutputs.register(path)
   }
 
   private func forgetPending() {
@@ -121,17 +139,22 @@ extension OutputFile {
     return position < 0 ? nil : Int(position)
   }
 
-  /// A new file in the target's folder, so that the rename stays within one file system.
-  private static func createTemporary(
-    beside path: String, mode: mode_t, label: String
-  ) throws(CheckpointError) -> (Int32, String) {
+  /// The folder of `path` as system calls take it.
+  private static func folder(of path: String) -> String {
+    let folder = OutputTarget.folder(of: path)
+    return folder.isEmpty ? "." : folder
+  }
+
+  /// A name in the target's folder, so that the rename stays within one file system, under which `create` made a file.
+  private static func withFreeName(
+    beside path: String, label: String, create: (String) -> Bool
+  ) throws(CheckpointError) -> String {
     let folder = OutputTarget.folder(of: path)
     // File systems limit names to 255 bytes.
     let name = String(decoding: Array(path.utf8.dropFirst(folder.utf8.count).prefix(200)), as: UTF8.self)
     for attempt in 0..<1000 {
       let candidate = "\(folder).\(name).\(getpid())-\(attempt).tmp"
-      let descriptor = openRetrying(candidate, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-      if descriptor >= 0 { return (descriptor, candidate) }
+      if create(candidate) { return candidate }
       if errno != EEXIST { break }
     }
     throw .cannotCreate(path: label, reason: systemMessage(errno))
@@ -139,8 +162,7 @@ extension OutputFile {
 
   /// Makes the rename itself durable; not every file system can, so a refusal does not matter.
   private func flushFolder(of path: String) {
-    let folder = OutputTarget.folder(of: path)
-    let descriptor = openRetrying(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
+    let descriptor = openRetrying(Self.folder(of: path), O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     fsync(descriptor)
     close(descriptor)

@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -30,9 +32,9 @@ public struct FeatureCache: Sendable {
   public func load() -> FeatureMaps? {
     let descriptor = open(path, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_size >= off_t(FeatureStorage.headerByteCount) else {
+      close(descriptor)
       return nil
     }
     let byteCount = Int(status.st_size) - FeatureStorage.headerByteCount
@@ -47,15 +49,15 @@ public struct FeatureCache: Sendable {
   ///
   /// - Throws: `TuningError.cacheFailed`.
   public func reserve(_ shape: FeatureShape) throws -> FeatureStorage {
-    let descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    var descriptor = ck_nameable_file(directory, 0o666)
+    if descriptor < 0 { descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else {
       throw TuningError.cacheFailed(path: temporaryPath, reason: FeatureStorage.lastError())
     }
-    defer { close(descriptor) }
     do {
       return try .reserve(descriptor, byteCount: shape.byteCount, path: temporaryPath)
     } catch {
-      unlink(temporaryPath)
+      discard()
       throw error
     }
   }
@@ -75,15 +77,16 @@ public struct FeatureCache: Sendable {
       header.storeBytes(of: word.littleEndian, toByteOffset: 8 * index, as: UInt64.self)
     }
     guard msync(header.baseAddress!, header.count + shape.byteCount, MS_SYNC) == 0,
+      ck_name_file(maps.storage.descriptor, temporaryPath) == 0 || errno == EEXIST,
       rename(temporaryPath, path) == 0
     else {
       let reason = FeatureStorage.lastError()
-      unlink(temporaryPath)
+      discard()
       throw TuningError.cacheFailed(path: path, reason: reason)
     }
   }
 
-  /// Removes an unfinished file.
+  /// Removes an unfinished file that had to have a name from the start.
   public func discard() { unlink(temporaryPath) }
 
   private var temporaryPath: String { "\(path).\(getpid())" }

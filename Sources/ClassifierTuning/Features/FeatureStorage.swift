@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -9,6 +11,8 @@ public final class FeatureStorage: @unchecked Sendable {
   /// Bytes of features, the header not counted.
   public let byteCount: Int
   let base: UnsafeMutableRawPointer
+  /// The file; -1 for anonymous memory.
+  let descriptor: Int32
   private let mapping: UnsafeMutableRawPointer
   private let mappingLength: Int
 
@@ -29,28 +33,32 @@ public final class FeatureStorage: @unchecked Sendable {
   ///
   /// - Throws: `TuningError.cacheFailed` when the file cannot be made or the disk has no room for it.
   public static func scratch(byteCount: Int, in directory: String) throws -> FeatureStorage {
-    var template = Array("\(directory)/ckpt-features-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&template)
+    let descriptor = ck_scratch_file(directory)
     guard descriptor >= 0 else { throw TuningError.cacheFailed(path: directory, reason: lastError()) }
-    defer { close(descriptor) }
-    unlink(template)
     return try reserve(descriptor, byteCount: byteCount, path: directory)
   }
 
   /// Gives the file behind `descriptor` room for a header and `byteCount` bytes, and maps it.
+  ///
+  /// The descriptor belongs to the storage from here on, also when this fails.
   static func reserve(_ descriptor: Int32, byteCount: Int, path: String) throws -> FeatureStorage {
     // Blocks are taken now: a full disk would otherwise show as a fatal signal at some later store.
     let status = posix_fallocate(descriptor, 0, off_t(headerByteCount + byteCount))
     guard status == 0 else {
+      close(descriptor)
       throw TuningError.cacheFailed(path: path, reason: String(cString: strerror(status)))
     }
     return try map(descriptor, byteCount: byteCount, path: path)
   }
 
-  /// Maps the features of the file behind `descriptor`, which must be long enough.
+  /// Maps the features of the file behind `descriptor`, which must be long enough and belongs to the storage from here on.
   static func map(_ descriptor: Int32, byteCount: Int, path: String) throws -> FeatureStorage {
     guard let storage = FeatureStorage(mapping: descriptor, byteCount: byteCount, offset: headerByteCount)
-    else { throw TuningError.cacheFailed(path: path, reason: lastError()) }
+    else {
+      let reason = lastError()
+      close(descriptor)
+      throw TuningError.cacheFailed(path: path, reason: reason)
+    }
     return storage
   }
 
@@ -59,12 +67,16 @@ public final class FeatureStorage: @unchecked Sendable {
     mappingLength = max(1, offset + byteCount)
     let address = mmap(nil, mappingLength, PROT_READ | PROT_WRITE, flags, descriptor, 0)
     guard let address, address != MAP_FAILED else { return nil }
+    self.descriptor = descriptor
     mapping = address
     base = address + offset
     self.byteCount = byteCount
   }
 
-  deinit { munmap(mapping, mappingLength) }
+  deinit {
+    munmap(mapping, mappingLength)
+    if descriptor >= 0 { close(descriptor) }
+  }
 
   /// The bytes before the features; empty for anonymous memory.
   var header: UnsafeMutableRawBufferPointer {

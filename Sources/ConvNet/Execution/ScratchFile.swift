@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -19,11 +21,9 @@ final class ScratchFile {
 
   /// - Throws: `ConvNetError.scratchFile` when no file can be made in `folder`.
   init(folder: String) throws(ConvNetError) {
-    var template = Array("\(folder)/ckpt-scratch-XXXXXX".utf8CString)
-    descriptor = mkstemp(&template)
+    descriptor = ck_scratch_file(folder)
     self.folder = folder
     guard descriptor >= 0 else { throw Self.failure(folder) }
-    unlink(template)
   }
 
   deinit { close(descriptor) }

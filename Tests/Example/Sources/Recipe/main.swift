@@ -1,0 +1,48 @@
+// The mean of a series of checkpoints with its BatchNorm statistics recalibrated, without a tool or a file in between
+// that is not wanted.
+//
+//     Recipe OUTPUT DATASET CHECKPOINT...
+import Averaging
+import BatchNormCalibration
+import Checkpoint
+import ConvNet
+import ImageData
+import TensorMath
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+guard arguments.count >= 3 else { fatalError("usage: Recipe OUTPUT DATASET CHECKPOINT...") }
+let (output, dataset, files) = (arguments[0], try openDataset(arguments[1]), arguments[2...])
+let pool = ThreadPool(threads: 2)
+
+// Average: the weights come first, then one streaming read of all files.
+let series = try Series(files.map { try openCheckpoint(.path($0)) })
+let timeline = try Timeline(names: Array(files))
+let method = try averagingMethod("ema", MethodParameters([.decay: [0.9]]))
+let plan = try AveragingPlan(series, try method.combination(of: timeline))
+let writer = try CheckpointWriter(
+  to: .path(output), tensors: plan.entries.map(\.output), metadata: Metadata())
+try AveragingPass([plan]).run(into: [writer], pool: pool)
+try writer.finish()
+
+// Recalibrate: each batch shows every layer its moments, which then combine exactly.
+let average = try openCheckpoint(.path(output))
+let network = try Network(average, pool: pool, options: ComputeOptions(exact: true))
+var preprocessing = Preprocessing.imageNet
+(preprocessing.resize, preprocessing.crop) = (54, 48)
+var generator = SeededGenerator(seed: 0)
+let loader = BatchLoader(
+  dataset, indices: generator.permutation(dataset.count), batchSize: 32, views: [preprocessing], workers: 2)
+var calibration = try Calibration(network: network, estimator: .pooled)
+while let batch = try loader.next() {
+  try calibration.add(
+    BatchMoments(
+      of: batch.views[0], through: network, layers: network.batchNorms, batch: calibration.batchCount))
+}
+var replacements: [TensorName: TensorValue] = [:]
+for (layer, new) in try calibration.statistics() {
+  for (key, values) in [(layer.runningMeanKey, new.mean), (layer.runningVarKey, new.variance)] {
+    replacements[key] = try TensorValue(doubles: values, shape: [layer.channels], dtype: .f32, name: key)
+  }
+}
+try rewriteCheckpoint(average, replacing: replacements, metadata: average.metadata, to: .path(output))
+print("\(network.architectureName): \(files.count) checkpoints, \(calibration.imageCount) images")

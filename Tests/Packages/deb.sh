@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Puts the executables of a folder, their manual and completions into a Debian package.
+# usage: deb.sh BIN_FOLDER VERSION OUTPUT_FOLDER        (needs dpkg-dev)
+set -euo pipefail
+bin=$1 version=$2 output=$3
+root=$output/deb/ckpt-tools
+architecture=$(dpkg --print-architecture)
+
+rm -rf "$output/deb"
+make --no-print-directory install-files BIN="$bin" DESTDIR="$root" PREFIX=/usr
+mkdir -p "$root/usr/share/doc/ckpt-tools" "$root/DEBIAN" "$output/deb/debian"
+gzip -9n "$root"/usr/share/man/man?/*
+cp README.md SECURITY.md "$root/usr/share/doc/ckpt-tools/"
+gzip -9nc CHANGELOG.md >"$root/usr/share/doc/ckpt-tools/changelog.gz"
+{
+  printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n'
+  printf 'Upstream-Name: ckpt-tools\n\nFiles: *\nCopyright: the authors of ckpt-tools\nLicense: Apache-2.0\n'
+  printf ' On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.\n'
+} >"$root/usr/share/doc/ckpt-tools/copyright"
+find "$root" -type d -exec chmod 755 {} +
+find "$root/usr/share" -type f -exec chmod 644 {} +
+
+# What the executables link to, in the terms of the distribution that this runs on.
+printf 'Source: ckpt-tools\n\nPackage: ckpt-tools\nArchitecture: any\n' >"$output/deb/debian/control"
+depends=$(cd "$output/deb" && dpkg-shlibdeps -O --ignore-missing-info ckpt-tools/usr/bin/* 2>/dev/null |
+  sed -n 's/^shlibs:Depends=//p')
+cat >"$root/DEBIAN/control" <<CONTROL
+Package: ckpt-tools
+Version: $version
+Architecture: $architecture
+Maintainer: ckpt-tools maintainers <maintainers@ckpt-tools.invalid>
+Installed-Size: $(du -sk "$root/usr" | cut -f 1)
+Depends: $depends
+Section: science
+Priority: optional
+Description: post-process neural-network checkpoints in shell pipelines
+ Averages a series of checkpoints, recalibrates BatchNorm statistics, tunes the
+ last layers at test resolution and chooses the inference size, on CPU machines
+ without Python and without a framework.
+CONTROL
+(cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
+dpkg-deb --root-owner-group --build "$root" "$output/ckpt-tools_${version}_$architecture.deb"
