@@ -99,7 +99,8 @@ let package = Package(
       name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
       exclude: ["compare.py"], swiftSettings: strict),
     .executableTarget(
-      name: "engine", dependencies: ["Checkpoint", "ConvNet", "ONNXModel", "TensorMath"], path: "Benchmarks/Engine",
+      name: "engine", dependencies: ["Checkpoint", "ConvNet", "ONNXModel", "TensorMath"],
+      path: "Benchmarks/Engine",
       swiftSettings: strict),
     tests("Checkpoint", ["CKernels"]),
     tests("CheckpointTools", ["Checkpoint"]),

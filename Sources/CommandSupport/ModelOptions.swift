@@ -8,7 +8,8 @@ import TensorMath
 /// The checkpoint that a one-input tool works on.
 package struct ModelOptions: ParsableArguments {
   @Argument(
-    help: "Checkpoint to read, '-' for standard input; or an ONNX file with its weights.", completion: .file())
+    help: "Checkpoint to read, '-' for standard input; or an ONNX file with its weights.", completion: .file()
+  )
   package var model = "-"
 
   @Option(
@@ -37,7 +38,9 @@ package struct ModelOptions: ParsableArguments {
     console.detail(
       "\(model.source.label): \(network.architectureName), \(network.classCount) classes, \(network.batchNorms.count) BatchNorm layers"
     )
-    if let doubt = network.recognitionNotice, arch == "auto" { console.notice("\(model.source.label): \(doubt)") }
+    if let doubt = network.recognitionNotice, arch == "auto" {
+      console.notice("\(model.source.label): \(doubt)")
+    }
     return model
   }
 }
@@ -73,7 +76,8 @@ package struct LoadedModel: Sendable {
     let own = (source as? ONNXCheckpoint)?.model
     let description = try architecture.flatMap { isONNX($0) ? try ONNXModel(path: $0) : nil } ?? own
     if let architecture, own != nil, !isONNX(architecture) {
-      throw Failure(.usage, "\(source.label) describes its architecture itself: leave out --arch \(architecture)")
+      throw Failure(
+        .usage, "\(source.label) describes its architecture itself: leave out --arch \(architecture)")
     }
     if let description {
       network = try Network(source, onnx: description, pool: pool, options: compute)

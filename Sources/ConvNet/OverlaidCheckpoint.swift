@@ -1,24 +1,30 @@
 import Checkpoint
 
-/// A checkpoint with some more tensors from another source.
+/// A checkpoint with some more tensors.
 final class OverlaidCheckpoint: CheckpointSource {
-  private let base: any CheckpointSource
-  private let extra: any CheckpointSource
   let tensors: [TensorSpec]
+  private let base: any CheckpointSource
+  private let values: [TensorName: TensorValue]
 
-  /// - Parameter names: The tensors of `extra` that `base` does not have.
-  init(_ base: any CheckpointSource, adding names: Set<TensorName>, from extra: any CheckpointSource) {
+  /// - Parameter values: Tensors that `base` does not have.
+  init(_ base: any CheckpointSource, adding values: [TensorName: TensorValue]) {
     self.base = base
-    self.extra = extra
-    tensors = base.tensors + names.sorted().compactMap { base.spec($0) == nil ? extra.spec($0) : nil }
+    self.values = values
+    tensors =
+      base.tensors
+      + values.sorted { $0.key < $1.key }.map {
+        TensorSpec(name: $0.key, dtype: $0.value.dtype, shape: $0.value.shape)
+      }
   }
 
   var label: String { base.label }
   var metadata: Metadata { base.metadata }
 
-  func spec(_ name: TensorName) -> TensorSpec? { base.spec(name) ?? extra.spec(name) }
-
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    try (base.spec(name) == nil ? extra : base).read(name, at: byteOffset, into: buffer)
+    guard let value = values[name] else { return try base.read(name, at: byteOffset, into: buffer) }
+    guard byteOffset >= 0, buffer.count <= value.bytes.count - byteOffset else {
+      throw CheckpointError.outOfRange(path: label, name, offset: byteOffset, count: buffer.count)
+    }
+    buffer.copyBytes(from: value.bytes[byteOffset..<byteOffset + buffer.count])
   }
 }

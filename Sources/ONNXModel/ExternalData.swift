@@ -64,7 +64,8 @@ struct ExternalData: Sendable {
     let file = InputFile(descriptor: descriptor, length: Int(status.st_size), label: path)
     guard offset + size <= file.length else {
       throw fail(
-        "\"\(escapedForDiagnostics(path))\" ends at byte \(file.length), before the data's end at \(offset + size)")
+        "\"\(escapedForDiagnostics(path))\" ends at byte \(file.length), before the data's end at \(offset + size)"
+      )
     }
     return try file.bytes(at: offset + start, count: count)
   }

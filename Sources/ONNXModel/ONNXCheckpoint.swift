@@ -7,7 +7,9 @@ import Checkpoint
 public final class ONNXCheckpoint: CheckpointSource {
   /// The model.
   public let model: ONNXModel
+  /// The tensors, by name.
   public let tensors: [TensorSpec]
+  /// ONNX has none.
   public let metadata = Metadata()
   private let specs: [TensorName: TensorSpec]
   private let origins: [TensorName: ONNXTensor]
@@ -27,11 +29,16 @@ public final class ONNXCheckpoint: CheckpointSource {
     specs = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
   }
 
+  /// The file's name.
   public var label: String { model.label }
 
+  /// The tensor called `name`; nil when there is none.
   public func spec(_ name: TensorName) -> TensorSpec? { specs[name] }
 
-  public func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+  /// Reads a part of a tensor's data.
+  /// - Throws: `ONNXError`, `CheckpointError`.
+  public func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
+  {
     guard let tensor = origins[name] else { throw CheckpointError.missingTensor(path: label, name) }
     guard byteOffset >= 0, buffer.count <= tensor.spec.byteCount - byteOffset else {
       throw CheckpointError.outOfRange(path: label, name, offset: byteOffset, count: buffer.count)

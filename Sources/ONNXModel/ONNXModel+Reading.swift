@@ -88,7 +88,8 @@ extension ONNXModel {
       for input in node.inputs where !input.isEmpty && !known.contains(TensorName(input)) {
         throw ONNXError.malformed(
           path: label,
-          reason: "node \"\(TensorName(node.name))\" (\(TensorName(node.type))) reads \"\(TensorName(input))\", "
+          reason:
+            "node \"\(TensorName(node.name))\" (\(TensorName(node.type))) reads \"\(TensorName(input))\", "
             + "which is made by no node before it")
       }
       for output in node.outputs where !output.isEmpty && !known.insert(TensorName(output)).inserted {

@@ -8,7 +8,8 @@ import TensorMath
 /// What is measured on what.
 struct InputOptions: ParsableArguments {
   @Argument(
-    help: "Checkpoints to read, '-' for standard input; or ONNX files with their weights.", completion: .file())
+    help: "Checkpoints to read, '-' for standard input; or ONNX files with their weights.",
+    completion: .file())
   var models = ["-"]
 
   @Option(

@@ -8,7 +8,9 @@ import Testing
   static let model = Fixtures.path("run/epoch-104.safetensors")
   static let files = ["digits-torchscript", "digits-dynamo"]
 
-  private func run(_ tool: String, _ arguments: [String], arch: String?, to path: String) throws -> Tool.Outcome {
+  private func run(_ tool: String, _ arguments: [String], arch: String?, to path: String) throws
+    -> Tool.Outcome
+  {
     let description = arch.map { ["--arch", Fixtures.path("onnx/\($0).onnx")] } ?? []
     let outcome = try Tool.run(tool, [Self.model] + arguments + description + ["-o", path])
     #expect(outcome.status == 0, "\(outcome.messages)")
@@ -43,7 +45,10 @@ import Testing
     ).path
     let outcome = try Tool.run(
       "ckpt-bnfix",
-      [file, "--data", Fixtures.path("digits/val"), "--crop", "32", "--num-images", "16", "-o", folder.file("out")])
+      [
+        file, "--data", Fixtures.path("digits/val"), "--crop", "32", "--num-images", "16", "-o",
+        folder.file("out"),
+      ])
     #expect(outcome.status == 0, "\(outcome.messages)")
     let written = try openCheckpoint(.path(folder.file("out")))
     #expect(written.spec("last.running_mean")?.shape == [12])
@@ -51,7 +56,8 @@ import Testing
     let again = try Tool.run(
       "ckpt-bnfix",
       [
-        folder.file("out"), "--arch", file, "--data", Fixtures.path("digits/val"), "--crop", "32", "--num-images",
+        folder.file("out"), "--arch", file, "--data", Fixtures.path("digits/val"), "--crop", "32",
+        "--num-images",
         "16", "-o", folder.file("again"),
       ])
     #expect(again.status == 0, "\(again.messages)")
@@ -63,8 +69,10 @@ import Testing
     let folder = try TemporaryFolder()
     let data = ["--data", Fixtures.path("digits/val"), "-o", folder.file("out")]
     func bnfix(_ arguments: [String]) throws -> Tool.Outcome { try Tool.run("ckpt-bnfix", arguments + data) }
-    let goldens = Fixtures.root.deletingLastPathComponent().appendingPathComponent("Tests/ConvNetTests/Goldens/onnx")
-      .path
+    let goldens = Fixtures.root.deletingLastPathComponent().appendingPathComponent(
+      "Tests/ConvNetTests/Goldens/onnx"
+    )
+    .path
     let other = try bnfix([Self.model, "--arch", goldens + "/mobile-dynamo-20.onnx"])
     #expect(other.status == 65)
     #expect(other.messages.contains("is missing, which"))

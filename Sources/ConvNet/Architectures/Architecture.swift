@@ -35,8 +35,10 @@ enum ArchitectureRegistry {
       if let family = families.first(where: { $0.recognises(state) }) {
         return try family.init(state, name: nil)
       }
+      let hasNorms = state.source.tensors.contains { $0.name.string.hasSuffix("running_mean") }
       throw ConvNetError.unknownArchitecture(
-        label: state.label, recognised: describe(state), known: families.compactMap { $0.names.first })
+        label: state.label, recognised: describe(state),
+        known: hasNorms ? families.compactMap { $0.names.first } : [])
     }
     // torchvision and timm use some names for networks with different keys.
     let named = families.filter { $0.names.contains(requested) }

@@ -79,7 +79,8 @@ struct ResNet: Architecture {
     if isGated { description += " gated" }
     self.name = match?.name ?? description
     let isD = isDeep && averages
-    let isOrdinary = base == 64 && isDeep == averages && (groups == 1 || !isBottleneck) && !isGated && width == base
+    let isOrdinary =
+      base == 64 && isDeep == averages && (groups == 1 || !isBottleneck) && !isGated && width == base
     let kind = "\(list(blocks)) \(isBottleneck ? "bottleneck" : "basic")" + (isD ? " d" : "")
     let isWideGated = base == 64 && isD && isGated && groups == 32 && depth == 8
     rarer =

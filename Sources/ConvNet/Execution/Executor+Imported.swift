@@ -32,7 +32,9 @@ extension Executor {
     eachImage(step, output) { inputs, y in
       for pixel in 0..<size.pixels {
         let factor = inputs[1][pixel]
-        for index in pixel * size.channels..<(pixel + 1) * size.channels { y[index] = inputs[0][index] * factor }
+        for index in pixel * size.channels..<(pixel + 1) * size.channels {
+          y[index] = inputs[0][index] * factor
+        }
       }
     }
   }

@@ -9,6 +9,10 @@ enum ImportedValue {
   case numbers(Numbers)
   /// A tensor of the file, or of the checkpoint under one of its names.
   case parameter(Parameter)
+  /// The parts of a map that a node split.
+  case sequence([MapView])
+  /// Where a map exceeds a number; PyTorch's softplus is exported with such a case distinction.
+  case excess(MapView)
   /// The softmax of logits, which only the network's output may be.
   case probabilities(MapView)
 

@@ -25,15 +25,17 @@ extension Network {
     }
     let source =
       ownTensors.isEmpty
-      ? checkpoint : OverlaidCheckpoint(checkpoint, adding: ownTensors, from: ONNXCheckpoint(model))
+      ? checkpoint : OverlaidCheckpoint(checkpoint, adding: ownTensors)
     let name = model.label.split(separator: "/").last.map(String.init) ?? model.label
     try self.init(
       graph, name: name, StateDict(source), of: checkpoint, pool: pool, options: options, isImported: true)
   }
 
   /// Where the file leaves the image's size open, two sizes must give the same layers.
-  private static func graph(of model: ONNXModel, _ state: StateDict) throws -> (Graph, Set<TensorName>) {
-    func build(_ height: Int, _ width: Int) throws -> (Graph, Set<TensorName>) {
+  private static func graph(of model: ONNXModel, _ state: StateDict) throws -> (
+    Graph, [TensorName: TensorValue]
+  ) {
+    func build(_ height: Int, _ width: Int) throws -> (Graph, [TensorName: TensorValue]) {
       var importer = ONNXImporter(model, state, height: height, width: width)
       return (try importer.graph(), importer.ownTensors)
     }
@@ -52,7 +54,7 @@ extension Network {
   /// An exporter that computes BatchNorms into convolutions may leave these their names: such a file with a checkpoint's
   /// weights would be another network.
   private static func checkNorms(
-    _ graph: Graph, _ state: StateDict, _ ownTensors: Set<TensorName>, _ model: ONNXModel
+    _ graph: Graph, _ state: StateDict, _ ownTensors: [TensorName: TensorValue], _ model: ONNXModel
   ) throws {
     let used = Set(graph.batchNorms.map(\.runningMeanKey))
     let unused = state.source.tensors.contains {

@@ -50,9 +50,38 @@ struct Numbers: Equatable {
     return result
   }
 
+  /// The elements at `indices` of an axis.
+  func picking(_ indices: [Int], axis: Int) -> Numbers {
+    let inner = shape[(axis + 1)...].reduce(1, *)
+    let outer = shape[..<axis].reduce(1, *)
+    var target = shape
+    target[axis] = indices.count
+    let positions = (0..<outer).flatMap { block in
+      indices.flatMap { index in (0..<inner).map { (block * shape[axis] + index) * inner + $0 } }
+    }
+    return picking(positions, shape: target)
+  }
+
+  /// With its axes in another order.
+  func transposed(_ order: [Int]) -> Numbers {
+    var strides = Array(repeating: 1, count: shape.count)
+    for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
+    let target = order.map { shape[$0] }
+    let positions = (0..<count).map { index in
+      var (rest, position) = (index, 0)
+      for axis in target.indices.reversed() {
+        position += rest % target[axis] * strides[order[axis]]
+        rest /= target[axis]
+      }
+      return position
+    }
+    return picking(positions, shape: target)
+  }
+
   /// Repeated along axes of extent one, as ONNX and NumPy do; nil where the shapes do not fit or it becomes too large.
   func broadcast(to target: [Int]) -> Numbers? {
-    guard target.count >= shape.count, let total = Self.checkedCount(target), total <= Self.largestCount else {
+    guard target.count >= shape.count, let total = Self.checkedCount(target), total <= Self.largestCount
+    else {
       return nil
     }
     let own = Array(repeating: 1, count: target.count - shape.count) + shape

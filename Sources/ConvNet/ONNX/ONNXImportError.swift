@@ -28,17 +28,20 @@ extension ONNXImportError: CustomStringConvertible {
     func escape(_ text: String) -> String { escapedForDiagnostics(text) }
     switch self {
     case .unsupportedOperator(let label, let node, let type):
-      return "\(escape(label)): node \"\(escape(node))\": operator \(escape(type)) is not supported; supported are "
+      return
+        "\(escape(label)): node \"\(escape(node))\": operator \(escape(type)) is not supported; supported are "
         + ONNXImporter.operators.keys.sorted().joined(separator: ", ")
     case .unsupportedUse(let label, let node, let type, let reason):
       return "\(escape(label)): node \"\(escape(node))\" (\(escape(type))): \(reason)"
     case .notClassifier(let label, let reason):
       return "\(escape(label)): not an image classifier: \(reason)"
     case .foldedBatchNorms(let label, let checkpoint):
-      return "\(escape(label)): the BatchNorms of \(escape(checkpoint)) are not in it, the exporter has computed them "
+      return
+        "\(escape(label)): the BatchNorms of \(escape(checkpoint)) are not in it, the exporter has computed them "
         + "into the convolutions; \(Self.exportAdvice)"
     case .missingTensor(let label, let tensor, let checkpoint):
-      return "\(escape(checkpoint)): tensor \"\(tensor)\" is missing, which \(escape(label)) needs: it takes the "
+      return
+        "\(escape(checkpoint)): tensor \"\(tensor)\" is missing, which \(escape(label)) needs: it takes the "
         + "checkpoint's tensors by the names of its initializers"
     case .dependsOnSize(let label, let node):
       return "\(escape(label)): node \"\(escape(node))\" computes other layers for another size of the input"

@@ -23,7 +23,8 @@ extension ONNXImporter {
     "Clip": { try $0.clip($1) },
     "PRelu": { importer, node in
       let view = try importer.map(node)
-      guard let slopes = try importer.channelValues(try importer.required(node, 1), on: view, for: node) else {
+      guard let slopes = try importer.channelValues(try importer.required(node, 1), on: view, for: node)
+      else {
         throw importer.unsupported(node, "the slopes do not fit the channels")
       }
       return try importer.function(node, .parametricRelu(slopes: slopes))
@@ -53,7 +54,9 @@ extension ONNXImporter {
     func bound(_ index: Int, _ attribute: String, _ none: Float) throws -> Float {
       if let value = node.real(attribute) { return Float(value) }
       guard let numbers = try numbers(node, index) else { return none }
-      guard let value = numbers.uniform else { throw unsupported(node, "a bound is expected to be one number") }
+      guard let value = numbers.uniform else {
+        throw unsupported(node, "a bound is expected to be one number")
+      }
       return Float(value)
     }
     let low = try bound(1, "min", -.infinity)
@@ -70,7 +73,9 @@ extension ONNXImporter {
     _ node: ONNXNode, _ view: MapView, scale: ChannelFactors.Values? = nil,
     shift: ChannelFactors.Values? = nil
   ) throws -> MapView {
-    try append(node.name, .affine(ChannelFactors(scale: scale, shift: shift)), like: view)
+    // Exporters write factors down that are one, such as the slopes of ELU.
+    if scale ?? .constant(1) == .constant(1), shift ?? .constant(0) == .constant(0) { return view }
+    return try append(node.name, .affine(ChannelFactors(scale: scale, shift: shift)), like: view)
   }
 
   private mutating func multiply(_ node: ONNXNode) throws -> [ImportedValue] {
@@ -202,7 +207,8 @@ extension ONNXImporter {
     _ value: ImportedValue, on view: MapView, for node: ONNXNode, _ change: ((Double) -> Double)? = nil
   ) throws -> ChannelFactors.Values {
     guard let factors = try channelValues(value, on: view, for: node, change) else {
-      throw unsupported(node, "a tensor of the file does not fit the channels of an operand of shape \(view.shape)")
+      throw unsupported(
+        node, "a tensor of the file does not fit the channels of an operand of shape \(view.shape)")
     }
     return factors
   }
@@ -217,7 +223,8 @@ extension ONNXImporter {
     case .parameter(let parameter): shape = parameter.shape
     default: return nil
     }
-    guard shape.count <= view.rank, let count = Numbers.checkedCount(shape), count <= max(1, view.size.channels)
+    guard shape.count <= view.rank, let count = Numbers.checkedCount(shape),
+      count <= max(1, view.size.channels)
     else { return nil }
     // Position along the constant's only filled axis for each of the map's channels.
     var positions = Array(repeating: 0, count: view.size.channels)

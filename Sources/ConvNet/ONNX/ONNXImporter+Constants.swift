@@ -33,6 +33,9 @@ extension ONNXImporter {
       return [.numbers(Numbers(ints: Array(stride(from: start, to: limit, by: step))))]
     },
     "Where": { importer, node in
+      if case .excess(let condition)? = importer.operand(node, 0) {
+        return [.map(try importer.softplus(node, condition))]
+      }
       guard let condition = try importer.numbers(node, 0), let a = try importer.numbers(node, 1),
         let b = try importer.numbers(node, 2),
         let shape = Numbers.broadcastShape(a.shape, b.shape).flatMap({
@@ -54,7 +57,11 @@ extension ONNXImporter {
       return [.numbers(Numbers(ints: [product], shape: node.int("keepdims") == 0 ? [] : [1]))]
     },
     "Mod": { try $0.folded($1) }, "Min": { try $0.bounded($1) }, "Max": { try $0.bounded($1) },
-    "Equal": { try $0.folded($1) }, "Less": { try $0.folded($1) }, "Greater": { try $0.folded($1) },
+    "Equal": { try $0.folded($1) }, "Less": { try $0.folded($1) },
+    "Greater": { importer, node in
+      if case .map(let view)? = importer.operand(node, 0) { return [.excess(view)] }
+      return try importer.folded(node)
+    },
     "LessOrEqual": { try $0.folded($1) }, "GreaterOrEqual": { try $0.folded($1) },
     "And": { try $0.folded($1) }, "Or": { try $0.folded($1) }, "Not": { try $0.folded($1) },
     "Floor": { try $0.folded($1) }, "Ceil": { try $0.folded($1) }, "Sqrt": { try $0.folded($1) },
@@ -74,6 +81,15 @@ extension ONNXImporter {
     if let value = node.real("value_float") { return .numbers(Numbers(reals: [value], shape: [])) }
     if let values = node.reals("value_floats") { return .numbers(Numbers(reals: values)) }
     throw unsupported(node, "has no number as its value")
+  }
+
+  /// PyTorch's softplus takes x itself for large x, of which log(1 + e^x) differs by less than the last bit.
+  private func softplus(_ node: ONNXNode, _ condition: MapView) throws -> MapView {
+    let (above, below) = (try map(node, 1), try map(node, 2))
+    guard case .function(.softplus) = nodes[below.node].operation, nodes[below.node].inputs == [above.node],
+      condition.node == above.node, below.axes == above.axes
+    else { throw unsupported(node, "of case distinctions that of softplus is supported") }
+    return below
   }
 
   private func folded(_ node: ONNXNode) throws -> [ImportedValue] {

@@ -45,7 +45,8 @@ extension ONNXImporter {
   }
 
   /// Efficient channel attention (Wang et al. 2020): one filter slides over the means of the channels.
-  private mutating func acrossChannels(_ node: ONNXNode, _ weight: ImportedValue.Parameter) throws -> MapView {
+  private mutating func acrossChannels(_ node: ONNXNode, _ weight: ImportedValue.Parameter) throws -> MapView
+  {
     let view = try map(node)
     let taps = weight.shape[2]
     let pads = node.ints("pads") ?? [0, 0]
@@ -134,7 +135,8 @@ extension ONNXImporter {
 
   private mutating func batchNorm(_ node: ONNXNode) throws -> MapView {
     let view = try map(node)
-    let input = view.axes.first == view.channels && (view.isPlain || view.isPixel) ? view : try plain(view, for: node)
+    let input =
+      view.axes.first == view.channels && (view.isPlain || view.isPixel) ? view : try plain(view, for: node)
     let channels = input.size.channels
     func statistic(_ index: Int, _ what: String) throws -> TensorName {
       let parameter = try parameter(node, index, what)
@@ -146,7 +148,9 @@ extension ONNXImporter {
     let (mean, variance) = (try statistic(3, "running mean"), try statistic(4, "running variance"))
     var factors = ChannelFactors()
     func factor(_ index: Int, _ neutral: Double, _ what: String) throws -> (TensorName?, Float?) {
-      guard case .numbers(let numbers)? = operand(node, index) else { return (try statistic(index, what), nil) }
+      guard case .numbers(let numbers)? = operand(node, index) else {
+        return (try statistic(index, what), nil)
+      }
       guard let value = numbers.uniform else {
         throw unsupported(node, "the \(what) is expected to be an initializer")
       }
@@ -160,7 +164,9 @@ extension ONNXImporter {
       throw unsupported(node, "scale and shift are expected to be initializers")
     }
     let name = Self.module(of: mean, or: node)
-    let isUsed = nodes.contains { if case .batchNorm(let layer) = $0.operation { layer.name == name } else { false } }
+    let isUsed = nodes.contains {
+      if case .batchNorm(let layer) = $0.operation { layer.name == name } else { false }
+    }
     guard !isUsed else { throw unsupported(node, "the BatchNorm \"\(TensorName(name))\" is used twice") }
     let absent = TensorName("")
     let layer = BatchNormLayer(

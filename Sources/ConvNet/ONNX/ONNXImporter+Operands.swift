@@ -25,7 +25,8 @@ extension ONNXImporter {
   func numbers(_ node: ONNXNode, _ index: Int) throws -> Numbers? {
     switch operand(node, index) {
     case .numbers(let numbers): return numbers
-    case .parameter(let parameter) where parameter.tensor.spec.elementCount <= 4096: return try read(parameter)
+    case .parameter(let parameter) where parameter.tensor.spec.elementCount <= 4096:
+      return try read(parameter)
     case .none: return nil
     default: throw unsupported(node, "operand \(index) is expected to be constant")
     }
@@ -35,7 +36,9 @@ extension ONNXImporter {
   func integers(_ node: ONNXNode, attribute: String, operand index: Int) throws -> [Int]? {
     if let values = node.ints(attribute) { return values }
     guard let numbers = try numbers(node, index) else { return nil }
-    guard let ints = numbers.ints else { throw unsupported(node, "operand \(index) is expected to be integer") }
+    guard let ints = numbers.ints else {
+      throw unsupported(node, "operand \(index) is expected to be integer")
+    }
     return ints
   }
 
@@ -58,15 +61,21 @@ extension ONNXImporter {
   /// - Parameter freeRows: Whether the checkpoint's first extent may differ, as that of a new classifier.
   mutating func resolve(_ parameter: ImportedValue.Parameter, freeRows: Bool = false) throws -> TensorSpec {
     let shape = parameter.tensor.spec.shape
-    guard let key = parameter.names.first(where: { state.contains($0.string) }), let spec = state.spec(key.string)
-    else {
-      let name = parameter.names[0]
-      // What PyTorch's layers call their tensors belongs to the state dict; constants and buffers left out of it do not.
-      if [".weight", ".bias", ".running_mean", ".running_var"].contains(where: name.string.hasSuffix) {
+    // What PyTorch's layers call their tensors belongs to the state dict; constants and buffers left out of it do not.
+    func isState(_ name: TensorName) -> Bool {
+      [".weight", ".bias", ".running_mean", ".running_var"].contains(where: name.string.hasSuffix)
+    }
+    let name = parameter.names.first { state.contains($0.string) || isState($0) } ?? parameter.names[0]
+    guard let spec = state.spec(name.string) else {
+      if isState(name) {
         throw ONNXImportError.missingTensor(label: model.label, tensor: name, checkpoint: state.label)
       }
-      ownTensors.insert(parameter.tensor.spec.name)
-      return parameter.tensor.spec
+      let tensor = parameter.tensor.spec
+      guard tensor.dtype.isFloatingPoint else {
+        throw ONNXError.tensor(path: model.label, name: name, reason: "is no floating-point tensor")
+      }
+      if ownTensors[name] == nil { ownTensors[name] = try model.value(parameter.tensor) }
+      return TensorSpec(name: name, dtype: tensor.dtype, shape: tensor.shape)
     }
     guard spec.dtype.isFloatingPoint else {
       throw ConvNetError.notFloatingPoint(label: state.label, tensor: spec)
@@ -84,10 +93,12 @@ extension ONNXImporter {
   func read(_ parameter: ImportedValue.Parameter) throws -> Numbers {
     guard !parameter.isTransposed else {
       throw ONNXError.tensor(
-        path: model.label, name: parameter.names[0], reason: "is a transposed matrix where numbers are expected")
+        path: model.label, name: parameter.names[0],
+        reason: "is a transposed matrix where numbers are expected")
     }
     var numbers = try numbers(parameter.tensor)
-    if let name = parameter.names.first(where: { state.spec($0.string)?.shape == parameter.tensor.spec.shape }),
+    if let name = parameter.names.first(where: { state.spec($0.string)?.shape == parameter.tensor.spec.shape }
+    ),
       state.spec(name.string)?.dtype.isFloatingPoint == true
     {
       numbers = Numbers(reals: try state.source.value(name).doubles())

@@ -28,7 +28,11 @@ extension ONNXImporter {
     else { throw unsupported(node, "expected two dimensions of window, stride, dilation and padding") }
     guard (kernel + strides + dilations).allSatisfy(sizes.contains),
       pads.allSatisfy({ (0...Self.largestWindow).contains($0) })
-    else { throw unsupported(node, "the window \(kernel), stride \(strides), dilation \(dilations) or padding \(pads) is impossible") }
+    else {
+      throw unsupported(
+        node,
+        "the window \(kernel), stride \(strides), dilation \(dilations) or padding \(pads) is impossible")
+    }
     let padding: Padding
     switch node.text("auto_pad") ?? "NOTSET" {
     case "NOTSET": padding = .explicit(top: pads[0], left: pads[1], bottom: pads[2], right: pads[3])

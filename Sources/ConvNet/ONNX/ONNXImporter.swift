@@ -12,7 +12,7 @@ struct ONNXImporter {
   private(set) var sizes: [MapSize] = []
   var values: [TensorName: ImportedValue] = [:]
   /// Tensors that the checkpoint does not have and that the file gives.
-  var ownTensors: Set<TensorName> = []
+  var ownTensors: [TensorName: TensorValue] = [:]
   private var batch = 1
   private let height: Int
   private let width: Int
@@ -24,6 +24,7 @@ struct ONNXImporter {
   /// The operators known.
   static let operators: [String: Rule] = convolutionRules.merging(arithmeticRules) { $1 }
     .merging(shapeRules) { $1 }.merging(poolingRules) { $1 }.merging(constantRules) { $1 }
+    .merging(rangeRules) { $1 }
 
   private static let largestMap = 1 << 30
   private static let largestExtent = 1 << 16
@@ -41,7 +42,8 @@ struct ONNXImporter {
     guard model.inputs.count == 1, let input = model.inputs.first, let shape = input.shape, shape.count == 4,
       let channels = shape[1], (1...Self.largestExtent).contains(channels)
     else {
-      throw notClassifier("expected one input [images, channels, rows, columns] with a known number of channels")
+      throw notClassifier(
+        "expected one input [images, channels, rows, columns] with a known number of channels")
     }
     guard let output = model.outputs.first else { throw notClassifier("it has no output") }
     batch = shape[0] ?? 1

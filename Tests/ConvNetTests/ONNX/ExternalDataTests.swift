@@ -39,8 +39,10 @@ struct ExternalDataTests {
   }
 
   @Test(arguments: [
-    ("/etc/passwd", "not a file inside"), ("../outside", "not a file inside"), ("sub/../../outside", "not a file"),
-    ("./weights", "not a file"), ("", "names no file"), ("sub//weights", "not a file"), ("a\0b", "not a file"),
+    ("/etc/passwd", "not a file inside"), ("../outside", "not a file inside"),
+    ("sub/../../outside", "not a file"),
+    ("./weights", "not a file"), ("", "names no file"), ("sub//weights", "not a file"),
+    ("a\0b", "not a file"),
     ("link", "symbolic link"), ("up/outside", "symbolic link"), ("fifo", "no regular file"),
     ("sub", "no regular file"), ("nothing", "cannot open"), ("weights/x", "symbolic link"),
   ])

@@ -97,7 +97,9 @@ struct ONNXGoldenTests {
     // Exported from a fresh network, so that the older exporter stores equal tensors once.
     let model = try ONNXModel(path: Self.path("fresh-torchscript-17.onnx"))
     let source = ONNXCheckpoint(model)
-    #expect(model.initializers[TensorName("1.running_mean")] == nil || model.nodes.contains { $0.type == "Identity" })
+    #expect(
+      model.initializers[TensorName("1.running_mean")] == nil
+        || model.nodes.contains { $0.type == "Identity" })
     for key in ["1", "4"] {
       for suffix in ["weight", "bias", "running_mean", "running_var"] {
         #expect(source.spec(TensorName("\(key).\(suffix)"))?.shape == [4], "\(key).\(suffix)")

@@ -66,7 +66,8 @@ struct ONNXImportTests {
       ("Add", ["x", "c"], { $0 + 3 }), ("Add", ["c", "x"], { $0 + 3 }), ("Sub", ["x", "c"], { $0 - 3 }),
       ("Sub", ["c", "x"], { 3 - $0 }), ("Mul", ["x", "c"], { $0 * 3 }), ("Div", ["x", "c"], { $0 / 3 }),
       ("Clip", ["x", "", "c"], { min($0, 3) }), ("Clip", ["x", "c"], { max($0, 3) }),
-      ("Min", ["x", "c"], { min($0, 3) }), ("Max", ["c", "x"], { max($0, 3) }), ("Pow", ["x", "two"], { $0 * $0 }),
+      ("Min", ["x", "c"], { min($0, 3) }), ("Max", ["c", "x"], { max($0, 3) }),
+      ("Pow", ["x", "two"], { $0 * $0 }),
       ("PRelu", ["x", "c"], { $0 < 0 ? 3 * $0 : $0 }), ("Mul", ["x", "x"], { $0 * $0 }),
       ("Sub", ["x", "x"], { _ in 0 }),
     ]
@@ -307,7 +308,8 @@ struct ONNXImportTests {
     maker.ints("hundred", [100])
     maker.node("Div", ["h", "hundred"], ["p"])
     maker.ints("zero", [0])
-    maker.node("Concat", ["zero", "zero", "p", "zero", "zero", "zero", "zero", "zero"], ["pads"], ["axis": .ints([0])])
+    maker.node(
+      "Concat", ["zero", "zero", "p", "zero", "zero", "zero", "zero", "zero"], ["pads"], ["axis": .ints([0])])
     maker.node("Pad", ["x", "pads"], ["y"], ["mode": .text("edge")])
     // 224 / 100 and 288 / 100 are equal, 288 / 90 is not.
     #expect(try network(maker).classCount == 4)
@@ -365,7 +367,8 @@ struct ONNXImportTests {
     func message(_ checkpoint: MemoryCheckpoint) throws -> String {
       "\(try #require(throws: (any Error).self) { _ = try Network(checkpoint, onnx: model, pool: pool) })"
     }
-    #expect(try message(checkpoint.removing("7.weight")).contains(#"memory: tensor "7.weight" is missing, which"#))
+    #expect(
+      try message(checkpoint.removing("7.weight")).contains(#"memory: tensor "7.weight" is missing, which"#))
     #expect(
       try message(checkpoint.replacing(["3.weight": TensorValue(f32: [1], shape: [1])]))
         == #"memory: tensor "3.weight": expected shape [4, 4, 3, 3], found F32 [1]"#)

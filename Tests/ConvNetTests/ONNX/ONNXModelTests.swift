@@ -115,7 +115,9 @@ struct ONNXModelTests {
   }
 
   @Test func absurdTensors() throws {
-    for shape in [[1 << 62, 4], [-1], [1 << 31, 1 << 31, 1 << 31], Array(repeating: 1, count: 17)] as [[Int64]] {
+    for shape in [[1 << 62, 4], [-1], [1 << 31, 1 << 31, 1 << 31], Array(repeating: 1, count: 17)]
+      as [[Int64]]
+    {
       var maker = ONNXMaker()
       maker.tensor("w", shape, [1])
       #expect(try message(maker).contains("impossible shape"), "\(shape)")
