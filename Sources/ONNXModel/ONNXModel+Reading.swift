@@ -46,8 +46,8 @@ extension ONNXModel {
     guard let version = versions.first?.version, versions.count == 1 else {
       throw fail("does not say which version of the standard operators it uses")
     }
-    guard version <= 1 << 20, Self.opsets.contains(Int(version)) else {
-      throw ONNXError.opset(path: label, found: Int(version))
+    guard (0...1 << 20).contains(version), Self.opsets.contains(Int(version)) else {
+      throw ONNXError.opset(path: label, found: Int(clamping: version))
     }
     var initializers: [TensorName: ONNXTensor] = [:]
     for tensor in model.graph.initializer {

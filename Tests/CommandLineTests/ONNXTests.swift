@@ -76,7 +76,9 @@ import Testing
     let other = try bnfix([Self.model, "--arch", goldens + "/mobile-dynamo-20.onnx"])
     #expect(other.status == 65)
     #expect(other.messages.contains("is missing, which"))
-    let folded = try bnfix([Self.model, "--arch", goldens + "/folded-torchscript-17.onnx"])
+    let folded = try bnfix([
+      goldens + "/fresh-torchscript-17.onnx", "--arch", goldens + "/folded-torchscript-17.onnx",
+    ])
     #expect(folded.status == 65)
     #expect(folded.messages.contains("dynamo=True, optimize=False"))
     let alone = try bnfix([goldens + "/folded-dynamo-20.onnx"])

@@ -45,7 +45,8 @@ class Mobile(nn.Module):
         self.fc = nn.Linear(12, 5)
 
     def forward(self, x):
-        x = self.depthwise(self.stem(x)) + self.stem(x)
+        x = self.stem(x)
+        x = self.depthwise(x) + x
         gate = x.mean((2, 3), keepdim=True)
         x = x * F.hardsigmoid(self.expand(F.relu(self.reduce(gate))))
         x = self.grouped(x)

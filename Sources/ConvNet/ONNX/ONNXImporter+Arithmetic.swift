@@ -235,7 +235,7 @@ extension ONNXImporter {
         view.shape[axis + offset] == shape[axis]
       else { return nil }
       var stride = shape[axis]
-      for part in view.axes[axis + offset] {
+      for part in view.axes[axis + offset - 1] {
         guard part.dimension == .channel else { return nil }
         stride /= part.extent
         for channel in positions.indices {

@@ -70,7 +70,8 @@ extension ONNXImporter {
 
   private func constant(_ node: ONNXNode) throws -> ImportedValue {
     if let tensor = node.tensor("value") {
-      if tensor.spec.elementCount <= 4096 { return .numbers(try numbers(tensor)) }
+      let isWeight = tensor.spec.dtype.isFloatingPoint && tensor.spec.shape.count > 1
+      if tensor.spec.elementCount <= 4096 && !isWeight { return .numbers(try numbers(tensor)) }
       // Weights that are written as constants have only the name of their value.
       return .parameter(
         ImportedValue.Parameter(
@@ -101,13 +102,13 @@ extension ONNXImporter {
   private mutating func bounded(_ node: ONNXNode) throws -> [ImportedValue] {
     if let result = try fold(node) { return result }
     guard node.inputs.count == 2 else { throw unsupported(node, "expected two operands") }
-    switch (try required(node, 0), try required(node, 1)) {
-    case (.map(let view), .numbers(let bound)), (.numbers(let bound), .map(let view)):
-      guard let value = bound.uniform.map({ Float($0) }) else { break }
+    for (index, other) in [(0, 1), (1, 0)] {
+      guard case .map(let view)? = operand(node, index), let bound = try numbers(node, other),
+        let value = bound.uniform.map({ Float($0) })
+      else { continue }
       let function = PointwiseFunction.clip(
         low: node.type == "Max" ? value : -.infinity, high: node.type == "Min" ? value : .infinity)
       return [.map(try append(node.name, .function(function), like: view))]
-    default: break
     }
     throw unsupported(node, "expected a map and a number")
   }

@@ -328,9 +328,9 @@ struct ONNXImportTests {
     try load(bytes)
     for end in bytes.indices { #expect(throws: (any Error).self) { try load(Array(bytes[..<end])) } }
     for index in bytes.indices {
-      for flip in [0x01, 0x80] as [UInt8] {
+      for bit in 0..<8 {
         var changed = bytes
-        changed[index] ^= flip
+        changed[index] ^= 1 << UInt8(bit)
         try? load(changed)
       }
     }
