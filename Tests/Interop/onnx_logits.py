@@ -3,8 +3,8 @@
     python Tests/Interop/onnx_logits.py ENGINE [--out RESULTS.tsv] [--only REGEX] [--set recognised|others|small|all]
 
 ENGINE is the built `engine` executable, or a folder that holds it. Every model gets random weights and BatchNorm statistics
-(logits.py), is exported by the old exporter (TorchScript, the size of batch and image left open where it allows that) and
-by the new one (torch.export), and runs in the engine with the weights of a safetensors file. The reference is PyTorch in
+(logits.py), is exported by the old exporter (TorchScript, sizes of batch and image left open) and by the new one
+(torch.export, sizes of the example), and runs in the engine with the weights of a safetensors file. The reference is PyTorch in
 float64. One row per model and exporter: error of the logits relative to the largest, with running and with batch
 statistics, and with running statistics at another input size than the exported one.
 """
@@ -67,14 +67,12 @@ def size_of(name):
     return 224 if re.search("vgg", name) and "rep" not in name else 96
 
 
-def export(model, x, path, new, dynamic):
+def export(model, x, path, new, dynamic=True):
     """PyTorch's two exporters such that BatchNorms stay."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         if new:
-            shapes = ({0: torch.export.Dim("batch")},) if False else None
-            torch.onnx.export(model, (x,), path, dynamo=True, optimize=False, external_data=True,
-                              dynamic_shapes=shapes, verbose=False)
+            torch.onnx.export(model, (x,), path, dynamo=True, optimize=False, external_data=True, verbose=False)
         else:
             axes = {"x": {0: "n", 2: "h", 3: "w"}} if dynamic else None
             torch.onnx.export(model, (x,), path, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
@@ -114,7 +112,7 @@ def check(engine, name, folder):
             for stale in folder.glob("model.onnx*"):
                 stale.unlink()
             try:
-                export(model, inputs[0][:1], path, exporter == "new", dynamic=True)
+                export(model, inputs[0][:1], path, exporter == "new")
             except Exception as error:  # noqa: BLE001: exporters fail in many ways
                 text = str(error).strip().split("\n")[0]
                 yield [name, exporter, "EXPORTER FAILED: " + text[:80]] + ["-"] * 3

@@ -52,7 +52,8 @@ extension ONNXImporter {
     let pads = node.ints("pads") ?? [0, 0]
     guard weight.shape[0] == 1, weight.shape[1] == 1, view.size.pixels == 1, view.axes.count == 2,
       view.axes == [[], view.channels], taps % 2 == 1, taps <= 1 << 12, pads == [taps / 2, taps / 2],
-      (node.ints("strides") ?? [1]) == [1], (node.ints("dilations") ?? [1]) == [1], node.inputs.count < 3,
+      (node.ints("strides") ?? [1]) == [1], (node.ints("dilations") ?? [1]) == [1],
+      try bias(node, 2, channels: 1) == (nil, nil),
       weight.isPlain
     else { throw unsupported(node, "of one-dimensional convolutions one filter over channels is supported") }
     let key = try resolve(weight).name

@@ -97,6 +97,10 @@ extension ONNXImporter {
         ? [] : [MapView.Part(dimension: .channel, stride: part.stride, extent: range.count)]
       return result
     }
+    // Channels in another order are brought into theirs first.
+    if index == 0, !view.isPlain, view.axes.count == 3 {
+      return try self.range(try plain(view, for: node), 0, range, node)
+    }
     throw unsupported(node, "expected a range of channels of \(view.shape)")
   }
 

@@ -173,6 +173,8 @@ extension ONNXImporter {
       }
       return [.numbers(result)]
     }
+    // A gate, which what reads it repeats anyway; whatever needs the whole shape refuses it.
+    if case .map(let view) = value, view.isPixel, whole.count == view.rank { return [value] }
     guard Numbers.checkedCount(whole) == shape(of: value).reduce(1, *) else {
       throw unsupported(node, "the shape \(shape(of: value)) does not become \(whole)")
     }
