@@ -9,8 +9,8 @@ BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.
 TESTING := -c release -Xswiftc -enable-testing --scratch-path .build/testing
 
-APT_PACKAGES := pkg-config libopenblas-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev
-PKG_CONFIG_NAMES := openblas zlib libjpeg libpng libwebp
+APT_PACKAGES := pkg-config libopenblas-dev libssl-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev
+PKG_CONFIG_NAMES := openblas libcrypto zlib libjpeg libpng libwebp
 
 BINDIR  := $(DESTDIR)$(PREFIX)/bin
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man
@@ -23,7 +23,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupp
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build demo test test-cluster lint interop example docs soak bench install install-files uninstall static \
+.PHONY: all setup build demo test test-cluster sanitize lint interop example docs soak bench install install-files uninstall static \
 	dist deb clean
 
 all: build
@@ -45,6 +45,14 @@ demo: build
 test: setup
 	$(SWIFT) build $(TESTING) --build-tests
 	$(SWIFT) test $(TESTING) --skip-build
+
+# Every test under the address and then the thread sanitizer, each in a scratch folder of its own.
+SANITIZERS ?= address thread
+sanitize: setup
+	for kind in $(SANITIZERS); do \
+	  options="-c release -Xswiftc -enable-testing --scratch-path .build/$$kind --sanitize=$$kind"; \
+	  $(SWIFT) build $$options --build-tests && $(SWIFT) test $$options --skip-build || exit 1; \
+	done
 
 # Python peers (PyTorch, torchvision, timm, safetensors, NumPy, Pillow), in a virtual environment outside the clone.
 $(VENV)/ready: Tests/Interop/requirements.txt

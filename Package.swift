@@ -54,6 +54,7 @@ let package = Package(
   ],
   targets: [
     systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
+    systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
     systemLibrary("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
@@ -70,9 +71,9 @@ let package = Package(
       dependencies: ["Checkpoint", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["Schema/onnx_subset.proto"], swiftSettings: strict),
     library("ConvNet", ["Checkpoint", "TensorMath", "CKernels", "ONNXModel"]),
-    library("ImageData", ["TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
+    library("ImageData", ["Checkpoint", "TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
-    library("Averaging", ["Checkpoint", "TensorMath", "CKernels"]),
+    library("Averaging", ["Checkpoint", "TensorMath", "CCrypto", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath", "CKernels"]),
     library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
@@ -93,9 +94,6 @@ let package = Package(
       name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .executableTarget(
-      name: "image-fuzz", dependencies: ["ImageData", "TensorMath"], path: "Tests/ImageFuzz",
-      exclude: ["decoders.c"], swiftSettings: strict),
-    .executableTarget(
       name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
       exclude: ["compare.py"], swiftSettings: strict),
     .executableTarget(
@@ -113,7 +111,8 @@ let package = Package(
     tests("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["TestSupport", "Checkpoint", "CommandSupport"] + tools.map { .byName(name: $0.name) },
+      dependencies: ["TestSupport", "Checkpoint", "CommandSupport", "ImageData"]
+        + tools.map { .byName(name: $0.name) },
       swiftSettings: strict),
   ] + tools
 )

@@ -27,7 +27,7 @@ READ = r"""
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-enum { chunk = 1 << 16 };
+enum { chunk = 1 << 18 };  // The fastest of 16 KiB to 1 MiB.
 static char **paths; static int count; static atomic_long next;
 static int *fds; static long *sizes;
 static void *work(void *unused) {

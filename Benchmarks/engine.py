@@ -1,14 +1,18 @@
-"""Speed of the convolution engine beside PyTorch, ONNX Runtime and OpenVINO, all in one run and in turns.
+"""Speed and memory of the convolution engine beside PyTorch, ONNX Runtime and OpenVINO, all in one run and in turns.
 
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python Benchmarks/engine.py ENGINE [--models A,B] [--batch 32]
         [--mode inference|batch] [--threads 2] [--rounds 3] [--seconds 3] [--out RESULTS.tsv]
 
-Every round lets every runtime work for a few seconds; the best pass counts. Two figures per runtime: images per second
-of wall time, and per second of processor time over all threads, which other work on the machine disturbs less.
-Weights are random; all runtimes compute in float32.
+Every runtime has a process of its own that keeps its model loaded. Every round lets each of them work for a few seconds
+while the others sleep; the best pass counts. Columns: images per second of wall time, and per second of processor time
+over all threads, which other work on the machine disturbs less; the most memory the process ever held (VmHWM, which
+counts interpreter and libraries), and the part of it above what it held before the model was loaded.
+Weights are random; all runtimes compute in float32. "tuned" keeps freed memory in the process instead of giving it
+back to the system after every layer: tcmalloc where it is installed, else glibc's own settings.
 """
 
 import argparse
+import glob
 import os
 import subprocess
 import sys
@@ -16,78 +20,177 @@ import tempfile
 import time
 from pathlib import Path
 
-import torch
-import torchvision
-from safetensors.torch import save_file
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "Tests" / "Interop"))
-from logits import randomise  # noqa: E402
+GLIBC_TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "9000000000", "MALLOC_TOP_PAD_": "67108864"}
 
 
-def passes(run, seconds):
-    """Best wall and processor time of repeated passes."""
-    run()
-    best = [float("inf"), float("inf")]
-    begin = time.perf_counter()
-    count = 0
-    while time.perf_counter() - begin < seconds or count < 2:
-        wall, processor = time.perf_counter(), time.process_time()
-        run()
-        best = [min(best[0], time.perf_counter() - wall), min(best[1], time.process_time() - processor)]
-        count += 1
-    return best
+def tuned_environment():
+    found = glob.glob("/usr/lib/*/libtcmalloc_minimal.so.4") + glob.glob("/usr/lib/*/libtcmalloc.so.4")
+    return ({"LD_PRELOAD": found[0]}, "tcmalloc") if found else (GLIBC_TUNED, "MALLOC_")
 
 
-def runtimes(engine, name, options, directory):
-    """Functions from seconds to the best wall and processor time of one pass."""
-    model = randomise(torchvision.models.get_model(name, weights=None), 0).eval()
-    path = str(directory / f"{name}.safetensors")
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path)
+def memory(field):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(field + ":")) / 1024
+
+
+def random_input(options):
+    import numpy
+
     shape = (options.batch, 3, options.size, options.size)
-    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return numpy.random.default_rng(0).standard_normal(shape, dtype=numpy.float32)
 
-    def ours(seconds):
-        command = [engine, "time", path, "--threads", str(options.threads), "--batch", str(options.batch)]
-        command += ["--size", str(options.size), "--mode", options.mode, "--seconds", str(seconds)]
-        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\t")
-        return [options.batch / float(found[1].split()[0]), options.batch / float(found[2].split()[0])]
 
-    yield "this engine", ours
+def torch_pass(options, path):
+    import torch
+    import torchvision
+    from safetensors.torch import load_file
 
+    torch.set_num_threads(options.threads)
+    x = torch.from_numpy(random_input(options))
+    before = memory("VmRSS")
+    model = torchvision.models.get_model(options.models, weights=None).eval()
+    model.load_state_dict(load_file(path))
     if options.mode == "batch":
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.train()
+    if "channels_last" in options.worker:
+        model = model.to(memory_format=torch.channels_last)
+        x = x.to(memory_format=torch.channels_last)
 
-    def torch_pass(module, x):
-        def run():
-            with torch.inference_mode():
-                module(x)
+    def run():
+        with torch.inference_mode():
+            model(x)
 
-        return lambda seconds: passes(run, seconds)
+    return run, before
 
-    yield "PyTorch", torch_pass(model, x)
-    last = model.to(memory_format=torch.channels_last)
-    yield "PyTorch channels_last", torch_pass(last, x.to(memory_format=torch.channels_last))
-    if options.mode == "batch":
-        return
 
-    onnx = str(directory / f"{name}.onnx")
-    torch.onnx.export(model, (x,), onnx, dynamo=False)
+def onnxruntime_pass(options, path):
     import onnxruntime
 
+    feed = random_input(options)
+    before = memory("VmRSS")
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options.threads
-    session = onnxruntime.InferenceSession(onnx, settings, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: x.numpy()}
-    yield f"ONNX Runtime {onnxruntime.__version__}", lambda seconds: passes(lambda: session.run(None, feed), seconds)
+    session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {session.get_inputs()[0].name: feed}), before
+
+
+def openvino_pass(options, path):
     import openvino
 
+    feed = random_input(options)
     core = openvino.Core()
+    before = memory("VmRSS")
     properties = {"INFERENCE_NUM_THREADS": options.threads, "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = core.compile_model(core.read_model(onnx), "CPU", properties)
-    version = openvino.__version__.split("-")[0]
-    yield f"OpenVINO {version}", lambda seconds: passes(lambda: compiled([x.numpy()]), seconds)
+    compiled = core.compile_model(core.read_model(path), "CPU", properties)
+    return lambda: compiled([feed]), before
+
+
+def work(options):
+    """Answers every line of standard input with the best pass of the next seconds."""
+    maker = {"torch": torch_pass, "onnxruntime": onnxruntime_pass, "openvino": openvino_pass}
+    run, before = maker[options.worker.split()[0]](options, options.path)
+    run()
+    for _ in sys.stdin:
+        best = [float("inf"), float("inf")]
+        begin = time.perf_counter()
+        count = 0
+        while time.perf_counter() - begin < options.seconds or count < 2:
+            wall, processor = time.perf_counter(), time.process_time()
+            run()
+            best = [min(best[0], time.perf_counter() - wall), min(best[1], time.process_time() - processor)]
+            count += 1
+        peak = memory("VmHWM")
+        print(*best, peak, peak - before, flush=True)
+
+
+class Peer:
+    def __init__(self, options, worker, name, path, environment=None):
+        command = [sys.executable, __file__, options.engine, "--worker", worker, "--path", path, "--models", name]
+        for option in ("batch", "size", "mode", "threads", "seconds"):
+            command += [f"--{option}", str(getattr(options, option))]
+        environment = {**os.environ, **(environment or {})}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def measure(self):
+        print("go", file=self.process.stdin, flush=True)
+        return [float(part) for part in self.process.stdout.readline().split()]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Engine:
+    def __init__(self, options, path, *extra):
+        self.options = options
+        self.command = [options.engine, "time", path, "--threads", str(options.threads), "--batch", str(options.batch)]
+        self.command += ["--size", str(options.size), "--mode", options.mode, "--seconds", str(options.seconds), *extra]
+
+    def measure(self):
+        found = subprocess.run(self.command, capture_output=True, text=True, check=True).stdout.split("\t")
+        wall, processor, peak, own = (float(part.split()[0]) for part in found[1:5])
+        return [self.options.batch / wall, self.options.batch / processor, peak, own]
+
+    def close(self):
+        pass
+
+
+def prepare(options, name, directory):
+    """Writes the model's weights, and for inference its ONNX file, in a process that leaves the memory again."""
+    script = f"""
+import sys, torch, torchvision
+sys.path.insert(0, {str(Path(__file__).parent.parent / "Tests" / "Interop")!r})
+from logits import randomise
+from safetensors.torch import save_file
+model = randomise(torchvision.models.get_model({name!r}, weights=None), 0).eval()
+save_file({{k: v.contiguous() for k, v in model.state_dict().items()}}, {str(directory / "model.safetensors")!r})
+if {options.mode == "inference"}:
+    x = torch.randn({options.batch}, 3, {options.size}, {options.size})
+    torch.onnx.export(model, (x,), {str(directory / "model.onnx")!r}, dynamo=False)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
+
+
+def compare(options, name, directory):
+    prepare(options, name, directory)
+    weights, onnx = str(directory / "model.safetensors"), str(directory / "model.onnx")
+    environment, allocator = tuned_environment()
+    subjects = {"this engine": Engine(options, weights)}
+    if options.mode == "inference":
+        subjects["this engine, exact"] = Engine(options, weights, "--exact", "true")
+    subjects["PyTorch"] = Peer(options, "torch", name, weights)
+    subjects["PyTorch channels_last"] = Peer(options, "torch channels_last", name, weights)
+    subjects[f"PyTorch channels_last, tuned ({allocator})"] = Peer(
+        options, "torch channels_last", name, weights, environment
+    )
+    if options.mode == "inference":
+        subjects["ONNX Runtime"] = Peer(options, "onnxruntime", name, onnx)
+        subjects["OpenVINO"] = Peer(options, "openvino", name, onnx)
+    best = {label: [float("inf"), float("inf"), 0.0, 0.0] for label in subjects}
+    for _ in range(options.rounds):
+        for label, subject in subjects.items():
+            wall, processor, peak, own = subject.measure()
+            old = best[label]
+            best[label] = [min(old[0], wall), min(old[1], processor), max(old[2], peak), max(old[3], own)]
+    for subject in subjects.values():
+        subject.close()
+    for label, (wall, processor, peak, own) in best.items():
+        rate = options.batch / wall
+        ratio = best["this engine"][0] and wall / best["this engine"][0]
+        yield (
+            f"{name}\t{options.mode}\t{options.batch}\t{label}\t{rate:.1f}\t{options.batch / processor:.1f}"
+            f"\t{peak:.0f}\t{own:.0f}\t{ratio:.2f}"
+        )
+
+
+def versions():
+    from importlib.metadata import version
+
+    return ", ".join(f"{package} {version(package)}" for package in ("torch", "onnxruntime", "openvino"))
 
 
 def main():
@@ -100,29 +203,31 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--out")
+    parser.add_argument("--out", help="append the rows to this file")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--path", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.worker:
+        return work(options)
     if any(name.startswith("OPENBLAS_") for name in os.environ):
         sys.exit("unset the OPENBLAS_ variables: they pin the kernel type")
-    torch.set_num_threads(options.threads)
-    lines = [
-        f"# torch {torch.__version__}, batch {options.batch}, {options.size} px, {options.mode}, "
-        f"{options.threads} threads, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
-        "model\truntime\timages/s\timages/s of processor time",
-    ]
+    lines = []
+    if not options.out or not Path(options.out).exists():
+        lines = [
+            f"# {versions()}; {options.size} px, {options.threads} threads, load average "
+            f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
+            "model\tmode\tbatch\truntime\timages/s\timages/s of processor time\tpeak MB\tof these model MB"
+            "\tspeed of this engine over it",
+        ]
     print("\n".join(lines), flush=True)
-    with tempfile.TemporaryDirectory() as directory:
-        for name in options.models.split(","):
-            subjects = list(runtimes(options.engine, name, options, Path(directory)))
-            best = {label: [float("inf"), float("inf")] for label, _ in subjects}
-            for _ in range(options.rounds):
-                for label, run in subjects:
-                    best[label] = [min(pair) for pair in zip(best[label], run(options.seconds))]
-            for label, (wall, processor) in best.items():
-                lines.append(f"{name}\t{label}\t{options.batch / wall:.1f}\t{options.batch / processor:.1f}")
-                print(lines[-1], flush=True)
+    for name in options.models.split(","):
+        with tempfile.TemporaryDirectory() as directory:
+            for line in compare(options, name, Path(directory)):
+                lines.append(line)
+                print(line, flush=True)
     if options.out:
-        Path(options.out).write_text("\n".join(lines) + "\n")
+        with open(options.out, "a") as file:
+            file.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 import Checkpoint
 import ConvNet
+import Foundation
 import ONNXModel
 import TensorMath
-
-import Glibc
 
 /// Runs the convolution engine on given inputs, for comparison with other runtimes.
 ///
@@ -39,6 +38,7 @@ enum Engine {
     var size = 224
     var mode = "inference"
     var exact = false
+    var liveFloats: Int?
     var seconds = 3.0
 
     init(_ arguments: inout [String]) throws {
@@ -60,6 +60,7 @@ enum Engine {
         case "--size": size = Int(value) ?? size
         case "--mode": mode = value
         case "--exact": exact = value == "true"
+        case "--live-floats": liveFloats = Int(value)
         case "--seconds": seconds = Double(value) ?? seconds
         default: throw Failure(description: "unknown option \(name)")
         }
@@ -70,13 +71,13 @@ enum Engine {
 
     func network(_ path: String) throws -> Network {
       let pool = ThreadPool(threads: threads)
-      let compute = ComputeOptions(exact: exact)
+      var compute = ComputeOptions(exact: exact)
+      if let liveFloats { compute.liveFloatsPerThread = liveFloats }
+      let checkpoint = try openCheckpoint(.path(path))
       if let file = architecture, file.hasSuffix(".onnx") {
-        return try Network(
-          openCheckpoint(.path(path)), onnx: ONNXModel(path: file), pool: pool, options: compute)
+        return try Network(checkpoint, onnx: ONNXModel(path: file), pool: pool, options: compute)
       }
-      return try Network(
-        openCheckpoint(.path(path)), architecture: architecture, pool: pool, options: compute)
+      return try Network(checkpoint, architecture: architecture, pool: pool, options: compute)
     }
   }
 
@@ -106,18 +107,28 @@ enum Engine {
     )
   }
 
+  /// A figure of this process in MB, for example `VmHWM`, the most memory it ever held.
+  private static func memory(_ field: String) -> Double {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix(field + ":") }
+    return line.flatMap { Double($0.split(separator: " ")[1]) }.map { $0 / 1024 } ?? 0
+  }
+
   static func time(_ arguments: [String], _ options: Options) throws {
+    let atStart = memory("VmRSS")
     let network = try options.network(arguments[1])
     var generator = SeededGenerator(seed: 0)
     let shape = [options.batch, options.size, options.size, network.inputChannels]
-    let input = Tensor(shape: shape, values: (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) })
+    let input = Tensor(uninitialized: shape)
+    input.withMutableBuffer { for index in $0.indices { $0[index] = Float(generator.normal()) } }
+    let inputMegabytes = Double(input.count * 4) / 1_048_576
     let clock = ContinuousClock()
     let begin = clock.now
     var best = Double.infinity
     var bestProcessor = Double.infinity
     var rounds = 0
     while clock.now - begin < .seconds(options.seconds) || rounds < 3 {
-      let processor = Glibc.clock()
+      let processor = Foundation.clock()
       let elapsed = try clock.measure {
         if options.mode == "batch" {
           _ = try network.forwardWithBatchStatistics(input) { _, _ in }
@@ -126,12 +137,13 @@ enum Engine {
         }
       }
       best = min(best, Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18)
-      bestProcessor = min(bestProcessor, Double(Glibc.clock() - processor) / Double(CLOCKS_PER_SEC))
+      bestProcessor = min(bestProcessor, Double(Foundation.clock() - processor) / Double(CLOCKS_PER_SEC))
       rounds += 1
     }
     let batch = Double(options.batch)
+    let peak = memory("VmHWM")
     print(
       "\(network.architectureName)\t\(batch / best) images/s\t\(batch / bestProcessor) images/s of processor time"
-    )
+        + "\t\(peak) MB at most\t\(peak - atStart - inputMegabytes) MB of it the network's")
   }
 }

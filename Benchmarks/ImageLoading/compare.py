@@ -4,8 +4,10 @@
     swift build -c release --product image-loading
     python Benchmarks/ImageLoading/compare.py .build/release/image-loading [--images N]
 
-Photographs of 500 x 375 are cut from scikit-learn's sample photographs and saved as JPEG, quality 90. The contestants
-take turns, so that a change of the machine's speed meets all of them; the best round of each counts.
+Photographs of 500 x 375 are cut from two photographs and saved as JPEG, quality 90: those of scikit-learn, or any others
+named with --photos. Before anything is timed, the values that both sides make of every image, and of some of 12 million
+pixels, are compared. The contestants take turns, so that a change of the machine's speed meets all of them; the best
+round of each counts.
 """
 
 import argparse
@@ -17,11 +19,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import PIL
 import torch
 import torchvision
 from PIL import Image, features
-from sklearn.datasets import load_sample_images
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
@@ -30,8 +32,39 @@ TRANSFORM = transforms.Compose([
     transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
 
 
-def make_images(root: Path, count: int) -> None:
-    photos = [Image.fromarray(p) for p in load_sample_images().images]
+def load_photos(paths: list[str]) -> list[Image.Image]:
+    if paths:
+        return [Image.open(path).convert("RGB") for path in paths]
+    from sklearn.datasets import load_sample_images
+    return [Image.fromarray(p) for p in load_sample_images().images]
+
+
+def make_large_images(root: Path, photos: list[Image.Image]) -> None:
+    (root / "class").mkdir()
+    for index, photo in enumerate(photos):
+        for name, size in (("landscape", (4000, 3000)), ("portrait", (3000, 4000))):
+            large = photo.resize(size, Image.Resampling.BICUBIC)
+            for progressive in (False, True):
+                large.save(root / "class" / f"{index}-{name}-{progressive}.jpg", quality=90, progressive=progressive)
+
+
+def compare_values(tool: str, folder: str, dataset: ImageFolder, label: str) -> None:
+    """Both sides' float32 values of every image, or an error."""
+    with tempfile.NamedTemporaryFile() as out:
+        subprocess.run([tool, folder, "2", "1", out.name], check=True, capture_output=True)
+        ours = np.fromfile(out.name, np.float32).reshape(len(dataset), 224, 224, 3)
+    differing, ulps = 0, 0
+    for index in range(len(dataset)):
+        theirs = dataset[index][0].permute(1, 2, 0).numpy()
+        distance = np.abs(ours[index].view(np.int32).astype(np.int64) - theirs.copy().view(np.int32))
+        differing += int((distance > 0).sum())
+        ulps = max(ulps, int(distance.max()))
+    print(f"{label}: {differing} of {ours.size} values differ, by at most {ulps} ulp")
+    if ulps > 1:
+        raise SystemExit("values differ by more than one unit in the last place")
+
+
+def make_images(root: Path, photos: list[Image.Image], count: int) -> None:
     rng = random.Random(0)
     (root / "class").mkdir()
     for index in range(count):
@@ -65,14 +98,20 @@ def main() -> None:
     parser.add_argument("tool")
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--photos", nargs="+", default=[])
     options = parser.parse_args()
     torch.set_num_threads(1)
     cores = len(os.sched_getaffinity(0))
     print(f"pillow {PIL.__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}, "
           f"torchvision {torchvision.__version__}, {cores} cores, {options.images} images")
+    photos = load_photos(options.photos)
     with tempfile.TemporaryDirectory() as folder:
-        make_images(Path(folder), options.images)
+        make_large_images(Path(folder), photos)
+        compare_values(options.tool, folder, ImageFolder(folder, TRANSFORM), "photographs of 12 million pixels")
+    with tempfile.TemporaryDirectory() as folder:
+        make_images(Path(folder), photos, options.images)
         dataset = ImageFolder(folder, TRANSFORM)
+        compare_values(options.tool, folder, dataset, "photographs of 500 x 375")
 
         def ours(threads: int) -> float:
             run = subprocess.run(

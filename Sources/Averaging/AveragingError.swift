@@ -42,6 +42,22 @@ public enum AveragingError: Error, Sendable, Equatable {
   case notFinite(file: String, TensorName, index: [Int], value: Double)
   /// A finite result is beyond the range of the output's element type.
   case overflow(TensorName, DType, index: [Int], value: Double)
+  /// Weights below zero made a running variance negative.
+  case negativeVariance(TensorName, index: [Int], value: Double)
+  /// Two tensors have the same name once wrappers' names are taken off.
+  case nameCollision(file: String, TensorName, TensorName, TensorName)
+  /// The weights of one file are an average that training kept, those of another are not.
+  case differentKeys(file: String, key: String, reference: String, String)
+  /// Weights are quantised in a way that cannot be averaged.
+  case unknownQuantization(file: String, TensorName, reason: String)
+  /// A state belongs to another computation.
+  case stateMismatch(file: String, what: String, expected: String, found: String)
+  /// A file is no state of an average.
+  case notAState(file: String, reason: String)
+  /// The method needs all checkpoints at once.
+  case notContinuable(method: String)
+  /// A checkpoint is part of a state already, but others come before it.
+  case alreadyCounted(file: String, state: String)
   /// The same checkpoint twice.
   case duplicate(file: String, of: String)
   /// A tensor that not all checkpoints have, and a method that needs all of them.
@@ -58,7 +74,7 @@ extension AveragingError {
     switch self {
     case .emptySeries, .unknownMethod, .parameterNotTaken, .parameterMissing, .parameterOutOfRange,
       .parametersExclude, .stepsMissing, .countMismatch, .weightsCancel, .allWeightsZero,
-      .snapshotsDependent, .tooFew:
+      .snapshotsDependent, .tooFew, .notContinuable, .stateMismatch:
       true
     default: false
     }
@@ -102,6 +118,21 @@ extension AveragingError: CustomStringConvertible {
       "\(text(file)): tensor \"\(name)\": element \(index) is \(value)"
     case .overflow(let name, let dtype, let index, let value):
       "tensor \"\(name)\": element \(index) of the average is \(value), beyond the range of \(dtype)"
+    case .negativeVariance(let name, let index, let value):
+      "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative; --buffers latest keeps the newest"
+    case .nameCollision(let file, let name, let first, let second):
+      "\(text(file)): tensor \"\(name)\": both \"\(first)\" and \"\(second)\" have this name without wrappers"
+    case .differentKeys(let file, let key, let reference, let other):
+      "\(text(file)): weights from \(level(key)), but those of \(text(reference)) from \(level(other)); choose with --key"
+    case .unknownQuantization(let file, let name, let reason):
+      "\(text(file)): tensor \"\(name)\": \(reason); convert to floating point before averaging"
+    case .stateMismatch(let file, let what, let expected, let found):
+      "\(text(file)): the state was made with \(what) \(expected), not \(found)"
+    case .notAState(let file, let reason): "\(text(file)): is no state of ckpt-average: \(reason)"
+    case .notContinuable(let method):
+      "method \(method) needs all checkpoints at once and cannot be continued with --state"
+    case .alreadyCounted(let file, let state):
+      "\(text(file)): is part of \(text(state)) already; give it before new checkpoints, or not at all"
     case .duplicate(let file, let other):
       "\(text(file)): the same checkpoint as \(text(other)); --allow-duplicates counts it twice"
     case .unionNeedsWeights(let name):
@@ -113,6 +144,8 @@ extension AveragingError: CustomStringConvertible {
   }
 
   private func text(_ path: String) -> String { TensorName(path).escaped }
+
+  private func level(_ key: String) -> String { key.isEmpty ? "the top level" : "\"\(text(key))\"" }
 }
 
 /// A number without a trailing `.0`.

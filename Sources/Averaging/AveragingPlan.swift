@@ -10,6 +10,10 @@ public struct AveragingPlan: Sendable {
     case convert(input: Int)
     /// Combined over the series.
     case combine(Combination)
+    /// The scales of this quantised tensor.
+    case scales(of: TensorName)
+    /// The bytes of the state that is continued.
+    case keep
   }
 
   /// One tensor of the output.
@@ -20,6 +24,8 @@ public struct AveragingPlan: Sendable {
     public let input: TensorSpec
     /// How it is made.
     public let operation: Operation
+    /// How its elements stand for weights, where they do not do so themselves.
+    public var quantization: Quantization? = nil
   }
 
   /// What to do beside the method's weights.
@@ -51,7 +57,11 @@ public struct AveragingPlan: Sendable {
   /// The newest checkpoint with a weight: it gives what is not averaged.
   public let latest: Int
 
-  /// - Throws: `AveragingError` when nothing has a weight or no tensor is selected.
+  /// Where sums go on from; nil when they begin.
+  var state: AveragingState?
+
+  /// - Throws: `AveragingError` when nothing has a weight, no tensor is selected, or weights are quantised in a way that
+  ///   is not known.
   public init(
     _ series: Series, _ combination: Combination, companions: [Companion] = [], options: Options = Options()
   ) throws {
@@ -67,42 +77,41 @@ public struct AveragingPlan: Sendable {
     self.series = series
     self.combination = combination
     self.latest = latest
-    entries = series.tensors.filter { options.isSelected($0.name) }.flatMap { tensor in
+    let selected = series.tensors.filter { options.isSelected($0.name) }
+    let quantized = try Quantization.find(in: selected, file: series.members[0].label)
+    let scales = Set(quantized.values.map(\.scale.name))
+    entries = selected.flatMap { tensor in
+      if quantized[tensor.name] != nil || scales.contains(tensor.name) {
+        return Self.quantizedEntries(
+          for: tensor, quantized, combination, companions, options, latest: latest)
+      }
       guard let holders = series.holders(of: tensor.name), case .linear(let linear) = combination else {
-        return Self.entries(for: tensor, combination, companions, options, latest: latest)
+        return Self.entries(
+          for: tensor, combination, companions, options, latest: latest, quantization: nil)
       }
       // A tensor that no checkpoint with a weight has is the newest there is.
       let part = linear.restricted(to: holders) ?? .only(holders[holders.count - 1], of: series.members.count)
-      return Self.entries(for: tensor, .linear(part), [], options, latest: part.contributors.last!)
+      return Self.entries(
+        for: tensor, .linear(part), [], options, latest: part.contributors.last!, quantization: nil)
+    }
+    if let partial = selected.first(where: {
+      (quantized[$0.name] != nil || scales.contains($0.name)) && series.holders(of: $0.name) != nil
+    }) {
+      throw AveragingError.unknownQuantization(
+        file: series.members[0].label, partial.name, reason: "quantised, and not in every checkpoint")
     }
     if entries.isEmpty { throw AveragingError.noTensors }
   }
 
-  private static func entries(
-    for tensor: TensorSpec, _ combination: Combination, _ companions: [Companion], _ options: Options,
-    latest: Int
-  ) -> [Entry] {
-    let role = TensorRole(tensor)
-    var output = tensor
-    if let dtype = options.dtype, tensor.dtype.isFloatingPoint { output.dtype = dtype }
-    if role == .parameter || role == .runningStatistic && options.buffers == .average {
-      let average = Entry(output: output, input: tensor, operation: .combine(combination))
-      guard role == .parameter else { return [average] }
-      // Deviations and variances are far smaller than the weights: half-precision types would lose them.
-      let wide: DType = output.dtype == .f64 ? .f64 : .f32
-      return [average]
-        + companions.map {
-          let name = TensorName(tensor.name.string + $0.suffix)
-          return Entry(
-            output: TensorSpec(name: name, dtype: wide, shape: tensor.shape), input: tensor,
-            operation: .combine($0.combination))
-        }
-    }
-    return [
-      Entry(
-        output: output, input: tensor,
-        operation: tensor.dtype.isFloatingPoint ? .convert(input: latest) : .copy(input: latest))
-    ]
+  /// A plan whose entries are known.
+  init(
+    series: Series, combination: Combination, latest: Int, entries: [Entry], state: AveragingState? = nil
+  ) {
+    self.series = series
+    self.combination = combination
+    self.latest = latest
+    self.entries = entries
+    self.state = state
   }
 
   /// The same plan with its tensors in another order.
@@ -124,12 +133,18 @@ public struct AveragingPlan: Sendable {
     switch entry.operation {
     case .copy(let input), .convert(let input): [input]
     case .combine(let combination): combination.contributors
+    case .scales, .keep: []
     }
   }
 
   /// Bytes of tensor data that are read.
   public var bytesToRead: Int {
-    entries.reduce(0) { $0 + contributors(to: $1).count * $1.input.byteCount }
+    entries.reduce(0) { $0 + (isRequantized($1) ? 2 : 1) * contributors(to: $1).count * $1.input.byteCount }
+  }
+
+  /// Whether the output of an entry is quantised anew, so that its scales must be known first.
+  private func isRequantized(_ entry: Entry) -> Bool {
+    entry.quantization != nil && entry.output.dtype == entry.input.dtype
   }
 
   /// Bytes of tensor data that are written.

@@ -8,9 +8,18 @@ public struct MergedMetadata: Sendable, Equatable {
   public let dropped: [String]
 
   /// Keys that begin with `ckpt.` are kept when all checkpoints that have a weight agree on them; others come from the
-  /// newest of them. `ckpt.bn` becomes `stale` when running statistics belong to none of the weights any more.
+  /// newest of them. `ckpt.bn` becomes `stale` when running statistics belong to none of the weights any more, and
+  /// `ckpt.tied` lists the tensors that are one and the same in all of the checkpoints.
   public init(_ plan: AveragingPlan) {
-    let inputs = plan.combination.contributors.map { plan.series.members[$0].source.metadata }
+    let contributors = plan.combination.contributors
+    let outputs = Set(plan.entries.map(\.output.name))
+    self.init(
+      contributors.map { plan.series.members[$0].source.metadata },
+      tied: plan.series.tiedTensors(in: contributors).map { $0.filter(outputs.contains) },
+      isStale: plan.makesBatchNormStale)
+  }
+
+  init(_ inputs: [Metadata], tied: [[TensorName]], isStale: Bool = false) {
     var merged = inputs[inputs.count - 1]
     let own = Set(inputs.flatMap { $0.sortedEntries.map { TensorName($0.key) } }).sorted().map(\.string)
       .filter { $0.hasPrefix("ckpt.") }
@@ -19,10 +28,12 @@ public struct MergedMetadata: Sendable, Equatable {
       merged[key] = nil
       dropped.append(key)
     }
-    if plan.makesBatchNormStale {
+    if isStale {
       merged["ckpt.bn"] = "stale"
       dropped.removeAll { $0 == "ckpt.bn" }
     }
+    merged.tiedTensors = tied
+    dropped.removeAll { $0 == "ckpt.tied" }
     metadata = merged
     self.dropped = dropped
   }

@@ -89,15 +89,6 @@ static ckpt_image_status parse(const uint8_t *data, size_t size, bitmap *image, 
   return fits ? CKPT_IMAGE_OK : unsupported("compression", image->compression, message);
 }
 
-ckpt_image_status ckpt_bmp_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message) {
-  bitmap image;
-  ckpt_image_status status = parse(data, size, &image, message);
-  if (status != CKPT_IMAGE_OK) return status;
-  header->width = image.width;
-  header->height = image.height;
-  return CKPT_IMAGE_OK;
-}
-
 static uint8_t *target_row(const bitmap *image, uint8_t *rgb, uint32_t row) {
   uint32_t y = image->top_down ? row : image->height - 1 - row;
   return rgb + (size_t)y * image->width * 3;
@@ -199,12 +190,16 @@ static ckpt_image_status decode_runs(
   }
 }
 
-ckpt_image_status ckpt_bmp_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message) {
-  (void)header;
+ckpt_image_status ckpt_bmp(
+    const uint8_t *data, size_t size, ckpt_image_header *header, uint8_t *rgb, char *message) {
   bitmap image;
   ckpt_image_status status = parse(data, size, &image, message);
   if (status != CKPT_IMAGE_OK) return status;
+  if (rgb == NULL) {
+    header->width = image.width;
+    header->height = image.height;
+    return CKPT_IMAGE_OK;
+  }
   if (image.compression == RLE8 || image.compression == RLE4) return decode_runs(&image, data, size, rgb, message);
   size_t stride = ((size_t)image.width * image.bits + 31) / 32 * 4;
   size_t last_row = ((size_t)image.width * image.bits + 7) / 8;

@@ -11,22 +11,9 @@ typedef struct {
   char *message;
 } codec_failure;
 
-ckpt_image_status ckpt_jpeg_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message);
-ckpt_image_status ckpt_jpeg_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message);
+// A codec is one function: without `rgb` it tells width and height of the image in `header`, with it it decodes the image
+// as `header` has it.
+typedef ckpt_image_status codec(
+    const uint8_t *data, size_t size, ckpt_image_header *header, uint8_t *rgb, char *message);
 
-ckpt_image_status ckpt_png_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message);
-ckpt_image_status ckpt_png_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message);
-
-ckpt_image_status ckpt_webp_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message);
-ckpt_image_status ckpt_webp_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message);
-
-ckpt_image_status ckpt_bmp_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message);
-ckpt_image_status ckpt_bmp_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message);
-
-ckpt_image_status ckpt_pnm_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message);
-ckpt_image_status ckpt_pnm_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message);
+codec ckpt_jpeg, ckpt_png, ckpt_webp, ckpt_bmp, ckpt_pnm;

@@ -13,27 +13,47 @@ ckpt_image_format ckpt_image_sniff(const uint8_t *data, size_t size) {
   return CKPT_IMAGE_FORMAT_UNKNOWN;
 }
 
+// What a file is that is none of the formats read, as far as its first bytes tell.
+static const char *other_format(const uint8_t *data, size_t size) {
+  static const struct {
+    size_t offset;
+    const char *bytes;
+    size_t count;
+    const char *name;
+  } marks[] = {
+      {0, "GIF8", 4, "a GIF image"},        {0, "II*\0", 4, "a TIFF image"},
+      {0, "MM\0*", 4, "a TIFF image"},      {4, "ftypavif", 8, "an AVIF image"},
+      {4, "ftyphei", 7, "a HEIC image"},    {4, "ftypmif1", 8, "a HEIF image"},
+      {0, "\xff\x0a", 2, "a JPEG XL image"}, {4, "JXL ", 4, "a JPEG XL image"},
+      {4, "jP  ", 4, "a JPEG 2000 image"},  {0, "<!", 2, "an HTML page"},
+      {0, "<html", 5, "an HTML page"},      {0, "<svg", 4, "an SVG image"},
+      {0, "version https://git-lfs", 23, "a Git LFS pointer"},
+  };
+  if (size == 0) return "an empty file";
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+    if (size >= marks[i].offset + marks[i].count &&
+        memcmp(data + marks[i].offset, marks[i].bytes, marks[i].count) == 0)
+      return marks[i].name;
+  }
+  return "something else";
+}
+
+static codec *const codecs[] = {
+    [CKPT_IMAGE_FORMAT_JPEG] = ckpt_jpeg, [CKPT_IMAGE_FORMAT_PNG] = ckpt_png, [CKPT_IMAGE_FORMAT_WEBP] = ckpt_webp,
+    [CKPT_IMAGE_FORMAT_BMP] = ckpt_bmp,   [CKPT_IMAGE_FORMAT_PNM] = ckpt_pnm,
+};
+
 ckpt_image_status ckpt_image_read_header(
     const uint8_t *data, size_t size, ckpt_image_header *header, char message[CKPT_IMAGE_MESSAGE_SIZE]) {
-  memset(header, 0, sizeof *header);
-  header->reduction = 1;
+  *header = (ckpt_image_header){.format = ckpt_image_sniff(data, size), .reduction = 1};
   message[0] = 0;
-  header->format = ckpt_image_sniff(data, size);
-  switch (header->format) {
-    case CKPT_IMAGE_FORMAT_JPEG:
-      return ckpt_jpeg_read_header(data, size, header, message);
-    case CKPT_IMAGE_FORMAT_PNG:
-      return ckpt_png_read_header(data, size, header, message);
-    case CKPT_IMAGE_FORMAT_WEBP:
-      return ckpt_webp_read_header(data, size, header, message);
-    case CKPT_IMAGE_FORMAT_BMP:
-      return ckpt_bmp_read_header(data, size, header, message);
-    case CKPT_IMAGE_FORMAT_PNM:
-      return ckpt_pnm_read_header(data, size, header, message);
-    default:
-      snprintf(message, CKPT_IMAGE_MESSAGE_SIZE, "%s", size == 0 ? "the file is empty" : "not a JPEG, PNG, WebP, BMP or PNM image");
-      return CKPT_IMAGE_UNKNOWN_FORMAT;
+  if (header->format == CKPT_IMAGE_FORMAT_UNKNOWN) {
+    snprintf(
+        message, CKPT_IMAGE_MESSAGE_SIZE, "expected a JPEG, PNG, WebP, BMP or binary PNM image, found %s",
+        other_format(data, size));
+    return CKPT_IMAGE_UNKNOWN_FORMAT;
   }
+  return codecs[header->format](data, size, header, NULL, message);
 }
 
 void ckpt_image_reduce(ckpt_image_header *header, uint32_t side) {
@@ -52,18 +72,6 @@ ckpt_image_status ckpt_image_decode(
     const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb,
     char message[CKPT_IMAGE_MESSAGE_SIZE]) {
   message[0] = 0;
-  switch (header->format) {
-    case CKPT_IMAGE_FORMAT_JPEG:
-      return ckpt_jpeg_decode(data, size, header, rgb, message);
-    case CKPT_IMAGE_FORMAT_PNG:
-      return ckpt_png_decode(data, size, header, rgb, message);
-    case CKPT_IMAGE_FORMAT_WEBP:
-      return ckpt_webp_decode(data, size, header, rgb, message);
-    case CKPT_IMAGE_FORMAT_BMP:
-      return ckpt_bmp_decode(data, size, header, rgb, message);
-    case CKPT_IMAGE_FORMAT_PNM:
-      return ckpt_pnm_decode(data, size, header, rgb, message);
-    default:
-      return CKPT_IMAGE_UNKNOWN_FORMAT;
-  }
+  ckpt_image_header copy = *header;
+  return codecs[header->format](data, size, &copy, rgb, message);
 }

@@ -112,8 +112,7 @@ static void open_decoder(jpeg_job *job) {
   jpeg_read_header(&job->decoder, TRUE);
 }
 
-static void read_header(jpeg_job *job, ckpt_image_header *header) {
-  open_decoder(job);
+static void read_size(jpeg_job *job, ckpt_image_header *header) {
   header->width = job->decoder.image_width;
   header->height = job->decoder.image_height;
 }
@@ -138,7 +137,6 @@ static void convert_inverted_cmyk(const uint8_t *cmyk, uint8_t *rgb, uint32_t wi
 }
 
 static void decode(jpeg_job *job, const ckpt_image_header *header, uint8_t *rgb) {
-  open_decoder(job);
   j_decompress_ptr decoder = &job->decoder;
   switch (decoder->num_components) {
     case 1:
@@ -176,27 +174,21 @@ static void close_job(jpeg_job *job) {
 }
 
 // The job lives in the caller's frame, so that what is written after setjmp is still defined after longjmp.
-static ckpt_image_status run(jpeg_job *job, ckpt_image_header *out, const ckpt_image_header *header, uint8_t *rgb) {
+static ckpt_image_status run(jpeg_job *job, ckpt_image_header *header, uint8_t *rgb) {
   if (setjmp(job->failure.exit)) return job->failure.status;
+  open_decoder(job);
   if (rgb == NULL) {
-    read_header(job, out);
+    read_size(job, header);
   } else {
     decode(job, header, rgb);
   }
   return CKPT_IMAGE_OK;
 }
 
-ckpt_image_status ckpt_jpeg_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message) {
+ckpt_image_status ckpt_jpeg(
+    const uint8_t *data, size_t size, ckpt_image_header *header, uint8_t *rgb, char *message) {
   jpeg_job job = {.data = data, .size = size, .failure.message = message};
-  ckpt_image_status status = run(&job, header, NULL, NULL);
-  close_job(&job);
-  return status;
-}
-
-ckpt_image_status ckpt_jpeg_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message) {
-  jpeg_job job = {.data = data, .size = size, .failure.message = message};
-  ckpt_image_status status = run(&job, NULL, header, rgb);
+  ckpt_image_status status = run(&job, header, rgb);
   close_job(&job);
   return status;
 }

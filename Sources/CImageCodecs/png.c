@@ -73,8 +73,7 @@ static void open_decoder(png_job *job) {
   png_read_info(job->decoder, job->info);
 }
 
-static void read_header(png_job *job, ckpt_image_header *header) {
-  open_decoder(job);
+static void read_size(png_job *job, ckpt_image_header *header) {
   header->width = png_get_image_width(job->decoder, job->info);
   header->height = png_get_image_height(job->decoder, job->info);
 }
@@ -132,7 +131,6 @@ static void convert_row(const row_format *format, const uint8_t *samples, uint8_
 }
 
 static void decode(png_job *job, const ckpt_image_header *header, uint8_t *rgb) {
-  open_decoder(job);
   row_format format = format_of(job);
   uint32_t height = png_get_image_height(job->decoder, job->info);
   if (format.width != header->width || height != header->height) png_error(job->decoder, "the size changed");
@@ -160,27 +158,21 @@ static void close_job(png_job *job) {
 }
 
 // The job lives in the caller's frame, so that what is written after setjmp is still defined after longjmp.
-static ckpt_image_status run(png_job *job, ckpt_image_header *out, const ckpt_image_header *header, uint8_t *rgb) {
+static ckpt_image_status run(png_job *job, ckpt_image_header *header, uint8_t *rgb) {
   if (setjmp(job->failure.exit)) return job->failure.status;
+  open_decoder(job);
   if (rgb == NULL) {
-    read_header(job, out);
+    read_size(job, header);
   } else {
     decode(job, header, rgb);
   }
   return CKPT_IMAGE_OK;
 }
 
-ckpt_image_status ckpt_png_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message) {
+ckpt_image_status ckpt_png(
+    const uint8_t *data, size_t size, ckpt_image_header *header, uint8_t *rgb, char *message) {
   png_job job = {.data = data, .size = size, .failure.message = message};
-  ckpt_image_status status = run(&job, header, NULL, NULL);
-  close_job(&job);
-  return status;
-}
-
-ckpt_image_status ckpt_png_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message) {
-  png_job job = {.data = data, .size = size, .failure.message = message};
-  ckpt_image_status status = run(&job, NULL, header, rgb);
+  ckpt_image_status status = run(&job, header, rgb);
   close_job(&job);
   return status;
 }

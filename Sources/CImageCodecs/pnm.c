@@ -51,20 +51,16 @@ static ckpt_image_status parse(const uint8_t *data, size_t size, pnm_image *imag
   return CKPT_IMAGE_OK;
 }
 
-ckpt_image_status ckpt_pnm_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message) {
+ckpt_image_status ckpt_pnm(
+    const uint8_t *data, size_t size, ckpt_image_header *header, uint8_t *rgb, char *message) {
   pnm_image image;
   ckpt_image_status status = parse(data, size, &image, message);
   if (status != CKPT_IMAGE_OK) return status;
-  header->width = image.width;
-  header->height = image.height;
-  return CKPT_IMAGE_OK;
-}
-
-ckpt_image_status ckpt_pnm_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message) {
-  pnm_image image;
-  ckpt_image_status status = parse(data, size, &image, message);
-  if (status != CKPT_IMAGE_OK) return status;
+  if (rgb == NULL) {
+    header->width = image.width;
+    header->height = image.height;
+    return CKPT_IMAGE_OK;
+  }
   size_t pixels = (size_t)header->width * header->height;
   if (size - image.position < pixels * image.channels) {
     snprintf(

@@ -23,7 +23,7 @@ static ckpt_image_status fail(VP8StatusCode code, size_t size, char *message) {
   }
 }
 
-ckpt_image_status ckpt_webp_read_header(const uint8_t *data, size_t size, ckpt_image_header *header, char *message) {
+static ckpt_image_status read_size(const uint8_t *data, size_t size, ckpt_image_header *header, char *message) {
   WebPBitstreamFeatures features;
   VP8StatusCode code = WebPGetFeatures(data, size, &features);
   if (code != VP8_STATUS_OK) return fail(code, size, message);
@@ -36,8 +36,9 @@ ckpt_image_status ckpt_webp_read_header(const uint8_t *data, size_t size, ckpt_i
   return CKPT_IMAGE_OK;
 }
 
-ckpt_image_status ckpt_webp_decode(
-    const uint8_t *data, size_t size, const ckpt_image_header *header, uint8_t *rgb, char *message) {
+ckpt_image_status ckpt_webp(
+    const uint8_t *data, size_t size, ckpt_image_header *header, uint8_t *rgb, char *message) {
+  if (rgb == NULL) return read_size(data, size, header, message);
   WebPDecoderConfig config;
   if (!WebPInitDecoderConfig(&config)) return fail(VP8_STATUS_INVALID_PARAM, size, message);
   config.output.colorspace = MODE_RGB;

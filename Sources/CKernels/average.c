@@ -111,7 +111,9 @@ enum { block = 64 };
         for (; k < inputs; k++) {                                                                              \
           const double a = keep[k], b = add[k];                                                                \
           const void *const in = x[k];                                                                         \
-          if (a == 1) {                                                                                        \
+          if (a == 1 && b == 1) {                                                                              \
+            for (ptrdiff_t i = 0; i < block; i++) s[i] = s[i] + widen(in, first + i);                          \
+          } else if (a == 1) {                                                                                 \
             for (ptrdiff_t i = 0; i < block; i++) s[i] = s[i] + b * widen(in, first + i);                      \
           } else {                                                                                             \
             for (ptrdiff_t i = 0; i < block; i++) s[i] = a * s[i] + b * widen(in, first + i);                  \

@@ -232,6 +232,7 @@ const ck_layer_kernels CK_TABLE = {
     .name = CK_NAME,
 #ifdef CK_CONV
     .panel_width = PANEL,
+    .tile_pixels = 2 * GROUP,
     .conv = conv,
     .grouped = grouped,
     .widest_group = CK_LANES / 2,

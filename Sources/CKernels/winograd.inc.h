@@ -34,10 +34,28 @@ INLINE winograd_place winograd_locate(const ck_winograd *j, ptrdiff_t tile) {
       .image = tile / (columns * rows), .y = tile / columns % rows * 4, .x = tile % columns * 4};
 }
 
-INLINE void winograd_field(const ck_winograd *j, const float *const *pixels, float *fields, ptrdiff_t c, ptrdiff_t n) {
+// `is_affine` and `activation`, compile-time constants, say what is done to the inputs first; padding stays zero.
+INLINE void winograd_field(const ck_winograd *j, const float *const *pixels, float *fields, ptrdiff_t c, ptrdiff_t n,
+                           int is_affine, ck_activation activation) {
   vec d[36], half[36];
-  for (int i = 0; i < 36; i++)
-    d[i] = !pixels[i] ? splat(0.0f) : n == CK_LANES ? load(pixels[i] + c) : load_part(pixels[i] + c, n);
+  vec scale = splat(1.0f), shift = splat(0.0f);
+  if (is_affine) {
+    scale = n == CK_LANES ? load(j->in_scale + c) : load_part(j->in_scale + c, n);
+    shift = n == CK_LANES ? load(j->in_shift + c) : load_part(j->in_shift + c, n);
+  }
+  for (int i = 0; i < 36; i++) {
+    if (!pixels[i]) {
+      d[i] = splat(0.0f);
+      continue;
+    }
+    d[i] = n == CK_LANES ? load(pixels[i] + c) : load_part(pixels[i] + c, n);
+    if (is_affine) {
+      // Two statements, which are not contracted, give the bits of `pointwise`.
+      d[i] *= scale;
+      d[i] += shift;
+      d[i] = activate(d[i], activation);
+    }
+  }
   for (int i = 0; i < 6; i++) winograd_field_line(half + i, 6, d + i, 6);
   for (int i = 0; i < 6; i++) winograd_field_line(d + 6 * i, 1, half + 6 * i, 1);
   const ptrdiff_t step = j->field_tiles * j->channels;
@@ -48,8 +66,7 @@ INLINE void winograd_field(const ck_winograd *j, const float *const *pixels, flo
       store_part(fields + i * step + c, d[i], n);
 }
 
-static void winograd_fields(const ck_winograd *job) {
-  const ck_winograd *j = job;
+INLINE void winograd_fields_of(const ck_winograd *j, int is_affine, ck_activation activation) {
   for (ptrdiff_t tile = j->first_tile; tile < j->last_tile; tile++) {
     const winograd_place place = winograd_locate(j, tile);
     const float *pixels[36];
@@ -60,9 +77,19 @@ static void winograd_fields(const ck_winograd *job) {
     }
     float *fields = j->fields + (tile - j->first_tile) * j->channels;
     ptrdiff_t c = 0;
-    for (; c + CK_LANES <= j->channels; c += CK_LANES) winograd_field(j, pixels, fields, c, CK_LANES);
-    if (c < j->channels) winograd_field(j, pixels, fields, c, j->channels - c);
+    for (; c + CK_LANES <= j->channels; c += CK_LANES)
+      winograd_field(j, pixels, fields, c, CK_LANES, is_affine, activation);
+    if (c < j->channels) winograd_field(j, pixels, fields, c, j->channels - c, is_affine, activation);
   }
+}
+
+static void winograd_fields(const ck_winograd *job) {
+  if (!job->in_scale)
+    winograd_fields_of(job, 0, ck_identity);
+  else if (job->in_activation == ck_relu)
+    winograd_fields_of(job, 1, ck_relu);
+  else
+    winograd_fields_of(job, 1, job->in_activation);
 }
 
 // The outputs of one tile in CK_LANES channels (`n` of them wanted) from `o` on.

@@ -31,11 +31,24 @@ public protocol CheckpointSource: AnyObject, Sendable {
   /// Where the data of a tensor are stored as `read` gives them: index into `files` and offset; nil when they are
   /// stored otherwise, such as compressed.
   func placement(of name: TensorName) -> (file: Int, offset: Int)?
+
+  /// Where the state dict stood in a file that may hold several, levels separated by `/`: empty for the top level, nil
+  /// for formats without levels.
+  var stateDictKey: String? { get }
+
+  /// Groups of tensors that share their data, so that a change of one changes the others; by name.
+  var tiedTensors: [[TensorName]] { get }
 }
 
 extension CheckpointSource {
   /// A source that is stored in no file has none.
   public var files: [any StoredFile] { [] }
+
+  /// Most formats have no levels.
+  public var stateDictKey: String? { nil }
+
+  /// What a tool has noted in the metadata under `ckpt.tied`; most formats cannot share data.
+  public var tiedTensors: [[TensorName]] { metadata.tiedTensors }
 
   /// A source that is stored in no file has no placements.
   public func placement(of name: TensorName) -> (file: Int, offset: Int)? { nil }

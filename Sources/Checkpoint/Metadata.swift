@@ -29,3 +29,27 @@ public struct Metadata: Sendable, Equatable {
     a.entries.mapValues { TensorName($0) } == b.entries.mapValues { TensorName($0) }
   }
 }
+
+extension Metadata {
+  static let tiedKey = "ckpt.tied"
+
+  /// Groups of tensors that were one and the same before they were written as copies: a JSON array of arrays of names
+  /// under `ckpt.tied`. Names and groups are sorted.
+  public var tiedTensors: [[TensorName]] {
+    get {
+      guard let text = self[Self.tiedKey], case .array(let groups)? = try? JSON.parse(Array(text.utf8)) else {
+        return []
+      }
+      return groups.compactMap { group in
+        let names = (group.arrayValue ?? []).compactMap(\.stringValue).map { TensorName($0) }
+        return names.count > 1 ? names : nil
+      }
+    }
+    set {
+      let groups = newValue.filter { $0.count > 1 }.map { $0.sorted() }.sorted { $0[0] < $1[0] }
+      self[Self.tiedKey] =
+        groups.isEmpty
+        ? nil : JSON.array(groups.map { .array($0.map { .string($0.string) }) }).encoded()
+    }
+  }
+}

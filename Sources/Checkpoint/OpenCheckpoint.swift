@@ -14,6 +14,8 @@ public struct OpenOptions: Sendable {
   public var base: (any CheckpointSource)?
   /// Threads that decompress.
   public var threads = 1
+  /// Whether input that cannot seek may be opened as a `StreamedCheckpoint`, which is read once and in order.
+  public var streams = false
 
   /// The defaults.
   public init() {}
@@ -39,8 +41,25 @@ public func openCheckpoint(
       return try ShardedSet(index: path, label: path, options: options)
     }
   }
+  let opened = try InputFile.openDescriptor(location)
+  if let file = InputFile(opened, label: location.label) { return try openFile(file, options: options) }
+  var beginning: [UInt8] = []
+  if options.streams {
+    let stream = try StreamedCheckpoint.open(
+      opened, label: location.label, options: options, beginning: &beginning)
+    if let stream { return stream }
+  }
   return try openFile(
-    try InputFile.open(location, temporaryFolder: options.temporaryFolder), options: options)
+    try opened.spooled(after: beginning, label: location.label, options: options), options: options)
+}
+
+extension InputFile.Opened {
+  /// The rest of a stream in a temporary file, behind what has been read already.
+  func spooled(after beginning: [UInt8], label: String, options: OpenOptions) throws -> InputFile {
+    defer { close() }
+    return try Spool.copy(
+      descriptor, after: beginning, label: label, temporaryFolder: options.temporaryFolder)
+  }
 }
 
 /// Opens a file of any format but that of an index.

@@ -41,7 +41,8 @@ extension CheckpointTool {
 
   private static func report(_ error: any Error) -> Int32 {
     if let known = error as? any DiagnosedError {
-      writeToStandardError("\(toolName): \(known.description)\n")
+      let advice = known.advice.map { "; \($0)" } ?? ""
+      writeToStandardError("\(toolName): \(known.description)\(advice)\n")
       return known.exitStatus.rawValue
     }
     let code = exitCode(for: error)

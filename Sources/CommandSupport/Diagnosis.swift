@@ -6,9 +6,13 @@ import ONNXModel
 /// An error whose description is the diagnostic, and which knows the exit status.
 package protocol DiagnosedError: Error, CustomStringConvertible {
   var exitStatus: ExitStatus { get }
+  /// What to do about it with the tools' options, where that is known.
+  var advice: String? { get }
 }
 
 extension DiagnosedError {
+  package var advice: String? { nil }
+
   /// Most errors are about what was read.
   package var exitStatus: ExitStatus { .badData }
 }
@@ -36,6 +40,11 @@ extension ImageDataError: DiagnosedError {
     case .noInput: .noInput
     case .io: .inputOutput
     }
+  }
+
+  package var advice: String? {
+    guard case .badImage = self else { return nil }
+    return "--skip-bad N leaves out up to N such images"
   }
 }
 

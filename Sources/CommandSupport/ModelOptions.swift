@@ -98,19 +98,12 @@ package struct LoadedModel: Sendable {
 }
 
 extension LoadedModel {
-  /// Opens a labelled data set, refused unless it has one class folder for each output of the classifier.
-  ///
-  /// Labels are positions in the sorted list of folders: with another number of folders they would name other classes.
+  /// Refuses a data set whose labels are not those of the classifier.
   ///
   /// - Parameter classes: outputs of a new classifier that takes the place of the checkpoint's.
-  package func dataset(_ argument: String, classes: Int? = nil) throws -> any ImageDataset {
-    let dataset = try openDataset(argument)
-    if let names = dataset.classNames, names.count != classes ?? network.classCount {
-      throw Failure(
-        .badData,
-        "\(dataset.name): \(names.count) class\(names.count == 1 ? "" : "es"), but the classifier of \(source.label) has \(classes ?? network.classCount)"
-      )
-    }
-    return dataset
+  package func check(_ dataset: any ImageDataset, classes: Int? = nil) throws {
+    try dataset.checkLabels(
+      classCount: classes ?? network.classCount,
+      classifier: classes == nil ? "the classifier of \(source.label)" : "the new classifier")
   }
 }

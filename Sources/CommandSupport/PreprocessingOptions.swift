@@ -10,6 +10,19 @@ package struct PreprocessingOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Side of the centre crop.", valueName: "pixels"))
   package var crop: Int?
 
+  @Option(
+    name: [.long, .customLong("crop-pct")],
+    help: ArgumentHelp(
+      "Instead of --resize, the share of it that the crop keeps, such as 0.875.", valueName: "r"))
+  package var ratio: Double?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What --resize is the length of: \(ResizeMode.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "mode"))
+  package var resizeMode: ResizeMode?
+
   @OptionGroup package var colour: ColourOptions
 
   package init() {}
@@ -20,7 +33,14 @@ package struct PreprocessingOptions: ParsableArguments {
         throw ValidationError("\(name) takes a size from 1 to \(SizeList.limit.upperBound), not \(value)")
       }
     }
+    if resize != nil && ratio != nil { throw ValidationError("--resize and --ratio exclude each other") }
+    if let ratio, !Self.ratios.contains(ratio) {
+      throw ValidationError("--ratio takes a share from 0.01 to 1, not \(ratio)")
+    }
   }
+
+  /// Shares of the resized side that a crop may keep.
+  package static let ratios = 0.01...1.0
 
   /// The preprocessing to use with a checkpoint of this metadata.
   package func resolve(_ metadata: Metadata, label: String, console: Console) throws -> ResolvedPreprocessing
@@ -33,8 +53,10 @@ package struct PreprocessingOptions: ParsableArguments {
       used.crop = crop
     }
     if let resize { used.resize = resize }
+    if let ratio { used.resize = Preprocessing.resize(crop: used.crop, cropPercentage: ratio) }
+    if let resizeMode { used.mode = resizeMode }
     colour.apply(to: &used)
-    let isGiven = resize != nil || crop != nil || colour.isGiven
+    let isGiven = resize != nil || crop != nil || ratio != nil || resizeMode != nil || colour.isGiven
     if known == nil && !isGiven {
       console.notice("no preprocessing in \(label): using \(used.summary); --resize and --crop say otherwise")
     } else {
@@ -114,3 +136,4 @@ struct ChannelTriple: ExpressibleByArgument {
 }
 
 extension Interpolation: ExpressibleByArgument {}
+extension ResizeMode: ExpressibleByArgument {}

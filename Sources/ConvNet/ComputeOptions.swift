@@ -7,6 +7,8 @@ public struct ComputeOptions: Sendable {
   public var exact: Bool
   /// The kernels to use; where this processor has not got them, the baseline.
   var instructionSet = ck_best_isa()
+  /// Floats of maps that inference keeps in use for every thread: about a share of the last cache.
+  package var liveFloatsPerThread = 2 << 20
 
   /// - Parameter exact: Whether 3x3 convolutions are summed product by product.
   public init(exact: Bool = false) { self.exact = exact }

@@ -18,6 +18,8 @@ public enum ConvNetError: Error, Sendable, Equatable {
   case notFloatingPoint(label: String, tensor: TensorSpec)
   /// The input of a forward pass is not `[n, h, w, channels]`.
   case wrongInput(expected: [Int?], found: [Int])
+  /// A node asked for by name is not in the network.
+  case unknownNode(String, architecture: String)
   /// A map became too small for a layer; `height` and `width` are the network's input size.
   case inputTooSmall(height: Int, width: Int, layer: String)
   /// Activations that do not fit into memory cannot be kept on disk either.
@@ -36,7 +38,7 @@ public enum ConvNetError: Error, Sendable, Equatable {
   /// What kind of failure this is, for exit statuses.
   public var kind: Kind {
     switch self {
-    case .unknownName, .inputTooSmall: .usage
+    case .unknownName, .unknownNode, .inputTooSmall: .usage
     case .scratchFile: .io
     default: .badData
     }
@@ -68,6 +70,8 @@ extension ConvNetError: CustomStringConvertible {
     case .notFloatingPoint(let label, let tensor):
       "\(escape(label)): tensor \"\(tensor.name.escaped)\": expected a floating-point type, "
         + "found \(tensor.dtype.name) \(text(tensor.shape))"
+    case .unknownNode(let name, let architecture):
+      "no layer \"\(escape(name))\" in \(architecture); layers have the names of their modules in the checkpoint"
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
     case .scratchFile(let folder, let reason):

@@ -7,11 +7,8 @@ extension Network {
   /// - Throws: `ConvNetError.wrongInput`, `ConvNetError.inputTooSmall`.
   public func logits(_ input: Tensor) throws -> Tensor {
     let logits = Tensor(uninitialized: [try imageCount(input), classCount])
-    try forEachChunk(of: input) { executor, first in
-      try executor.run(plan.steps.indices)
-      let result = executor.maps[plan.graph.output]!
-      (logits.pointer + first * classCount).update(
-        from: result.buffer.pointer, count: result.images * classCount)
+    try forEachChunk(of: input, end: plan.steps.count) { executor, first in
+      executor.map(plan.graph.output).copy(to: logits.pointer + first * classCount)
     }
     return logits
   }
@@ -37,8 +34,7 @@ extension Network {
       measuredLayers: layers.map(indices))
     executor.setInput(input, first: 0)
     try executor.run(plan.steps.indices, observe: observe)
-    logits.pointer.update(
-      from: executor.maps[plan.graph.output]!.buffer.pointer, count: logits.count)
+    executor.map(plan.graph.output).copy(to: logits.pointer)
     return logits
   }
 
@@ -54,47 +50,65 @@ extension Network {
       Tensor(uninitialized: [images, sizes[node].height, sizes[node].width, sizes[node].channels])
     }
     func append(_ map: FeatureMap, to tensor: Tensor, _ first: Int) {
-      (tensor.pointer + first * map.size.count).update(
-        from: map.buffer.pointer, count: map.images * map.size.count)
+      map.copy(to: tensor.pointer + first * map.size.count)
     }
     guard let classifier else { preconditionFailure("\(architectureName) has no classifier to tune") }
     guard let index = classifier.stepIndex else {
       let features = tensor(classifier.inputNode)
-      try forEachChunk(of: input) { executor, first in
-        try executor.run(0..<classifier.classifierStep)
-        append(executor.maps[classifier.inputNode]!, to: features, first)
+      try forEachChunk(of: input, end: classifier.classifierStep) { executor, first in
+        append(executor.map(classifier.inputNode), to: features, first)
       }
       return TailFeatures(input: features, residual: nil)
     }
     let step = plan.steps[index]
     let features = tensor(step.output)
     let residual = step.epilogue.residual.map(tensor)
-    try forEachChunk(of: input) { executor, first in
-      try executor.run(0..<index)
-      if let residual, let node = step.epilogue.residual { append(executor.maps[node]!, to: residual, first) }
+    try forEachChunk(of: input, end: index) { executor, first in
+      if let residual, let node = step.epilogue.residual { append(executor.map(node), to: residual, first) }
       append(executor.batchNormInput(step), to: features, first)
     }
     return TailFeatures(input: features, residual: residual)
   }
 
-  /// Runs `body` on executors that hold a few images each, so that their maps stay near the processor.
-  private func forEachChunk(of input: Tensor, _ body: (_ executor: Executor, _ first: Int) throws -> Void)
-    throws
-  {
+  /// Runs the first `end` steps on all images and gives `body` the executors that hold their results, some images each.
+  private func forEachChunk(
+    of input: Tensor, end: Int, _ body: (_ executor: Executor, _ first: Int) throws -> Void
+  ) throws {
     let images = try imageCount(input)
-    let (height, width) = (input.shape[1], input.shape[2])
-    let sizes = try plan.graph.sizes(height: height, width: width)
-    let affines = runningAffines()
-    let chunk = max(1, Self.pixelsPerChunk / (height * width))
+    let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
+    let stages = plan.stages(end: end, sizes: sizes, budget: liveFloatsPerThread * pool.threadCount)
+    let affines = runningAffines(for: plan)
+
+    /// An executor that has run the stages up to `stage` on some images, each stage with as many as suit it.
+    func run(_ stage: Int, _ first: Int, _ count: Int) throws -> Executor {
+      let executor = Executor(self, mode: .inference, affines: affines, images: count, sizes: sizes)
+      if stage == 0 {
+        executor.setInput(input, first: first)
+      } else {
+        let (node, size) = (stages[stage - 1].output, sizes[stages[stage - 1].output])
+        let map = FeatureMap(buffers, images: count, size: size)
+        for begin in stride(from: 0, to: count, by: stages[stage - 1].images) {
+          let part = min(stages[stage - 1].images, count - begin)
+          try run(stage - 1, first + begin, part).map(node).copy(to: map.image(begin))
+        }
+        executor.put(map, at: node)
+      }
+      try executor.run(stages[stage].steps)
+      return executor
+    }
+
+    let chunk = stages.last?.images ?? max(images, 1)
     for first in stride(from: 0, to: images, by: chunk) {
-      let executor = Executor(
-        self, mode: .inference, affines: affines, images: min(chunk, images - first), sizes: sizes)
-      executor.setInput(input, first: first)
-      try body(executor, first)
+      let count = min(chunk, images - first)
+      if stages.isEmpty {
+        let executor = Executor(self, mode: .inference, affines: affines, images: count, sizes: sizes)
+        executor.setInput(input, first: first)
+        try body(executor, first)
+      } else {
+        try body(run(stages.count - 1, first, count), first)
+      }
     }
   }
-
-  private static let pixelsPerChunk = 8 * 224 * 224
 
   func imageCount(_ input: Tensor) throws(ConvNetError) -> Int {
     guard input.shape.count == 4, input.shape[3] == inputChannels else {

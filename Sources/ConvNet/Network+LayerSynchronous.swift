@@ -31,7 +31,7 @@ extension Network {
       let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
       let executor = Executor(
         self, mode: .batchStatistics, affines: [], images: try imageCount(input), sizes: sizes,
-        measuredLayers: measured)
+        measuredLayers: measured, sharesMaps: false)
       used += peakBytes(sizes) * executor.images
       if batch > 0 && used > memory {
         scratch = try scratch ?? ScratchFile(folder: scratchFolder)

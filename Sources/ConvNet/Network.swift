@@ -29,6 +29,8 @@ public final class Network: Sendable {
   let pool: ThreadPool
   let kernels: ck_layer_kernels
   let buffers: BufferPool
+  /// Floats of maps that inference keeps in use for every thread.
+  let liveFloatsPerThread: Int
   private let source: any CheckpointSource
   private let statistics: Mutex<[RunningStatistics]>
 
@@ -73,6 +75,7 @@ public final class Network: Sendable {
     classifier = ClassifierTail(plan)
     kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
     buffers = BufferPool(slack: graph.readAhead)
+    liveFloatsPerThread = options.liveFloatsPerThread
     parameters = try Parameters(graph, state, kernels: kernels, exact: options.exact)
     statistics = Mutex(
       try batchNorms.map { layer in
@@ -142,8 +145,8 @@ public final class Network: Sendable {
     return affine(index, mean: current.mean, variance: current.variance)
   }
 
-  /// All BatchNorms with their running statistics, in the plan's terms.
-  func runningAffines() -> [ChannelAffine] {
+  /// All BatchNorms with their running statistics, in a plan's terms.
+  func runningAffines(for plan: Plan) -> [ChannelAffine] {
     let current = statistics.withLock { $0 }
     var biases: [Int: [Float]] = [:]
     for step in plan.steps {

@@ -1,3 +1,5 @@
+import Checkpoint
+
 /// What went wrong with images or their data set; every case names the file.
 public enum ImageDataError: Error, Equatable, Sendable {
   /// A file or folder that is not there or may not be read.
@@ -8,6 +10,8 @@ public enum ImageDataError: Error, Equatable, Sendable {
   case unknownDataset(path: String, found: String)
   /// A data set file whose content is wrong.
   case badDataset(path: String, reason: String)
+  /// A file of tensors that cannot be read.
+  case badTensors(CheckpointError)
   /// A data set without a single image.
   case emptyDataset(path: String, found: String)
   /// Class folders without a single image.
@@ -15,9 +19,9 @@ public enum ImageDataError: Error, Equatable, Sendable {
   /// A symbolic link inside a data set that leads back to a folder around it.
   case linkLoop(path: String)
   /// A data set whose classes are not those of the classifier.
-  case classCountMismatch(path: String, found: Int, expected: Int)
+  case classCountMismatch(path: String, found: Int, classifier: String, expected: Int)
   /// A label that the classifier does not have.
-  case labelOutOfRange(item: String, label: Int, classCount: Int)
+  case labelOutOfRange(item: String, label: Int, classifier: String, classCount: Int)
   /// An image that cannot be decoded.
   case badImage(item: String, reason: String)
   /// An image of more pixels than `RGBImage.maximumPixelCount`.
@@ -40,6 +44,12 @@ public enum ImageDataError: Error, Equatable, Sendable {
     switch self {
     case .unreadable: .noInput
     case .readFailed: .io
+    case .badTensors(let error):
+      switch error.kind {
+      case .noInput: .noInput
+      case .io: .io
+      default: .badData
+      }
     default: .badData
     }
   }
@@ -52,13 +62,14 @@ extension ImageDataError: CustomStringConvertible {
     case .unreadable(let path, let reason), .readFailed(let path, let reason):
       "\(escaped(path)): \(reason)"
     case .unknownDataset(let path, let found):
-      "\(escaped(path)): expected a data set (image folder, tar, tsv, IDX, CIFAR or npy), found \(found)"
+      "\(escaped(path)): expected a data set (image folder, tar, tsv, IDX, CIFAR, npy or safetensors), found \(found)"
     case .badDataset(let path, let reason):
       "\(escaped(path)): \(escaped(reason))"
-    case .classCountMismatch(let path, let found, let expected):
-      "\(escaped(path)): expected \(expected) classes as the classifier has, found \(found)"
-    case .labelOutOfRange(let item, let label, let classCount):
-      "\(escaped(item)): expected a label below \(classCount), the classifier's number of classes, found \(label)"
+    case .badTensors(let error): "\(error)"
+    case .classCountMismatch(let path, let found, let classifier, let expected):
+      "\(escaped(path)): \(found) class\(found == 1 ? "" : "es"), but \(escaped(classifier)) has \(expected)"
+    case .labelOutOfRange(let item, let label, let classifier, let classCount):
+      "\(escaped(item)): label \(label), but \(escaped(classifier)) has \(classCount) classes, numbered from 0"
     case .emptyDataset(let path, let found):
       "\(escaped(path)): no images in the data set (\(found))"
     case .emptyClasses(let path, let classes):

@@ -21,8 +21,20 @@ struct Average: CheckpointTool {
 
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
-  @Option(name: .long, help: "Checksum of every input for the provenance: crc32 or none.")
+  @Option(name: .long, help: "Digest of every input for the provenance: crc32, sha256 or none.")
   var digest: DigestKind?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Keep the sums in a file, to add checkpoints to them later.", valueName: "file"),
+    completion: .file())
+  var state: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("JSON: weights, drift of every tensor, outliers.", valueName: "file"),
+    completion: .file())
+  var report: String?
 
   @Flag(name: .long, help: "Print files, weights and sizes, and write nothing.")
   var dryRun = false
@@ -34,6 +46,9 @@ struct Average: CheckpointTool {
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
+    guard state != nil || input.isGiven else {
+      throw ValidationError("give checkpoints, or --series with a folder of them")
+    }
     if method.method == MethodOptions.greedySoup && search.eval == nil {
       throw ValidationError("greedy-soup needs --eval with a command that scores a checkpoint")
     }
@@ -41,7 +56,7 @@ struct Average: CheckpointTool {
       throw ValidationError("--eval chooses among candidates: give --search or --method greedy-soup")
     }
     if method.method == MethodOptions.swagSample {
-      guard input.checkpoints.count == 1, !dryRun else {
+      guard input.checkpoints.count == 1, !dryRun, state == nil, report == nil else {
         throw ValidationError("swag-sample takes one file that --method swag has made")
       }
     } else if sample.isGiven {
@@ -51,6 +66,21 @@ struct Average: CheckpointTool {
       throw ValidationError("--best needs --mode max or --mode min: a loss is best when it is small")
     }
     if search.eval != nil && dryRun { throw ValidationError("--dry-run cannot know what --eval will choose") }
+    if dryRun && report != nil { throw ValidationError("--report reads the data, which --dry-run does not") }
+    try validateState()
+  }
+
+  private func validateState() throws {
+    guard state != nil else { return }
+    if report != nil { throw ValidationError("--report needs all checkpoints; --state has only their sums") }
+    if search.eval != nil || !search.search.isEmpty || input.last != nil || input.best != nil
+      || (method.decay?.values.count ?? 1) > 1
+    {
+      throw ValidationError(
+        "--state keeps the sums of one average: it goes with neither --last, --best, --search, --eval nor several decays"
+      )
+    }
+    if tensors.keys != .identical { throw ValidationError("--state needs --keys identical") }
   }
 
   func execute(_ console: Console) throws {
@@ -63,37 +93,67 @@ struct Average: CheckpointTool {
     let files = try input.files(
       needsSteps: variants.contains { $0.method.needsSteps }, last: variants.compactMap(\.window).max(),
       mode: search.mode ?? .max)
-    let steps = files.compactMap(\.step)
     if search.eval == nil && !dryRun { _ = try destinations(of: variants) }
-    let opening = try openOptions()
-    let series = try Series(
-      try files.map { try openCheckpoint(Location(argument: $0.path), options: opening) },
-      keys: tensors.keys)
-    for member in series.members where !member.prefix.isEmpty {
-      console.detail("\(member.label): prefix \(member.prefix) taken off every name")
+    var opening = try openOptions()
+    opening.streams = state == nil && search.eval == nil && report == nil
+    let sources = try files.map { try openCheckpoint(Location(argument: $0.path), options: opening) }
+    let steps = files.isEmpty || files[0].step == nil ? nil : files.compactMap(\.step)
+    if let state {
+      let job = StateJob(
+        path: state, variant: variants[0], tensors: tensors, digest: digest ?? .crc32, writing: writeOptions,
+        pool: global.makePool(), console: console, allowsDuplicates: input.allowDuplicates)
+      return try job.run(sources, names: files.map(\.path), steps: steps, dryRun: dryRun) {
+        try destinations(of: variants)[0]
+      }
     }
+    let series = try Series(sources, keys: tensors.keys)
+    tell(series, console)
     let timeline = try Timeline(
-      names: files.map(\.path), steps: steps.isEmpty ? nil : steps,
-      modelCounts: series.members.map(\.modelCount))
+      names: files.map(\.path), steps: steps, modelCounts: series.modelCounts)
     let job = Job(
       series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
-      writing: writeOptions, pool: global.makePool(), console: console)
-
+      writing: writeOptions, pool: global.makePool(), console: console,
+      allowsDuplicates: input.allowDuplicates)
     if dryRun {
       return try StandardOutput.write(
         variants.map { Summary(try job.plan($0), timeline, threads: global.threadCount).text }.joined(
           separator: "\n"))
     }
-    if !input.allowDuplicates { try series.refuseDuplicates() }
-    if let command = search.eval {
-      let destination = try output.destination()
-      let evaluation = CandidateEvaluation(command: command, mode: search.mode ?? .max, job: job)
-      let best =
-        method.method == MethodOptions.greedySoup
-        ? try evaluation.greedySoup() : try evaluation.best(of: variants)
-      return try job.write([(best, destination)], digest: digest)
+    let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
+    let digests = try job.write(Array(zip(chosen, try destinations(of: chosen))), digest: digest)
+    if let report {
+      try SeriesReport(job: job, variants: chosen, digests: digests, digest: digest ?? .crc32).write(
+        to: report)
     }
-    try job.write(Array(zip(variants, try destinations(of: variants))), digest: digest)
+  }
+
+  /// What is worth knowing about the files before anything is computed.
+  private func tell(_ series: Series, _ console: Console) {
+    for member in series.members {
+      if !member.prefix.isEmpty {
+        console.detail("\(member.label): prefix \(member.prefix) taken off every name")
+      }
+      if let key = member.source.stateDictKey, !key.isEmpty {
+        console.detail("\(member.label): weights from \"\(TensorName(key).escaped)\"")
+      }
+    }
+    let counted = series.members.filter(\.isAveragedModel)
+    if counted.count > 1 || counted.count == 1 && !series.members[0].isAveragedModel {
+      console.notice(
+        "\(counted.count) of the files are averages with a count of models (n_averaged), which is not used; --counts says how many models each stands for"
+      )
+    } else if counted.count == 1 {
+      let count = Int(exactly: counted[0].modelCount).map(String.init) ?? "\(counted[0].modelCount)"
+      console.detail("\(counted[0].label): counts as \(count) models")
+    }
+  }
+
+  /// The average with the best score.
+  private func choose(among variants: [Variant], by command: String, _ job: Job) throws -> Variant {
+    if !input.allowDuplicates { try job.series.refuseDuplicates() }
+    let evaluation = CandidateEvaluation(command: command, mode: search.mode ?? .max, job: job)
+    return method.method == MethodOptions.greedySoup
+      ? try evaluation.greedySoup() : try evaluation.best(of: variants)
   }
 
   private func openOptions() throws -> OpenOptions { try decoding.openOptions(threads: global.threadCount) }
@@ -111,11 +171,6 @@ struct Average: CheckpointTool {
     }
     return try paths.map { try checkedDestination($0) }
   }
-}
-
-/// `--digest`.
-enum DigestKind: String, ExpressibleByArgument, CaseIterable {
-  case crc32, none
 }
 
 extension AveragingError: DiagnosedError {

@@ -12,6 +12,8 @@ struct Job {
   let writing: WriteOptions
   let pool: ThreadPool
   let console: Console
+  /// Whether a checkpoint may be there twice.
+  var allowsDuplicates = false
 
   /// The plan of an average of the whole series or of its last checkpoints.
   func plan(_ variant: Variant) throws -> AveragingPlan {
@@ -28,53 +30,84 @@ struct Job {
       companions: try variant.method.companions(of: part).map { $0.shifted(by: before) }, options: options)
   }
 
+  private struct Pending {
+    var history: (_ digests: [String]?) -> Metadata
+    var writer: CheckpointWriter
+  }
+
   /// Writes averages in one read of the series.
   ///
-  /// The header stands before the data: digests are either patched into it or, when they were asked for and the
-  /// output cannot seek, computed beforehand.
+  /// The header stands before the data: a checksum is either patched into it or, when it was asked for and the output
+  /// cannot seek, computed beforehand.
   ///
   /// - Parameter isCandidate: Whether the output is only tried, so that there is nothing to tell about it.
+  /// - Returns: The digests of the inputs, where they were computed.
+  @discardableResult
   func write(
     _ outputs: [(variant: Variant, destination: OutputDestination)], digest: DigestKind?,
     isCandidate: Bool = false
-  ) throws {
-    var pending: [(history: History, merged: Metadata, writer: CheckpointWriter)] = []
-    let wanted = digest != DigestKind.none
-    for (variant, destination) in outputs {
-      let plan = try plan(variant)
+  ) throws -> [String]? {
+    let kind = digest ?? .crc32
+    var known = kind == .sha256 ? try sha256() : nil
+    let plans = try outputs.map { try plan($0.variant) }
+    var pending: [Pending] = []
+    for ((variant, destination), plan) in zip(outputs, plans) {
       let merged = MergedMetadata(plan)
       if !isCandidate { tell(plan, merged) }
-      let history = History(plan: plan, variant: variant, tensors: tensors)
+      let history = { (digests: [String]?) in
+        History(plan, variant, tensors, kind, digests: digests).recorded(in: merged.metadata)
+      }
+      let placeholders = kind == .none ? nil : known ?? series.members.map { _ in kind.placeholder }
       let specs = plan.entries.map(\.output)
-      let placeholders = wanted ? history.placeholders : nil
       var writer = try CheckpointWriter(
-        to: destination, tensors: specs,
-        metadata: history.recorded(in: merged.metadata, digests: placeholders), options: writing)
-      if wanted && !writer.canPatchHeader {
-        let known = digest == .crc32 ? try series.members.map { try $0.digest() } : nil
+        to: destination, tensors: specs, metadata: history(placeholders), options: writing)
+      if kind == .crc32 && !writer.canPatchHeader {
+        if digest == .crc32 { known = try known ?? checksums() }
         writer.abort()
         writer = try CheckpointWriter(
-          to: destination, tensors: specs, metadata: history.recorded(in: merged.metadata, digests: known),
-          options: writing)
+          to: destination, tensors: specs, metadata: history(known), options: writing)
       }
-      pending.append((history, merged.metadata, writer))
+      pending.append(Pending(history: history, writer: writer))
     }
+    let patches = kind == .crc32 && pending.contains { $0.writer.canPatchHeader }
+    let digests = try run(AveragingPass(plans), into: pending.map(\.writer), digests: patches) ?? known
+    for output in pending {
+      try output.writer.finish(
+        metadata: patches && output.writer.canPatchHeader ? output.history(digests) : nil)
+    }
+    return digests
+  }
 
-    let patches = wanted && pending.contains { $0.writer.canPatchHeader }
-    let plans = pending.map(\.history.plan)
-    let total = plans.map(\.bytesToRead).max()!
+  /// Runs a pass behind a progress bar and sees to it that no checkpoint is there twice.
+  func run(_ pass: AveragingPass, into writers: [CheckpointWriter], digests: Bool) throws -> [String]? {
+    for name in try pass.spoolUnlessInLockstep(writers[0].order) {
+      console.detail("\(name): copied to a temporary file, as its tensors are needed in another order")
+    }
+    let checksStreams = !allowsDuplicates && series.members.contains { $0.liveStream != nil }
+    if !allowsDuplicates { try series.refuseDuplicates() }
+    let total = pass.bytesToRead
     let progress = console.progress("averaging", total: total >> 20, unit: "MiB")
     var bytes = 0
-    let digests = try AveragingPass(plans).run(into: pending.map(\.writer), digests: patches, pool: pool) {
-      count in
+    let found = try pass.run(into: writers, digests: digests || checksStreams, pool: pool) { count in
       progress.advance(by: (bytes + count) >> 20 - bytes >> 20)
       bytes += count
     }
     progress.finish()
-    for (history, merged, writer) in pending {
-      try writer.finish(
-        metadata: writer.canPatchHeader ? digests.map { history.recorded(in: merged, digests: $0) } : nil)
-    }
+    if checksStreams, let found { try series.refuseDuplicates(digests: found) }
+    return digests ? found : nil
+  }
+
+  private func checksums() throws -> [String] {
+    try series.spoolStreams()
+    return try series.members.map { try $0.digest() }
+  }
+
+  func sha256() throws -> [String] {
+    try series.spoolStreams()
+    let total = series.members.reduce(0) { $0 + $1.byteCount }
+    let progress = console.progress("SHA-256", total: total >> 20, unit: "MiB")
+    defer { progress.finish() }
+    return try series.sha256(pool: pool) { progress.advance(by: $0 >> 20) }
   }
 
   private func tell(_ plan: AveragingPlan, _ merged: MergedMetadata) {

@@ -66,6 +66,11 @@ struct MethodOptions: ParsableArguments {
   @Flag(name: .long, help: "swag: deviations from the final mean instead of the running one.")
   var swagCentered = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("mean: number of models behind every checkpoint, in order.", valueName: "n,n…"))
+  var counts: NumberList?
+
   @Option(name: .long, help: ArgumentHelp("weights: one for every checkpoint, in order.", valueName: "w,w…"))
   var weights: NumberList?
 
@@ -91,6 +96,7 @@ struct MethodOptions: ParsableArguments {
     ]
     for (parameter, value) in numbers { values[parameter] = value.map { [$0] } }
     values[.weights] = weights?.values
+    values[.counts] = counts?.values
     values[.sourceSigma] = sourceSigma?.values
     let switches: [(MethodParameter, Bool)] = [
       (.debiased, debiased), (.warmup, warmup), (.unnormalized, unnormalized),

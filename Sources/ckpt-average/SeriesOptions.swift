@@ -52,8 +52,8 @@ struct SeriesOptions: ParsableArguments {
   var allowDuplicates = false
 
   func validate() throws {
-    guard checkpoints.isEmpty != (series == nil) else {
-      throw ValidationError("give checkpoints, or --series with a folder of them")
+    if series != nil && !checkpoints.isEmpty {
+      throw ValidationError("--series names a folder of checkpoints: give no others beside it")
     }
     if let last, !last.values.allSatisfy({ $0 >= 1 && $0 == $0.rounded() && $0 < 1e9 }) {
       throw ValidationError("--last takes whole numbers from 1")
@@ -61,6 +61,9 @@ struct SeriesOptions: ParsableArguments {
     if (best == nil) != (metrics == nil) { throw ValidationError("--best and --metrics need each other") }
     if let best, best < 1 { throw ValidationError("--best takes a number from 1") }
   }
+
+  /// Whether there is anything to read.
+  var isGiven: Bool { !checkpoints.isEmpty || series != nil }
 
   /// A checkpoint of the series and its training step, where one is needed.
   typealias File = (path: String, step: Double?)

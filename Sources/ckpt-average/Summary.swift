@@ -45,7 +45,7 @@ struct Summary {
   private var weights: [Double]? { linear?.weights }
   private var effectiveSampleSize: Double? { linear?.effectiveSampleSize }
 
-  private static func column(_ weight: Double) -> String {
+  static func column(_ weight: Double) -> String {
     let text = String(format: "%.6f", weight)
     return String(repeating: " ", count: max(0, 9 - text.count)) + text
   }

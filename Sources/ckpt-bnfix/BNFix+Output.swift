@@ -30,8 +30,8 @@ extension BNFix {
     let replacements = try tensors(statistics, batchCount: calibration.batchCount, of: model)
     let verdict = try gate.gate.map {
       try GateResult(
-        $0, model: model, statistics: statistics, preprocessing: gatePreprocessing(model, recipe, console),
-        workers: global.threadCount, console: console)
+        $0, model: model, statistics: statistics, images: images, seed: seed,
+        preprocessing: gatePreprocessing(model, recipe, console), pool: global.makePool(), console: console)
     }
     if let verdict { console.notice("\(verdict)") }
     if let report {
@@ -94,7 +94,9 @@ extension BNFix {
     ]
     if let layers { options.append(("layers", .string(layers))) }
     if synchronization.sync == .layer { options.append(("sync", .string("layer"))) }
-    if shuffle { options.append(("seed", .number("\(seed)"))) }
+    let usesSeed = shuffle || self.images.sample != nil || transforms.augment != .none
+    if usesSeed { options.append(("seed", .number("\(seed)"))) }
+    options += self.images.history() + transforms.history()
     for (key, value) in preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
       options.append((key, .string(value)))
     }

@@ -54,7 +54,8 @@ struct BNFix: CheckpointTool {
   @Flag(name: .long, inversion: .prefixedNo, help: "Shuffle the images, so that batches mix the classes.")
   var shuffle = true
 
-  @Option(name: .long, help: ArgumentHelp("Seed of the shuffled order.", valueName: "n"))
+  @Option(
+    name: .long, help: ArgumentHelp("Seed of the order, of --sample and of --augment.", valueName: "n"))
   var seed: UInt64 = 0
 
   @Flag(name: .long, help: "Only set every running mean to 0 and every variance to 1; needs no images.")
@@ -66,12 +67,15 @@ struct BNFix: CheckpointTool {
   @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "path"), completion: .file())
   var report: String?
 
+  @OptionGroup(title: "Data set") var images: DataOptions
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
+  @OptionGroup(title: "Training-time transforms") var transforms: TransformOptions
   @OptionGroup(title: "Gate") var gate: GateOptions
   @OptionGroup(title: "Many machines") var cluster: ClusterOptions
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
+    try requireOneStandardInput([model.model, data, gate.gate])
     guard batchSize >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
     guard numBatches ?? 1 >= 1, numImages ?? 1 >= 1 else {
       throw ValidationError("--num-batches and --num-images take a number from 1")
@@ -95,7 +99,7 @@ struct BNFix: CheckpointTool {
     let pool = global.makePool()
     if let shard = cluster.shard {
       let shard = try shard.resolve(environment: ProcessInfo.processInfo.environment)
-      let job = try Measurement(self, model: load(pool, console), console: console)
+      let job = try Measurement(self, model: load(pool, console), pool: pool, console: console)
       try writePart(job, shard: shard, console: console)
       return
     }
@@ -104,7 +108,7 @@ struct BNFix: CheckpointTool {
     if resetOnly {
       try reset(loaded, to: destination)
     } else if cluster.merge.isEmpty {
-      let job = try Measurement(self, model: loaded, console: console)
+      let job = try Measurement(self, model: loaded, pool: pool, console: console)
       let batches = try job.run(shard: nil, console: console)
       try finish(loaded, batches: batches, recipe: job.recipe, to: destination, console: console)
     } else {

@@ -44,9 +44,11 @@ struct GateResult {
   /// Measures the network before, puts the new statistics in and measures again.
   init(
     _ path: String, model: LoadedModel, statistics: [(layer: BatchNormLayer, statistics: RunningStatistics)],
-    preprocessing: Preprocessing, workers: Int, console: Console
+    images: DataOptions, seed: UInt64, preprocessing: Preprocessing, pool: ThreadPool, console: Console
   ) throws {
-    let data = try model.dataset(path)
+    let data = try images.openReadable(
+      path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console)
+    try model.check(data)
     dataset = data.name
     let progress = console.progress("gate", total: 2 * data.count, unit: "images")
     defer { progress.finish() }
@@ -54,7 +56,7 @@ struct GateResult {
       let sweep = try Sweep(
         networks: [model.network], settings: [Setting(preprocessing: preprocessing)], dataset: data)
       var race: Race?
-      try sweep.run(workers: workers, race: &race) { progress.advance(by: $0) }
+      try sweep.run(workers: pool.threadCount, race: &race) { progress.advance(by: $0) }
       return sweep.measurements.outcomes[0].correct()
     }
     let first = try correct()

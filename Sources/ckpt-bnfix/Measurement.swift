@@ -15,18 +15,23 @@ struct Measurement {
   private let preprocessing: Preprocessing
   private let workers: Int
   private let synchronization: SynchronizationOptions
+  private let transforms: TransformOptions
+  private let seed: UInt64
 
-  init(_ options: BNFix, model: LoadedModel, console: Console) throws {
+  init(_ options: BNFix, model: LoadedModel, pool: ThreadPool, console: Console) throws {
     guard let data = options.data else { throw Failure(.usage, "--data is missing") }
     network = model.network
     layers = try selectedLayers(of: model.network, matching: options.layers)
     synchronization = options.synchronization
-    dataset = try openDataset(data)
+    transforms = options.transforms
+    seed = options.seed
     let resolved = try options.preprocessing.resolve(
       model.source.metadata, label: model.source.label, console: console)
     preprocessing = resolved.preprocessing
     workers = options.global.threadCount
-    let order = try Self.imageOrder(options, data: data, count: dataset.count)
+    dataset = try options.images.open(data, seed: seed, views: [preprocessing])
+    let order = try options.images.readable(
+      Self.imageOrder(options, data: data, count: dataset.count), of: dataset, pool: pool, console: console)
     batches = stride(from: 0, to: order.count, by: options.batchSize).map {
       Array(order[$0..<min($0 + options.batchSize, order.count)])
     }
@@ -45,7 +50,8 @@ struct Measurement {
     let images = numbers.flatMap { batches[$0] }
     // Only the last batch of all may be short, and it stays the last of its shard: the loader cuts as we do.
     let loader = BatchLoader(
-      dataset, indices: images, batchSize: batches[0].count, views: [preprocessing], workers: workers)
+      dataset, indices: images, batchSize: batches[0].count, views: [preprocessing], workers: workers,
+      augmentation: transforms.perImage, seed: seed)
     switch synchronization.sync {
     case .batch: return try eachBatch(loader, numbers: numbers, imageCount: images.count, console: console)
     case .layer: return [try layerByLayer(loader, imageCount: images.count, console: console)]
@@ -60,6 +66,7 @@ struct Measurement {
     var moments: [BatchMoments] = []
     while let batch = try loader.next() {
       let number = numbers[moments.count]
+      transforms.mix(batch, number: number, seed: seed)
       moments.append(
         try BatchMoments(of: batch.views[0], through: network, layers: layers, batch: number))
       progress.advance(by: batch.indices.count)
@@ -74,10 +81,11 @@ struct Measurement {
     return try BatchMoments.layerSynchronous(
       through: network, layers: layers, batchCount: batches.count, memory: synchronization.memory.bytes,
       scratchFolder: temporaryFolder,
-      load: { _ in
+      load: { number in
         guard let batch = try loader.next() else {
           preconditionFailure("the loader cuts the batches as we do")
         }
+        transforms.mix(batch, number: number, seed: seed)
         return batch.views[0]
       }, onStep: { progress.advance(by: $0) })
   }

@@ -10,12 +10,15 @@ struct CacheOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What is trained on: the images as they are tested, mirrored ones too, or random crops.",
+      "What is trained on: the images as they are tested, mirrored ones too, or random transforms of them.",
       valueName: "kind"))
   var augment = AugmentedDataset.Kind.test
 
-  @Option(name: .long, help: ArgumentHelp("Random crops per image to keep features of.", valueName: "k"))
+  @Option(
+    name: .long, help: ArgumentHelp("Random transforms of each image to keep features of.", valueName: "k"))
   var views = 4
+
+  @OptionGroup var augmentation: AugmentationOptions
 
   @Option(
     name: .long, help: ArgumentHelp("Keep features in this folder for later runs.", valueName: "folder"),
@@ -35,12 +38,16 @@ struct CacheOptions: ParsableArguments {
 
   func validate() throws {
     guard (1...1000).contains(views) else { throw ValidationError("--views takes a number from 1 to 1000") }
+    if augment != .train && augmentation.isGiven {
+      throw ValidationError("the transforms of training need --augment train")
+    }
   }
 
+  /// Whether the images to train on are decoded more than once: for a fingerprint, or for several views.
+  var readsAgain: Bool { cache != nil || augment != .test }
+
   /// The views of `dataset` to train on.
-  func augmented(
-    _ dataset: any ImageDataset, preprocessing: Preprocessing, seed: UInt64
-  ) -> AugmentedDataset {
+  func augmented(_ dataset: any ImageDataset, seed: UInt64) -> AugmentedDataset {
     let count =
       switch augment {
       case .test: 1
@@ -48,14 +55,14 @@ struct CacheOptions: ParsableArguments {
       case .train: views
       }
     return AugmentedDataset(
-      base: dataset, kind: augment, views: count, side: preprocessing.crop,
-      interpolation: preprocessing.interpolation, seed: seed)
+      base: dataset, kind: augment, views: count,
+      augmentation: augment == .train ? augmentation.makeAugmentation() : nil, seed: seed)
   }
 
   func history() -> [(String, JSON)] {
     var entries: [(String, JSON)] = []
     if augment != .test { entries.append(("augment", .string(augment.rawValue))) }
-    if augment == .train { entries.append(("views", JSON(views))) }
+    if augment == .train { entries += [("views", JSON(views))] + augmentation.history() }
     if cacheDtype != .f32 { entries.append(("cache_dtype", .string(cacheDtype.rawValue))) }
     return entries
   }

@@ -9,6 +9,7 @@ struct FeatureStage {
   let tail: TunableTail
   let preprocessing: Preprocessing
   let caching: CacheOptions
+  let arithmetic: ArithmeticOptions
   let pool: ThreadPool
   let workers: Int
   let console: Console
@@ -18,12 +19,13 @@ struct FeatureStage {
   private static let batchSize = 32
 
   init(
-    tail: TunableTail, preprocessing: Preprocessing, caching: CacheOptions, pool: ThreadPool, workers: Int,
-    console: Console
+    tail: TunableTail, preprocessing: Preprocessing, caching: CacheOptions, arithmetic: ArithmeticOptions,
+    pool: ThreadPool, workers: Int, console: Console
   ) {
     self.tail = tail
     self.preprocessing = preprocessing
     self.caching = caching
+    self.arithmetic = arithmetic
     self.pool = pool
     self.workers = workers
     self.console = console
@@ -32,7 +34,7 @@ struct FeatureStage {
   /// The features and labels of all images of `dataset`, as they are tested.
   mutating func features(of dataset: any ImageDataset, classes: Int) throws -> LabelledFeatures {
     LabelledFeatures(
-      features: try features(of: dataset, view: preprocessing),
+      features: try features(of: AugmentedDataset(base: dataset)),
       labels: try labels(of: dataset, classes: classes))
   }
 
@@ -40,55 +42,51 @@ struct FeatureStage {
   mutating func features(
     of views: AugmentedDataset, classes: Int, teacherLogits: [Float]?
   ) throws -> LabelledFeatures {
-    var view = preprocessing
-    // Random crops have their size already.
-    if views.kind == .train { view.resize = view.crop }
     let labels = try labels(of: views.base, classes: classes)
     return LabelledFeatures(
-      features: try features(of: views, view: view), views: views.views, labels: labels,
-      teacherLogits: teacherLogits)
+      features: try features(of: views), views: views.views, labels: labels, teacherLogits: teacherLogits)
   }
 
-  private mutating func features(
-    of dataset: any ImageDataset, view: Preprocessing
-  ) throws -> FeatureMaps {
+  private mutating func features(of views: AugmentedDataset) throws -> FeatureMaps {
     guard let folder = caching.cache else {
-      let maps = try compute(dataset, view: view) { [caching, console, used] in
+      let maps = try compute(views) { [caching, console, used] in
         try caching.storage(for: $0, used: used, console: console)
       }
       used += maps.shape.byteCount
       return maps
     }
-    let cache = FeatureCache(directory: folder, key: try key(of: dataset, view: view))
-    if let maps = cache.load(), maps.shape.count == dataset.count {
-      console.detail("features of \(dataset.name) from \(cache.path)")
+    let cache = FeatureCache(directory: folder, key: try key(of: views))
+    if let maps = cache.load(), maps.shape.count == views.count {
+      console.detail("features of \(views.name) from \(cache.path)")
       return maps
     }
     defer { cache.discard() }
-    let maps = try compute(dataset, view: view) { try cache.reserve($0) }
+    let maps = try compute(views) { try cache.reserve($0) }
     try cache.save(maps)
     return maps
   }
 
   private func compute(
-    _ dataset: any ImageDataset, view: Preprocessing,
+    _ views: AugmentedDataset,
     storage: @escaping (FeatureShape) throws -> FeatureStorage
   ) throws -> FeatureMaps {
     let collector = try FeatureCollector(
-      tail, count: dataset.count, element: caching.cacheDtype, pool: pool, storage: storage)
-    try forEachBatch(of: dataset, view: view, label: "features of \(dataset.name)") {
+      tail, count: views.count, element: caching.cacheDtype, pool: pool, storage: storage)
+    try forEachBatch(of: views, as: preprocessing, label: "features of \(views.name)") {
       try collector.add($0)
     }
     return collector.finish()
   }
 
-  /// Calls `body` with all images of `dataset`, batch by batch.
+  /// Calls `body` with all views, batch by batch.
   func forEachBatch(
-    of dataset: any ImageDataset, view: Preprocessing, label: String, _ body: (Tensor) throws -> Void
+    of views: AugmentedDataset, as preprocessing: Preprocessing, label: String,
+    _ body: (Tensor) throws -> Void
   ) throws {
     let loader = BatchLoader(
-      dataset, indices: Array(0..<dataset.count), batchSize: Self.batchSize, views: [view], workers: workers)
-    let progress = console.progress(label, total: dataset.count, unit: "images")
+      views, indices: Array(0..<views.count), batchSize: Self.batchSize, views: [preprocessing],
+      workers: workers, augmentation: views.augmentation, seed: views.seed)
+    let progress = console.progress(label, total: views.count, unit: "images")
     while let batch = try loader.next() {
       try body(batch.views[0])
       progress.advance(by: batch.indices.count)
@@ -97,11 +95,14 @@ struct FeatureStage {
   }
 
   /// Fingerprint of trunk, preprocessing, kernels and decoded images.
-  private func key(of dataset: any ImageDataset, view: Preprocessing) throws -> ContentHash {
+  private func key(of views: AugmentedDataset) throws -> ContentHash {
     var hash = try tail.trunkFingerprint()
-    hash.add(view.summary)
+    hash.add(preprocessing.summary)
     hash.add(caching.cacheDtype.rawValue)
-    hash.add("\(blasDescription) \(Network.instructionSet)")
+    hash.add("\(blasDescription) \(Network.instructionSet)\(arithmetic.exact ? " exact" : "")")
+    hash.add("\(views.kind) \(views.views)")
+    if let augmentation = views.augmentation { hash.add("\(augmentation) \(views.seed)") }
+    let dataset = views.base
     var images = [ContentHash](repeating: ContentHash(), count: dataset.count)
     try images.withUnsafeMutableBufferPointer { images in
       try pool.forEach(images.count) { index, _ in

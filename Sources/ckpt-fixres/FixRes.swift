@@ -38,11 +38,14 @@ struct FixRes: CheckpointTool {
   @OptionGroup(title: "Distillation") var teacher: TeacherOptions
   @OptionGroup(title: "New classes") var head: HeadOptions
   @OptionGroup(title: "Features") var caching: CacheOptions
+  @OptionGroup(title: "Features") var arithmetic: ArithmeticOptions
+  @OptionGroup(title: "Data set") var images: DataOptions
   @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
   @OptionGroup(title: "Reports") var reports: ReportOptions
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
+    try requireOneStandardInput([model.model, data, val])
     if training.earlyStop != nil && val == nil {
       throw ValidationError("--early-stop watches the validation loss: give --val")
     }
@@ -61,7 +64,7 @@ struct FixRes: CheckpointTool {
     let start = clock.now
     let destination = try output.destination()
     let pool = global.makePool()
-    let loaded = try model.load(pool: pool, console: console)
+    let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
     let label = loaded.source.label
     if loaded.source.metadata["ckpt.bn"] == "stale" {
       console.warning("\(label): BatchNorm statistics are stale; run ckpt-bnfix first")
@@ -75,8 +78,16 @@ struct FixRes: CheckpointTool {
       needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
 
     // Everything that can be refused is, before the long work.
-    let dataset = try loaded.dataset(data, classes: classes)
-    let heldDataset = try val.map { try loaded.dataset($0, classes: classes) }
+    func open(_ argument: String, _ part: DataOptions.Part, isReadAgain: Bool) throws -> any ImageDataset {
+      let dataset = try images.openReadable(
+        argument, part: part, seed: options.seed, views: [resolved.preprocessing], isReadAgain: isReadAgain,
+        pool: pool, console: console)
+      try loaded.check(dataset, classes: head.numClasses)
+      return dataset
+    }
+    let dataset = try open(
+      data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)
+    let heldDataset = try val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let begin = head.apply(to: tail.start, seed: options.seed)
@@ -85,9 +96,9 @@ struct FixRes: CheckpointTool {
     let state = try run.load(like: begin)
 
     var stage = FeatureStage(
-      tail: tail, preprocessing: resolved.preprocessing, caching: caching, pool: pool,
-      workers: global.threadCount, console: console)
-    let views = caching.augmented(dataset, preprocessing: resolved.preprocessing, seed: options.seed)
+      tail: tail, preprocessing: resolved.preprocessing, caching: caching,
+      arithmetic: arithmetic, pool: pool, workers: global.threadCount, console: console)
+    let views = caching.augmented(dataset, seed: options.seed)
     let train = try stage.features(
       of: views, classes: classes,
       teacherLogits: teacher.logits(on: dataset, classes: classes, stage: stage))
@@ -129,8 +140,9 @@ struct FixRes: CheckpointTool {
   ) -> [(String, JSON)] {
     var entries: [(String, JSON)] = [("data", .string(data))]
     if let val, options.watchesValidation { entries.append(("val", .string(val))) }
-    entries += training.history(options) + schedule.history(options) + loss.history()
+    entries += images.history() + training.history(options) + schedule.history(options) + loss.history()
     entries += teacher.history() + head.history() + caching.history()
+    entries += arithmetic.history
     for (key, value) in resolved.preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
       entries.append((key, .string(value)))
     }

@@ -54,7 +54,9 @@ struct TeacherOptions: ParsableArguments {
       }
       return try value.floats()
     }
-    let network = try LoadedModel(source, architecture: nil, pool: stage.pool, options: options).network
+    let network = try LoadedModel(
+      source, architecture: nil, pool: stage.pool, compute: stage.arithmetic.compute, options: options
+    ).network
     guard network.classCount == classes else {
       throw Failure(
         .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")
@@ -62,7 +64,8 @@ struct TeacherOptions: ParsableArguments {
     let view =
       try Preprocessing(metadata: { source.metadata[$0] }, source: teacher) ?? stage.preprocessing
     var logits: [Float] = []
-    try stage.forEachBatch(of: dataset, view: view, label: "teacher's outputs on \(dataset.name)") { images in
+    let label = "teacher's outputs on \(dataset.name)"
+    try stage.forEachBatch(of: AugmentedDataset(base: dataset), as: view, label: label) { images in
       logits += try network.logits(images).values
     }
     return logits

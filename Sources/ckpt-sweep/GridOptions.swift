@@ -15,7 +15,7 @@ struct GridOptions: ParsableArguments {
   var crop: SizeList?
 
   @Option(
-    name: .long,
+    name: [.long, .customLong("crop-pct")],
     help: ArgumentHelp(
       "Instead of --resize, the share of it that a crop keeps, such as 0.875.", valueName: "r,r"))
   var ratio: RatioList?
@@ -91,7 +91,7 @@ struct RatioList: ExpressibleByArgument {
 
   init?(argument: String) {
     let values = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-    guard values.allSatisfy({ $0.map { $0 >= 0.01 && $0 <= 1 } ?? false }) else { return nil }
+    guard values.allSatisfy({ $0.map(PreprocessingOptions.ratios.contains) ?? false }) else { return nil }
     self.values = values.map { $0! }
   }
 }

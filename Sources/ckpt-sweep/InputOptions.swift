@@ -20,6 +20,8 @@ struct InputOptions: ParsableArguments {
     completion: .file(extensions: ["onnx"]))
   var arch = "auto"
 
+  @OptionGroup var arithmetic: ArithmeticOptions
+
   @OptionGroup var decoding: CommandSupport.InputOptions
 
   @Option(name: .long, help: ArgumentHelp("Labelled images.", valueName: "dataset"), completion: .directory)
@@ -42,9 +44,7 @@ struct InputOptions: ParsableArguments {
 
   func validate() throws {
     guard batchSize ?? 1 >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
-    if models.count(where: { $0 == "-" }) > 1 {
-      throw ValidationError("standard input can be read once only")
-    }
+    try requireOneStandardInput(models + [data, confirm])
   }
 
   /// Opens all checkpoints and builds their networks.
@@ -54,7 +54,7 @@ struct InputOptions: ParsableArguments {
       one.model = path
       one.arch = arch
       one.input = decoding
-      let model = try one.load(pool: pool, console: console)
+      let model = try one.load(pool: pool, compute: arithmetic.compute, console: console)
       if model.source.metadata["ckpt.bn"] == "stale" {
         console.warning(
           "\(model.source.label): BatchNorm statistics are stale since averaging; run ckpt-bnfix first")

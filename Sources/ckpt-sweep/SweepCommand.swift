@@ -17,6 +17,7 @@ struct SweepCommand: CheckpointTool {
     version: versionText("ckpt-sweep"))
 
   @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Data set") var images: DataOptions
   @OptionGroup(title: "Settings to measure") var grid: GridOptions
   @OptionGroup(title: "Choice") var choice: ChoiceOptions
   @OptionGroup(title: "Many machines") var parts: PartOptions
@@ -60,9 +61,16 @@ struct SweepCommand: CheckpointTool {
     }
     guard let data = input.data else { throw Failure(.usage, "--data is missing") }
     let models = try input.load(pool: pool, console: console)
-    let dataset = try models[0].dataset(data)
-    let confirmation = try input.confirm.map { try models[0].dataset($0) }
     let settings = try settings(for: models, console: console)
+    func open(_ argument: String, _ part: DataOptions.Part) throws -> any ImageDataset {
+      let dataset = try images.openReadable(
+        argument, part: part, seed: choice.seed, views: settings.map(\.preprocessing), pool: pool,
+        console: console)
+      try models[0].check(dataset)
+      return dataset
+    }
+    let dataset = try open(data, .selected)
+    let confirmation = try input.confirm.map { try open($0, .all) }
     let job = try SweepJob(self, models: models, settings: settings, dataset: dataset, console: console)
     try job.run()
     if job.shard.count > 1 {
@@ -126,7 +134,8 @@ struct SweepCommand: CheckpointTool {
       metadata[key] = value
     }
     metadata["ckpt.metrics"] = report.metricsEntry
-    Provenance(tool: Self.toolName, options: choice.provenance(of: report)).record(in: &metadata)
+    let options = choice.provenance(of: report) + images.history() + input.arithmetic.history
+    Provenance(tool: Self.toolName, options: options).record(in: &metadata)
     try rewriteCheckpoint(
       model.source, replacing: [:], metadata: metadata, to: destination,
       options: compression.writeOptions(threads: global.threadCount))

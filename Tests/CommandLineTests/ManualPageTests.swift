@@ -26,7 +26,7 @@ import Testing
         help += try Tool.run(tool, [command, "--help"]).text
       }
     }
-    let offered = Self.options(help, #/(?m)(?:^ {2}(?:-\w, )?|/)--([a-z][a-z0-9-]*)/#)
+    let offered = Self.options(help, #/(?m)(?:^ {2}(?:-\w, )?|/|, )--([a-z][a-z0-9-]*)/#)
     let described = Self.options(try Self.page("\(tool).1"), #/Fl -([a-z][a-z0-9-]*)/#)
     #expect(offered.subtracting(described).sorted() == [], "not in the manual page")
     #expect(described.subtracting(offered).sorted() == [], "not in --help")

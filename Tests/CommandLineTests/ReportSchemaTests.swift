@@ -11,6 +11,17 @@ import Testing
   /// `REPORT` is the file that the schema is about; without it standard output is.
   static let reports: [(schema: String, tool: String, arguments: [String])] = [
     (
+      "ckpt-average", "ckpt-average",
+      ["--series", Fixtures.path("run"), "--last", "3,5", "--report", "REPORT", "-o", "OUT-{last}"]
+    ),
+    (
+      "ckpt-average", "ckpt-average",
+      [
+        "--series", Fixtures.path("run"), "--method", "median", "--steps", "names", "--digest", "sha256",
+        "--report", "REPORT", "-o", "OUT",
+      ]
+    ),
+    (
       "ckpt-bnfix", "ckpt-bnfix",
       [model, "--data", val, "--gate", val, "--report", "REPORT", "--dry-run"]
     ),
@@ -47,7 +58,9 @@ import Testing
     let folder = try TemporaryFolder()
     let outcome = try Tool.run(
       tool,
-      arguments.map { ["REPORT": folder.file("report.json"), "OUT": folder.file("out")][$0] ?? $0 }
+      arguments.map {
+        ["REPORT": folder.file("report.json")][$0] ?? $0.replacing("OUT", with: folder.file("out"))
+      }
         + ["--quiet"])
     #expect(outcome.status == 0, "\(outcome.messages)")
     let text =

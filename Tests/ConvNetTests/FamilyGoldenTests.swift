@@ -1,78 +1,83 @@
-import Checkpoint
-import ConvNet
-import Foundation
+import CKernels
 import TensorMath
 import Testing
 
-/// Small networks of every family against PyTorch's float64 logits; `Tests/Interop/make_goldens.py` wrote the files.
-struct FamilyGoldenTests {
-  struct Golden: Sendable, CustomTestStringConvertible {
-    let testDescription: String
-    let json: JSON
-  }
+@testable import ConvNet
 
-  static let goldens: [Golden] = {
-    let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
-      "Goldens")
-    let files = try! FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
-    return files.filter { $0.pathExtension == "json" }.sorted { $0.path < $1.path }.map { file in
-      Golden(
-        testDescription: file.deletingPathExtension().lastPathComponent,
-        json: try! JSON.parse([UInt8](Data(contentsOf: file))))
-    }
-  }()
+/// Small networks of every family: against PyTorch's logits, and with the same bits however the work is divided.
+struct FamilyGoldenTests {
+  /// Every instruction set of this processor; the first is the plain path by OpenBLAS, which works on any.
+  static let sets = (0..<ck_isa_count.rawValue).map { ck_isa($0) }.filter { ck_layer_kernels_for($0) != nil }
 
   @Test func everyFamilyIsThere() {
-    #expect(Self.goldens.count >= 18)
+    #expect(FamilyGolden.all.count >= 18)
+    #expect(Self.sets.first == ck_baseline)
   }
 
-  @Test(arguments: goldens)
-  func logits(golden: Golden) throws {
-    let json = golden.json
-    let tensors = try #require(json["tensors"]?.arrayValue).enumerated().map { seed, entry in
-      let pair = try #require(entry.arrayValue)
-      let name = try #require(pair[0].stringValue)
-      let shape = try #require(pair[1].arrayValue).map { try #require(Self.number($0)) }.map { Int($0) }
-      return (TensorName(name), TensorValue(f32: Self.values(name, shape, seed: UInt64(seed)), shape: shape))
+  private func network(
+    _ golden: FamilyGolden, _ set: ck_isa, threads: Int, exact: Bool = false, liveFloats: Int = 1 << 16
+  ) throws -> Network {
+    var options = ComputeOptions(exact: exact, instructionSet: set)
+    options.liveFloatsPerThread = liveFloats
+    return try Network(
+      golden.checkpoint(), architecture: golden.architecture, pool: ThreadPool(threads: threads),
+      options: options)
+  }
+
+  @Test(arguments: FamilyGolden.all, sets)
+  func logits(golden: FamilyGolden, set: ck_isa) throws {
+    for exact in [false, true] {
+      let network = try network(golden, set, threads: 2, exact: exact)
+      let input = try golden.input()
+      #expect(ResNetTests.error(try network.logits(input).values, try golden.expected("logits")) < 1e-5)
+      let batch = try network.forwardWithBatchStatistics(input) { _, _ in }
+      #expect(ResNetTests.error(batch.values, try golden.expected("batch_logits")) < 1e-4)
     }
-    let checkpoint = MemoryCheckpoint(Dictionary(uniqueKeysWithValues: tensors))
-    let network = try Network(
-      checkpoint, architecture: json["architecture"]?.stringValue, pool: ThreadPool(threads: 2))
-    let height = Int(try #require(json["height"].flatMap(Self.number)))
-    let width = Int(try #require(json["width"].flatMap(Self.number)))
-    let pixels = Self.uniform(2 * height * width * 3, seed: 1_000_000).map { Float(2 * $0 - 1) }
-    let input = Tensor(shape: [2, height, width, 3], values: pixels)
-    func expected(_ key: String) throws -> [Double] {
-      try #require(json[key]?.arrayValue).map { try #require(Self.number($0)) }
+  }
+
+  /// Every layer kept by itself, which nothing is fused into, gives what the fused steps give.
+  @Test(arguments: FamilyGolden.all)
+  func featuresOfAllLayers(golden: FamilyGolden) throws {
+    let network = try network(golden, ck_best_isa(), threads: 2)
+    let input = try golden.input()
+    let names = Set(network.plan.graph.nodes.map { $0.name })
+    let features = try network.features(of: names, input)
+    let logits = try network.logits(input)
+    let last = try #require(features[#require(network.classifier).name])
+    #expect(last.shape == [2, 1, 1, network.classCount])
+    #expect(ResNetTests.error(last.values, logits.values.map(Double.init)) < 1e-5)
+    for name in names.prefix(5) {
+      #expect(try network.features(of: [name], input)[name]?.shape == features[name]?.shape)
     }
-    #expect(ResNetTests.error(try network.logits(input).values, try expected("logits")) < 1e-5)
-    let batch = try network.forwardWithBatchStatistics(input) { _, _ in }
-    #expect(ResNetTests.error(batch.values, try expected("batch_logits")) < 1e-4)
-  }
-
-  private static func number(_ json: JSON) -> Double? {
-    if case .number(let text) = json { Double(text) } else { nil }
-  }
-
-  private static func uniform(_ count: Int, seed: UInt64) -> [Double] {
-    var generator = SeededGenerator(seed: seed)
-    return (0..<count).map { _ in generator.uniform() }
-  }
-
-  private static func values(_ name: String, _ shape: [Int], seed: UInt64) -> [Float] {
-    let (low, high): (Double, Double)
-    if name.hasSuffix(".running_var") {
-      (low, high) = (0.5, 2)
-    } else if name.hasSuffix(".running_mean") {
-      (low, high) = (-0.3, 0.3)
-    } else if name.hasSuffix(".bias") {
-      (low, high) = (-0.2, 0.2)
-    } else if shape.count == 1 {
-      (low, high) = (0.5, 1)
-    } else {
-      high = (6 / Double(shape.dropFirst().reduce(1, *))).squareRoot()
-      low = -high
+    #expect(throws: ConvNetError.unknownNode("nothing", architecture: network.architectureName)) {
+      try network.features(of: ["nothing"], input)
     }
-    return uniform(shape.reduce(1, *), seed: seed).map { Float(low + (high - low) * $0) }
+  }
+
+  @Test(arguments: FamilyGolden.all, sets)
+  func sameBitsForAnyThreadsAndBatches(golden: FamilyGolden, set: ck_isa) throws {
+    let input = try golden.input(images: 5)
+    func moments(_ network: Network) throws -> [ChannelMoments] {
+      var moments: [ChannelMoments] = []
+      let logits = try network.forwardWithBatchStatistics(input) { moments.append($1) }
+      moments.append(
+        ChannelMoments(count: 1, mean: logits.values.map(Double.init), m2: logits.values.map { _ in 0 }))
+      return moments
+    }
+    let one = try network(golden, set, threads: 1)
+    let (expected, expectedMoments) = (try one.logits(input).values, try moments(one))
+    for (threads, liveFloats) in [(2, 1), (3, 1 << 16), (3, .max >> 8)] {
+      let network = try network(golden, set, threads: threads, liveFloats: liveFloats)
+      #expect(try network.logits(input).values == expected)
+      #expect(try moments(network) == expectedMoments)
+      for parts in [[1, 1, 1, 1, 1], [3, 2]] {
+        var (values, first) = ([Float](), 0)
+        for count in parts {
+          values += try network.logits(input.images(first..<first + count)).values
+          first += count
+        }
+        #expect(values == expected)
+      }
+    }
   }
 }

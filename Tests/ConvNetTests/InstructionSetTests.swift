@@ -15,7 +15,7 @@ struct InstructionSetTests {
 
   /// Small and large weights (which are divided among threads by output channel), maps narrower and wider than a tile,
   /// channel counts that do not fill a panel.
-  private static let checkpoints = [
+  static let checkpoints = [
     StateDictMaker.resNet(blocks: [1, 1, 1, 1], isBottleneck: false, base: 13),
     StateDictMaker.resNet(blocks: [1, 2], isBottleneck: false, base: 96),
     StateDictMaker.resNet(blocks: [1, 1], isBottleneck: true, base: 48),

@@ -85,9 +85,11 @@ import Testing
 
   @Test func otherContentIsRefused() {
     let texts: [(String, String)] = [
-      ("", "the file is empty"), ("GIF89a......", "not a JPEG, PNG, WebP, BMP or PNM image"),
+      ("", "an empty file"), ("GIF89a......", "a GIF image"), ("no image", "something else"),
+      ("....ftypavif....", "an AVIF image"), ("version https://git-lfs.example", "a Git LFS pointer"),
     ]
-    for (text, reason) in texts {
+    for (text, found) in texts {
+      let reason = "expected a JPEG, PNG, WebP, BMP or binary PNM image, found \(found)"
       #expect(throws: ImageDataError.badImage(item: "x", reason: reason)) {
         try RGBImage(decoding: Array(text.utf8), item: "x")
       }

@@ -76,14 +76,15 @@ import Testing
 
   @Test func labelsAreCheckedAgainstTheClassifier() throws {
     let dataset = try openDataset(folder.path)
-    try dataset.checkLabels(classCount: 3)
-    #expect(throws: ImageDataError.classCountMismatch(path: folder.path, found: 3, expected: 4)) {
-      try dataset.checkLabels(classCount: 4)
-    }
-    let shard = try openDataset(Fixtures.path("images/shard-pax.tar"))
-    try shard.checkLabels(classCount: 13)
-    let error = try #require(throws: ImageDataError.self) { try shard.checkLabels(classCount: 12) }
+    try dataset.checkLabels(classCount: 3, classifier: "m")
     #expect(
-      error.description.hasSuffix("expected a label below 12, the classifier's number of classes, found 12"))
+      throws: ImageDataError.classCountMismatch(path: folder.path, found: 3, classifier: "m", expected: 4)
+    ) { try dataset.checkLabels(classCount: 4, classifier: "m") }
+    let shard = try openDataset(Fixtures.path("images/shard-pax.tar"))
+    try shard.checkLabels(classCount: 13, classifier: "m")
+    let error = try #require(throws: ImageDataError.self) {
+      try shard.checkLabels(classCount: 12, classifier: "m")
+    }
+    #expect(error.description.hasSuffix(": label 12, but m has 12 classes, numbered from 0"))
   }
 }

@@ -9,6 +9,14 @@ struct CRC32 {
     ck_crc32(variant, 0, bytes.baseAddress, bytes.count)
   }
 
+  /// The checksums of `count` mapped bytes each; nil when a page could not be read.
+  static func ofMapped(_ pointers: [UnsafeRawPointer?], count: Int) -> [UInt32]? {
+    var checksums = [UInt32](repeating: 0, count: pointers.count)
+    let status = ck_mapped_checksums(
+      { ck_crc32(CRC32.variant, $0, $1, $2) }, pointers, pointers.count, count, &checksums)
+    return status == 0 ? checksums : nil
+  }
+
   /// Remembers the operators of the few lengths that pieces have.
   private var shifts: [Int: UInt32] = [:]
 

@@ -1,15 +1,38 @@
 import Checkpoint
+import Synchronization
 
 /// The CRC-32 of a checkpoint's files, in their order as if they were one.
 struct SourceDigest {
   private let member: SeriesMember
   private var files: [FileDigest]
   private let lengths: [Int]
+  /// That of a stream, taken while it comes.
+  private let stream: StreamDigest?
 
-  init(_ member: SeriesMember) {
+  private final class StreamDigest: Sendable {
+    let checksum = Mutex<UInt32>(0)
+    func add(_ bytes: UnsafeRawBufferPointer) {
+      let part = CRC32.of(bytes)
+      let count = bytes.count
+      checksum.withLock {
+        var crc = CRC32()
+        $0 = crc.join($0, part, count: count)
+      }
+    }
+  }
+
+  /// - Parameter observesStream: Whether the digest of a stream is wanted; nothing of it may have been read then.
+  init(_ member: SeriesMember, observesStream: Bool = false) {
     self.member = member
     files = member.source.files.map(FileDigest.init)
     lengths = member.source.files.map(\.length)
+    if observesStream, let live = member.liveStream {
+      let digest = StreamDigest()
+      live.observe { digest.add($0) }
+      stream = digest
+    } else {
+      stream = nil
+    }
   }
 
   /// Counts what a pass has read, if it is stored as it was read.
@@ -21,6 +44,7 @@ struct SourceDigest {
 
   /// The checksum in hexadecimal; reads what was not counted.
   mutating func finish() throws -> String {
+    if let stream { return CRC32.text(stream.checksum.withLock { $0 }) }
     var crc = CRC32()
     var checksum: UInt32 = 0
     for index in files.indices {
@@ -29,9 +53,12 @@ struct SourceDigest {
     return CRC32.text(checksum)
   }
 
-  /// The checksum of a checkpoint that no pass has read.
-  static func of(_ member: SeriesMember) throws -> String {
-    var digest = SourceDigest(member)
+}
+
+extension SeriesMember {
+  /// CRC-32 of the checkpoint's files, in hexadecimal; reads all of them.
+  public func digest() throws -> String {
+    var digest = SourceDigest(self)
     return try digest.finish()
   }
 }

@@ -15,6 +15,9 @@ public protocol AveragingMethod: Sendable {
   /// Whether it works on training steps.
   var needsSteps: Bool { get }
 
+  /// Whether the parts of the checkpoints so far do not depend on those to come, but for a common factor.
+  var isContinuable: Bool { get }
+
   /// Everything the result depends on beside the checkpoints, defaults included, for the provenance.
   var settings: [(String, JSON)] { get }
 
@@ -34,6 +37,9 @@ extension AveragingMethod {
 
   /// It does not.
   public var needsSteps: Bool { false }
+
+  /// Most are recurrences.
+  public var isContinuable: Bool { true }
 
   /// Nothing.
   public var metadata: [(key: String, value: String)] { [] }

@@ -18,6 +18,8 @@ public enum MethodParameter: String, CaseIterable, Sendable, Hashable {
   case warmupGamma = "warmup-gamma"
   /// Factor of tanh(n).
   case alpha
+  /// Number of models behind every checkpoint.
+  case counts
   /// One weight for every checkpoint.
   case weights
   /// Weights as given, not divided by their sum.

@@ -27,6 +27,7 @@ struct PosthocMovingAverage: AveragingMethod {
   }
 
   var needsSteps: Bool { true }
+  var isContinuable: Bool { false }
 
   var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = [

@@ -8,7 +8,7 @@ struct ActiveSteps {
     switch operation {
     case .copy(let input), .convert(let input): self.init(.only(input, of: count))
     case .combine(.linear(let linear)): self.init(linear)
-    case .combine: preconditionFailure("only sums have steps")
+    case .combine, .scales, .keep: preconditionFailure("only sums have steps")
     }
   }
 

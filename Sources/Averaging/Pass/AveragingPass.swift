@@ -10,7 +10,7 @@ public struct AveragingPass {
   /// Finished pieces that may wait for their turn, for each thread.
   private static let waitingPieces = 4
 
-  private let plans: [AveragingPlan]
+  let plans: [AveragingPlan]
   private let kernel: Kernel
 
   /// - Parameter plans: Plans over the same series with the same options.
@@ -39,10 +39,16 @@ public struct AveragingPass {
     let tasks = TaskList(
       elementCounts: entries.map(PassWorker.elementCount), elementBytes: entries.map(PassWorker.footprint),
       bytes: PassWorker.sliceBytes)
+    let series = ordered[0].series
+    // Streams come in order; their senders are the other half of the work.
+    let streams = series.members.compactMap(\.liveStream)
+    let pool = streams.isEmpty ? pool : ThreadPool(threads: 1)
+    var digests = series.members.map { SourceDigest($0, observesStream: computesDigests) }
     let workers = (0..<pool.threadCount).map { _ in
-      PassWorker(ordered, kernel: kernel, computesDigests: computesDigests)
+      PassWorker(ordered, kernel: kernel, computesDigests: computesDigests, threads: pool.threadCount)
     }
-    var digests = ordered[0].series.members.map { SourceDigest($0) }
+    let scales = try QuantizedScales(ordered, workers, pool: pool)
+    for worker in workers { worker.scales = scales }
     let turnstile = Turnstile(limit: Self.waitingPieces * pool.threadCount)
 
     try pool.forEach(tasks.count) { (task, number) throws in
@@ -70,17 +76,24 @@ public struct AveragingPass {
         }
       }
     }
+    for stream in streams { try stream.drain() }
     guard computesDigests else { return nil }
     return try digests.indices.map { try digests[$0].finish() }
   }
 
-  /// Bytes of buffers that `run` takes at most; pages that are never used cost nothing.
+  /// Bytes of tensor data that are read, those that several averages need counted once.
+  public var bytesToRead: Int { plans.map(\.bytesToRead).max()! }
+
+  /// Bytes of buffers and of mapped files that `run` has in memory at most; pages that are never used cost nothing.
   public func scratchBytes(threads: Int) -> Int {
-    let inputs = min(PassWorker.groupSize, plans[0].series.members.count) * PassWorker.sliceBytes
-    return threads * (inputs + PassWorker.sliceBytes * (1 + (8 + 4 * Self.waitingPieces) * plans.count))
+    let members = plans[0].series.members.count
+    let windows = members * (InputWindows.size(members: members, threads: threads) ?? 0)
+    let inputs = min(PassWorker.groupSize, members) * PassWorker.sliceBytes
+    let outputs = PassWorker.sliceBytes * (1 + (8 + 4 * Self.waitingPieces) * plans.count)
+    return threads * (windows + inputs + outputs)
   }
 
-  private static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {
+  static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {
     let byName = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.output.name, $0) })
     return plan.with(entries: order.map { byName[$0.name]! })
   }

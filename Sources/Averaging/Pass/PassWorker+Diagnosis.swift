@@ -14,10 +14,8 @@ extension PassWorker {
     var first: (element: Int, input: Int, value: Double)?
     for input in plan.contributors(to: entry) {
       try load(entry, input, segment.elements, into: bytes)
-      let values = [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
-        ElementConversion.widen(
-          UnsafeRawBufferPointer(bytes), entry.input.dtype,
-          into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      let values = try [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
+        try widen(UnsafeRawBufferPointer(bytes), entry, input, segment.elements, into: buffer.baseAddress!)
         initialized = count
       }
       if let element = values.prefix(first?.element ?? count).firstIndex(where: { !$0.isFinite }) {

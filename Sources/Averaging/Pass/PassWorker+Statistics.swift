@@ -53,8 +53,6 @@ extension PassWorker {
     into values: UnsafeMutablePointer<Double>
   ) throws {
     try load(entry, input, elements, into: inputs[0])
-    ElementConversion.widen(
-      UnsafeRawBufferPointer(inputs[0]), entry.input.dtype,
-      into: UnsafeMutableBufferPointer(start: values, count: elements.count))
+    try widen(UnsafeRawBufferPointer(inputs[0]), entry, input, elements, into: values)
   }
 }

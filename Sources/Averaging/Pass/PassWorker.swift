@@ -2,9 +2,9 @@ import Checkpoint
 
 /// The scratch memory of one thread of a pass, and the arithmetic on one piece of the output.
 final class PassWorker: @unchecked Sendable {
-  /// Bytes of an input that are in memory at a time.
+  /// Bytes of an input that are looked at at a time.
   static let sliceBytes = 1 << 16
-  /// Inputs that are in memory at a time; longer series go through in groups, the sums staying.
+  /// Inputs that are looked at at a time; longer series go through in groups, the sums staying.
   static let groupSize = 16
 
   /// A piece of an input file that has been read.
@@ -18,23 +18,33 @@ final class PassWorker: @unchecked Sendable {
 
   let plans: [AveragingPlan]
   let kernel: Kernel
-  private let computesDigests: Bool
   let inputs: [UnsafeMutableRawBufferPointer]
   let widened: UnsafeMutableBufferPointer<Double>
   let sums: [UnsafeMutableBufferPointer<Double>]
   let outputs: [UnsafeMutableRawBufferPointer]
-  private(set) var used = 0
-  private(set) var reads: [Read] = []
-  private(set) var bytesRead = 0
+  /// The scales of quantised outputs; set before pieces are made.
+  var scales: QuantizedScales?
 
-  init(_ plans: [AveragingPlan], kernel: Kernel, computesDigests: Bool) {
+  let computesDigests: Bool
+  let files: [[any StoredFile]]
+  var windows: InputWindows
+  var knownScales: (tensor: TensorName, values: [Int: [Double]])?
+  var reads: [Read] = []
+  var bytesRead = 0
+  private var work: (entry: Int, tensor: TensorWork)?
+  private(set) var used = 0
+
+  init(_ plans: [AveragingPlan], kernel: Kernel, computesDigests: Bool, threads: Int) {
     self.plans = plans
     self.kernel = kernel
     self.computesDigests = computesDigests
-    let members = min(Self.groupSize, plans[0].series.members.count)
+    let members = plans[0].series.members
+    let group = min(Self.groupSize, members.count)
+    files = members.map(\.source.files)
+    windows = InputWindows(members: members.count, threads: threads)
     // Elements have two bytes or more, or are widened to eight.
     let elements = Self.sliceBytes / 2
-    inputs = (0..<members).map { _ in .allocate(byteCount: Self.sliceBytes, alignment: 64) }
+    inputs = (0..<group).map { _ in .allocate(byteCount: Self.sliceBytes, alignment: 64) }
     widened = .allocate(capacity: Self.sliceBytes / 8)
     sums = plans.map { _ in .allocate(capacity: elements) }
     outputs = plans.map { _ in .allocate(byteCount: elements * 8, alignment: 64) }
@@ -49,15 +59,18 @@ final class PassWorker: @unchecked Sendable {
   /// Bytes an element takes in the buffers, the measure by which the work is cut.
   static func footprint(_ entry: AveragingPlan.Entry) -> Int {
     switch entry.operation {
-    case .copy: 1
+    case .copy, .keep: 1
+    case .scales: entry.output.dtype.bitWidth / 8
     case .convert, .combine: Kernel.isNative(entry.input.dtype) ? entry.input.dtype.bitWidth / 8 : 8
     }
   }
 
   /// Elements of an entry as they are counted here: bytes where bytes are copied.
   static func elementCount(_ entry: AveragingPlan.Entry) -> Int {
-    if case .copy = entry.operation { return entry.input.byteCount }
-    return entry.input.elementCount
+    switch entry.operation {
+    case .copy, .keep: entry.input.byteCount
+    case .scales, .convert, .combine: entry.input.elementCount
+    }
   }
 
   /// The finished piece of every output.
@@ -73,116 +86,135 @@ final class PassWorker: @unchecked Sendable {
   /// Appends some elements of a tensor to the pieces in `outputs`.
   func process(_ segment: TaskList.Segment) throws {
     let entry = plans[0].entries[segment.entry]
-    let outputBytes: Int
-    if case .copy = entry.operation {
-      outputBytes = segment.elements.count
-      for (plan, output) in zip(plans, outputs) {
-        guard case .copy(let input) = plan.entries[segment.entry].operation else { continue }
-        let target = UnsafeMutableRawBufferPointer(rebasing: output[used..<used + outputBytes])
-        try read(entry, input, at: segment.elements.lowerBound, into: target)
-      }
-    } else {
-      outputBytes = segment.elements.count * entry.output.dtype.bitWidth / 8
-      try combine(segment)
+    let outputBytes = segment.elements.count * Self.outputWidth(entry)
+    switch entry.operation {
+    case .copy, .keep: try copy(segment, count: outputBytes)
+    case .scales(let weight): try writeScales(of: weight, segment)
+    case .convert, .combine: try combine(segment)
     }
     used += outputBytes
   }
 
-  private func combine(_ segment: TaskList.Segment) throws {
-    let entry = plans[0].entries[segment.entry]
-    var sums: [Int: ActiveSteps] = [:]
-    for (index, plan) in plans.enumerated() {
-      let divisor: Double
-      switch plan.entries[segment.entry].operation {
-      case .combine(.trimmedMean(let inputs, let trim)):
-        try trimmedSum(entry, segment.elements, inputs: inputs, trim: trim, into: self.sums[index])
-        divisor = Double(inputs.count - 2 * trim)
-      case .combine(.variance(let inputs, let floor)):
-        try variance(entry, segment.elements, inputs: inputs, floor: floor, into: self.sums[index])
-        divisor = 1
-      case let operation:
-        sums[index] = ActiveSteps(operation, inputs: plan.series.members.count)
-        continue
-      }
-      try finish(segment, output: index, divisor: divisor)
+  private static func outputWidth(_ entry: AveragingPlan.Entry) -> Int {
+    switch entry.operation {
+    case .copy, .keep: 1
+    case .scales, .convert, .combine: entry.output.dtype.bitWidth / 8
     }
-    guard !sums.isEmpty else { return }
-    try accumulate(entry, segment.elements, sums)
-    for (index, part) in sums { try finish(segment, output: index, divisor: part.divisor) }
+  }
+
+  private func copy(_ segment: TaskList.Segment, count: Int) throws {
+    let offset = segment.elements.lowerBound
+    for (plan, output) in zip(plans, outputs) {
+      let entry = plan.entries[segment.entry]
+      let target = UnsafeMutableRawBufferPointer(rebasing: output[used..<used + count])
+      if case .copy(let input) = entry.operation {
+        try read(entry, input, at: offset, into: target)
+      } else {
+        try plan.state!.source.read(entry.input.name, at: offset, into: target)
+      }
+    }
+  }
+
+  private func combine(_ segment: TaskList.Segment) throws {
+    let tensor = tensorWork(segment.entry)
+    for (plan, combination) in tensor.others {
+      try accumulate(tensor.entry, segment.elements, combination, into: sums[plan])
+      try finish(segment, output: plan, divisor: Self.divisor(combination))
+    }
+    if tensor.sums.isEmpty { return }
+    try accumulate(tensor, segment.elements)
+    for sum in tensor.sums { try finish(segment, output: sum.plan, divisor: sum.steps.divisor) }
+  }
+
+  private func tensorWork(_ entry: Int) -> TensorWork {
+    if let work, work.entry == entry { return work.tensor }
+    let tensor = TensorWork(plans, entry: entry)
+    work = (entry, tensor)
+    return tensor
+  }
+
+  /// The values of a quantised tensor along its channels, as large as they get in each plan.
+  func peaks(of segment: TaskList.Segment) throws -> [[(scale: Int, peak: Double)]] {
+    let tensor = tensorWork(segment.entry)
+    for (plan, combination) in tensor.others {
+      try accumulate(tensor.entry, segment.elements, combination, into: sums[plan])
+    }
+    if !tensor.sums.isEmpty { try accumulate(tensor, segment.elements) }
+    let divisors =
+      tensor.others.map { ($0.plan, Self.divisor($0.combination)) }
+      + tensor.sums.map { ($0.plan, $0.steps.divisor) }
+    return try divisors.sorted { $0.0 < $1.0 }.map { plan, divisor in
+      var result: [(scale: Int, peak: Double)] = []
+      var isFinite = true
+      tensor.entry.quantization!.forEachRun(tensor.entry.input, segment.elements) { scale, run in
+        let peak = run.reduce(0.0) { max($0, abs(sums[plan][$1] / divisor)) }
+        isFinite = isFinite && run.allSatisfy { sums[plan][$0].isFinite } && peak.isFinite
+        result.append((scale, peak))
+      }
+      if !isFinite { throw try culprit(segment, plans[plan], divisor, sums[plan]) }
+      return result
+    }
+  }
+
+  /// The sums that a combination other than a linear one leaves, and what they are divided by.
+  private func accumulate(
+    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, _ combination: Combination,
+    into sum: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    switch combination {
+    case .trimmedMean(let inputs, let trim):
+      try trimmedSum(entry, elements, inputs: inputs, trim: trim, into: sum)
+    case .variance(let inputs, let floor):
+      try variance(entry, elements, inputs: inputs, floor: floor, into: sum)
+    case .linear: preconditionFailure("sums are made together")
+    }
+  }
+
+  private static func divisor(_ combination: Combination) -> Double {
+    if case .trimmedMean(let inputs, let trim) = combination { Double(inputs.count - 2 * trim) } else { 1 }
   }
 
   /// Rounds the sums of an output into its piece.
   private func finish(_ segment: TaskList.Segment, output index: Int, divisor: Double) throws {
-    let failed = kernel.round(
-      sums[index].baseAddress!, divisor: divisor, count: segment.elements.count,
-      to: plans[0].entries[segment.entry].output.dtype, into: outputs[index].baseAddress! + used)
-    if failed { throw try culprit(segment, plans[index], divisor, sums[index]) }
-  }
-
-  /// The weighted sums of some outputs, each input read once.
-  private func accumulate(
-    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, _ parts: [Int: ActiveSteps]
-  ) throws {
-    var cursors = parts.mapValues { _ in 0 }
-    // A sum of nothing, such as the first deviation of SWAG.
-    for (index, part) in parts where part.inputs.isEmpty {
-      sums[index].baseAddress!.update(repeating: 0, count: elements.count)
-    }
-    let needed = Set(parts.values.flatMap(\.inputs)).sorted()
-    for start in stride(from: 0, to: needed.count, by: inputs.count) {
-      let group = needed[start..<min(start + inputs.count, needed.count)]
-      for (slot, input) in group.enumerated() { try load(entry, input, elements, into: inputs[slot]) }
-      for (index, part) in parts {
-        let first = cursors[index]!
-        let last = part.inputs[first...].prefix { $0 <= group.last! }.endIndex
-        guard first < last else { continue }
-        let slots = part.inputs[first..<last].map { inputs[group.firstIndex(of: $0)! - start] }
-        accumulate(
-          slots, entry.input.dtype, Array(part.steps[first..<last]), elements.count, resumes: first > 0,
-          into: sums[index])
-        cursors[index] = last
+    let entry = plans[0].entries[segment.entry]
+    let target = outputs[index].baseAddress! + used
+    let count = segment.elements.count
+    if let quantization = entry.quantization, entry.output.dtype == entry.input.dtype {
+      let scales = scales!.values(entry.input.name, plan: index)!
+      let sums = sums[index]
+      quantization.forEachRun(entry.input, segment.elements) { scale, run in
+        for element in run { sums[element] /= divisor * scales[scale] }
       }
-    }
-  }
-
-  private func accumulate(
-    _ slots: [UnsafeMutableRawBufferPointer], _ dtype: DType, _ steps: [LinearCombination.Step], _ count: Int,
-    resumes: Bool, into sum: UnsafeMutableBufferPointer<Double>
-  ) {
-    if Kernel.isNative(dtype) {
-      kernel.accumulate(
-        slots.map { UnsafeRawPointer($0.baseAddress) }, dtype, steps: steps, count: count, resumes: resumes,
-        into: sum.baseAddress!)
+      // A scale of few bits may be rounded down: the largest value then lies a little beyond the last element.
+      _ = ElementConversion.narrow(
+        UnsafeBufferPointer(rebasing: sums[..<count]), to: entry.output.dtype,
+        into: UnsafeMutableRawBufferPointer(start: target, count: count), saturating: true)
       return
     }
-    for (index, slot) in slots.enumerated() {
-      let values = UnsafeMutableBufferPointer(rebasing: widened[..<count])
-      ElementConversion.widen(UnsafeRawBufferPointer(slot), dtype, into: values)
-      kernel.accumulate(
-        [UnsafeRawPointer(values.baseAddress)], .f64, steps: [steps[index]], count: count,
-        resumes: resumes || index > 0, into: sum.baseAddress!)
-    }
+    let failed = kernel.round(
+      sums[index].baseAddress!, divisor: divisor, count: count, to: entry.output.dtype, into: target)
+    if failed { throw try culprit(segment, plans[index], divisor, sums[index]) }
+    if entry.output.name.lastComponent == "running_var" { try refuseNegative(segment, index, divisor) }
   }
 
-  func load(
-    _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>,
-    into buffer: UnsafeMutableRawBufferPointer
-  ) throws {
-    let width = entry.input.dtype.bitWidth / 8
-    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(elements.count * width)])
-    try read(entry, input, at: elements.lowerBound * width, into: target)
+  private func refuseNegative(_ segment: TaskList.Segment, _ output: Int, _ divisor: Double) throws {
+    let entry = plans[0].entries[segment.entry]
+    guard case .combine = entry.operation,
+      let element = (0..<segment.elements.count).first(where: { sums[output][$0] / divisor < 0 })
+    else { return }
+    throw AveragingError.negativeVariance(
+      entry.output.name, index: entry.output.index(of: segment.elements.lowerBound + element),
+      value: sums[output][element] / divisor)
   }
 
-  private func read(
-    _ entry: AveragingPlan.Entry, _ input: Int, at offset: Int, into target: UnsafeMutableRawBufferPointer
-  ) throws {
-    try plans[0].series.members[input].read(entry.input.name, at: offset, into: target)
-    bytesRead += target.count
-    if computesDigests {
-      reads.append(
-        Read(
-          input: input, tensor: entry.input.name, offset: offset, count: target.count,
-          checksum: CRC32.of(UnsafeRawBufferPointer(target))))
+  private func writeScales(of weight: TensorName, _ segment: TaskList.Segment) throws {
+    let spec = plans[0].entries[segment.entry].output
+    for (index, output) in outputs.enumerated() {
+      let values = scales!.values(weight, plan: index)!
+      let bytes = try TensorValue(
+        doubles: Array(values[segment.elements]), shape: [segment.elements.count], dtype: spec.dtype
+      ).bytes
+      UnsafeMutableRawBufferPointer(rebasing: output[used...]).copyBytes(from: bytes)
     }
   }
 }

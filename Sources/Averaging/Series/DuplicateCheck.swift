@@ -4,6 +4,7 @@ extension Series {
   /// Refuses a checkpoint that is there twice, also as a copy or in another format.
   ///
   /// Most pairs are told apart by a sample of their largest tensors; only pairs that agree there are compared in full.
+  /// Streams that have not been read are left out.
   ///
   /// - Throws: `AveragingError.duplicate`, errors of reading.
   public func refuseDuplicates() throws {
@@ -13,13 +14,30 @@ extension Series {
     }
     .prefix(8)
     var groups: [[UInt32]: [Int]] = [:]
-    for (index, member) in members.enumerated() {
+    for (index, member) in members.enumerated() where member.liveStream == nil {
       let key = try sampled.map { try Self.checksum(member, $0, limit: 4096) }
       for earlier in groups[key, default: []] where try Self.isSame(members[earlier], member, common) {
         throw AveragingError.duplicate(file: member.label, of: members[earlier].label)
       }
       groups[key, default: []].append(index)
     }
+  }
+
+  /// Refuses a file that is there twice, by the digests of their bytes.
+  ///
+  /// - Throws: `AveragingError.duplicate`.
+  public func refuseDuplicates(digests: [String]) throws {
+    var seen: [String: Int] = [:]
+    for (index, member) in members.enumerated() {
+      if let earlier = seen.updateValue(index, forKey: "\(digests[index]) \(member.byteCount)") {
+        throw AveragingError.duplicate(file: member.label, of: members[earlier].label)
+      }
+    }
+  }
+
+  /// Copies all streams to temporary files, so that they can be read more than once.
+  public func spoolStreams() throws {
+    for member in members { try member.liveStream?.spool() }
   }
 
   private static func checksum(_ member: SeriesMember, _ tensor: TensorSpec, limit: Int) throws -> UInt32 {

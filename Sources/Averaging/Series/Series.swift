@@ -25,6 +25,7 @@ public struct Series: Sendable {
     let members = try sources.map { try SeriesMember($0) }
     self.members = members
     guard let first = members.first, let last = members.last else { throw AveragingError.emptySeries }
+    try Self.checkKeys(members)
     if keys == .identical {
       for member in members.dropFirst() { try Self.checkNames(member, against: first) }
     }
@@ -52,8 +53,37 @@ public struct Series: Sendable {
   /// The checkpoints that have a tensor, ascending; nil for all.
   func holders(of name: TensorName) -> [Int]? { partial[name] }
 
+  /// Groups of tensors that share their data in every one of some checkpoints.
+  func tiedTensors(in inputs: [Int]) -> [[TensorName]] {
+    guard let first = inputs.first else { return [] }
+    return inputs.dropFirst().reduce(members[first].tiedTensors.map(Set.init)) { groups, index in
+      let others = members[index].tiedTensors.map(Set.init)
+      return groups.flatMap { group in others.map { group.intersection($0) } }
+    }.filter { $0.count > 1 }.map { $0.sorted() }.sorted { $0[0] < $1[0] }
+  }
+
+  /// How many models each checkpoint stands for in a mean: the count of an AveragedModel that the series begins with
+  /// and is continued by single models. Counts of several such files may be those of moving averages, which are one
+  /// model each.
+  public var modelCounts: [Double] {
+    guard members[0].isAveragedModel, !members.dropFirst().contains(where: \.isAveragedModel) else {
+      return members.map { _ in 1 }
+    }
+    return members.map(\.modelCount)
+  }
+
   /// The tensors that all checkpoints have.
   var common: [TensorSpec] { tensors.filter { partial[$0.name] == nil } }
+
+  /// Averaged and raw weights of a training run have the same names: a mixture of both would go unnoticed.
+  private static func checkKeys(_ members: [SeriesMember]) throws {
+    func isAverage(_ key: String) -> Bool { key.lowercased().contains("ema") }
+    let keyed = members.compactMap { member in member.source.stateDictKey.map { (member.label, $0) } }
+    guard let first = keyed.first else { return }
+    if let other = keyed.first(where: { isAverage($0.1) != isAverage(first.1) }) {
+      throw AveragingError.differentKeys(file: other.0, key: other.1, reference: first.0, first.1)
+    }
+  }
 
   private static func checkNames(_ member: SeriesMember, against first: SeriesMember) throws {
     if let missing = first.tensors.first(where: { member.spec($0.name) == nil }) {

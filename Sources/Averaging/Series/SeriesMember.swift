@@ -2,59 +2,56 @@ import Checkpoint
 
 /// One checkpoint of a series, by the names its model gives to the tensors.
 ///
-/// What wrappers put before every name, `module.` of DataParallel and AveragedModel and `_orig_mod.` of compiled
-/// models, is taken off, in any nesting.
+/// What wrappers put into names is taken off: `module.` of DataParallel and AveragedModel where every name begins with
+/// it, and `_orig_mod.` of compiled models and parts of models wherever it stands, in any nesting.
 public struct SeriesMember: Sendable {
   /// The open file.
   public let source: any CheckpointSource
-  /// The tensors in the order of the file, without prefixes.
+  /// The tensors in the order of the file, without wrappers' names.
   public let tensors: [TensorSpec]
-  /// What was taken off every name.
+  /// What was taken off the beginning of every name.
   public let prefix: String
   /// Number of models behind this one: `n_averaged` of PyTorch's AveragedModel, else 1.
   public let modelCount: Double
+  /// Whether the file is one of PyTorch's AveragedModel.
+  public let isAveragedModel: Bool
 
-  private let byName: [TensorName: TensorSpec]
+  private struct Place {
+    var index: Int
+    var storedName: TensorName
+  }
+
+  private let places: [TensorName: Place]
 
   /// - Parameter source: An open checkpoint.
-  /// - Throws: `CheckpointError` when a count of averaged models cannot be read.
+  /// - Throws: `AveragingError.nameCollision` when two tensors have the same name without wrappers; `CheckpointError`
+  ///   when a count of averaged models cannot be read.
   public init(_ source: any CheckpointSource) throws {
     self.source = source
-    let counter = source.tensors.first {
-      $0.name == Self.counterName && !$0.dtype.isFloatingPoint && $0.elementCount == 1 && $0.dtype.isReal
-    }
-    let model = source.tensors.filter { $0.name != counter?.name }
-    let prefix = Self.wrapperPrefix(model)
-    if let counter, prefix.hasPrefix("module.") {
-      modelCount = max(1, try source.value(counter.name).doubles()[0])
+    let names = UnwrappedNames(source.tensors)
+    prefix = names.prefix
+    isAveragedModel = names.counter != nil
+    if let counter = names.counter {
+      // The count may stand anywhere among the data.
+      if let stream = source as? StreamedCheckpoint { try stream.spool() }
+      modelCount = max(1, try source.value(source.tensors[counter].name).doubles()[0])
     } else {
       modelCount = 1
     }
-    // Without the wrapper's prefix the counter belongs to the model itself.
-    let kept = counter != nil && prefix.hasPrefix("module.") ? model : source.tensors
-    self.prefix = kept.count == model.count ? prefix : Self.wrapperPrefix(kept)
-    let length = self.prefix.utf8.count
-    tensors = kept.map { tensor in
-      var tensor = tensor
-      tensor.name = TensorName(String(decoding: tensor.name.string.utf8.dropFirst(length), as: UTF8.self))
-      return tensor
+    var tensors: [TensorSpec] = []
+    var places: [TensorName: Place] = [:]
+    for (index, stored) in source.tensors.enumerated() where index != names.counter {
+      let tensor = TensorSpec(
+        name: TensorName(names.names[index]), dtype: stored.dtype, shape: stored.shape)
+      let place = Place(index: tensors.count, storedName: stored.name)
+      if let other = places.updateValue(place, forKey: tensor.name) {
+        throw AveragingError.nameCollision(
+          file: source.label, tensor.name, other.storedName, stored.name)
+      }
+      tensors.append(tensor)
     }
-    byName = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-  }
-
-  private static let counterName: TensorName = "n_averaged"
-
-  private static func wrapperPrefix(_ tensors: [TensorSpec]) -> String {
-    var prefix = ""
-    while !tensors.isEmpty {
-      guard
-        let next = ["module.", "_orig_mod."].first(where: { wrapper in
-          tensors.allSatisfy { $0.name.string.utf8.starts(with: (prefix + wrapper).utf8) }
-        })
-      else { break }
-      prefix += next
-    }
-    return prefix
+    self.tensors = tensors
+    self.places = places
   }
 
   /// The file's name in diagnostics.
@@ -66,21 +63,44 @@ public struct SeriesMember: Sendable {
   }
 
   /// Element type and shape of a tensor.
-  public func spec(_ name: TensorName) -> TensorSpec? { byName[name] }
+  public func spec(_ name: TensorName) -> TensorSpec? { places[name].map { tensors[$0.index] } }
 
   /// The name of a tensor in the file.
-  func storedName(_ name: TensorName) -> TensorName {
-    prefix.isEmpty ? name : TensorName(prefix + name.string)
+  func storedName(_ name: TensorName) -> TensorName { places[name]?.storedName ?? name }
+
+  /// Groups of tensors that share their data in this file.
+  var tiedTensors: [[TensorName]] {
+    let groups = source.tiedTensors
+    if groups.isEmpty { return [] }
+    let names = Dictionary(uniqueKeysWithValues: places.map { ($0.value.storedName, $0.key) })
+    return groups.map { $0.compactMap { names[$0] } }
+  }
+
+  /// The stream that the data come from while they are read, if it is one.
+  public var liveStream: StreamedCheckpoint? {
+    guard let stream = source as? StreamedCheckpoint, stream.isLive else { return nil }
+    return stream
   }
 
   /// Size of the files that the checkpoint is stored in.
-  public var byteCount: Int { source.files.reduce(0) { $0 + $1.length } }
-
-  /// CRC-32 of these files, in hexadecimal; reads all of them.
-  public func digest() throws -> String { try SourceDigest.of(self) }
+  public var byteCount: Int {
+    (source as? StreamedCheckpoint)?.byteCount ?? source.files.reduce(0) { $0 + $1.length }
+  }
 
   /// Reads the bytes of a tensor from `offset` on; thread safe.
   func read(_ name: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     try source.read(storedName(name), at: offset, into: buffer)
+  }
+
+  /// All values of a small tensor, checked to be finite.
+  func finiteValues(_ name: TensorName) throws -> [Double] {
+    let value = try source.value(storedName(name))
+    let values = try value.doubles()
+    if let index = values.firstIndex(where: { !$0.isFinite }) {
+      let spec = TensorSpec(name: name, dtype: value.dtype, shape: value.shape)
+      throw AveragingError.notFinite(
+        file: label, name, index: spec.index(of: index), value: values[index])
+    }
+    return values
   }
 }

@@ -18,6 +18,29 @@ public struct Timeline: Sendable, Equatable {
     self.init(names: names, knownSteps: steps, modelCounts: modelCounts ?? names.map { _ in 1 })
   }
 
+  /// Checkpoints that are part of an average already.
+  ///
+  /// - Throws: `AveragingError.emptySeries`.
+  public init(_ inputs: [InputRecord]) throws {
+    let steps = inputs.compactMap(\.step)
+    try self.init(
+      names: inputs.map(\.name), steps: steps.count == inputs.count ? steps : nil,
+      modelCounts: inputs.map(\.modelCount))
+  }
+
+  /// This series behind checkpoints that are part of an average already.
+  ///
+  /// - Throws: `AveragingError.stepsMissing` when one has training steps and the other has none.
+  public func following(_ inputs: [InputRecord], method: String) throws -> Self {
+    let earlier = inputs.compactMap(\.step)
+    guard inputs.isEmpty || (earlier.count == inputs.count) == (steps != nil) else {
+      throw AveragingError.stepsMissing(method: method)
+    }
+    return Self(
+      names: inputs.map(\.name) + names, knownSteps: steps.map { earlier + $0 },
+      modelCounts: inputs.map(\.modelCount) + modelCounts)
+  }
+
   /// The last `count` checkpoints.
   public func suffix(_ count: Int) -> Self {
     Self(

@@ -5,6 +5,7 @@
 #include "ck_crc32.h"
 #include "ck_deflate.h"
 #include "ck_layers.h"
+#include "ck_mapped.h"
 #include "ck_moments.h"
 #include "ck_pending_outputs.h"
 #include "ck_planes.h"

@@ -111,6 +111,9 @@ typedef struct ck_winograd {
   ptrdiff_t x_stride, x_image;
   ptrdiff_t height, width, channels;  // of the input
   ptrdiff_t pad_top, pad_left;
+  // What is transformed is in_activation(x * in_scale + in_shift), or x itself where in_scale is NULL.
+  const float *in_scale, *in_shift;
+  ck_activation in_activation;
   float *y;
   ptrdiff_t y_stride, y_image;
   const float *residual;  // of the layout of y, or NULL
@@ -122,7 +125,7 @@ typedef struct ck_winograd {
   float *fields;  // [36][field_tiles][channels], its first row being that of first_tile; 14 rows more may be read
   ptrdiff_t field_tiles;
   ptrdiff_t first_panel, last_panel;
-  float *products;  // [36][tiles, a multiple of 14][panel_width]
+  float *products;  // [36][tiles, a multiple of tile_pixels][panel_width]
 } ck_winograd;
 
 // Transforms 3x3 kernels [3][3][channels][outputs] into panels of ck_winograd, computed in double.
@@ -134,6 +137,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_layer_kernels {
   const char *name;
   // Output channels per panel of `conv`; 0 where there is no `conv`.
   ptrdiff_t panel_width;
+  // Output pixels (of `conv`) or tiles (of `winograd`) that are multiplied at once.
+  ptrdiff_t tile_pixels;
   void (*conv)(const ck_conv *);
   // Fills `fields` for a range of tiles; then multiplies them with a range of panels.
   void (*winograd_fields)(const ck_winograd *);

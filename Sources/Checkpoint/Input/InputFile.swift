@@ -6,7 +6,8 @@
 
 /// A file that can be read at any position by several threads.
 ///
-/// `pread` rather than a mapping: when the file shrinks underneath, that is an error and not a `SIGBUS`.
+/// `pread` rather than a mapping: when the file shrinks underneath, that is an error and not a `SIGBUS`. Hot loops that
+/// are prepared for that ask for a `window`.
 package final class InputFile: Sendable {
   package let label: String
   package let length: Int
@@ -39,6 +40,8 @@ package final class InputFile: Sendable {
       done += count
     }
   }
+
+  package func window(_ range: Range<Int>) -> MappedWindow? { MappedWindow(descriptor: descriptor, range: range) }
 
   /// `count` bytes from `offset` on.
   package func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {

@@ -10,15 +10,19 @@ import CKernels
 enum Spool {
   private static let chunk = 1 << 20
 
+  /// - Parameter beginning: What has been read from the stream already.
   /// - Throws: An error of reading; `CheckpointError.invalidHeader` as soon as the beginning shows that no
   ///   checkpoint follows, so that an endless device does not fill the disk.
-  static func copy(_ source: Int32, label: String, temporaryFolder: String) throws -> InputFile {
+  static func copy(
+    _ source: Int32, after beginning: [UInt8] = [], label: String, temporaryFolder: String
+  ) throws -> InputFile {
     let temporary = try create(in: temporaryFolder)
     var keep = false
     defer { if !keep { close(temporary) } }
 
     var buffer = [UInt8](repeating: 0, count: chunk)
-    var length = 0
+    var length = beginning.count
+    try beginning.withUnsafeBytes { try writeAll(temporary, $0, label: temporaryFolder) }
     var limit: Int?
     while true {
       let count = try readOnce(source, into: &buffer, label: label)
@@ -62,10 +66,17 @@ enum Spool {
   }
 
   private static func readOnce(_ source: Int32, into buffer: inout [UInt8], label: String) throws -> Int {
-    while true {
-      let count = buffer.withUnsafeMutableBytes { read(source, $0.baseAddress!, $0.count) }
-      if count >= 0 { return count }
-      if errno != EINTR { throw CheckpointError.readFailed(path: label, code: errno) }
-    }
+    try buffer.withUnsafeMutableBytes { try readSome(source, into: $0, label: label) }
+  }
+}
+
+/// What a descriptor has to give, at most as much as fits; 0 at the end.
+func readSome(
+  _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, label: String
+) throws(CheckpointError) -> Int {
+  while true {
+    let count = read(descriptor, buffer.baseAddress!, buffer.count)
+    if count >= 0 { return count }
+    if errno != EINTR { throw .readFailed(path: label, code: errno) }
   }
 }

@@ -13,19 +13,20 @@ struct StateDictSelection {
   typealias Found = [(name: TensorName, tensor: PickleGraph.Reference)]
 
   /// - Parameter key: Path of keys separated by `/`, or nil to choose.
+  /// - Returns: The tensors and the path where they were.
   /// - Throws: `TorchTensorError` that lists the candidates when none is meant or several are.
-  func tensors(from root: PickleGraph.Reference, key: String?) throws -> Found {
-    if let key { return try descend(from: root, along: key) }
+  func tensors(from root: PickleGraph.Reference, key: String?) throws -> (key: String, tensors: Found) {
+    if let key { return (key, try descend(from: root, along: key)) }
     let candidates = (graph.members(root) ?? []).compactMap { member in
       graph.string(member.key).flatMap { key in
         stateDict(member.value).map { (key: key, tensors: $0) }
       }
     }
     for name in Self.preferred {
-      if let candidate = candidates.last(where: { $0.key == name }) { return candidate.tensors }
+      if let candidate = candidates.last(where: { $0.key == name }) { return candidate }
     }
-    if let tensors = stateDict(root) { return tensors }
-    if candidates.count == 1 { return candidates[0].tensors }
+    if let tensors = stateDict(root) { return ("", tensors) }
+    if candidates.count == 1 { return candidates[0] }
     guard !candidates.isEmpty else { throw TorchTensorError("no state dict found\(describeKeys(of: root))") }
     throw TorchTensorError(
       "several state dicts; choose one with --key: \(list(candidates.map(\.key)))")

@@ -4,6 +4,8 @@ final class TorchFile: CheckpointSource {
   let tensors: [TensorSpec]
   let metadata = Metadata()
   let files: [any StoredFile]
+  let stateDictKey: String?
+  let tiedTensors: [[TensorName]]
 
   private let storages: TorchStorages
   private let views: [TensorName: (view: TorchTensor, spec: TensorSpec)]
@@ -23,7 +25,8 @@ final class TorchFile: CheckpointSource {
   }
 
   private init(_ file: InputFile, _ contents: TorchContents, key: String?) throws {
-    let found = try StateDictSelection(graph: contents.graph).tensors(from: contents.root, key: key)
+    let (key, found) = try StateDictSelection(graph: contents.graph).tensors(from: contents.root, key: key)
+    stateDictKey = key
     storages = TorchStorages(file, contents.locations)
     label = file.label
     files = [file]
@@ -53,6 +56,9 @@ final class TorchFile: CheckpointSource {
     }
     self.views = views
     tensors = found.map { views[$0.name]!.spec }
+    // Tensors without elements share nothing.
+    tiedTensors = Dictionary(grouping: tensors.filter { $0.elementCount > 0 }) { views[$0.name]!.view }
+      .values.filter { $0.count > 1 }.map { $0.map(\.name).sorted() }.sorted { $0[0] < $1[0] }
   }
 
   func spec(_ name: TensorName) -> TensorSpec? { views[name]?.spec }

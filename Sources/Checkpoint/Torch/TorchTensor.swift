@@ -1,5 +1,5 @@
 /// A tensor of a PyTorch file: a strided view of a storage.
-struct TorchTensor {
+struct TorchTensor: Hashable {
   struct Storage: Hashable {
     var key: TensorName
     /// Bytes that the storage must have.

@@ -3,6 +3,19 @@ import TensorMath
 
 /// Memory of activations, reused from layer to layer and call to call: fresh pages cost more than arithmetic.
 final class BufferPool: Sendable {
+  /// A buffer that goes back to its pool with its last owner.
+  final class Lease: Sendable {
+    let buffer: Tensor
+    private let pool: BufferPool
+
+    fileprivate init(_ buffer: Tensor, _ pool: BufferPool) {
+      self.buffer = buffer
+      self.pool = pool
+    }
+
+    deinit { pool.give(buffer) }
+  }
+
   private let free = Mutex<[Tensor]>([])
   /// Floats behind every buffer's end that kernels may read, though not use.
   private let slack: Int
@@ -10,7 +23,7 @@ final class BufferPool: Sendable {
   init(slack: Int) { self.slack = slack }
 
   /// A buffer of at least `floats` floats with undefined contents.
-  func take(_ floats: Int) -> Tensor {
+  func lease(_ floats: Int) -> Lease {
     let count = floats + slack
     let found = free.withLock { free -> Tensor? in
       // The smallest that fits, unless it is far too large.
@@ -21,11 +34,8 @@ final class BufferPool: Sendable {
       }
       return best.map { free.remove(at: $0) }
     }
-    return found ?? Tensor(uninitialized: [count])
+    return Lease(found ?? Tensor(uninitialized: [count]), self)
   }
 
-  func give(_ buffer: Tensor) { free.withLock { $0.append(buffer) } }
-
-  /// Returns all unused memory to the system.
-  func clear() { free.withLock { $0 = [] } }
+  private func give(_ buffer: Tensor) { free.withLock { $0.append(buffer) } }
 }

@@ -2,42 +2,20 @@ import CKernels
 import TensorMath
 
 extension Executor {
-  /// The cut of an image's output rows into tasks; a function of the layer and the map's size alone, since BLAS may
-  /// round differently for products of other shapes.
-  struct RowBlocks {
-    let rows: Int
-    let count: Int
-
-    /// - Parameter floatsPerPixel: Memory a task touches per output pixel; a block shall stay in the L2 cache.
-    init(height: Int, width: Int, floatsPerPixel: Int) {
-      let pixels = min(max(Self.cacheFloats / max(floatsPerPixel, 1), 1), 1024)
-      let fitting = max(pixels / width, 1)
-      let count = (height + fitting - 1) / fitting
-      rows = (height + count - 1) / count
-      self.count = (height + rows - 1) / rows
-    }
-
-    private static let cacheFloats = 128 * 1024
-
-    func range(_ block: Int, height: Int) -> Range<Int> { block * rows..<min((block + 1) * rows, height) }
-  }
-
   /// A convolution; in batch-statistics mode without what follows it, and with the moments of every image's result.
   func convolve(_ step: Step, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
     switch network.parameters.layers[step.node]!.method {
-    case .product: return multiplyFields(step, convolution, into: output)
-    case .tiles, .narrow, .depthwise:
-      if let moments = convolveDirectly(step, convolution, into: output) { return moments }
+    case .product: multiplyFields(step, convolution, into: output)
+    case .tiles, .narrow, .depthwise: convolveDirectly(step, convolution, into: output)
     case .winograd: convolveTransformed(step, convolution, into: output)
     }
-    return needsMoments(step) ? moments(of: output) : nil
   }
 
   /// A convolution as the product of receptive fields and weights, block of rows by block of rows.
   private func multiplyFields(
     _ step: Step, _ convolution: Convolution, into output: FeatureMap
   ) -> [ChannelMoments]? {
-    let input = maps[step.inputs[0]]!
+    let input = map(step.inputs[0])
     let weights = network.parameters.layers[step.node]!
     let geometry = convolution.window.geometry(height: input.size.height, width: input.size.width)!
     let groups = convolution.groups
@@ -50,46 +28,43 @@ extension Executor {
     let blocks = RowBlocks(
       height: size.height, width: size.width,
       floatsPerPixel: (isDirect ? inputChannels : depth) + outputChannels)
-    let scratch = isDirect ? [] : scratch(blocks.rows * size.width * depth)
-    defer { giveBack(scratch) }
-    let moments =
-      needsMoments(step)
-      ? MomentsTable(slots: images * blocks.count, channels: outputChannels) : nil
+    let scratch = isDirect ? [] : scratch(blocks.most * size.width * depth)
+    let moments = needsMoments(step) ? MomentsTable(output, blocks: blocks) : nil
     let epilogue = mode == .inference ? inferenceEpilogue(step, weights) : Pointwise(shift: weights.bias)
-    let residual = mode == .inference ? step.epilogue.residual.map { maps[$0]! } : nil
+    let residual = mode == .inference ? step.epilogue.residual.map { map($0) } : nil
 
     pool.forEach(images * blocks.count) { task, worker in
       let image = task / blocks.count
-      let rows = blocks.range(task % blocks.count, height: size.height)
-      let first = rows.lowerBound * size.width
+      let rows = blocks[task % blocks.count]
       let pixels = rows.count * size.width
-      let target = output.image(image) + first * outputChannels
+      let target = output.row(rows.lowerBound, image: image)
       for group in 0..<groups {
-        let source = input.image(image) + group * groupInputs
         let matrix: UnsafePointer<Float>
         if isDirect {
-          matrix = UnsafePointer(source + first * inputChannels)
+          matrix = UnsafePointer(input.row(rows.lowerBound, image: image) + group * groupInputs)
         } else {
           var window = geometry.window
           ck_im2col(
-            scratch[worker].pointer, source, inputChannels, groupInputs, &window, rows.lowerBound,
-            rows.upperBound)
-          matrix = UnsafePointer(scratch[worker].pointer)
+            scratch[worker].buffer.pointer, input.image(image) + group * groupInputs, input.stride,
+            groupInputs,
+            &window, rows.lowerBound, rows.upperBound)
+          matrix = UnsafePointer(scratch[worker].buffer.pointer)
         }
         GEMM.multiply(
-          m: pixels, n: groupOutputs, k: depth, a: matrix, lda: isDirect ? inputChannels : depth,
+          m: pixels, n: groupOutputs, k: depth, a: matrix, lda: isDirect ? input.stride : depth,
           b: weights.weight.pointer + group * depth * groupOutputs, ldb: groupOutputs,
-          c: target + group * groupOutputs, ldc: outputChannels)
+          c: target + group * groupOutputs, ldc: output.stride)
       }
       if !epilogue.isIdentity || residual != nil {
         epilogue.apply(
-          kernels, to: target, from: target,
-          residual: residual.map { $0.image(image) + first * outputChannels }, rows: pixels,
-          channels: outputChannels)
+          kernels, to: target, stride: output.stride, from: target, fromStride: output.stride,
+          residual: residual.map { $0.row(rows.lowerBound, image: image) },
+          residualStride: residual?.stride ?? 0,
+          rows: pixels, channels: outputChannels)
       }
-      moments?.set(task, kernels, target, rows: pixels)
+      moments?.measure(kernels, image: image, block: task % blocks.count)
     }
-    return moments?.perImage(images: images, blocks: blocks.count)
+    return moments?.perImage()
   }
 
   /// Whether the step's convolution is followed by a BatchNorm with the batch's own statistics.
@@ -105,7 +80,7 @@ extension Executor {
   }
 
   /// One buffer for every worker.
-  func scratch(_ count: Int) -> [Tensor] { (0..<pool.threadCount).map { _ in network.buffers.take(count) } }
-
-  func giveBack(_ scratch: [Tensor]) { for buffer in scratch { network.buffers.give(buffer) } }
+  func scratch(_ count: Int) -> [BufferPool.Lease] {
+    (0..<pool.threadCount).map { _ in network.buffers.lease(count) }
+  }
 }

@@ -2,103 +2,129 @@ import CKernels
 import TensorMath
 
 extension Executor {
-  /// A convolution by the kernels' own tiles or channel by channel. The division into tasks does not change any bit of the result.
-  /// - Returns: The moments of every image's result where they are needed and came with the work.
-  func convolveDirectly(
-    _ step: Step, _ convolution: Convolution, into output: FeatureMap
-  ) -> [ChannelMoments]? {
-    let input = maps[step.inputs[0]]!
+  /// Whether the tasks of a convolution are output channels of all images, so that its weights, which no cache holds,
+  /// are read from memory once. Where they are smaller, tasks are rows or tiles.
+  func dividesOutputs(_ step: Step) -> Bool {
     let weights = network.parameters.layers[step.node]!
-    let geometry = convolution.window.geometry(height: input.size.height, width: input.size.width)!
-    let epilogue = mode == .inference ? inferenceEpilogue(step, weights) : Pointwise(shift: weights.bias)
-    let residual = mode == .inference ? step.epilogue.residual.map { maps[$0]! } : nil
-    return epilogue.withPointers { scale, shift in
-      var job = ck_conv(
-        window: geometry.window, x: input.buffer.pointer, x_stride: input.size.channels,
-        x_image: input.size.count, channels: convolution.inputChannels, y: output.buffer.pointer,
-        y_stride: output.size.channels, y_image: output.size.count, residual: residual?.buffer.pointer,
-        outputs: convolution.outputChannels, weight: weights.weight.pointer, scale: scale, shift: shift,
-        activation: epilogue.activation.kernelCode, first_image: 0, last_image: images, first_row: 0,
-        last_row: output.size.height, first_panel: 0, last_panel: 0, scratch: nil, group_width: 1)
-      if case .narrow(let width) = weights.method {
-        job.group_width = width
-        return divideRows(step, job, convolution, groups: 1, size: output.size, run: kernels.grouped)
-      }
-      guard case .tiles(let groups) = weights.method else {
-        return divideRows(step, job, convolution, groups: 1, size: output.size, run: kernels.depthwise)
-      }
-      job.channels /= groups
-      job.outputs /= groups
-      job.last_panel = weights.weight.shape[1]
-      if groups == 1 && weights.weight.count > Self.largestSharedWeights {
-        divideOutputs(job, convolution, input: input)
-        return nil
-      }
-      return divideRows(step, job, convolution, groups: groups, size: output.size, run: kernels.conv)
+    switch weights.method {
+    case .tiles(let groups): return groups == 1 && weights.weight.count > 160 * 1024
+    // Transformed weights have four times the size and are read less often.
+    case .winograd: return weights.weight.count > 640 * 1024
+    default: return false
     }
   }
 
-  /// Weights of more floats are divided among the threads; all of smaller ones stay in a thread's cache.
-  private static let largestSharedWeights = 160 * 1024
+  /// A convolution by the kernels' own tiles or channel by channel. The division into tasks does not change any bit of
+  /// the result.
+  /// - Returns: The moments of every image's result where they are needed.
+  func convolveDirectly(
+    _ step: Step, _ convolution: Convolution, into output: FeatureMap
+  ) -> [ChannelMoments]? {
+    let inputSize = sizes[step.inputs[0]]
+    let weights = network.parameters.layers[step.node]!
+    let geometry = convolution.window.geometry(height: inputSize.height, width: inputSize.width)!
+    let epilogue = mode == .inference ? inferenceEpilogue(step, weights) : Pointwise(shift: weights.bias)
+    let residual = mode == .inference ? step.epilogue.residual.map { map($0) } : nil
+    let dividesOutputs = dividesOutputs(step)
+    let source: RowSource? = dividesOutputs ? nil : rowSource(step, geometry.window)
+    let input = source?.map ?? map(step.inputs[0])
+    return epilogue.withPointers { scale, shift in
+      var job = ck_conv(
+        window: geometry.window, x: UnsafePointer(input.pointer), x_stride: source?.stride ?? input.stride,
+        x_image: input.imageStride, channels: convolution.inputChannels, y: output.pointer,
+        y_stride: output.stride,
+        y_image: output.imageStride, residual: residual.map { UnsafePointer($0.pointer) },
+        outputs: convolution.outputChannels, weight: weights.weight.pointer, scale: scale, shift: shift,
+        activation: epilogue.activation.kernelCode, first_image: 0, last_image: images, first_row: 0,
+        last_row: output.size.height, first_panel: 0, last_panel: 0, scratch: nil, group_width: 1)
+      if case .tiles(let groups) = weights.method {
+        job.channels /= groups
+        job.outputs /= groups
+        job.last_panel = weights.weight.shape[1]
+        if dividesOutputs { return divideOutputs(step, job, convolution, input: input, output: output) }
+        return divideRows(step, job, source!, groups: groups, output: output, run: kernels.conv)
+      }
+      if case .narrow(let width) = weights.method {
+        job.group_width = width
+        return divideRows(step, job, source!, groups: 1, output: output, run: kernels.grouped)
+      }
+      return divideRows(step, job, source!, groups: 1, output: output, run: kernels.depthwise)
+    }
+  }
 
   /// Every task computes all channels of some rows of one image, group by group.
   private func divideRows(
-    _ step: Step, _ job: ck_conv, _ convolution: Convolution, groups: Int, size: MapSize,
+    _ step: Step, _ job: ck_conv, _ source: RowSource, groups: Int, output: FeatureMap,
     run: @convention(c) (UnsafePointer<ck_conv>?) -> Void
   ) -> [ChannelMoments]? {
-    let blocks = RowBlocks(
-      height: size.height, width: size.width,
-      floatsPerPixel: 2 * (convolution.inputChannels + convolution.outputChannels))
-    var window = job.window
-    let scratch = scratch(ck_conv_scratch(&window, job.channels, blocks.rows))
-    defer { giveBack(scratch) }
+    let size = output.size
+    let floatsPerPixel = 2 * groups * (job.channels + job.outputs)
     let moments =
-      needsMoments(step) ? MomentsTable(slots: images * blocks.count, channels: size.channels) : nil
-    let weightsPerGroup = job.last_panel * kernels.panel_width * convolution.window.taps * job.channels
+      needsMoments(step)
+      ? MomentsTable(
+        output, blocks: RowBlocks(height: size.height, width: size.width, floatsPerPixel: floatsPerPixel))
+      : nil
+    let blocks =
+      moments != nil
+      ? RowBlocks(height: size.height, width: size.width, floatsPerPixel: floatsPerPixel)
+      : RowBlocks(
+        height: size.height, width: size.width, floatsPerPixel: floatsPerPixel, images: images,
+        threads: pool.threadCount)
+    var window = job.window
+    let scratch = scratch(ck_conv_scratch(&window, job.channels, blocks.most))
+    let finished = source.rest == nil ? [] : self.scratch(source.scratchCount(rows: blocks.most))
+    let weightsPerGroup =
+      job.last_panel * kernels.panel_width * window.kernel_height * window.kernel_width * job.channels
     pool.forEach(images * blocks.count) { task, worker in
-      let rows = blocks.range(task % blocks.count, height: size.height)
+      let image = task / blocks.count
+      let rows = blocks[task % blocks.count]
+      var whole = job
+      if source.rest != nil {
+        whole.x = source.rows(rows, image: image, scratch: finished[worker].buffer.pointer)
+        whole.x -= image * whole.x_image
+      }
+      whole.first_image = image
+      whole.last_image = image + 1
+      whole.first_row = rows.lowerBound
+      whole.last_row = rows.upperBound
+      whole.scratch = scratch[worker].buffer.pointer
       for group in 0..<groups {
-        var part = job
+        var part = whole
         part.x += group * job.channels
         part.y += group * job.outputs
         part.weight += group * weightsPerGroup
         part.residual = job.residual.map { $0 + group * job.outputs }
         part.scale = job.scale.map { $0 + group * job.outputs }
         part.shift = job.shift.map { $0 + group * job.outputs }
-        part.first_image = task / blocks.count
-        part.last_image = part.first_image + 1
-        part.first_row = rows.lowerBound
-        part.last_row = rows.upperBound
-        part.scratch = scratch[worker].pointer
         run(&part)
       }
-      moments?.set(
-        task, kernels,
-        job.y + (task / blocks.count * size.pixels + rows.lowerBound * size.width) * size.channels,
-        rows: rows.count * size.width)
+      moments?.measure(kernels, image: image, block: task % blocks.count)
     }
-    return moments?.perImage(images: images, blocks: blocks.count)
+    return moments?.perImage()
   }
 
   /// Every task computes some channels of all images, so that weights are read from memory once.
-  private func divideOutputs(_ job: ck_conv, _ convolution: Convolution, input: FeatureMap) {
+  private func divideOutputs(
+    _ step: Step, _ job: ck_conv, _ convolution: Convolution, input: FeatureMap, output: FeatureMap
+  ) -> [ChannelMoments]? {
     var job = job
-    var padded: Tensor?
-    defer { if let padded { network.buffers.give(padded) } }
+    var padded: BufferPool.Lease?
     if convolution.window.kernel != (1, 1) {
       var window = job.window
       let width = (window.out_width - 1) * window.stride_x + (window.kernel_width - 1) * window.dilation_x + 1
       let height =
         (window.out_height - 1) * window.stride_y + (window.kernel_height - 1) * window.dilation_y + 1
       let count = width * height * job.channels
-      let buffer = network.buffers.take(images * count)
+      let lease = network.buffers.lease(images * count)
+      let target = lease.buffer.pointer
       pool.forEach(images) { image, _ in
         ck_pad(
-          buffer.pointer + image * count, input.image(image), job.x_stride, job.channels, &window, 0,
+          target + image * count, input.image(image), job.x_stride, job.channels, &window, 0,
           window.out_height)
       }
-      padded = buffer
-      job.x = UnsafePointer(buffer.pointer)
+      padded = lease
+      job.x = UnsafePointer(target)
+      job.x_stride = job.channels
       job.x_image = count
       (job.window.height, job.window.width, job.window.pad_top, job.window.pad_left) = (height, width, 0, 0)
     } else if convolution.window.isPointwise {
@@ -107,6 +133,7 @@ extension Executor {
       job.last_row = job.window.height
       job.last_image = 1
     }
+    let moments = needsMoments(step) ? MomentsTable(output, blocks: blocksOfMoments(output.size)) : nil
     let panels = job.last_panel
     let tasks = min(panels, max(4, 2 * pool.threadCount))
     pool.forEach(tasks) { task, _ in
@@ -114,6 +141,16 @@ extension Executor {
       part.first_panel = task * panels / tasks
       part.last_panel = (task + 1) * panels / tasks
       kernels.conv(&part)
+      if let moments { measurePanels(moments, part.first_panel..<part.last_panel, of: output) }
     }
+    withExtendedLifetime(padded) {}
+    return moments?.perImage()
+  }
+
+  /// Takes the moments of some panels' channels of all images.
+  func measurePanels(_ moments: MomentsTable, _ panels: Range<Int>, of output: FeatureMap) {
+    let width = kernels.panel_width
+    let channels = panels.lowerBound * width..<min(panels.upperBound * width, output.size.channels)
+    for image in 0..<images { moments.measure(kernels, image: image, channels: channels) }
   }
 }

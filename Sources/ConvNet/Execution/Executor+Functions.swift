@@ -3,17 +3,18 @@ import TensorMath
 
 extension Executor {
   func function(_ step: Step, _ function: PointwiseFunction, into output: FeatureMap) {
-    let input = maps[step.inputs[0]]!
+    let input = map(step.inputs[0])
     let size = output.size
     let slopes = network.parameters.factors[step.node]?.scale
-    let blocks = RowBlocks(height: size.height, width: size.width, floatsPerPixel: 2 * size.channels)
-    pool.forEach(images * blocks.count) { task, _ in
-      let image = task / blocks.count
-      let rows = blocks.range(task % blocks.count, height: size.height)
-      let first = rows.lowerBound * size.width * size.channels
-      function.apply(
-        to: output.image(image) + first, from: input.image(image) + first,
-        count: rows.count * size.width * size.channels, slopes: slopes)
+    let isWhole = input.isContiguous && output.isContiguous
+    pool.forEach(images * size.height) { task, _ in
+      let (image, row) = (task / size.height, task % size.height)
+      var (x, y) = (input.row(row, image: image), output.row(row, image: image))
+      for _ in 0..<(isWhole ? 1 : size.width) {
+        function.apply(to: y, from: x, count: (isWhole ? size.width : 1) * size.channels, slopes: slopes)
+        x += input.stride
+        y += output.stride
+      }
     }
   }
 }

@@ -7,125 +7,54 @@ extension Executor {
   func affine(_ step: Step, into output: FeatureMap) {
     let values = network.parameters.factors[step.node]!
     apply(
-      Pointwise(scale: values.scale, shift: values.shift), maps[step.inputs[0]]!, residual: nil, into: output)
+      Pointwise(scale: values.scale, shift: values.shift), map(step.inputs[0]), residual: nil, into: output)
   }
 
-  /// Calls `body` with the inputs' and the output's first element and the number of elements, image by image.
-  private func eachImage(
+  /// Calls `body` for every pixel of the output with the places of its channels in it and in
+  /// the inputs, which have as many pixels.
+  private func eachPixel(
     _ step: Step, _ output: FeatureMap,
     _ body: (_ inputs: [UnsafeMutablePointer<Float>], _ output: UnsafeMutablePointer<Float>) -> Void
   ) {
-    let inputs = step.inputs.map { maps[$0]! }
-    pool.forEach(images) { image, _ in body(inputs.map { $0.image(image) }, output.image(image)) }
+    let inputs = step.inputs.map { map($0) }
+    pool.forEach(images) { image, _ in
+      var sources = inputs.map { $0.image(image) }
+      var target = output.image(image)
+      for _ in 0..<output.size.pixels {
+        body(sources, target)
+        for index in sources.indices { sources[index] += inputs[index].stride }
+        target += output.stride
+      }
+    }
   }
 
   func multiplyMaps(_ step: Step, into output: FeatureMap) {
-    let count = output.size.count
-    eachImage(step, output) { inputs, y in
+    let channels = output.size.channels
+    eachPixel(step, output) { inputs, y in
       let (a, b) = (inputs[0], inputs[1])
-      for index in 0..<count { y[index] = a[index] * b[index] }
+      for channel in 0..<channels { y[channel] = a[channel] * b[channel] }
     }
   }
 
   func mask(_ step: Step, into output: FeatureMap) {
-    let size = output.size
-    eachImage(step, output) { inputs, y in
-      for pixel in 0..<size.pixels {
-        let factor = inputs[1][pixel]
-        for index in pixel * size.channels..<(pixel + 1) * size.channels {
-          y[index] = inputs[0][index] * factor
-        }
-      }
-    }
-  }
-
-  func globalMax(_ step: Step, into output: FeatureMap) {
-    let size = maps[step.inputs[0]]!.size
-    eachImage(step, output) { inputs, y in
-      y.update(from: inputs[0], count: size.channels)
-      for pixel in 1..<max(1, size.pixels) {
-        let x = inputs[0] + pixel * size.channels
-        for channel in 0..<size.channels { y[channel] = max(y[channel], x[channel]) }
-      }
-    }
-  }
-
-  func pad(_ step: Step, _ margins: Margins, into output: FeatureMap) {
-    let from = maps[step.inputs[0]]!.size
-    let (size, channels) = (output.size, output.size.channels)
-    /// The source of a position, nil in a constant margin.
-    func source(_ position: Int, _ extent: Int) -> Int? {
-      if (0..<extent).contains(position) { return position }
-      switch margins.filling {
-      case .constant: return nil
-      case .edge: return position < 0 ? 0 : extent - 1
-      case .reflect: return position < 0 ? -position : 2 * (extent - 1) - position
-      }
-    }
-    let rows = (0..<size.height).map { source($0 - margins.top, from.height) }
-    let columns = (0..<size.width).map { source($0 - margins.left, from.width) }
-    let filling: Float = if case .constant(let value) = margins.filling { value } else { 0 }
-    eachImage(step, output) { inputs, y in
-      var target = y
-      for row in rows {
-        for column in columns {
-          if let row, let column {
-            target.update(from: inputs[0] + (row * from.width + column) * channels, count: channels)
-          } else {
-            target.update(repeating: filling, count: channels)
-          }
-          target += channels
-        }
-      }
+    let channels = output.size.channels
+    eachPixel(step, output) { inputs, y in
+      let (x, factor) = (inputs[0], inputs[1][0])
+      for channel in 0..<channels { y[channel] = x[channel] * factor }
     }
   }
 
   func reorder(_ step: Step, _ order: [Int], into output: FeatureMap) {
-    let channels = maps[step.inputs[0]]!.size.channels
-    eachImage(step, output) { inputs, y in
-      var (from, to) = (inputs[0], y)
-      for _ in 0..<output.size.pixels {
-        for (channel, source) in order.enumerated() { to[channel] = from[source] }
-        from += channels
-        to += order.count
-      }
-    }
-  }
-
-  func spaceToDepth(_ step: Step, rows: Int, columns: Int, into output: FeatureMap) {
-    let from = maps[step.inputs[0]]!.size
-    eachImage(step, output) { inputs, y in
-      var target = y
-      for row in 0..<output.size.height {
-        for column in 0..<output.size.width {
-          for inner in 0..<rows {
-            let pixel = (row * rows + inner) * from.width + column * columns
-            target.update(from: inputs[0] + pixel * from.channels, count: columns * from.channels)
-            target += columns * from.channels
-          }
-        }
-      }
-    }
-  }
-
-  func enlarge(_ step: Step, rows: Int, columns: Int, into output: FeatureMap) {
-    let from = maps[step.inputs[0]]!.size
-    eachImage(step, output) { inputs, y in
-      var target = y
-      for row in 0..<output.size.height {
-        for column in 0..<output.size.width {
-          let pixel = row / rows * from.width + column / columns
-          target.update(from: inputs[0] + pixel * from.channels, count: from.channels)
-          target += from.channels
-        }
-      }
+    eachPixel(step, output) { inputs, y in
+      let x = inputs[0]
+      for (channel, source) in order.enumerated() { y[channel] = x[source] }
     }
   }
 
   func convolveAcrossChannels(_ step: Step, taps: Int, padding: Int, into output: FeatureMap) {
     let weight = network.parameters.factors[step.node]!.scale!
     let channels = output.size.channels
-    eachImage(step, output) { inputs, y in
+    eachPixel(step, output) { inputs, y in
       for channel in 0..<channels {
         var sum: Float = 0
         for tap in 0..<taps {
@@ -139,12 +68,13 @@ extension Executor {
 
   func softmax(_ step: Step, groups: Int, into output: FeatureMap) {
     let count = output.size.channels / groups
-    eachImage(step, output) { inputs, y in
+    eachPixel(step, output) { inputs, y in
+      let x = inputs[0]
       for index in 0..<count {
-        let largest = (0..<groups).reduce(-Float.infinity) { max($0, inputs[0][$1 * count + index]) }
+        let largest = (0..<groups).reduce(-Float.infinity) { max($0, x[$1 * count + index]) }
         var sum: Float = 0
         for group in 0..<groups {
-          let value = expf(inputs[0][group * count + index] - largest)
+          let value = expf(x[group * count + index] - largest)
           y[group * count + index] = value
           sum += value
         }
@@ -155,12 +85,91 @@ extension Executor {
 
   func sumGroups(_ step: Step, _ groups: Int, into output: FeatureMap) {
     let channels = output.size.channels
-    eachImage(step, output) { inputs, y in
-      for pixel in 0..<output.size.pixels {
-        let (from, to) = (inputs[0] + pixel * channels * groups, y + pixel * channels)
-        to.update(from: from, count: channels)
-        for group in 1..<max(1, groups) {
-          for channel in 0..<channels { to[channel] += from[group * channels + channel] }
+    eachPixel(step, output) { inputs, y in
+      y.update(from: inputs[0], count: channels)
+      for group in 1..<max(1, groups) {
+        let x = inputs[0] + group * channels
+        for channel in 0..<channels { y[channel] += x[channel] }
+      }
+    }
+  }
+
+  // MARK: Layers that move pixels
+
+  func globalMax(_ step: Step, into output: FeatureMap) {
+    let input = map(step.inputs[0])
+    let channels = input.size.channels
+    pool.forEach(images) { image, _ in
+      let (x, y) = (input.image(image), output.image(image))
+      y.update(from: x, count: channels)
+      for pixel in 1..<max(1, input.size.pixels) {
+        let pixel = x + pixel * input.stride
+        for channel in 0..<channels { y[channel] = max(y[channel], pixel[channel]) }
+      }
+    }
+  }
+
+  /// Copies pixels: `source` gives the row and column for those of the output, nil for `filling`.
+  private func movePixels(
+    _ step: Step, into output: FeatureMap, filling: Float = 0,
+    from source: (_ row: Int, _ column: Int) -> (row: Int, column: Int)?
+  ) {
+    let input = map(step.inputs[0])
+    let channels = input.size.channels
+    pool.forEach(images) { image, _ in
+      for row in 0..<output.size.height {
+        var target = output.row(row, image: image)
+        for column in 0..<output.size.width {
+          if let place = source(row, column) {
+            target.update(
+              from: input.row(place.row, image: image) + place.column * input.stride, count: channels)
+          } else {
+            target.update(repeating: filling, count: channels)
+          }
+          target += output.stride
+        }
+      }
+    }
+  }
+
+  func pad(_ step: Step, _ margins: Margins, into output: FeatureMap) {
+    let from = sizes[step.inputs[0]]
+    /// The source of a position, nil in a constant margin.
+    func source(_ position: Int, _ extent: Int) -> Int? {
+      if (0..<extent).contains(position) { return position }
+      switch margins.filling {
+      case .constant: return nil
+      case .edge: return position < 0 ? 0 : extent - 1
+      case .reflect: return position < 0 ? -position : 2 * (extent - 1) - position
+      }
+    }
+    let filling: Float = if case .constant(let value) = margins.filling { value } else { 0 }
+    movePixels(step, into: output, filling: filling) { row, column in
+      guard let row = source(row - margins.top, from.height),
+        let column = source(column - margins.left, from.width)
+      else { return nil }
+      return (row, column)
+    }
+  }
+
+  func enlarge(_ step: Step, rows: Int, columns: Int, into output: FeatureMap) {
+    movePixels(step, into: output) { row, column in (row / rows, column / columns) }
+  }
+
+  func spaceToDepth(_ step: Step, rows: Int, columns: Int, into output: FeatureMap) {
+    let input = map(step.inputs[0])
+    let channels = input.size.channels
+    pool.forEach(images) { image, _ in
+      for row in 0..<output.size.height {
+        for column in 0..<output.size.width {
+          var target = output.row(row, image: image) + column * output.stride
+          for inner in 0..<rows * columns {
+            let x =
+              input.row(row * rows + inner / columns, image: image)
+              + (column * columns + inner % columns) * input.stride
+            target.update(from: x, count: channels)
+            target += channels
+          }
         }
       }
     }

@@ -4,8 +4,8 @@ extension Executor {
   /// Brings the maps that a step reads, and its own if begun, back to memory.
   func restore(for index: Int) throws(ConvNetError) {
     guard let scratch else { return }
-    let step = network.plan.steps[index]
-    for node in step.reads + [step.output] where maps[node] == nil {
+    let step = plan.steps[index]
+    for node in step.reads + [step.output] where mapInMemory(node) == nil {
       guard let slot = slots[node] else { continue }
       let map = newMap(node)
       put(map, at: node)
@@ -18,7 +18,8 @@ extension Executor {
   /// - Parameter changed: The node whose map is not in the file yet, or no longer as it is there.
   func rest(changed: Int) throws(ConvNetError) {
     guard let scratch else { return }
-    for (node, map) in maps {
+    for node in nodesInMemory {
+      let map = mapInMemory(node)!
       if node == changed || slots[node] == nil {
         let bytes = bytes(of: map)
         let slot = slots[node] ?? scratch.allocate(bytes.count)
@@ -31,6 +32,6 @@ extension Executor {
 
   private func bytes(of map: FeatureMap) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(
-      UnsafeMutableBufferPointer(start: map.buffer.pointer, count: map.images * map.size.count))
+      UnsafeMutableBufferPointer(start: map.pointer, count: map.images * map.size.count))
   }
 }

@@ -9,13 +9,20 @@ final class Executor {
   typealias Observer = (BatchNormLayer, ChannelMoments) throws -> Void
 
   let network: Network
+  let plan: Plan
   let mode: ForwardMode
   let affines: [ChannelAffine]
   let images: Int
   let sizes: [MapSize]
   /// Indices of the BatchNorms that normalise with the batch in batch-statistics mode; nil is all of them.
   let measuredLayers: Set<Int>?
-  private(set) var maps: [Int: FeatureMap] = [:]
+  /// Whether maps may be ranges of wider ones' channels, so that concatenating and splitting copies less.
+  let sharesMaps: Bool
+  private var maps: [Int: FeatureMap] = [:]
+  /// Maps that are not finished yet.
+  var deferred: [Int: Deferred] = [:]
+  /// The maps of concatenations that have not been reached yet.
+  private var wide: [Int: FeatureMap] = [:]
   /// Where maps rest that are not needed at once; nil keeps all of them in memory.
   var scratch: ScratchFile?
   /// Maps that are in the scratch file, whether or not they are also in memory.
@@ -23,32 +30,37 @@ final class Executor {
 
   var pool: ThreadPool { network.pool }
   var kernels: ck_layer_kernels { network.kernels }
+  var nodesInMemory: [Int] { maps.keys.sorted() }
 
   /// - Parameters:
   ///   - affines: The BatchNorms with their running statistics; not read in batch-statistics mode.
   ///   - sizes: Every node's map size for these images.
+  ///   - sharesMaps: Whether maps may be ranges of wider ones' channels.
+  ///   - plan: Another plan than the network's.
   init(
     _ network: Network, mode: ForwardMode, affines: [ChannelAffine], images: Int, sizes: [MapSize],
-    measuredLayers: Set<Int>? = nil
+    measuredLayers: Set<Int>? = nil, sharesMaps: Bool = true, plan: Plan? = nil
   ) {
     self.network = network
+    self.plan = plan ?? network.plan
     self.mode = mode
     self.affines = affines
     self.images = images
     self.sizes = sizes
     self.measuredLayers = measuredLayers
+    self.sharesMaps = sharesMaps
   }
 
   deinit {
-    for node in Set(maps.keys).union(slots.keys) { release(node) }
+    for slot in slots.values { scratch?.free(slot) }
   }
 
   /// Makes `tensor`'s images from `first` on the network's input.
   func setInput(_ tensor: Tensor, first: Int) {
     let map = newMap(0)
     let count = images * map.size.count
-    map.buffer.pointer.update(from: tensor.pointer + first * map.size.count, count: count)
-    maps[0] = map
+    map.pointer.update(from: tensor.pointer + first * map.size.count, count: count)
+    put(map, at: 0)
   }
 
   /// Runs the steps in `range`; results that no later step reads are released.
@@ -56,67 +68,100 @@ final class Executor {
   func run(_ range: Range<Int>, observe: Observer = { _, _ in }) throws {
     for index in range {
       let moments = measure(index).map(ChannelMoments.init(merging:))
-      if let moments, let layer = network.plan.steps[index].epilogue.batchNorm {
+      if let moments, let layer = plan.steps[index].epilogue.batchNorm {
         try observe(network.batchNorms[layer], moments)
       }
-      complete(index, moments: moments)
+      complete(index, moments: moments, mayDefer: index < range.upperBound - 1)
     }
+    for node in deferred.keys.sorted() { _ = map(node) }
   }
 
   /// The first half of a step: everything before its BatchNorm.
   ///
   /// - Returns: The moments of what the BatchNorm reads, image by image; nil where its running statistics are used.
   func measure(_ index: Int) -> [ChannelMoments]? {
-    let step = network.plan.steps[index]
-    maps[step.output] = newMap(step.output)
+    let step = plan.steps[index]
     return runOperation(of: step)
   }
 
   /// The second half of a step: its BatchNorm and what follows; results that no later step reads are released.
   ///
-  /// - Parameter moments: What the BatchNorm normalises with; nil for its running statistics.
-  func complete(_ index: Int, moments: ChannelMoments?) {
-    let step = network.plan.steps[index]
-    finish(step, moments: moments)
-    for node in network.plan.released[index] { release(node) }
+  /// - Parameters:
+  ///   - moments: What the BatchNorm normalises with; nil for its running statistics.
+  ///   - mayDefer: Whether the next reader may do it instead.
+  func complete(_ index: Int, moments: ChannelMoments?, mayDefer: Bool = false) {
+    let step = plan.steps[index]
+    if let rest = rest(of: step, moments: moments) {
+      deferred[step.output] = rest
+      if !mayDefer || !canDefer(rest, step) { _ = map(step.output) }
+    }
+    for node in plan.released[index] { release(node) }
   }
 
   /// What the BatchNorm of `step` would read, the steps before it having run.
   func batchNormInput(_ step: Step) -> FeatureMap {
-    guard case .convolution(let convolution) = step.operation else { return maps[step.inputs[0]]! }
+    guard case .convolution(let convolution) = step.operation else { return map(step.inputs[0]) }
     var bare = step
     bare.epilogue = Step.Epilogue()
-    maps[step.output] = newMap(step.output)
-    _ = convolve(bare, convolution, into: maps[step.output]!)
-    return maps[step.output]!
+    let output = newMap(step.output)
+    put(output, at: step.output)
+    _ = convolve(bare, convolution, into: output)
+    return output
   }
 
-  func newMap(_ node: Int) -> FeatureMap {
-    FeatureMap(buffer: network.buffers.take(images * sizes[node].count), images: images, size: sizes[node])
+  // MARK: Maps
+
+  /// A node's finished map.
+  func map(_ node: Int) -> FeatureMap {
+    if let rest = deferred.removeValue(forKey: node) {
+      let output = maps[node] ?? newMap(node)
+      maps[node] = output
+      apply(rest.pointwise, rest.input, residual: rest.residual, into: output)
+    }
+    return maps[node]!
   }
+
+  /// A node's map as far as it is there.
+  func mapInMemory(_ node: Int) -> FeatureMap? { maps[node] }
+
+  func put(_ map: FeatureMap, at node: Int) { maps[node] = map }
+
+  func newMap(_ node: Int) -> FeatureMap {
+    if let whole = wide.removeValue(forKey: node) { return whole }
+    guard sharesMaps, let place = plan.places[node] else {
+      return FeatureMap(network.buffers, images: images, size: sizes[node])
+    }
+    let whole =
+      wide[place.owner] ?? FeatureMap(network.buffers, images: images, size: sizes[place.owner])
+    wide[place.owner] = whole
+    return whole.channels(from: place.channel, count: sizes[node].channels)
+  }
+
+  func removeFromMemory(_ node: Int) { maps[node] = nil }
 
   private func release(_ node: Int) {
     removeFromMemory(node)
     if let slot = slots.removeValue(forKey: node) { scratch?.free(slot) }
   }
 
-  func removeFromMemory(_ node: Int) {
-    if let map = maps.removeValue(forKey: node) { network.buffers.give(map.buffer) }
-  }
-
-  func put(_ map: FeatureMap, at node: Int) { maps[node] = map }
+  // MARK: Steps
 
   private func runOperation(of step: Step) -> [ChannelMoments]? {
-    let output = maps[step.output]!
+    if case .batchNorm = step.operation { return isMeasured(step) ? moments(of: map(step.inputs[0])) : nil }
+    if case .slice(let range) = step.operation, sharesMaps, plan.places[step.output] == nil {
+      put(map(step.inputs[0]).channels(from: range.lowerBound, count: range.count), at: step.output)
+      return nil
+    }
+    let output = newMap(step.output)
+    put(output, at: step.output)
     switch step.operation {
     case .convolution(let convolution):
       let moments = convolve(step, convolution, into: output)
       return isMeasured(step) ? moments : nil
-    case .batchNorm: return isMeasured(step) ? moments(of: maps[step.inputs[0]]!) : nil
     case .activation, .add:
       apply(
-        Pointwise(activation: step.epilogue.activation), maps[step.inputs[0]]!,
-        residual: step.inputs.count > 1 ? maps[step.inputs[1]]! : nil, into: output)
+        Pointwise(activation: step.epilogue.activation), map(step.inputs[0]),
+        residual: step.inputs.count > 1 ? map(step.inputs[1]) : nil, into: output)
     case .linear(let linear):
       multiply(step, linear, into: output)
       if step.epilogue.activation != .identity {
@@ -145,7 +190,7 @@ final class Executor {
       convolveAcrossChannels(step, taps: taps, padding: padding, into: output)
     case .softmax(let groups): softmax(step, groups: groups, into: output)
     case .sumOfGroups(let groups): sumGroups(step, groups, into: output)
-    case .input: preconditionFailure("the input is not a step")
+    case .input, .batchNorm: preconditionFailure("not an operation of its own")
     }
     return nil
   }
@@ -156,13 +201,12 @@ final class Executor {
   }
 
   /// BatchNorm, residual and activation, where `runOperation` has left them.
-  private func finish(_ step: Step, moments: ChannelMoments?) {
-    let output = maps[step.output]!
+  private func rest(of step: Step, moments: ChannelMoments?) -> Deferred? {
     let input: FeatureMap
     switch step.operation {
-    case .convolution where mode == .batchStatistics: input = output
-    case .batchNorm: input = maps[step.inputs[0]]!
-    default: return
+    case .convolution where mode == .batchStatistics: input = map(step.output)
+    case .batchNorm: input = map(step.inputs[0])
+    default: return nil
     }
     var pointwise = Pointwise(activation: step.epilogue.activation)
     if let index = step.epilogue.batchNorm {
@@ -178,9 +222,9 @@ final class Executor {
       pointwise.scale = affine.scale
       pointwise.shift = affine.shift
     }
-    let residual = step.epilogue.residual.map { maps[$0]! }
-    if pointwise.isIdentity && residual == nil && input.buffer === output.buffer { return }
-    apply(pointwise, input, residual: residual, into: output)
+    let residual = step.epilogue.residual.map { map($0) }
+    if pointwise.isIdentity && residual == nil && maps[step.output] != nil { return nil }
+    return Deferred(input: input, residual: residual, pointwise: pointwise)
   }
 }
 

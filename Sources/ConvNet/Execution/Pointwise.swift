@@ -8,14 +8,15 @@ struct Pointwise {
 
   var isIdentity: Bool { scale == nil && shift == nil && activation == .identity }
 
-  /// Applies it to `rows` pixels whose channels follow one another without gaps; `y` may be `x` or `residual`.
+  /// Applies it to `rows` pixels; `y` may be `x` or `residual`.
   func apply(
-    _ kernels: ck_layer_kernels, to y: UnsafeMutablePointer<Float>, from x: UnsafePointer<Float>,
-    residual: UnsafePointer<Float>?, rows: Int, channels: Int
+    _ kernels: ck_layer_kernels, to y: UnsafeMutablePointer<Float>, stride: Int, from x: UnsafePointer<Float>,
+    fromStride: Int, residual: UnsafePointer<Float>?, residualStride: Int, rows: Int, channels: Int
   ) {
     withPointers { scale, shift in
       var job = ck_pointwise(
-        y: y, y_stride: channels, x: x, x_stride: channels, residual: residual, residual_stride: channels,
+        y: y, y_stride: stride, x: x, x_stride: fromStride, residual: residual,
+        residual_stride: residualStride,
         scale: scale, shift: shift, rows: rows, channels: channels, activation: activation.kernelCode)
       kernels.pointwise(&job)
     }

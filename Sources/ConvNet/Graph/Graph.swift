@@ -21,9 +21,11 @@ struct Graph: Sendable, Equatable {
 
   /// Floats behind the end of a map that a convolution may read: the pixels that fill up its last tile.
   var readAhead: Int {
-    nodes.map { node in
+    // Pixels may stand as far apart as those of the widest map, where maps are parts of it.
+    let widest = nodes.map(\.channels).max() ?? 0
+    return nodes.map { node in
       guard case .convolution(let convolution) = node.operation else { return 0 }
-      return 14 * convolution.window.stride.width * convolution.inputChannels
+      return 14 * convolution.window.stride.width * widest
     }.max() ?? 0
   }
 }

@@ -2,12 +2,20 @@
 struct Plan: Sendable {
   let graph: Graph
   let steps: [Step]
+  /// Nodes whose results stay, beside the graph's output.
+  let kept: Set<Int>
   /// For every step the nodes whose results no later step reads.
   let released: [[Int]]
+  /// For every node the steps that read its result, in their order.
+  let readers: [[Int]]
+  /// Where nodes' maps lie within the map of a concatenation.
+  let places: [Int: Place]
 
-  init(_ graph: Graph) {
+  /// - Parameter kept: Nodes whose results must be there at the end, though others are computed from them.
+  init(_ graph: Graph, keeping kept: Set<Int> = []) {
     self.graph = graph
-    var fusion = Fusion(graph)
+    self.kept = kept
+    var fusion = Fusion(graph, kept: kept)
     steps = fusion.steps()
 
     var lastReader: [Int: Int] = [:]
@@ -17,21 +25,32 @@ struct Plan: Sendable {
       for node in step.reads { lastReader[node] = index }
     }
     var released = Array(repeating: [Int](), count: steps.count)
-    for (node, reader) in lastReader where node != graph.output { released[reader].append(node) }
+    for (node, reader) in lastReader where node != graph.output && !kept.contains(node) {
+      released[reader].append(node)
+    }
     self.released = released.map { $0.sorted() }
+
+    var readers = Array(repeating: [Int](), count: graph.nodes.count)
+    for (index, step) in steps.enumerated() {
+      for node in Set(step.reads) { readers[node].append(index) }
+    }
+    self.readers = readers
+    places = Place.all(steps, graph, readers: readers)
   }
 }
 
 /// Joins nodes to steps.
 private struct Fusion {
   let graph: Graph
+  let kept: Set<Int>
   let readers: [[Int]]
   let batchNormIndex: [Int: Int]
   /// The step that computes a node, for nodes already reached.
   var stepOfNode: [Int: Int] = [:]
 
-  init(_ graph: Graph) {
+  init(_ graph: Graph, kept: Set<Int>) {
     self.graph = graph
+    self.kept = kept
     var readers = Array(repeating: [Int](), count: graph.nodes.count)
     for (index, node) in graph.nodes.enumerated() {
       for input in node.inputs { readers[input].append(index) }
@@ -69,8 +88,8 @@ private struct Fusion {
 
   /// Takes the only reader of the step's result into the step if it fits behind what is there.
   private mutating func absorbNext(_ step: inout Step) -> Bool {
-    guard step.output != graph.output, readers[step.output].count == 1, let next = readers[step.output].first,
-      step.epilogue.activation == .identity
+    guard step.output != graph.output, !kept.contains(step.output), readers[step.output].count == 1,
+      let next = readers[step.output].first, step.epilogue.activation == .identity
     else { return false }
     switch (graph.nodes[next].operation, step.operation) {
     case (.batchNorm, .convolution) where step.epilogue.batchNorm == nil && step.epilogue.residual == nil:

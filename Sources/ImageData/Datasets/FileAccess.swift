@@ -69,7 +69,7 @@ struct FolderListing {
 func readFile(_ path: [UInt8]) throws(ImageDataError) -> [UInt8] {
   // A FIFO among the images must not block the run: without O_NONBLOCK, opening it would wait for a writer.
   let descriptor = open(path.map(CChar.init(bitPattern:)) + [0], O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-  guard descriptor >= 0 else { throw .unreadable(path: display(path), reason: systemMessage()) }
+  guard descriptor >= 0 else { throw .unreadable(path: display(path), reason: openFailure(path)) }
   defer { close(descriptor) }
   var status = stat()
   guard fstat(descriptor, &status) == 0 else {
@@ -89,6 +89,16 @@ func readFile(_ path: [UInt8]) throws(ImageDataError) -> [UInt8] {
   }
   if let failure { throw failure }
   return bytes
+}
+
+/// Why `path` did not open: a link that leads nowhere is there, and yet there is no such file.
+private func openFailure(_ path: [UInt8]) -> String {
+  let code = errno
+  var status = stat()
+  if code == ENOENT, lstat(path.map(CChar.init(bitPattern:)) + [0], &status) == 0 {
+    return "a symbolic link to a file that is not there"
+  }
+  return String(cString: strerror(code))
 }
 
 /// `path` as text; bytes that are not UTF-8 are shown as U+FFFD.

@@ -21,17 +21,22 @@ extension ImageDataset {
   ///
   /// Named classes must be as many as the classifier has, because a class more or less shifts all labels
   /// after it; numbered ones must be below.
+  /// - Parameters:
+  ///   - classCount: Number of the classifier's outputs.
+  ///   - classifier: What errors call it.
   /// - Throws: `classCountMismatch` or `labelOutOfRange`, which say both numbers.
-  public func checkLabels(classCount: Int) throws(ImageDataError) {
+  public func checkLabels(classCount: Int, classifier: String) throws(ImageDataError) {
     if let classNames {
       guard classNames.count == classCount else {
-        throw .classCountMismatch(path: name, found: classNames.count, expected: classCount)
+        throw .classCountMismatch(
+          path: name, found: classNames.count, classifier: classifier, expected: classCount)
       }
       return
     }
     for index in 0..<count {
       if let label = label(index), label >= classCount {
-        throw .labelOutOfRange(item: itemName(index), label: label, classCount: classCount)
+        throw .labelOutOfRange(
+          item: itemName(index), label: label, classifier: classifier, classCount: classCount)
       }
     }
   }

@@ -12,10 +12,11 @@ enum NumPy {
   static func open(_ path: String) throws(ImageDataError) -> PixelArrayDataset {
     let bytes = try RandomAccessBytes(path: path)
     let header = try header(of: bytes)
-    guard header.type == "|u1", let geometry = geometry(header) else {
+    let pixels = PixelArrayDataset.Geometry(shape: header.shape, start: header.dataOffset)
+    guard header.type == "|u1", let geometry = pixels else {
       throw .badDataset(
         path: path,
-        reason: "expected unsigned bytes of [n, h, w], [n, h, w, 1 or 3] or [n, 1 or 3, h, w], "
+        reason: "expected unsigned bytes of \(PixelArrayDataset.Geometry.shapes), "
           + "found \(header.type) \(header.shape)")
     }
     guard geometry.count > 0, geometry.imageSize > 0 else {
@@ -23,24 +24,6 @@ enum NumPy {
     }
     try check(bytes, header, elementSize: 1)
     return PixelArrayDataset(bytes, geometry, labels: try labels(beside: path, count: geometry.count))
-  }
-
-  private static func geometry(_ header: Header) -> PixelArrayDataset.Geometry? {
-    let shape = header.shape
-    guard shape.count == 3 || shape.count == 4 else { return nil }
-    let (height, width, layout): (Int, Int, PixelArrayDataset.Layout)
-    if shape.count == 3 {
-      (height, width, layout) = (shape[1], shape[2], .grey)
-    } else if shape[3] == 3 || shape[3] == 1 {
-      (height, width, layout) = (shape[1], shape[2], shape[3] == 1 ? .grey : .interleaved)
-    } else if shape[1] == 3 || shape[1] == 1 {
-      (height, width, layout) = (shape[2], shape[3], shape[1] == 1 ? .grey : .planar)
-    } else {
-      return nil
-    }
-    let size = height * width * layout.channels
-    return PixelArrayDataset.Geometry(
-      width: width, height: height, layout: layout, count: shape[0], start: header.dataOffset, stride: size)
   }
 
   private static func labels(beside path: String, count: Int) throws(ImageDataError) -> [Int]? {

@@ -3,7 +3,8 @@
 /// - A folder is an image folder: `root/class/…/*.jpg`, or images alone, which are then unlabelled.
 /// - A tar archive is a WebDataset shard; `-` is one that comes from standard input.
 /// - `.tsv` is a list of `path<TAB>label`.
-/// - IDX files (also gzipped), CIFAR's binary files and `.npy` arrays hold pixels.
+/// - IDX files (also gzipped), CIFAR's binary files, `.npy` arrays and tensors of safetensors and PyTorch files hold
+///   pixels.
 ///
 /// Braces name several files, which are taken one after the other: `train-{000..146}.tar`.
 /// - Throws: `ImageDataError`.
@@ -57,6 +58,13 @@ private func openOne(_ path: String, options: DatasetOptions) throws(ImageDataEr
   if path.hasSuffix(".tar") || start.count == 512 && start[257..<262].elementsEqual("ustar".utf8) {
     return try TarDataset(file, decoding: options.decoding)
   }
+  if isTensorFile(start, path: path) { return try TensorFile.open(path) }
   throw .unknownDataset(
     path: path, found: start.starts(with: [0x1f, 0x8b]) ? "a compressed tar archive" : "another file")
+}
+
+/// A safetensors file has no mark, but a header that is a JSON object after eight bytes; PyTorch's are zip archives.
+private func isTensorFile(_ start: [UInt8], path: String) -> Bool {
+  if [".safetensors", ".pt", ".pth"].contains(where: path.hasSuffix) { return true }
+  return start.count > 8 && start[8] == UInt8(ascii: "{") || start.starts(with: Array("PK\u{3}\u{4}".utf8))
 }

@@ -1,4 +1,4 @@
-/// Images of one size stored as plain bytes: CIFAR, IDX and NumPy files.
+/// Images of one size stored as plain bytes: CIFAR, IDX, NumPy and tensor files.
 struct PixelArrayDataset: ImageDataset {
   /// How the bytes of one image are arranged.
   enum Layout: Sendable {
@@ -24,6 +24,36 @@ struct PixelArrayDataset: ImageDataset {
     var stride: Int
 
     var imageSize: Int { width * height * layout.channels }
+
+    /// The shapes that are read, in words.
+    static let shapes = "[n, h, w], [n, h, w, 1 or 3] or [n, 1 or 3, h, w]"
+
+    init(width: Int, height: Int, layout: Layout, count: Int, start: Int, stride: Int) {
+      self.width = width
+      self.height = height
+      self.layout = layout
+      self.count = count
+      self.start = start
+      self.stride = stride
+    }
+
+    /// Images that follow each other without gaps as an array of `shape`; nil when that is none of `shapes`.
+    init?(shape: [Int], start: Int) {
+      guard shape.count == 3 || shape.count == 4 else { return nil }
+      let (height, width, layout): (Int, Int, Layout)
+      if shape.count == 3 {
+        (height, width, layout) = (shape[1], shape[2], .grey)
+      } else if shape[3] == 3 || shape[3] == 1 {
+        (height, width, layout) = (shape[1], shape[2], shape[3] == 1 ? .grey : .interleaved)
+      } else if shape[1] == 3 || shape[1] == 1 {
+        (height, width, layout) = (shape[2], shape[3], shape[1] == 1 ? .grey : .planar)
+      } else {
+        return nil
+      }
+      self.init(
+        width: width, height: height, layout: layout, count: shape[0], start: start,
+        stride: height * width * layout.channels)
+    }
   }
 
   let name: String

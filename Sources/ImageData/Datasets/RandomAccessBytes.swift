@@ -1,10 +1,12 @@
+import Checkpoint
+
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
 
-/// Bytes that any thread can read at any place: an open file, or memory.
+/// Bytes that any thread can read at any place: an open file, memory, or a tensor.
 final class RandomAccessBytes: Sendable {
   /// Name in errors.
   let path: String
@@ -15,6 +17,7 @@ final class RandomAccessBytes: Sendable {
   private enum Storage: Sendable {
     case descriptor(Int32)
     case memory([UInt8])
+    case tensor(any CheckpointSource, TensorName)
   }
 
   /// Opens the regular file at `path`.
@@ -36,6 +39,13 @@ final class RandomAccessBytes: Sendable {
     self.path = path
     count = bytes.count
     storage = .memory(bytes)
+  }
+
+  /// The data of a tensor in the file at `path`.
+  init(_ source: any CheckpointSource, tensor: TensorSpec, path: String) {
+    self.path = path
+    count = tensor.byteCount
+    storage = .tensor(source, tensor.name)
   }
 
   /// Copies everything that `input` still gives into a temporary file that has no name.
@@ -74,6 +84,14 @@ final class RandomAccessBytes: Sendable {
     switch storage {
     case .memory(let bytes): return Array(bytes[offset..<(offset + length)])
     case .descriptor(let descriptor): return try read(descriptor, at: offset, count: length)
+    case .tensor(let source, let name):
+      return try TensorFile.wrapped(path) {
+        try [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
+          let target = UnsafeMutableRawBufferPointer(buffer)
+          try source.read(name, at: offset, into: UnsafeMutableRawBufferPointer(rebasing: target[..<length]))
+          filled = length
+        }
+      }
     }
   }
 

@@ -1,6 +1,11 @@
 import TensorMath
 
-/// Some images of a data set, in its order.
+extension ImageDataset {
+  /// The images at `indices`, in that order.
+  public func subset(_ indices: [Int]) -> any ImageDataset { SubsetDataset(self, indices) }
+}
+
+/// Some images of a data set.
 struct SubsetDataset: ImageDataset {
   private let base: any ImageDataset
   private let indices: [Int]
@@ -9,10 +14,14 @@ struct SubsetDataset: ImageDataset {
   var classNames: [String]? { base.classNames }
   var count: Int { indices.count }
 
+  init(_ base: any ImageDataset, _ indices: [Int]) {
+    self.base = base
+    self.indices = indices
+  }
+
   /// The first `limit` images.
   init(_ base: any ImageDataset, first limit: Int) {
-    self.base = base
-    indices = Array(0..<min(limit, base.count))
+    self.init(base, Array(0..<min(limit, base.count)))
   }
 
   /// A random sample of `count` images without replacement, every class with its share.
@@ -21,7 +30,6 @@ struct SubsetDataset: ImageDataset {
   /// when equal.
   /// - Parameter count: At most the number of images; more gives them all.
   init(_ base: any ImageDataset, sample count: Int, seed: UInt64) {
-    self.base = base
     var members: [Int: [Int]] = [:]
     for index in 0..<base.count { members[base.label(index) ?? -1, default: []].append(index) }
     let classes = members.keys.sorted()
@@ -40,7 +48,7 @@ struct SubsetDataset: ImageDataset {
       let candidates = members[label]!
       chosen += generator.permutation(candidates.count).prefix(share).map { candidates[$0] }
     }
-    indices = chosen.sorted()
+    self.init(base, chosen.sorted())
   }
 
   func label(_ index: Int) -> Int? { base.label(indices[index]) }

@@ -82,26 +82,33 @@ enum Orientation: Int {
 extension RGBImage {
   /// The image turned upright, as Pillow's `ImageOps.exif_transpose` does.
   func upright(from orientation: Orientation) -> RGBImage {
-    if orientation == .upright { return self }
+    // Pixel (x, y) of the result is pixel `origin + x * right + y * down` of this image.
+    let end = width * height - 1
+    let origin: Int
+    let right: Int
+    let down: Int
+    switch orientation {
+    case .upright: return self
+    case .mirrored: (origin, right, down) = (width - 1, -1, width)
+    case .rotated180: (origin, right, down) = (end, -1, -width)
+    case .mirroredVertically: (origin, right, down) = (end - width + 1, 1, -width)
+    case .transposed: (origin, right, down) = (0, width, 1)
+    case .rotatedRight: (origin, right, down) = (end - width + 1, -width, 1)
+    case .transversed: (origin, right, down) = (end, -width, -1)
+    case .rotatedLeft: (origin, right, down) = (width - 1, width, -1)
+    }
     let swapsSides = orientation.rawValue >= Orientation.transposed.rawValue
     let (newWidth, newHeight) = swapsSides ? (height, width) : (width, height)
     var result = [UInt8](repeating: 0, count: pixels.count)
+    var target = 0
     for y in 0..<newHeight {
-      for x in 0..<newWidth {
-        let (column, row) =
-          switch orientation {
-          case .upright: (x, y)
-          case .mirrored: (width - 1 - x, y)
-          case .rotated180: (width - 1 - x, height - 1 - y)
-          case .mirroredVertically: (x, height - 1 - y)
-          case .transposed: (y, x)
-          case .rotatedRight: (y, height - 1 - x)
-          case .transversed: (width - 1 - y, height - 1 - x)
-          case .rotatedLeft: (width - 1 - y, x)
-          }
-        let source = (row * width + column) * 3
-        let target = (y * newWidth + x) * 3
-        for channel in 0..<3 { result[target + channel] = pixels[source + channel] }
+      var source = (origin + y * down) * 3
+      for _ in 0..<newWidth {
+        result[target] = pixels[source]
+        result[target + 1] = pixels[source + 1]
+        result[target + 2] = pixels[source + 2]
+        target += 3
+        source += right * 3
       }
     }
     return RGBImage(width: newWidth, height: newHeight, pixels: result)

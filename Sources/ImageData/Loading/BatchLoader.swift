@@ -16,17 +16,16 @@ public final class BatchLoader {
   ///   - workers: Number of threads; values below 1 count as 1.
   ///   - prefetch: Batches to load ahead; values below 1 count as 1.
   ///   - augmentation: Random transforms in place of resize and centre crop; nil for none.
-  ///   - seed: Seed of the augmentation. Each place in the order has a sequence of its own, so that the number of threads
-  ///     does not matter; epochs want different seeds.
-  ///   - skipBad: How many bad images are left out of their batches before one more is an error.
+  ///   - seed: Seed of the augmentation. Each image of the data set has a sequence of its own, so that neither threads
+  ///     nor order nor division into shards matter; epochs want different seeds.
   public init(
     _ dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], workers: Int,
-    prefetch: Int = 2, augmentation: Augmentation? = nil, seed: UInt64 = 0, skipBad: Int = 0
+    prefetch: Int = 2, augmentation: Augmentation? = nil, seed: UInt64 = 0
   ) {
     precondition(batchSize > 0, "batch size \(batchSize)")
     let state = LoaderState(
       dataset: dataset, indices: indices, batchSize: batchSize, views: views, prefetch: max(prefetch, 1),
-      augmentation: augmentation, seed: seed, skipBad: skipBad)
+      augmentation: augmentation, seed: seed)
     self.state = state
     threads = (0..<min(max(workers, 1), max(indices.count, 1))).map { _ in WorkerThread { state.work() } }
   }
@@ -40,7 +39,4 @@ public final class BatchLoader {
   /// - Throws: The error of the first image in order that could not be loaded, when its batch comes up; the
   ///   loader then stays at that error.
   public func next() throws -> ImageBatch? { try state.next() }
-
-  /// Why images were left out of the batches delivered so far, in their order.
-  public var skipped: [ImageDataError] { state.skipped }
 }

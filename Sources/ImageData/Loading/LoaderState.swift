@@ -16,7 +16,6 @@ final class LoaderState: @unchecked Sendable {
   private let prefetch: Int
   private let augmentation: Augmentation?
   private let seed: UInt64
-  private let skipBad: Int
 
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let changed: UnsafeMutablePointer<pthread_cond_t>
@@ -27,7 +26,6 @@ final class LoaderState: @unchecked Sendable {
   private var deliveredBatches = 0
   private var isStopped = false
   private var failure: (any Error)?
-  private var skippedErrors: [ImageDataError] = []
 
   private final class Batch {
     let views: [Tensor]
@@ -43,7 +41,7 @@ final class LoaderState: @unchecked Sendable {
 
   init(
     dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], prefetch: Int,
-    augmentation: Augmentation?, seed: UInt64, skipBad: Int
+    augmentation: Augmentation?, seed: UInt64
   ) {
     self.dataset = dataset
     self.indices = indices
@@ -52,7 +50,6 @@ final class LoaderState: @unchecked Sendable {
     self.prefetch = prefetch
     self.augmentation = augmentation
     self.seed = seed
-    self.skipBad = skipBad
     mutex = .allocate(capacity: 1)
     changed = .allocate(capacity: 1)
     pthread_mutex_init(mutex, nil)
@@ -82,60 +79,30 @@ final class LoaderState: @unchecked Sendable {
     }
   }
 
-  var skipped: [ImageDataError] {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return skippedErrors
-  }
-
   func next() throws -> ImageBatch? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    while true {
-      if let failure { throw failure }
-      let number = deliveredBatches
-      let positions = range(ofBatch: number)
-      guard !positions.isEmpty else { return nil }
-      while batches[number].map({ $0.remaining > 0 }) ?? true { pthread_cond_wait(changed, mutex) }
-      let batch = batches.removeValue(forKey: number)!
-      deliveredBatches += 1
-      for place in batch.failures.keys.sorted() { try tolerate(batch.failures[place]!) }
-      pthread_cond_broadcast(changed)
-      let places = (0..<positions.count).filter { batch.failures[$0] == nil }
-      if places.isEmpty { continue }
-      let taken = places.map { indices[positions.lowerBound + $0] }
-      if positions.count == batchSize {
-        // More than this many are only there when the caller keeps batches, which are then no use here.
-        if delivered.count > prefetch { delivered.removeFirst() }
-        delivered.append(batch.views)
-      }
-      return ImageBatch(
-        views: batch.views.map { compacted($0, places) }, labels: taken.map { dataset.label($0) ?? -1 },
-        indices: taken)
+    if let failure { throw failure }
+    let number = deliveredBatches
+    let positions = range(ofBatch: number)
+    guard !positions.isEmpty else { return nil }
+    while batches[number].map({ $0.remaining > 0 }) ?? true { pthread_cond_wait(changed, mutex) }
+    let batch = batches.removeValue(forKey: number)!
+    deliveredBatches += 1
+    // Whoever waits may begin the next batch, or has to stop.
+    defer { pthread_cond_broadcast(changed) }
+    if let first = batch.failures.keys.min() {
+      failure = batch.failures[first]
+      isStopped = true
+      throw failure!
     }
-  }
-
-  /// Counts a bad image, or stops the loader.
-  private func tolerate(_ error: any Error) throws {
-    if let error = error as? ImageDataError, error.kind != .io, skippedErrors.count < skipBad {
-      skippedErrors.append(error)
-      return
+    if positions.count == batchSize {
+      // More than this many are only there when the caller keeps batches, which are then no use here.
+      if delivered.count > prefetch { delivered.removeFirst() }
+      delivered.append(batch.views)
     }
-    failure = error
-    isStopped = true
-    pthread_cond_broadcast(changed)
-    throw error
-  }
-
-  /// The images of `tensor` at `places`, ascending, moved together.
-  private func compacted(_ tensor: Tensor, _ places: [Int]) -> Tensor {
-    guard places.count < tensor.shape[0] else { return tensor }
-    let size = tensor.count / tensor.shape[0]
-    let result = Tensor(uninitialized: [places.count] + tensor.shape.dropFirst())
-    for (position, place) in places.enumerated() {
-      (result.pointer + position * size).update(from: tensor.pointer + place * size, count: size)
-    }
-    return result
+    let taken = Array(indices[positions])
+    return ImageBatch(views: batch.views, labels: taken.map { dataset.label($0) ?? -1 }, indices: taken)
   }
 
   private func range(ofBatch number: Int) -> Range<Int> {
@@ -183,7 +150,7 @@ final class LoaderState: @unchecked Sendable {
       let target = tensor.pointer + position % batchSize * size
       if let augmentation {
         // Seeds of neighbours are scrambled once, because SplitMix64's sequences of related seeds overlap.
-        var scrambler = SeededGenerator(seed: seed &+ UInt64(position))
+        var scrambler = SeededGenerator(seed: seed &+ UInt64(indices[position]))
         var generator = SeededGenerator(seed: scrambler.next())
         augmentation.apply(image, view, using: &generator, into: target)
       } else {

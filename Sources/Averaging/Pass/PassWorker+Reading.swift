@@ -1,0 +1,159 @@
+import Checkpoint
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Getting the data of the series into memory, and linear sums of them.
+extension PassWorker {
+  /// The weighted sums of some plans, each input read once.
+  func accumulate(_ tensor: TensorWork, _ elements: Range<Int>) throws {
+    let entry = tensor.entry
+    var cursors = [Int](repeating: 0, count: tensor.sums.count)
+    for sum in tensor.sums {
+      let target = UnsafeMutableBufferPointer(rebasing: sums[sum.plan][..<elements.count])
+      if let state = sum.state {
+        try state.source.read(
+          entry.input.name, at: elements.lowerBound * 8, into: UnsafeMutableRawBufferPointer(target))
+      } else if sum.steps.inputs.isEmpty {
+        // A sum of nothing, such as the first deviation of SWAG.
+        target.update(repeating: 0)
+      }
+    }
+    for start in stride(from: 0, to: tensor.needed.count, by: inputs.count) {
+      let group = start..<min(start + inputs.count, tensor.needed.count)
+      let pointers = try load(tensor, group, elements)
+      for (index, sum) in tensor.sums.enumerated() {
+        let all = sum.steps.inputs
+        let first = cursors[index]
+        var last = first
+        while last < all.count && all[last] <= tensor.needed[group.upperBound - 1] { last += 1 }
+        if first == last { continue }
+        let slots =
+          last - first == group.count
+          ? pointers : all[first..<last].map { pointers[tensor.needed[group].firstIndex(of: $0)! - start] }
+        try accumulate(
+          slots, tensor, Array(all[first..<last]), Array(sum.steps.steps[first..<last]), elements,
+          resumes: first > 0 || sum.state != nil, into: sums[sum.plan])
+        cursors[index] = last
+      }
+    }
+  }
+
+  private func accumulate(
+    _ slots: [UnsafeRawPointer?], _ tensor: TensorWork, _ members: [Int],
+    _ steps: [LinearCombination.Step], _ elements: Range<Int>, resumes: Bool,
+    into sum: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    let entry = tensor.entry
+    if Kernel.isNative(entry.input.dtype) {
+      let isComplete = kernel.accumulate(
+        slots, entry.input.dtype, steps: steps, count: elements.count, resumes: resumes,
+        into: sum.baseAddress!)
+      if !isComplete { throw try lostPage(entry, members, elements) }
+      return
+    }
+    for (index, slot) in slots.enumerated() {
+      let values = UnsafeMutableBufferPointer(rebasing: widened[..<elements.count])
+      try widen(
+        UnsafeRawBufferPointer(start: slot, count: elements.count), entry, members[index], elements,
+        into: values.baseAddress!)
+      _ = kernel.accumulate(
+        [UnsafeRawPointer(values.baseAddress)], .f64, steps: [steps[index]], count: elements.count,
+        resumes: resumes || index > 0, into: sum.baseAddress!)
+    }
+  }
+
+  /// Elements as weights in float64.
+  func widen(
+    _ bytes: UnsafeRawBufferPointer, _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>,
+    into values: UnsafeMutablePointer<Double>
+  ) throws {
+    ElementConversion.widen(
+      bytes, entry.input.dtype, into: UnsafeMutableBufferPointer(start: values, count: elements.count))
+    if let quantization = entry.quantization {
+      quantization.dequantize(values, of: entry.input, elements, by: try inputScales(quantization, input))
+    }
+  }
+
+  private func inputScales(_ quantization: Quantization, _ input: Int) throws -> [Double] {
+    if knownScales?.tensor != quantization.scale.name { knownScales = (quantization.scale.name, [:]) }
+    if let known = knownScales?.values[input] { return known }
+    let values = try plans[0].series.members[input].finiteValues(quantization.scale.name)
+    knownScales?.values[input] = values
+    return values
+  }
+
+  /// The data of some checkpoints, mapped or read.
+  private func load(_ tensor: TensorWork, _ group: Range<Int>, _ elements: Range<Int>) throws
+    -> [UnsafeRawPointer?]
+  {
+    let entry = tensor.entry
+    let width = entry.input.dtype.bitWidth / 8
+    let count = elements.count * width
+    let offset = elements.lowerBound * width
+    let maps = Kernel.isNative(entry.input.dtype)
+    var isMapped = [Bool](repeating: false, count: group.count)
+    var pointers: [UnsafeRawPointer?] = []
+    pointers.reserveCapacity(group.count)
+    for (slot, index) in group.enumerated() {
+      let input = tensor.needed[index]
+      if maps, let place = tensor.places[index],
+        let pointer = windows.pointer(
+          input, files[input], (place.file, place.offset + offset), count: count)
+      {
+        isMapped[slot] = true
+        pointers.append(pointer)
+      } else {
+        let target = UnsafeMutableRawBufferPointer(rebasing: inputs[slot][..<count])
+        try read(entry, input, at: offset, into: target)
+        pointers.append(UnsafeRawPointer(target.baseAddress))
+      }
+    }
+    let mapped = isMapped.indices.filter { isMapped[$0] }
+    if mapped.isEmpty { return pointers }
+    bytesRead += mapped.count * count
+    guard computesDigests else { return pointers }
+    let members = mapped.map { tensor.needed[group.lowerBound + $0] }
+    guard let checksums = CRC32.ofMapped(mapped.map { pointers[$0] }, count: count) else {
+      throw try lostPage(entry, members, elements)
+    }
+    for (input, checksum) in zip(members, checksums) {
+      reads.append(
+        Read(input: input, tensor: entry.input.name, offset: offset, count: count, checksum: checksum))
+    }
+    return pointers
+  }
+
+  /// Why a page of a mapped file is not there: reading it says so.
+  private func lostPage(
+    _ entry: AveragingPlan.Entry, _ members: [Int], _ elements: Range<Int>
+  ) throws -> CheckpointError {
+    for input in members { try load(entry, input, elements, into: inputs[0]) }
+    return .readFailed(path: plans[0].series.members[members[0]].label, code: EIO)
+  }
+
+  func load(
+    _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>,
+    into buffer: UnsafeMutableRawBufferPointer
+  ) throws {
+    let width = entry.input.dtype.bitWidth / 8
+    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(elements.count * width)])
+    try read(entry, input, at: elements.lowerBound * width, into: target)
+  }
+
+  func read(
+    _ entry: AveragingPlan.Entry, _ input: Int, at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws {
+    try plans[0].series.members[input].read(entry.input.name, at: offset, into: target)
+    bytesRead += target.count
+    if computesDigests {
+      reads.append(
+        Read(
+          input: input, tensor: entry.input.name, offset: offset, count: target.count,
+          checksum: CRC32.of(UnsafeRawBufferPointer(target))))
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import Checkpoint
+
+/// What is the same for all pieces of one tensor.
+struct TensorWork {
+  /// The sums of one plan.
+  struct Sum {
+    let plan: Int
+    let steps: ActiveSteps
+    /// Where the sum goes on from; nil when it begins.
+    let state: AveragingState?
+  }
+
+  let entry: AveragingPlan.Entry
+  /// The plans that combine linearly.
+  let sums: [Sum]
+  /// The plans with another statistic.
+  let others: [(plan: Int, combination: Combination)]
+  /// The checkpoints that the sums need, ascending.
+  let needed: [Int]
+  /// Where the data of the needed checkpoints stand in their files.
+  let places: [(file: Int, offset: Int)?]
+
+  init(_ plans: [AveragingPlan], entry index: Int) {
+    let series = plans[0].series
+    let entry = plans[0].entries[index]
+    self.entry = entry
+    var sums: [Sum] = []
+    var others: [(plan: Int, combination: Combination)] = []
+    for (number, plan) in plans.enumerated() {
+      let operation = plan.entries[index].operation
+      switch operation {
+      case .combine(.linear):
+        let steps = ActiveSteps(operation, inputs: series.members.count)
+        sums.append(Sum(plan: number, steps: steps, state: plan.state))
+      case .convert:
+        let steps = ActiveSteps(operation, inputs: series.members.count)
+        sums.append(Sum(plan: number, steps: steps, state: nil))
+      case .combine(let combination): others.append((number, combination))
+      case .copy, .scales, .keep: break
+      }
+    }
+    self.sums = sums
+    self.others = others
+    needed = sums.count == 1 ? sums[0].steps.inputs : Set(sums.flatMap(\.steps.inputs)).sorted()
+    places = needed.map { input in
+      let member = series.members[input]
+      return member.source.placement(of: member.storedName(entry.input.name))
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import Checkpoint
+
+/// The sums of an average that further checkpoints can be added to, in a file.
+///
+/// The file is safetensors: averaged tensors as float64 sums that were never rounded, the others as the newest
+/// checkpoint has them, and under `ckpt.state` what has been counted and how. It can be read by any program.
+public struct AveragingState: Sendable {
+  static let key = "ckpt.state"
+  static let schema = 1
+
+  /// The open file.
+  public let source: any CheckpointSource
+  /// The checkpoints that are in the sums, in order.
+  public let inputs: [InputRecord]
+  /// How they were combined: the method and its options.
+  public let settings: JSON
+  /// The tensors as the checkpoints have them.
+  let layout: [TensorSpec]
+  /// Those that are sums in the file.
+  let averaged: Set<TensorName>
+  /// What the sums are still to be multiplied by: checkpoints without a weight leave the sums alone.
+  let keep: Double
+  /// The metadata of an average of the checkpoints so far, its provenance aside.
+  let metadata: Metadata
+  /// How many checkpoints have a weight.
+  let contributorCount: Int
+
+  /// - Throws: `CheckpointError`, `AveragingError.notAState`.
+  public init(_ source: any CheckpointSource) throws {
+    func fail(_ reason: String) -> AveragingError { .notAState(file: source.label, reason: reason) }
+    guard let text = source.metadata[Self.key] else { throw fail("no \(Self.key) in its metadata") }
+    guard let json = try? JSON.parse(Array(text.utf8)) else { throw fail("\(Self.key) is damaged") }
+    guard json["schema"]?.intValue == Self.schema else {
+      throw fail("it was written by another version of the tool")
+    }
+    guard let settings = json["settings"], let keep = json["keep"]?.doubleValue,
+      let inputs = json["inputs"]?.arrayValue?.map({ InputRecord($0) }), inputs.allSatisfy({ $0 != nil }),
+      let types = json["types"]?.objectValue, let entries = json["metadata"]?.objectValue,
+      let contributors = json["contributors"]?.intValue
+    else { throw fail("\(Self.key) is damaged") }
+    self.source = source
+    self.settings = settings
+    self.keep = keep
+    self.inputs = inputs.map { $0! }
+    contributorCount = contributors
+    var metadata = Metadata()
+    for (key, value) in entries { metadata[key] = value.stringValue }
+    self.metadata = metadata
+    let typeOf = Dictionary(
+      types.map { (TensorName($0.0), $0.1.stringValue.flatMap { DType(name: $0) }) },
+      uniquingKeysWith: { first, _ in first })
+    layout = try source.tensors.map { tensor in
+      guard let type = typeOf[tensor.name] else { return tensor }
+      guard let type, tensor.dtype == .f64 else { throw fail("tensor \"\(tensor.name)\" is no sum") }
+      return TensorSpec(name: tensor.name, dtype: type, shape: tensor.shape)
+    }
+    averaged = Set(typeOf.keys)
+    guard averaged.allSatisfy({ source.spec($0) != nil }) else { throw fail("a sum is missing") }
+  }
+
+  /// What stands under `ckpt.state` in the file.
+  static func text(
+    settings: JSON, keep: Double, inputs: [InputRecord], averaged: [TensorSpec], metadata: Metadata,
+    contributorCount: Int
+  ) -> String {
+    JSON.object([
+      ("schema", JSON(schema)), ("settings", settings), ("keep", JSON(keep)),
+      ("contributors", JSON(contributorCount)), ("inputs", .array(inputs.map(\.json))),
+      (
+        "types",
+        .object(averaged.sorted { $0.name < $1.name }.map { ($0.name.string, .string($0.dtype.name)) })
+      ),
+      ("metadata", .object(metadata.sortedEntries.map { ($0.key, .string($0.value)) })),
+    ]).encoded()
+  }
+}
+
+extension AveragingState {
+  /// - Throws: `AveragingError.stateMismatch` for the first setting that differs.
+  public func check(_ expected: JSON) throws {
+    let (old, new) = (settings.objectValue ?? [], expected.objectValue ?? [])
+    for key in (new + old).map({ $0.0 }) {
+      let (a, b) = (settings[key], expected[key])
+      if a != b {
+        throw AveragingError.stateMismatch(
+          file: source.label, what: key, expected: a?.encoded() ?? "unset", found: b?.encoded() ?? "unset")
+      }
+    }
+  }
+
+  /// How many checkpoints at the beginning are in the sums already.
+  ///
+  /// - Throws: `AveragingError.alreadyCounted` for one that comes after new ones.
+  public func countedPrefix(_ members: [SeriesMember]) throws -> Int {
+    let known = Set(inputs.map(\.fingerprint))
+    let isKnown = try members.map { known.contains(try $0.fingerprint()) }
+    let count = isKnown.firstIndex(of: false) ?? members.count
+    if let later = isKnown[count...].firstIndex(of: true) {
+      throw AveragingError.alreadyCounted(file: members[later].label, state: source.label)
+    }
+    return count
+  }
+
+  /// - Throws: `AveragingError` for a tensor that the checkpoints in the sums do not have, or have otherwise.
+  func checkLayout(_ tensors: [TensorSpec], file: String) throws {
+    let own = Dictionary(layout.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for tensor in tensors {
+      guard let expected = own[tensor.name] else {
+        throw AveragingError.extraTensor(file: file, tensor.name, reference: source.label)
+      }
+      if expected != tensor {
+        throw AveragingError.mismatch(
+          file: file, tensor.name, expected: expected.layout, found: tensor.layout)
+      }
+    }
+    let names = Set(tensors.map(\.name))
+    if let missing = layout.first(where: { !names.contains($0.name) }) {
+      throw AveragingError.missingTensor(file: file, missing.name, reference: source.label)
+    }
+  }
+}

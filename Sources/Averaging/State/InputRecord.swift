@@ -1,0 +1,79 @@
+import Checkpoint
+
+/// What is remembered of a checkpoint that has become part of an average.
+public struct InputRecord: Sendable, Equatable {
+  /// The file's name without folders.
+  public var name: String
+  /// Size of its files.
+  public var size: Int
+  /// Digest of its bytes, in hexadecimal; nil when none was asked for.
+  public var digest: String?
+  /// Identifies the tensors without reading all of them.
+  var fingerprint: String
+  /// Its training step; nil when the method does not ask for it.
+  public var step: Double?
+  /// Number of models behind it.
+  public var modelCount: Double
+  /// Its part in the sum.
+  var part: LinearCombination.Step
+
+  /// A record of a checkpoint of a series.
+  init(_ member: SeriesMember, _ timeline: Timeline, _ index: Int, part: LinearCombination.Step) throws {
+    name = member.name
+    size = member.byteCount
+    fingerprint = try member.fingerprint()
+    step = timeline.steps?[index]
+    modelCount = timeline.modelCounts[index]
+    self.part = part
+  }
+}
+
+extension InputRecord {
+  init?(_ json: JSON) {
+    guard let name = json["name"]?.stringValue, let size = json["size"]?.intValue,
+      let fingerprint = json["fingerprint"]?.stringValue, let modelCount = json["models"]?.doubleValue,
+      let keep = json["keep"]?.doubleValue, let add = json["add"]?.doubleValue
+    else { return nil }
+    part = .init(keep: keep, add: add)
+    self.name = name
+    self.size = size
+    self.fingerprint = fingerprint
+    self.modelCount = modelCount
+    digest = json["digest"]?.stringValue
+    step = json["step"]?.doubleValue
+  }
+
+  var json: JSON {
+    var members: [(String, JSON)] = [
+      ("name", .string(name)), ("size", JSON(size)), ("fingerprint", .string(fingerprint)),
+      ("models", JSON(modelCount)), ("keep", JSON(part.keep)), ("add", JSON(part.add)),
+    ]
+    if let digest { members.append(("digest", .string(digest))) }
+    if let step { members.append(("step", JSON(step))) }
+    return .object(members)
+  }
+}
+
+extension SeriesMember {
+  /// CRC-32 over names and the ends of all tensors: two checkpoints of one training run differ in some of them, as
+  /// optimisers touch every weight.
+  func fingerprint() throws -> String {
+    var crc = CRC32()
+    var checksum: UInt32 = 0
+    func add(_ bytes: UnsafeRawBufferPointer) {
+      checksum = crc.join(checksum, CRC32.of(bytes), count: bytes.count)
+    }
+    var buffer = [UInt8](repeating: 0, count: 256)
+    for tensor in tensors.sorted(by: { $0.name < $1.name }) {
+      var name = tensor.name.string
+      name.withUTF8 { add(UnsafeRawBufferPointer($0)) }
+      let count = min(buffer.count, tensor.byteCount)
+      try buffer.withUnsafeMutableBytes {
+        let part = UnsafeMutableRawBufferPointer(rebasing: $0[..<count])
+        try read(tensor.name, at: tensor.byteCount - count, into: part)
+        add(UnsafeRawBufferPointer(part))
+      }
+    }
+    return CRC32.text(checksum)
+  }
+}

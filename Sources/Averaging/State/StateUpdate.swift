@@ -1,0 +1,130 @@
+import Checkpoint
+
+/// The next state of an average: what was in the sums, and further checkpoints.
+public struct StateUpdate: Sendable {
+  /// What is read and written.
+  public let plan: AveragingPlan
+  /// How all checkpoints so far are combined.
+  public let combination: LinearCombination
+  private let state: AveragingState?
+  private let records: [InputRecord]
+  private let settings: JSON
+  private let keep: Double
+  private let averaged: [TensorSpec]
+
+  /// - Parameters:
+  ///   - state: What there is; nil at the beginning.
+  ///   - series: The further checkpoints.
+  ///   - timeline: All checkpoints, those in the state first.
+  ///   - settings: The method and options, to be the same whenever the state is continued.
+  /// - Throws: `AveragingError` for a method that needs all checkpoints at once, and for checkpoints that do not fit.
+  public init(
+    _ state: AveragingState?, adding series: Series, method: any AveragingMethod, timeline: Timeline,
+    settings: JSON, options: AveragingPlan.Options
+  ) throws {
+    let selected = series.tensors.filter { options.isSelected($0.name) }
+    try state?.checkLayout(selected, file: series.members[0].label)
+    let combination = try Self.combination(method, timeline, state)
+    let old = state?.inputs.count ?? 0
+    var pending = state?.keep ?? 1
+    // Every checkpoint with a weight takes the factors of those without before it.
+    let steps = combination.steps[old...].map { step in
+      pending *= step.keep
+      guard step.add != 0 else { return LinearCombination.Step(keep: 1, add: 0) }
+      defer { pending = 1 }
+      return LinearCombination.Step(keep: pending, add: step.add)
+    }
+    let linear = Combination.linear(LinearCombination(steps: steps))
+    keep = pending
+    self.state = state
+    self.combination = combination
+    self.settings = settings
+    let latest = linear.contributors.last
+    guard state != nil || latest != nil else { throw AveragingError.allWeightsZero }
+    if let quantized = try Quantization.find(in: selected, file: series.members[0].label).keys.min() {
+      throw AveragingError.unknownQuantization(
+        file: series.members[0].label, quantized, reason: "quantised, which --state cannot continue")
+    }
+    let isAveraged = { (tensor: TensorSpec) in
+      let role = TensorRole(tensor)
+      return role == .parameter || role == .runningStatistic && options.buffers == .average
+    }
+    averaged = selected.filter(isAveraged)
+    let entries = selected.map { tensor -> AveragingPlan.Entry in
+      if isAveraged(tensor) {
+        let sum = TensorSpec(name: tensor.name, dtype: .f64, shape: tensor.shape)
+        return .init(output: sum, input: tensor, operation: .combine(linear))
+      }
+      guard let latest else { return .init(output: tensor, input: tensor, operation: .keep) }
+      return .init(
+        output: tensor, input: tensor,
+        operation: tensor.dtype.isFloatingPoint ? .convert(input: latest) : .copy(input: latest))
+    }
+    if entries.isEmpty { throw AveragingError.noTensors }
+    plan = AveragingPlan(
+      series: series, combination: linear, latest: latest ?? 0, entries: entries, state: state)
+    records = try series.members.enumerated().map { index, member in
+      try InputRecord(member, timeline, old + index, part: combination.steps[old + index])
+    }
+  }
+
+  /// How all checkpoints so far are combined.
+  ///
+  /// - Parameter timeline: All of them, those in the state first.
+  /// - Throws: `AveragingError.stateMismatch` when those in the state have parts in the sum that this method does not
+  ///   give them.
+  public static func combination(
+    _ method: any AveragingMethod, _ timeline: Timeline, _ state: AveragingState?
+  ) throws -> LinearCombination {
+    var combination = try method.continuableCombination(of: timeline)
+    guard let state else { return combination }
+    for (index, input) in state.inputs.enumerated() {
+      let new = combination.steps[index]
+      // Mathematical functions differ between systems in the last digit.
+      func agree(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 1e-12 * max(abs(a), abs(b)) }
+      guard agree(new.keep, input.part.keep), agree(new.add, input.part.add) else {
+        throw AveragingError.stateMismatch(
+          file: state.source.label, what: "a weight for \(TensorName(input.name).escaped) of",
+          expected: "\(input.part.add)", found: "\(new.add)")
+      }
+      combination.steps[index] = input.part
+    }
+    return combination
+  }
+
+  /// The metadata of the new state.
+  ///
+  /// - Parameter digests: Those of the further checkpoints.
+  public func metadata(digests: [String]?) -> Metadata {
+    var records = records
+    for (index, digest) in (digests ?? []).enumerated() { records[index].digest = digest }
+    let new = plan.combination.contributors
+    let merged = MergedMetadata(
+      (state.map { [$0.metadata] } ?? []) + new.map { plan.series.members[$0].source.metadata },
+      tied: tied(new))
+    var metadata = Metadata()
+    metadata[AveragingState.key] = AveragingState.text(
+      settings: settings, keep: keep, inputs: (state?.inputs ?? []) + records, averaged: averaged,
+      metadata: merged.metadata, contributorCount: (state?.contributorCount ?? 0) + new.count)
+    return metadata
+  }
+
+  private func tied(_ new: [Int]) -> [[TensorName]] {
+    guard let state else { return plan.series.tiedTensors(in: new) }
+    if new.isEmpty { return state.metadata.tiedTensors }
+    let groups = plan.series.tiedTensors(in: new).map(Set.init)
+    return state.metadata.tiedTensors.flatMap { old in groups.map { $0.intersection(old).sorted() } }
+  }
+}
+
+extension AveragingMethod {
+  /// The combination of a series that can be continued: a sum whose steps do not depend on what comes later.
+  ///
+  /// - Throws: `AveragingError.notContinuable`.
+  func continuableCombination(of timeline: Timeline) throws -> LinearCombination {
+    guard isContinuable, case .linear(let linear) = try combination(of: timeline),
+      try companions(of: timeline).isEmpty
+    else { throw AveragingError.notContinuable(method: Self.name) }
+    return linear
+  }
+}

@@ -1,0 +1,232 @@
+import Synchronization
+
+/// Plain safetensors that come through a FIFO or a pipe and are read while they come.
+///
+/// Data can be asked for in the order of the file only, skipping what is not needed; a look back reaches
+/// `lookBack` bytes. Several streams that advance in lockstep need memory for these windows, whatever their size. Where
+/// the order does not suit, `spool()` copies the rest to a temporary file, after which any order does.
+public final class StreamedCheckpoint: CheckpointSource {
+  /// Bytes before the last one delivered that can still be read.
+  public static let lookBack = 1 << 17
+  private static let capacity = 1 << 18
+
+  /// The name in diagnostics.
+  public let label: String
+  /// The tensors in the order in which their data come.
+  public let tensors: [TensorSpec]
+  /// The checkpoint's `__metadata__`.
+  public let metadata: Metadata
+  /// Bytes of the whole stream.
+  public let byteCount: Int
+
+  private let positions: [TensorName: (offset: Int, index: Int)]
+  private let header: [UInt8]
+  private let temporaryFolder: String
+  private let state: Mutex<State>
+
+  private struct State: ~Copyable {
+    let source: InputFile.Opened
+    /// The stream's bytes `start..<start + bytes.count`.
+    var window: [UInt8]
+    var start: Int
+    var count = 0
+    /// Gets every byte once, in order.
+    var observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
+    var file: InputFile?
+    var end: Int { start + count }
+
+    deinit { source.close() }
+  }
+
+  /// Reads the header.
+  ///
+  /// - Parameter beginning: What was read when nil is returned.
+  /// - Returns: nil when the stream has to be spooled: a compressed container or another format.
+  static func open(
+    _ opened: InputFile.Opened, label: String, options: OpenOptions, beginning: inout [UInt8]
+  ) throws -> StreamedCheckpoint? {
+    do {
+      try extend(&beginning, to: 16, from: opened, label: label)
+      guard beginning.count == 16, FileFormat(prefix: beginning) == .safetensors else { return nil }
+      let length = try SafetensorsHeader.length(Array(beginning[..<8]))
+      try extend(&beginning, to: max(16, 8 + length), from: opened, label: label)
+      // What is wrong with a short or odd stream is found where files are read, too.
+      guard beginning.count == 8 + length else { return nil }
+      let header = try SafetensorsHeader(parsing: Array(beginning[8...]))
+      let isContainer =
+        ContainerSeal.keys.contains { header.metadata[$0] != nil }
+        || header.entries.contains { $0.spec.dtype == .u8 && $0.spec.shape.count == 1 }
+      if isContainer { return nil }
+      return StreamedCheckpoint(
+        opened, header, beginning, label: label, temporaryFolder: options.temporaryFolder)
+    } catch let fault as SafetensorsFault {
+      opened.close()
+      throw CheckpointError.invalidHeader(path: label, fault)
+    } catch {
+      opened.close()
+      throw error
+    }
+  }
+
+  private init(
+    _ opened: InputFile.Opened, _ header: SafetensorsHeader, _ bytes: [UInt8], label: String,
+    temporaryFolder: String
+  ) {
+    self.label = label
+    self.temporaryFolder = temporaryFolder
+    self.header = bytes
+    tensors = header.entries.map(\.spec)
+    metadata = header.metadata
+    byteCount = header.fileLength
+    positions = Dictionary(
+      uniqueKeysWithValues: header.entries.enumerated().map { index, entry in
+        (entry.spec.name, (header.dataStart + entry.begin, index))
+      })
+    state = Mutex(State(source: opened, window: [], start: bytes.count))
+  }
+
+  private static func extend(
+    _ bytes: inout [UInt8], to count: Int, from opened: InputFile.Opened, label: String
+  ) throws {
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    defer { chunk.deallocate() }
+    while bytes.count < count {
+      let wanted = min(chunk.count, count - bytes.count)
+      let found = try readSome(
+        opened.descriptor, into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<wanted]), label: label)
+      if found == 0 { return }
+      bytes += chunk[..<found]
+    }
+  }
+
+  /// The tensor called `name`; nil when there is none.
+  public func spec(_ name: TensorName) -> TensorSpec? { positions[name].map { tensors[$0.index] } }
+
+  /// Where the data of a tensor begin in the stream.
+  public func offset(of name: TensorName) -> Int? { positions[name]?.offset }
+
+  /// Whether data are still read from the stream itself.
+  public var isLive: Bool { state.withLock { $0.file == nil } }
+
+  /// The temporary file, once there is one.
+  public var files: [any StoredFile] { state.withLock { $0.file.map { [$0] } ?? [] } }
+
+  /// Where the data of a tensor stand in the temporary file.
+  public func placement(of name: TensorName) -> (file: Int, offset: Int)? {
+    isLive ? nil : positions[name].map { (file: 0, offset: $0.offset) }
+  }
+
+  /// Reads a part of a tensor's data, from the stream if that has come far enough and not gone past it.
+  ///
+  /// - Throws: `CheckpointError` when there is no such tensor or range, when the stream has passed it, or when reading
+  ///   fails.
+  public func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
+  {
+    guard let (start, index) = positions[name] else {
+      throw CheckpointError.missingTensor(path: label, name)
+    }
+    try checkRange(of: tensors[index], at: byteOffset, count: buffer.count)
+    if buffer.isEmpty { return }
+    let offset = start + byteOffset
+    if let file = state.withLock({ $0.file }) { return try file.read(at: offset, into: buffer) }
+    let target = SharedPointer(buffer)
+    try state.withLock { state in
+      try copy(&state, from: offset, into: target.pointer)
+    }
+  }
+
+  private func copy(
+    _ state: inout State, from offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws {
+    var done = 0
+    while done < buffer.count {
+      let position = offset + done
+      guard position >= state.start else {
+        throw CheckpointError.invalidRequest(
+          path: label, reason: "is a stream that has passed byte \(position)")
+      }
+      if position >= state.end {
+        try refill(&state)
+        continue
+      }
+      let count = min(buffer.count - done, state.end - position)
+      state.window.withUnsafeBytes { window in
+        let part = UnsafeRawBufferPointer(rebasing: window[(position - state.start)...].prefix(count))
+        UnsafeMutableRawBufferPointer(rebasing: buffer[done...]).copyMemory(from: part)
+      }
+      done += count
+    }
+  }
+
+  /// Takes what comes next, forgetting the oldest bytes of a full window.
+  private func refill(_ state: inout State) throws {
+    if state.window.isEmpty { state.window = [UInt8](repeating: 0, count: Self.capacity) }
+    if state.count == state.window.count {
+      let dropped = state.count - Self.lookBack
+      state.window.withUnsafeMutableBytes {
+        $0.copyBytes(from: UnsafeRawBufferPointer(rebasing: $0[dropped...]))
+      }
+      state.start += dropped
+      state.count = Self.lookBack
+    }
+    let (free, label) = (state.count, label)
+    let descriptor = state.source.descriptor
+    let found = try state.window.withUnsafeMutableBytes {
+      try readSome(descriptor, into: UnsafeMutableRawBufferPointer(rebasing: $0[free...]), label: label)
+    }
+    guard found > 0, state.end + found <= byteCount else {
+      throw CheckpointError.invalidHeader(
+        path: label, .incompleteBuffer(expected: byteCount, found: state.end + found))
+    }
+    if let observer = state.observer {
+      state.window.withUnsafeBytes { observer(UnsafeRawBufferPointer(rebasing: $0[free..<free + found])) }
+    }
+    state.count += found
+  }
+}
+
+extension StreamedCheckpoint {
+  /// Lets `observer` see every byte of the stream, in order and before it is delivered; the header at once.
+  ///
+  /// - Precondition: Nothing behind the header has been read.
+  public func observe(_ observer: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) {
+    state.withLock { state in
+      precondition(state.end == header.count, "the stream has been read from")
+      header.withUnsafeBytes(observer)
+      state.observer = observer
+    }
+  }
+
+  /// Copies the whole stream to an unlinked temporary file, which is read from then on. Without effect afterwards.
+  ///
+  /// - Throws: An error of reading, or that the stream has another length than its header says.
+  /// - Precondition: Nothing behind the header has been read.
+  public func spool() throws {
+    try state.withLock { state in
+      if state.file != nil { return }
+      precondition(state.end == header.count, "the stream has been read from")
+      let file = try Spool.copy(
+        state.source.descriptor, after: header, label: label, temporaryFolder: temporaryFolder)
+      _ = try SafetensorsFile.header(of: file)
+      state.file = file
+    }
+  }
+
+  /// Reads on to the end, for observers and to see that it is where the header says.
+  ///
+  /// - Throws: `CheckpointError.invalidHeader` when the stream ends early or goes on.
+  public func drain() throws {
+    try state.withLock { state in
+      if state.file != nil { return }
+      while state.end < byteCount { try refill(&state) }
+      var extra: UInt8 = 0
+      let found = try withUnsafeMutableBytes(of: &extra) {
+        try readSome(state.source.descriptor, into: $0, label: label)
+      }
+      guard found == 0 else {
+        throw CheckpointError.invalidHeader(
+          path: label, .incompleteBuffer(expected: byteCount, found: byteCount + found))
+      }
+    }
+  }
+}
