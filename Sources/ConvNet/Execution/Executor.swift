@@ -148,7 +148,9 @@ final class Executor {
 
   private func runOperation(of step: Step) -> [ChannelMoments]? {
     if case .batchNorm = step.operation { return isMeasured(step) ? moments(of: map(step.inputs[0])) : nil }
-    if case .slice(let range) = step.operation, sharesMaps, plan.places[step.output] == nil {
+    if case .slice(let range) = step.operation, sharesMaps, plan.places[step.output] == nil,
+      !plan.needsContiguousMap(step.output)
+    {
       put(map(step.inputs[0]).channels(from: range.lowerBound, count: range.count), at: step.output)
       return nil
     }

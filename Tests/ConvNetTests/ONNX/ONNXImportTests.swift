@@ -138,6 +138,36 @@ struct ONNXImportTests {
     #expect(try counted(maker) == [89.5, 125.5, 17.5, 125.5, 17.5])
   }
 
+  /// Parts of a map that are added to a convolution's result or read by a fully connected layer (CSPNet's stages).
+  @Test func partsAsResiduals() throws {
+    func logits(copies: Bool) throws -> [Float] {
+      var maker = Self.maker()
+      maker.tensor("wide", [64, 4, 1, 1], (0..<256).map { Float($0 % 7) / 8 - 0.375 })
+      maker.node("Conv", ["x", "wide"], ["c"])
+      if copies {
+        // The same channels by number, which copies them.
+        maker.ints("first", Array(0..<32))
+        maker.ints("second", Array(32..<64))
+        maker.node("Gather", ["c", "first"], ["a"], ["axis": .ints([1])])
+        maker.node("Gather", ["c", "second"], ["b"], ["axis": .ints([1])])
+      } else {
+        maker.node("Split", ["c"], ["a", "b"], ["axis": .ints([1])])
+      }
+      for (name, input, taps) in [("d", "b", 1), ("e", "a", 3)] {
+        let count = 32 * 32 * taps * taps
+        maker.tensor(
+          "w" + name, [32, 32, Int64(taps), Int64(taps)], (0..<count).map { Float($0 % 5) / 16 - 0.125 })
+        maker.node(
+          "Conv", [input, "w" + name], ["t" + name],
+          ["pads": .ints(Array(repeating: Int64(taps / 2), count: 4))])
+        maker.node("Add", ["t" + name, input], [name])
+      }
+      maker.node("Concat", ["d", "e"], ["y"], ["axis": .ints([1])])
+      return try counted(maker)
+    }
+    #expect(try logits(copies: false) == logits(copies: true))
+  }
+
   @Test func padsOfAllKinds() throws {
     for (mode, expected) in [("constant", 3.5), ("reflect", 3), ("edge", 2)] as [(String, Float)] {
       var maker = Self.maker([1, 1, 1, 3])
