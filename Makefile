@@ -23,7 +23,8 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupp
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build demo test test-cluster sanitize lint interop example docs soak bench install install-files uninstall static \
+.PHONY: all setup build demo test test-cluster sanitize lint interop example docs soak bench table install install-files \
+	uninstall static \
 	dist deb clean
 
 all: build
@@ -41,6 +42,10 @@ build: setup
 
 demo: build
 	fixtures/demo.sh "$(BIN)"
+
+# The README's table of accuracies over the size of training and test.
+table: build
+	fixtures/resolution_table.sh "$(BIN)" README.md
 
 test: setup
 	$(SWIFT) build $(TESTING) --build-tests

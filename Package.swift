@@ -36,7 +36,9 @@ let tools: [Target] = [
   tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
   tool("ckpt-convert", ["Checkpoint", "CheckpointTools"]),
   tool("ckpt-info", ["Checkpoint", "CheckpointTools", "ConvNet"]),
-  tool("ckpt-sweep", ["ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+  tool(
+    "ckpt-sweep",
+    ["BatchNormCalibration", "ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 ]
 
 let libraries = [
@@ -75,7 +77,7 @@ let package = Package(
 
     library("Averaging", ["Checkpoint", "TensorMath", "CCrypto", "CKernels"]),
     library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    library("ClassifierTuning", ["Checkpoint", "ConvNet", "TensorMath", "CKernels"]),
+    library("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath", "CKernels"]),
     library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
 
     .target(
@@ -103,7 +105,7 @@ let package = Package(
     tests("Checkpoint", ["CKernels"]),
     tests("CheckpointTools", ["Checkpoint"]),
     tests("TensorMath"),
-    tests("ConvNet", ["CKernels", "Checkpoint", "ONNXModel", "TensorMath"], exclude: ["Goldens"]),
+    tests("ConvNet", ["CKernels", "Checkpoint", "ImageData", "ONNXModel", "TensorMath"], exclude: ["Goldens"]),
     tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

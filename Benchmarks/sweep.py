@@ -2,7 +2,7 @@
 
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python Benchmarks/sweep.py BIN_FOLDER [--images N] [--threads N]
 
-Weights are random (seeded), images are 500 x 375 JPEGs cut from scikit-learn's photographs. The peer is the loop of
+Weights are random (seeded), images are 500 x 375 JPEGs of noise with the spectrum of photographs. The peer is the loop of
 timm's validate.py on its own dataset, loader (as many workers as threads) and model, a process per size, in
 channels_last, which is its fastest layout here; its time is given whole and without starting Python. Predictions must
 agree on nearly all images (random weights leave near ties). The forward passes alone are timed with the `engine` tool.
@@ -51,7 +51,6 @@ def make_inputs(folder, images):
     import torchvision
     from PIL import Image
     from safetensors.torch import save_file
-    from sklearn.datasets import load_sample_images
 
     torch.manual_seed(0)
     model = torchvision.models.resnet18(num_classes=10)
@@ -60,16 +59,29 @@ def make_inputs(folder, images):
             torch.nn.init.uniform_(module.weight, 0.4, 0.8)
             torch.nn.init.uniform_(module.bias, -0.2, 0.2)
     save_file(model.state_dict(), folder / "model.safetensors")
-    photos = [Image.fromarray(p) for p in load_sample_images().images]
     rng = np.random.default_rng(0)
+    photo = Image.fromarray(noise(np, rng, 1024, 1024))
     for index in range(images):
         target = folder / "data" / str(index % 10) / f"{index:05d}.jpg"
         target.parent.mkdir(parents=True, exist_ok=True)
-        photo = photos[index % 2]
-        width = int(rng.integers(320, 560))
+        width = int(rng.integers(320, 900))
         height = width * 3 // 4
         left, top = int(rng.integers(0, photo.width - width + 1)), int(rng.integers(0, photo.height - height + 1))
         photo.resize((500, 375), box=(left, top, left + width, top + height)).save(target, quality=92)
+
+
+def noise(np, rng, height, width):
+    """Colour noise whose amplitude falls with frequency as that of photographs does."""
+    y, x = np.meshgrid(np.fft.fftfreq(height), np.fft.rfftfreq(width), indexing="ij")
+    amplitude = 1 / np.maximum(np.hypot(y, x), 1 / width)
+    planes = []
+    for _ in range(3):
+        spectrum = amplitude * (rng.normal(size=y.shape) + 1j * rng.normal(size=y.shape))
+        plane = np.fft.irfft2(spectrum, (height, width))
+        planes.append(128 + 48 * (plane - plane.mean()) / plane.std())
+    # Colours of photographs are correlated.
+    grey = sum(planes) / 3
+    return np.stack([(0.3 * p + 0.7 * grey).clip(0, 255) for p in planes], -1).astype(np.uint8)
 
 
 def processor_seconds():
@@ -97,7 +109,7 @@ def run_peer(folder, threads, resize, batch):
 
 def forward_seconds(engine, folder, threads, images):
     """Seconds and processor seconds of the forward passes alone, from the rates of the engine."""
-    command = [engine, "time", folder / "model.safetensors", "--size", CROP, "--threads", threads, "--batch", 32]
+    command = [engine, "time", folder / "model.safetensors", "--size", CROP, "--threads", threads, "--batch", 32, "--seconds", 8]
     text = subprocess.run([str(a) for a in command], check=True, capture_output=True, text=True).stdout
     rates = [float(field.split()[0]) for field in text.split("\t") if "images/s" in field]
     return tuple(images * len(SIZES) / rate for rate in rates)

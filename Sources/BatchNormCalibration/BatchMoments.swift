@@ -27,12 +27,13 @@ public struct BatchMoments: Sendable, Equatable {
   ///   - network: the network; layers that are not meant normalise with their running statistics.
   ///   - layers: the layers meant, in execution order.
   ///   - batch: place of the batch in the order of the data.
-  /// - Throws: `CalibrationError.notFinite` naming the first layer in execution order that sees NaN or infinity.
+  /// - Throws: `CalibrationError.notFinite` or `.oneValuePerChannel` naming the first layer in execution order that sees
+  ///   NaN or infinity, or too little to have a variance.
   public init(of images: Tensor, through network: Network, layers: [BatchNormLayer], batch: Int) throws {
     var moments: [ChannelMoments] = []
     moments.reserveCapacity(layers.count)
     _ = try network.forwardWithBatchStatistics(images, layers: Set(layers.map(\.name))) {
-      try Self.check($1, of: $0, batch: batch)
+      try $1.check(layer: $0, batch: batch)
       moments.append($1)
     }
     precondition(moments.count == layers.count, "every layer is observed once per forward pass")
@@ -51,31 +52,27 @@ public struct BatchMoments: Sendable, Equatable {
   ///   - load: gives a batch, shape [n, height, width, 3].
   ///   - onStep: called after each batch of each step with the number of its images.
   /// - Returns: the moments of all images as those of one batch.
-  /// - Throws: `CalibrationError.notFinite`, and errors of loading and of the scratch file.
+  ///   - scratchElement: how activations are stored there.
+  /// - Throws: `CalibrationError.notFinite` and `.oneValuePerChannel`; errors of loading and of the scratch file.
   public static func layerSynchronous(
     through network: Network, layers: [BatchNormLayer], batchCount: Int, memory: Int, scratchFolder: String,
-    load: (Int) throws -> Tensor, onStep: (Int) -> Void
+    scratchElement: ScratchElement = .f32, load: (Int) throws -> Tensor, onStep: (Int) -> Void
   ) throws -> BatchMoments {
     var moments: [ChannelMoments] = []
     var imageCount = 0
     try network.layerSynchronousStatistics(
-      batchCount: batchCount, memory: memory, scratchFolder: scratchFolder, layers: Set(layers.map(\.name)),
+      batchCount: batchCount, memory: memory, scratchFolder: scratchFolder, scratchElement: scratchElement,
+      layers: Set(layers.map(\.name)),
       load: {
         let images = try load($0)
         imageCount += images.shape[0]
         return images
       },
+      inspect: { try $1.checkFinite(layer: $0, batch: $2) },
       observe: {
-        try check($1, of: $0, batch: nil)
+        try $1.check(layer: $0, batch: nil)
         moments.append($1)
       }, onStep: onStep)
     return BatchMoments(batch: 0, imageCount: imageCount, layers: moments)
-  }
-
-  private static func check(_ moments: ChannelMoments, of layer: BatchNormLayer, batch: Int?) throws {
-    for channel in moments.mean.indices
-    where !moments.mean[channel].isFinite || !moments.m2[channel].isFinite {
-      throw CalibrationError.notFinite(layer: layer.name, channel: channel, batch: batch)
-    }
   }
 }

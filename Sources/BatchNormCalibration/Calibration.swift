@@ -24,10 +24,12 @@ public struct Calibration: Sendable {
   ///   - estimator: how batches combine.
   ///   - prior: images N that the stored statistics count as beside the n added: the result is
   ///     N/(N+n)·stored + n/(N+n)·new for mean and variance (Schneider et al. 2020, equation 2); 0 leaves them out.
+  ///   - momentum: weight of the newest batch, for the estimator of that name.
   /// - Throws: `CalibrationError.noBatchNorm` for a network without BatchNorm.
-  public init(network: Network, layers: [BatchNormLayer]? = nil, estimator: Estimator, prior: Double = 0)
-    throws
-  {
+  public init(
+    network: Network, layers: [BatchNormLayer]? = nil, estimator: Estimator, prior: Double = 0,
+    momentum: Double = 0.1
+  ) throws {
     guard !network.batchNorms.isEmpty else {
       throw CalibrationError.noBatchNorm(architecture: network.architectureName)
     }
@@ -36,17 +38,15 @@ public struct Calibration: Sendable {
     self.estimator = estimator
     self.prior = prior
     stored = try layers.map { try network.runningStatistics(of: $0) }
-    estimators = layers.map { estimator.make(channels: $0.channels) }
+    estimators = layers.map { estimator.make(channels: $0.channels, momentum: momentum) }
   }
 
   /// Adds the next batch in the order of the data.
   ///
-  /// - Throws: `CalibrationError.oneValuePerChannel` where the estimator needs a variance of the batch itself.
+  /// - Throws: `CalibrationError.notFinite`, `.oneValuePerChannel`.
   public mutating func add(_ moments: BatchMoments) throws {
     for (index, batch) in moments.layers.enumerated() {
-      if batch.count < 2 && estimator.needsTwoValues {
-        throw CalibrationError.oneValuePerChannel(layer: layers[index].name, batch: moments.batch)
-      }
+      try batch.check(layer: layers[index], batch: moments.batch)
       estimators[index].add(batch)
     }
     batchCount += 1

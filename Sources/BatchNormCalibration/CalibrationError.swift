@@ -2,7 +2,7 @@
 public enum CalibrationError: Error, Equatable, CustomStringConvertible {
   case noBatchNorm(architecture: String)
   case notFinite(layer: String, channel: Int, batch: Int?)
-  case oneValuePerChannel(layer: String, batch: Int)
+  case oneValuePerChannel(layer: String, batch: Int?)
   case noImages
 
   /// One line that names layer and batch and says what to do.
@@ -11,9 +11,9 @@ public enum CalibrationError: Error, Equatable, CustomStringConvertible {
     case .noBatchNorm(let architecture):
       "\(architecture) has no BatchNorm layer, so there is nothing to recalibrate"
     case .notFinite(let layer, let channel, let batch):
-      "layer \"\(layer)\": NaN or infinity in channel \(channel)\(batch.map { " at batch \($0)" } ?? ""); check weights and images"
+      "layer \"\(layer)\"\(batch.map { ", batch \($0)" } ?? ""): NaN or infinity in channel \(channel)"
     case .oneValuePerChannel(let layer, let batch):
-      "layer \"\(layer)\": batch \(batch) has one value per channel, so it has no variance; use larger images or batches, or the pooled estimator"
+      "layer \"\(layer)\": \(batch.map { "batch \($0) has" } ?? "the images have") one value per channel, so there is no variance; use larger images, or a batch size that leaves no single image over"
     case .noImages: "no images to recalibrate with"
     }
   }

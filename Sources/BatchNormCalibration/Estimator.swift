@@ -19,15 +19,13 @@ public enum Estimator: String, CaseIterable, Sendable {
   case torch
   case momentum
 
-  func make(channels: Int) -> any StatisticsEstimator {
+  /// - Parameter momentum: weight of the newest batch in `momentum`'s average.
+  func make(channels: Int, momentum: Double = 0.1) -> any StatisticsEstimator {
     switch self {
     case .pooled: PooledEstimator(channels: channels)
     case .batchMean: BatchMeanEstimator(channels: channels)
     case .torch: TorchEstimator(channels: channels)
-    case .momentum: MomentumEstimator(channels: channels)
+    case .momentum: MomentumEstimator(channels: channels, momentum: momentum)
     }
   }
-
-  /// Whether it divides by n − 1, which one value a channel cannot satisfy.
-  var needsTwoValues: Bool { self != .pooled }
 }

@@ -10,6 +10,8 @@ public struct LayerDrift: Sendable, Equatable {
   public let logVarianceRatio: Double
   /// Channels whose new variance is zero: constant over the whole data set.
   public let constantChannels: Int
+  /// Channels whose weight is zero: their output is their bias, whatever the input.
+  public let deadChannels: Int
 
   /// Compares two states of a layer.
   ///
@@ -17,8 +19,11 @@ public struct LayerDrift: Sendable, Equatable {
   ///   - layer: name of the layer.
   ///   - old: statistics before.
   ///   - new: statistics after, of as many channels.
+  ///   - weight: the layer's scale; nil for none.
   ///   - eps: the layer's eps, added to both variances as the layer itself does.
-  public init(layer: String, old: RunningStatistics, new: RunningStatistics, eps: Double) {
+  public init(
+    layer: String, old: RunningStatistics, new: RunningStatistics, weight: [Float]? = nil, eps: Double
+  ) {
     self.layer = layer
     var shifts = 0.0
     var ratios = 0.0
@@ -33,14 +38,16 @@ public struct LayerDrift: Sendable, Equatable {
     meanShift = (shifts / channels).squareRoot()
     logVarianceRatio = (ratios / channels).squareRoot()
     constantChannels = new.variance.count(where: { $0 == 0 })
+    deadChannels = weight?.count(where: { $0 == 0 }) ?? 0
   }
 }
 
 extension LayerDrift: CustomStringConvertible {
   /// One line for a report.
   public var description: String {
-    let constant = constantChannels > 0 ? ", \(constantChannels) constant channels" : ""
+    let channels = [("constant", constantChannels), ("dead", deadChannels)].filter { $0.1 > 0 }
+      .map { ", \($0.1) \($0.0) channel\($0.1 == 1 ? "" : "s")" }.joined()
     return String(
-      format: "%@: mean moved %.3f σ, ln variance %.3f%@", layer, meanShift, logVarianceRatio, constant)
+      format: "%@: mean moved %.3f σ, ln variance %.3f%@", layer, meanShift, logVarianceRatio, channels)
   }
 }

@@ -63,6 +63,9 @@ package struct LoadedModel: Sendable {
   package let openOptions: OpenOptions
   /// The name that was asked for, which the checkpoint alone does not tell.
   private let namedArchitecture: String?
+  /// The ONNX file that describes the network, if one does.
+  private let description: ONNXModel?
+  private let pool: ThreadPool
 
   /// - Parameters:
   ///   - source: A checkpoint, or an ONNX file, which is checkpoint and description in one.
@@ -72,21 +75,33 @@ package struct LoadedModel: Sendable {
     compute: ComputeOptions = ComputeOptions(), options: OpenOptions
   ) throws {
     self.source = source
+    self.pool = pool
     openOptions = options
     let own = (source as? ONNXCheckpoint)?.model
-    let description = try architecture.flatMap { isONNX($0) ? try ONNXModel(path: $0) : nil } ?? own
-    if let architecture, own != nil, !isONNX(architecture) {
+    let isFile = architecture.map(isONNX) ?? false
+    if let architecture, own != nil, !isFile {
       throw Failure(
         .usage, "\(source.label) describes its architecture itself: leave out --arch \(architecture)")
     }
-    if let description {
-      network = try Network(source, onnx: description, pool: pool, options: compute)
-      namedArchitecture = nil
-    } else {
-      network = try Network(
-        source, architecture: architecture ?? source.metadata["ckpt.arch"], pool: pool, options: compute)
-      namedArchitecture = architecture
-    }
+    description = try architecture.flatMap { isFile ? try ONNXModel(path: $0) : nil } ?? own
+    namedArchitecture = isFile ? nil : architecture
+    network = try Self.network(
+      source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
+  }
+
+  private static func network(
+    _ source: any CheckpointSource, description: ONNXModel?, architecture: String?, pool: ThreadPool,
+    compute: ComputeOptions
+  ) throws -> Network {
+    if let description { return try Network(source, onnx: description, pool: pool, options: compute) }
+    return try Network(
+      source, architecture: architecture ?? source.metadata["ckpt.arch"], pool: pool, options: compute)
+  }
+
+  /// Another network of the same checkpoint, for other arithmetic.
+  package func network(_ compute: ComputeOptions) throws -> Network {
+    try Self.network(
+      source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
   }
 
   /// The checkpoint's metadata, with the architecture that was named, so that the next tool need not be told again.

@@ -41,11 +41,20 @@ package final class ProgressBar {
   private func draw(seconds: Double) {
     let rate = Double(done) / seconds
     let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
-    let width = 24
-    let filled = Int(share * Double(width))
-    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
     let remaining = rate > 0 ? Self.duration(Double(max(0, total - done)) / rate) : "?"
-    StatusLine.draw("\(label) [\(bar)] \(done)/\(total) \(Self.short(rate)) \(unit)/s, \(remaining) left")
+    let line = Self.line(
+      before: label, share: share, after: "\(done)/\(total) \(Self.short(rate)) \(unit)/s, \(remaining) left",
+      width: terminalWidth(of: STDERR_FILENO) ?? 80)
+    StatusLine.draw(line)
+  }
+
+  /// One line of less than `width` columns: one that wraps could not be erased.
+  static func line(before: String, share: Double, after: String, width: Int) -> String {
+    let bar = min(24, width - 1 - before.count - after.count - 4)
+    guard bar >= 4 else { return String("\(before) \(after)".prefix(max(0, width - 1))) }
+    let filled = Int(share * Double(bar))
+    return before + " [" + String(repeating: "#", count: filled) + String(repeating: ".", count: bar - filled)
+      + "] " + after
   }
 
   static func short(_ value: Double) -> String {

@@ -30,9 +30,5 @@ enum StatusLine {
   }
 
   /// Columns of the terminal; 80 where it does not tell.
-  private static var width: Int {
-    var size = winsize()
-    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else { return 80 }
-    return Int(size.ws_col)
-  }
+  private static var width: Int { terminalWidth(of: STDERR_FILENO) ?? 80 }
 }

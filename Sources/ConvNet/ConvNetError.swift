@@ -24,6 +24,8 @@ public enum ConvNetError: Error, Sendable, Equatable {
   case inputTooSmall(height: Int, width: Int, layer: String)
   /// Activations that do not fit into memory cannot be kept on disk either.
   case scratchFile(folder: String, reason: String)
+  /// An activation is too large for a scratch file of half precision.
+  case scratchOverflow
 
   /// What kind of failure this is, for exit statuses.
   public enum Kind: Sendable {
@@ -76,6 +78,8 @@ extension ConvNetError: CustomStringConvertible {
       "expected an input of shape \(text(expected)), found \(text(found))"
     case .scratchFile(let folder, let reason):
       "\(escape(folder)): scratch file of activations: \(reason); give more memory or another folder"
+    case .scratchOverflow:
+      "an activation is too large for a scratch file of f16 (65504 at most); keep f32 there, or give more memory"
     case .inputTooSmall(let height, let width, let layer):
       "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
     }

@@ -2,12 +2,14 @@ import TensorMath
 
 extension Network {
   /// The logits of some images with running statistics.
-  /// - Parameter input: `[n, h, w, channels]`, normalised as in training.
+  /// - Parameters:
+  ///   - input: `[n, h, w, channels]`, normalised as in training.
+  ///   - statistics: What the BatchNorms normalise with in place of the running statistics; nil is those.
   /// - Returns: `[n, classes]`.
   /// - Throws: `ConvNetError.wrongInput`, `ConvNetError.inputTooSmall`.
-  public func logits(_ input: Tensor) throws -> Tensor {
+  public func logits(_ input: Tensor, statistics: BatchNormStatistics? = nil) throws -> Tensor {
     let logits = Tensor(uninitialized: [try imageCount(input), classCount])
-    try forEachChunk(of: input, end: plan.steps.count) { executor, first in
+    try forEachChunk(of: input, end: plan.steps.count, statistics: statistics) { executor, first in
       executor.map(plan.graph.output).copy(to: logits.pointer + first * classCount)
     }
     return logits
@@ -71,13 +73,14 @@ extension Network {
   }
 
   /// Runs the first `end` steps on all images and gives `body` the executors that hold their results, some images each.
-  private func forEachChunk(
-    of input: Tensor, end: Int, _ body: (_ executor: Executor, _ first: Int) throws -> Void
+  func forEachChunk(
+    of input: Tensor, end: Int, statistics: BatchNormStatistics? = nil,
+    _ body: (_ executor: Executor, _ first: Int) throws -> Void
   ) throws {
     let images = try imageCount(input)
     let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
     let stages = plan.stages(end: end, sizes: sizes, budget: liveFloatsPerThread * pool.threadCount)
-    let affines = runningAffines(for: plan)
+    let affines = runningAffines(for: plan, with: statistics)
 
     /// An executor that has run the stages up to `stage` on some images, each stage with as many as suit it.
     func run(_ stage: Int, _ first: Int, _ count: Int) throws -> Executor {

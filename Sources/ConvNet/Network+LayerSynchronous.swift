@@ -6,20 +6,26 @@ extension Network {
   ///
   /// The moments then do not depend on how the images are divided into batches, and on their order only by float64
   /// rounding. The arithmetic is that of one forward pass; activations are kept between layers, in memory as far as
-  /// `memory` allows, the rest in a scratch file as float32.
+  /// `memory` allows, the rest in a scratch file.
   ///
   /// - Parameters:
   ///   - batchCount: Number of batches.
   ///   - memory: Bytes of activations to keep in memory; at least one batch is.
   ///   - scratchFolder: Where the scratch file goes; it has no name there.
+  ///   - scratchElement: How activations are stored there. With float16 they are rounded to 11 bits, so that the moments
+  ///     depend on what the memory holds.
   ///   - layers: Names of the BatchNorms meant; the others normalise with their running statistics. Nil is all.
   ///   - load: Gives a batch, `[n, h, w, channels]`; called once for each, in order.
+  ///   - inspect: Gets every BatchNorm meant, the moments of its input over a batch, and the batch's number; may throw
+  ///     before the other batches have come so far.
   ///   - observe: Gets every BatchNorm meant and the moments of its input over all images, in execution order.
   ///   - onStep: Called after each batch of each step with the number of its images.
-  /// - Throws: `ConvNetError.wrongInput`, `.inputTooSmall`, `.scratchFile`; what `load` and `observe` throw.
+  /// - Throws: `ConvNetError.wrongInput`, `.inputTooSmall`, `.scratchFile`, `.scratchOverflow`; what the closures throw.
   public func layerSynchronousStatistics(
-    batchCount: Int, memory: Int, scratchFolder: String, layers: Set<String>? = nil,
-    load: (Int) throws -> Tensor, observe: (BatchNormLayer, ChannelMoments) throws -> Void,
+    batchCount: Int, memory: Int, scratchFolder: String, scratchElement: ScratchElement = .f32,
+    layers: Set<String>? = nil, load: (Int) throws -> Tensor,
+    inspect: (BatchNormLayer, ChannelMoments, Int) throws -> Void = { _, _, _ in },
+    observe: (BatchNormLayer, ChannelMoments) throws -> Void,
     onStep: (Int) -> Void = { _ in }
   ) throws {
     let measured = layers.map(indices)
@@ -34,7 +40,7 @@ extension Network {
         measuredLayers: measured, sharesMaps: false)
       used += peakBytes(sizes) * executor.images
       if batch > 0 && used > memory {
-        scratch = try scratch ?? ScratchFile(folder: scratchFolder)
+        scratch = try scratch ?? ScratchFile(folder: scratchFolder, element: scratchElement)
         executor.scratch = scratch
       }
       executor.setInput(input, first: 0)
@@ -49,16 +55,18 @@ extension Network {
     for index in 0...last {
       let output = plan.steps[index].output
       var images: [ChannelMoments] = []
-      for executor in executors {
+      let layer = plan.steps[index].epilogue.batchNorm.map { batchNorms[$0] }
+      for (batch, executor) in executors.enumerated() {
         try executor.restore(for: index)
-        images += executor.measure(index) ?? []
+        if let own = executor.measure(index), let layer {
+          try inspect(layer, ChannelMoments(merging: own), batch)
+          images += own
+        }
         try executor.rest(changed: output)
         onStep(executor.images)
       }
       let moments = images.isEmpty ? nil : ChannelMoments(merging: images)
-      if let moments, let layer = plan.steps[index].epilogue.batchNorm {
-        try observe(batchNorms[layer], moments)
-      }
+      if let moments, let layer { try observe(layer, moments) }
       for executor in executors {
         try executor.restore(for: index)
         executor.complete(index, moments: moments)

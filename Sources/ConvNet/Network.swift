@@ -145,9 +145,12 @@ public final class Network: Sendable {
     return affine(index, mean: current.mean, variance: current.variance)
   }
 
-  /// All BatchNorms with their running statistics, in a plan's terms.
-  func runningAffines(for plan: Plan) -> [ChannelAffine] {
-    let current = statistics.withLock { $0 }
+  /// All BatchNorms with given statistics, nil for their running ones, in a plan's terms.
+  func runningAffines(for plan: Plan, with given: BatchNormStatistics? = nil) -> [ChannelAffine] {
+    precondition(given.map(fits) ?? true, "statistics of another network")
+    let current =
+      given.map { zip($0.means, $0.variances).map { RunningStatistics(mean: $0, variance: $1) } }
+      ?? statistics.withLock { $0 }
     var biases: [Int: [Float]] = [:]
     for step in plan.steps {
       guard let index = step.epilogue.batchNorm, case .convolution = step.operation else { continue }

@@ -8,12 +8,33 @@ public struct Setting: Sendable, Equatable {
   public var preprocessing: Preprocessing
   /// Which crops are classified.
   public var views: CropViews
+  /// How the last map is pooled.
+  public var pooling: Pooling
+  /// What the BatchNorms normalise with.
+  public var batchNorm: NormalizationSource
 
   /// - Precondition: at least one network.
-  public init(networks: [Int] = [0], preprocessing: Preprocessing, views: CropViews = .center) {
+  public init(
+    networks: [Int] = [0], preprocessing: Preprocessing, views: CropViews = .center,
+    pooling: Pooling = .average, batchNorm: NormalizationSource = .stored
+  ) {
     precondition(!networks.isEmpty)
     self.networks = networks
     self.preprocessing = preprocessing
     self.views = views
+    self.pooling = pooling
+    self.batchNorm = batchNorm
+  }
+}
+
+extension Setting {
+  /// What is unusual about it beside sizes and interpolation, each in a word or two.
+  var peculiarities: [String] {
+    var parts: [String] = []
+    if preprocessing.mode != .shorterSide { parts.append(preprocessing.mode.rawValue) }
+    if views != .center { parts.append("views \(views.rawValue)") }
+    if pooling != .average { parts.append("pooling \(pooling.name)") }
+    if batchNorm != .stored { parts.append("\(batchNorm.rawValue) BatchNorm") }
+    return parts
   }
 }

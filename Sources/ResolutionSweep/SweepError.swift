@@ -10,6 +10,7 @@ public enum SweepError: Error, Equatable, CustomStringConvertible {
   case tooFewImages(count: Int, needed: Int)
   case badPart(String, String)
   case beyondBudget(Budget, cheapest: Double)
+  case noPooling(architecture: String)
 
   /// One line without the tool's name; names in it are escaped.
   public var description: String {
@@ -24,10 +25,12 @@ public enum SweepError: Error, Equatable, CustomStringConvertible {
     case .notFinite(let item, let crop):
       "NaN or infinity in the network's output for \"\(escape(item))\" at crop \(crop); check the checkpoint's weights and statistics"
     case .tooFewImages(let count, let needed):
-      "\(count) images are too few to choose and to score on: at least \(needed) needed"
+      "\(count) image\(count == 1 ? " is" : "s are") too few to choose and to score on: at least \(needed) needed"
     case .badPart(let name, let problem): name.isEmpty ? problem : "\(escape(name)): \(problem)"
     case .beyondBudget(let budget, let cheapest):
       "no setting costs at most \(budget.description); the cheapest measured on all images costs \(budget.text(cheapest))"
+    case .noPooling(let architecture):
+      "test-time pooling needs a classifier right behind a global average, which \(architecture) has not"
     }
   }
 }

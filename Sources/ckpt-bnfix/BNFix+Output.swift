@@ -13,21 +13,20 @@ extension BNFix {
     to destination: OutputDestination?, console: Console
   ) throws {
     var calibration = try Calibration(
-      network: model.network, layers: selectedLayers(of: model.network, matching: layers),
-      estimator: estimator,
-      prior: prior)
+      network: model.network, layers: selectedLayers(of: model, matching: layers), estimator: estimator,
+      prior: prior, momentum: momentum)
     for batch in batches { try calibration.add(batch) }
     let statistics = try calibration.statistics()
     let drifts = try statistics.map {
-      LayerDrift(layer: $0.name, old: try model.network.runningStatistics(of: $0), new: $1, eps: $0.eps)
+      LayerDrift(
+        layer: $0.name, old: try model.network.runningStatistics(of: $0), new: $1,
+        weight: model.source.spec($0.weightKey) == nil
+          ? nil : try model.network.parameter($0.weightKey).floats(),
+        eps: $0.eps)
     }
-    for drift in drifts { console.detail("\(drift)") }
-    if let worst = drifts.max(by: { $0.meanShift < $1.meanShift }) {
-      console.notice(
-        "\(drifts.count) layers from \(calibration.imageCount) images in \(calibration.batchCount) batches; largest shift: \(worst)"
-      )
-    }
-    let replacements = try tensors(statistics, batchCount: calibration.batchCount, of: model)
+    summarise(model, calibration, drifts, console)
+    let replacements = try model.network.stored(
+      statistics, batchCount: calibration.batchCount, in: model.source)
     let verdict = try gate.gate.map {
       try GateResult(
         $0, model: model, statistics: statistics, images: images, seed: seed,
@@ -46,12 +45,38 @@ extension BNFix {
     for (key, value) in recipe.recorded { metadata[key] = value }
     metadata["ckpt.bn"] = "recalibrated"
     var options: [(String, JSON)] = [("estimator", .string(estimator.rawValue))]
+    if estimator == .momentum { options.append(("momentum", JSON(momentum))) }
     if prior > 0 { options.append(("prior", JSON(prior))) }
     options += recipe.options.objectValue ?? []
     Provenance(tool: Self.toolName, options: options).record(in: &metadata)
     try rewriteCheckpoint(
       model.source, replacing: replacements, metadata: metadata, to: destination,
       options: compression.writeOptions(threads: global.threadCount))
+  }
+
+  private func summarise(
+    _ model: LoadedModel, _ calibration: Calibration, _ drifts: [LayerDrift], _ console: Console
+  ) {
+    for drift in drifts { console.detail("\(drift)") }
+    let frozen = layers == nil ? model.frozenLayers : []
+    if let first = frozen.first {
+      console.notice(
+        "\(counted(frozen.count, "frozen BatchNorm layer")) kept as stored (no step counter), the first \"\(first.name)\"; --layers takes them too"
+      )
+    }
+    guard let worst = drifts.max(by: { $0.meanShift < $1.meanShift }) else { return }
+    let (images, batches) = (calibration.imageCount, calibration.batchCount)
+    let source =
+      synchronization.sync == .layer
+      ? counted(images, "image") : "\(counted(images, "image")) in \(counted(batches, "batch", "batches"))"
+    console.notice(
+      "\(counted(drifts.count, "BatchNorm layer")) from \(source); the largest shift: \(worst)")
+    for (what, count) in [
+      ("whose input is constant", drifts.reduce(0) { $0 + $1.constantChannels }),
+      ("dead, their weight being 0", drifts.reduce(0) { $0 + $1.deadChannels }),
+    ] where count > 0 {
+      console.notice("\(counted(count, "channel")) \(what); --report and --verbose say where")
+    }
   }
 
   func writePart(_ job: Measurement, shard: Shard, console: Console) throws {
@@ -63,7 +88,7 @@ extension BNFix {
   }
 
   func mergedParts(_ model: LoadedModel) throws -> ([BatchMoments], StatisticsPart.Recipe) {
-    let layers = try selectedLayers(of: model.network, matching: layers).map {
+    let layers = try selectedLayers(of: model, matching: layers).map {
       (name: $0.name, channels: $0.channels)
     }
     let parts = try cluster.merge.map { path in
@@ -93,19 +118,16 @@ extension BNFix {
       ("shuffle", .bool(shuffle)),
     ]
     if let layers { options.append(("layers", .string(layers))) }
-    if synchronization.sync == .layer { options.append(("sync", .string("layer"))) }
+    options += synchronization.history()
     let usesSeed = shuffle || self.images.sample != nil || transforms.augment != .none
     if usesSeed { options.append(("seed", .number("\(seed)"))) }
     options += self.images.history() + transforms.history()
-    for (key, value) in preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
-      options.append((key, .string(value)))
-    }
-    return .object(options)
+    return .object(options + preprocessing.history())
   }
 
   /// Sets every layer as a new BatchNorm module has it.
   func reset(_ model: LoadedModel, to destination: OutputDestination?) throws {
-    let statistics = try selectedLayers(of: model.network, matching: layers).map { layer in
+    let statistics = try selectedLayers(of: model, matching: layers).map { layer in
       let zeros = [Double](repeating: 0, count: layer.channels)
       return (layer: layer, statistics: RunningStatistics(mean: zeros, variance: zeros.map { _ in 1 }))
     }
@@ -114,26 +136,8 @@ extension BNFix {
     metadata["ckpt.bn"] = "stale"
     Provenance(tool: Self.toolName, options: [("reset_only", .bool(true))]).record(in: &metadata)
     try rewriteCheckpoint(
-      model.source, replacing: tensors(statistics, batchCount: 0, of: model), metadata: metadata,
-      to: destination)
-  }
-
-  private func tensors(
-    _ statistics: [(layer: BatchNormLayer, statistics: RunningStatistics)], batchCount: Int,
-    of model: LoadedModel
-  ) throws -> [TensorName: TensorValue] {
-    var replacements: [TensorName: TensorValue] = [:]
-    for (layer, new) in statistics {
-      for (key, values) in [(layer.runningMeanKey, new.mean), (layer.runningVarKey, new.variance)] {
-        let old = try model.network.parameter(key)
-        replacements[key] = try TensorValue(doubles: values, shape: old.shape, dtype: old.dtype, name: key)
-      }
-      let counter = layer.numBatchesTrackedKey
-      if model.source.spec(counter) != nil {
-        replacements[counter] = TensorValue(i64: [Int64(batchCount)], shape: [])
-      }
-    }
-    return replacements
+      model.source, replacing: model.network.stored(statistics, batchCount: 0, in: model.source),
+      metadata: metadata, to: destination, options: compression.writeOptions(threads: global.threadCount))
   }
 
   /// The gate looks through the eyes of whoever uses the result: the metadata that it will carry, if any.
@@ -153,7 +157,7 @@ extension BNFix {
       JSON.object([
         ("name", .string(drift.layer)), ("mean_shift", JSON(drift.meanShift)),
         ("log_variance_ratio", JSON(drift.logVarianceRatio)),
-        ("constant_channels", JSON(drift.constantChannels)),
+        ("constant_channels", JSON(drift.constantChannels)), ("dead_channels", JSON(drift.deadChannels)),
       ])
     }
     var members: [(String, JSON)] = [
@@ -162,12 +166,13 @@ extension BNFix {
       ("estimator", .string(estimator.rawValue)), ("prior", JSON(prior)), ("options", recipe.options),
       ("images", JSON(calibration.imageCount)), ("batches", JSON(calibration.batchCount)),
       ("layers", .array(layers)),
+      ("frozen_layers", .array((self.layers == nil ? model.frozenLayers : []).map { .string($0.name) })),
     ]
+    if estimator == .momentum { members.append(("momentum", JSON(momentum))) }
     if let gate { members.append(("gate", gate.json)) }
     return .object(members)
   }
 }
 
 extension Estimator: ExpressibleByArgument {}
-extension CalibrationError: DiagnosedError {}
 extension PartError: DiagnosedError {}

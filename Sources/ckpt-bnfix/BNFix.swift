@@ -18,12 +18,10 @@ struct BNFix: CheckpointTool {
       """,
     version: versionText("ckpt-bnfix"))
 
+  @OptionGroup(title: "Input and output") var source: ImageOptions
   @OptionGroup(title: "Input and output") var model: ModelOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
-
-  @Option(name: .long, help: ArgumentHelp("Images to use.", valueName: "dataset"), completion: .directory)
-  var data: String?
 
   @Option(
     name: .long,
@@ -31,6 +29,9 @@ struct BNFix: CheckpointTool {
       "How batches combine: \(Estimator.allCases.map(\.rawValue).joined(separator: ", ")).",
       valueName: "estimator"))
   var estimator: Estimator = .pooled
+
+  @Option(name: .long, help: ArgumentHelp("Weight of the newest batch with momentum.", valueName: "m"))
+  var momentum = 0.1
 
   @Option(
     name: .long,
@@ -75,7 +76,7 @@ struct BNFix: CheckpointTool {
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
-    try requireOneStandardInput([model.model, data, gate.gate])
+    try requireOneStandardInput([model.model, source.data, gate.gate])
     guard batchSize >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
     guard numBatches ?? 1 >= 1, numImages ?? 1 >= 1 else {
       throw ValidationError("--num-batches and --num-images take a number from 1")
@@ -89,22 +90,39 @@ struct BNFix: CheckpointTool {
       }
       if estimator != .pooled { throw ValidationError("--sync layer goes with the pooled estimator") }
     }
+    guard momentum > 0, momentum <= 1 else {
+      throw ValidationError("--momentum takes a number above 0, at most 1")
+    }
+    if resetOnly && (gate.gate != nil || report != nil) {
+      throw ValidationError("--reset-only measures nothing: it goes with neither --gate nor --report")
+    }
     guard prior >= 0, prior.isFinite else { throw ValidationError("--prior takes a number from 0") }
-    guard [data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {
+    guard [source.data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {
       throw ValidationError("give the images with --data, the parts of shards with --merge, or --reset-only")
     }
   }
 
   func execute(_ console: Console) throws {
     let pool = global.makePool()
-    if let shard = cluster.shard {
-      let shard = try shard.resolve(environment: ProcessInfo.processInfo.environment)
-      let job = try Measurement(self, model: load(pool, console), pool: pool, console: console)
+    let shard = try cluster.shard?.resolve(environment: ProcessInfo.processInfo.environment)
+    let destination = try shard != nil || dryRun ? nil : output.destination()
+    let loaded = try load(pool, console)
+    do {
+      try run(loaded, shard: shard, to: destination, pool: pool, console: console)
+    } catch let error as CalibrationError {
+      throw try loaded.diagnosis(of: error)
+    }
+  }
+
+  private func run(
+    _ loaded: LoadedModel, shard: Shard?, to destination: OutputDestination?, pool: ThreadPool,
+    console: Console
+  ) throws {
+    if let shard {
+      let job = try Measurement(self, model: loaded, pool: pool, console: console)
       try writePart(job, shard: shard, console: console)
       return
     }
-    let destination = try dryRun ? nil : output.destination()
-    let loaded = try load(pool, console)
     if resetOnly {
       try reset(loaded, to: destination)
     } else if cluster.merge.isEmpty {

@@ -81,7 +81,10 @@ struct GateResult {
     .object([
       ("data", .string(dataset)), ("n", JSON(before.count)), ("top1_before", JSON(before.value)),
       ("top1_after", JSON(after.value)), ("difference", JSON(comparison.difference)),
-      ("standard_error", JSON(comparison.standardError)), ("mid_p", JSON(comparison.mcNemarMidP)),
+      ("standard_error", JSON(comparison.standardError)),
+      (
+        "interval", .array([JSON(comparison.interval.lowerBound), JSON(comparison.interval.upperBound)])
+      ), ("mid_p", JSON(comparison.mcNemarMidP)),
     ])
   }
 }
@@ -89,10 +92,11 @@ struct GateResult {
 extension GateResult: CustomStringConvertible {
   var description: String {
     String(
-      format: "%@: top-1 %.2f %% before, %.2f %% after: %+.2f ± %.2f points on %d images, mid-p %.4f",
-      dataset,
-      100 * before.value, 100 * after.value, 100 * comparison.difference, 100 * comparison.standardError,
-      before.count, comparison.mcNemarMidP)
+      format:
+        "%@: top-1 %.2f %% before, %.2f %% after: %+.2f points (95 %% interval %+.2f to %+.2f) on %d images, mid-p %.4f",
+      dataset, 100 * before.value, 100 * after.value, 100 * comparison.difference,
+      100 * comparison.interval.lowerBound, 100 * comparison.interval.upperBound, before.count,
+      comparison.mcNemarMidP)
   }
 }
 

@@ -19,9 +19,9 @@ struct Measurement {
   private let seed: UInt64
 
   init(_ options: BNFix, model: LoadedModel, pool: ThreadPool, console: Console) throws {
-    guard let data = options.data else { throw Failure(.usage, "--data is missing") }
+    guard let data = options.source.data else { throw Failure(.usage, "--data is missing") }
     network = model.network
-    layers = try selectedLayers(of: model.network, matching: options.layers)
+    layers = try selectedLayers(of: model, matching: options.layers)
     synchronization = options.synchronization
     transforms = options.transforms
     seed = options.seed
@@ -32,6 +32,7 @@ struct Measurement {
     dataset = try options.images.open(data, seed: seed, views: [preprocessing])
     let order = try options.images.readable(
       Self.imageOrder(options, data: data, count: dataset.count), of: dataset, pool: pool, console: console)
+    guard !order.isEmpty else { throw CalibrationError.noImages }
     batches = stride(from: 0, to: order.count, by: options.batchSize).map {
       Array(order[$0..<min($0 + options.batchSize, order.count)])
     }
@@ -66,7 +67,7 @@ struct Measurement {
     var moments: [BatchMoments] = []
     while let batch = try loader.next() {
       let number = numbers[moments.count]
-      transforms.mix(batch, number: number, seed: seed)
+      transforms.mixing.policy.apply(to: batch, number: number, seed: seed)
       moments.append(
         try BatchMoments(of: batch.views[0], through: network, layers: layers, batch: number))
       progress.advance(by: batch.indices.count)
@@ -80,12 +81,12 @@ struct Measurement {
     defer { progress.finish() }
     return try BatchMoments.layerSynchronous(
       through: network, layers: layers, batchCount: batches.count, memory: synchronization.memory.bytes,
-      scratchFolder: temporaryFolder,
+      scratchFolder: temporaryFolder, scratchElement: synchronization.scratchDtype,
       load: { number in
         guard let batch = try loader.next() else {
           preconditionFailure("the loader cuts the batches as we do")
         }
-        transforms.mix(batch, number: number, seed: seed)
+        transforms.mixing.policy.apply(to: batch, number: number, seed: seed)
         return batch.views[0]
       }, onStep: { progress.advance(by: $0) })
   }
@@ -107,23 +108,4 @@ struct Measurement {
     }
     return Array(order.prefix(wanted))
   }
-}
-
-/// The BatchNorms whose names match `pattern`, all if there is none.
-func selectedLayers(of network: Network, matching pattern: String?) throws -> [BatchNormLayer] {
-  guard !network.batchNorms.isEmpty else {
-    let error = CalibrationError.noBatchNorm(architecture: network.architectureName)
-    guard network.isImported else { throw error }
-    throw Failure(.badData, "\(error); if the exporter left them out, \(ONNXImportError.exportAdvice)")
-  }
-  guard let pattern else { return network.batchNorms }
-  guard let regex = try? Regex(pattern) else {
-    throw Failure(.usage, "--layers: \(pattern) is no regular expression")
-  }
-  let selected = network.batchNorms.filter { $0.name.contains(regex) }
-  guard !selected.isEmpty else {
-    throw Failure(
-      .badData, "no BatchNorm layer matches \(pattern); --verbose without --layers lists their names")
-  }
-  return selected
 }

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Checkpoint
 import CommandSupport
+import ConvNet
 
 /// Whose statistics the layers normalise with while the images pass.
 struct SynchronizationOptions: ParsableArguments {
@@ -17,5 +19,24 @@ struct SynchronizationOptions: ParsableArguments {
       valueName: "size"))
   var memory = ByteSize(bytes: 4 << 30)
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How activations are stored there (f32); f16 takes half the room and rounds them.",
+      valueName: "f32|f16"))
+  var scratchDtype = ScratchElement.f32
+
   enum Synchronization: String, ExpressibleByArgument, CaseIterable { case batch, layer }
+
+  /// With f16 the memory decides what is rounded.
+  func history() -> [(String, JSON)] {
+    guard sync == .layer else { return [] }
+    var entries: [(String, JSON)] = [("sync", .string("layer"))]
+    if scratchDtype != .f32 {
+      entries += [("scratch_dtype", .string(scratchDtype.rawValue)), ("memory", JSON(memory.bytes))]
+    }
+    return entries
+  }
 }
+
+extension ScratchElement: ExpressibleByArgument {}

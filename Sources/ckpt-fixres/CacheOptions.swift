@@ -5,7 +5,7 @@ import CommandSupport
 import Foundation
 import ImageData
 
-/// Where features are kept.
+/// The views that are trained on, and where their features are kept.
 struct CacheOptions: ParsableArguments {
   @Option(
     name: .long,
@@ -19,6 +19,13 @@ struct CacheOptions: ParsableArguments {
   var views = 4
 
   @OptionGroup var augmentation: AugmentationOptions
+
+  @OptionGroup var mixing: MixingOptions
+
+  @Flag(
+    name: .long,
+    help: "Read and transform the images anew in every epoch, which keeps no features and takes far longer.")
+  var reread = false
 
   @Option(
     name: .long, help: ArgumentHelp("Keep features in this folder for later runs.", valueName: "folder"),
@@ -41,10 +48,16 @@ struct CacheOptions: ParsableArguments {
     if augment != .train && augmentation.isGiven {
       throw ValidationError("the transforms of training need --augment train")
     }
+    if mixing.cutmix != nil && !reread {
+      throw ValidationError("--cutmix pastes images into one another, not their features: give --reread too")
+    }
+    if reread && cache != nil {
+      throw ValidationError("--reread and --cache exclude each other")
+    }
   }
 
   /// Whether the images to train on are decoded more than once: for a fingerprint, or for several views.
-  var readsAgain: Bool { cache != nil || augment != .test }
+  var readsAgain: Bool { reread || cache != nil || augment != .test }
 
   /// The views of `dataset` to train on.
   func augmented(_ dataset: any ImageDataset, seed: UInt64) -> AugmentedDataset {
@@ -52,7 +65,7 @@ struct CacheOptions: ParsableArguments {
       switch augment {
       case .test: 1
       case .flip: 2
-      case .train: views
+      case .train: reread ? 1 : views
       }
     return AugmentedDataset(
       base: dataset, kind: augment, views: count,
@@ -62,7 +75,10 @@ struct CacheOptions: ParsableArguments {
   func history() -> [(String, JSON)] {
     var entries: [(String, JSON)] = []
     if augment != .test { entries.append(("augment", .string(augment.rawValue))) }
-    if augment == .train { entries += [("views", JSON(views))] + augmentation.history() }
+    if augment == .train && !reread { entries.append(("views", JSON(views))) }
+    if augment == .train { entries += augmentation.history() }
+    if reread { entries.append(("reread", .bool(true))) }
+    entries += mixing.history()
     if cacheDtype != .f32 { entries.append(("cache_dtype", .string(cacheDtype.rawValue))) }
     return entries
   }

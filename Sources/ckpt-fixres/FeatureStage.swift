@@ -115,8 +115,9 @@ struct FeatureStage {
     return hash
   }
 
-  private func labels(of dataset: any ImageDataset, classes: Int) throws -> [Int] {
-    return try (0..<dataset.count).map { index in
+  /// The class of each image.
+  func labels(of dataset: any ImageDataset, classes: Int) throws -> [Int] {
+    try (0..<dataset.count).map { index in
       guard let label = dataset.label(index) else {
         throw Failure(.badData, "\(dataset.itemName(index)): no label, which tuning needs")
       }

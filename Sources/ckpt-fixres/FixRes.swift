@@ -18,19 +18,10 @@ struct FixRes: CheckpointTool {
       """,
     version: versionText("ckpt-fixres"))
 
+  @OptionGroup(title: "Input and output") var samples: SampleOptions
   @OptionGroup(title: "Input and output") var model: ModelOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
-
-  @Option(
-    name: .long, help: ArgumentHelp("Labelled images to train on.", valueName: "dataset"),
-    completion: .directory)
-  var data: String
-
-  @Option(
-    name: .long, help: ArgumentHelp("Labelled images to measure on.", valueName: "dataset"),
-    completion: .directory)
-  var val: String?
 
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Learning rate") var schedule: ScheduleOptions
@@ -45,9 +36,18 @@ struct FixRes: CheckpointTool {
   @OptionGroup(title: "General") var global: GlobalOptions
 
   func validate() throws {
-    try requireOneStandardInput([model.model, data, val])
-    if training.earlyStop != nil && val == nil {
+    try requireOneStandardInput([model.model, samples.data, samples.val])
+    if training.earlyStop != nil && samples.val == nil {
       throw ValidationError("--early-stop watches the validation loss: give --val")
+    }
+    if caching.reread && training.optimizer == .lbfgs {
+      throw ValidationError("lbfgs needs all features at once, so it cannot go with --reread")
+    }
+    if caching.reread && training.bn == .recalibrate {
+      throw ValidationError("--bn recalibrate needs all features at once, so it cannot go with --reread")
+    }
+    if teacher.teacher != nil && !caching.mixing.policy.isEmpty && !caching.reread {
+      throw ValidationError("a teacher sees images, not mixed features: --teacher and --mixup need --reread")
     }
   }
 
@@ -73,6 +73,7 @@ struct FixRes: CheckpointTool {
     var options = try training.makeOptions(network: loaded.network, console: console)
     let classes = head.numClasses ?? loaded.network.classCount
     options.loss = teacher.makeLoss(try loss.makeLoss(classes: classes))
+    options.mixing = caching.mixing.policy
     let tail = try TunableTail(
       loaded.network, checkpoint: loaded.source,
       needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
@@ -86,48 +87,56 @@ struct FixRes: CheckpointTool {
       return dataset
     }
     let dataset = try open(
-      data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)
-    let heldDataset = try val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
+      samples.data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)
+    let heldDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let begin = head.apply(to: tail.start, seed: options.seed)
+    let master = try teacher.open(
+      images: dataset.count, classes: classes, preprocessing: resolved.preprocessing,
+      arithmetic: arithmetic, pool: pool)
+    if case .stored? = master?.outputs, caching.reread {
+      throw Failure(
+        .usage, "--reread shows other images than those of the stored logits; give --teacher a checkpoint")
+    }
+    let history = historyOptions(options, resolved, master)
     let run = try Checkpointing(
-      path: training.resume, options: historyOptions(options, resolved), tail: tail, samples: dataset.count)
+      path: training.resume, options: [("path", .string(samples.data))] + history, tail: tail,
+      samples: dataset.count)
     let state = try run.load(like: begin)
 
     var stage = FeatureStage(
-      tail: tail, preprocessing: resolved.preprocessing, caching: caching,
-      arithmetic: arithmetic, pool: pool, workers: global.threadCount, console: console)
-    let views = caching.augmented(dataset, seed: options.seed)
-    let train = try stage.features(
-      of: views, classes: classes,
-      teacherLogits: teacher.logits(on: dataset, classes: classes, stage: stage))
+      tail: tail, preprocessing: resolved.preprocessing, caching: caching, arithmetic: arithmetic, pool: pool,
+      workers: global.threadCount, console: console)
+    let train = try TrainingSet(
+      dataset, classes: classes, options: options, teacher: master, stage: &stage)
     let held = try heldDataset.map { try stage.features(of: $0, classes: classes) }
     let featureTime = start.duration(to: clock.now)
     let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
     var records: [EpochRecord] = []
-    let progress = console.progress("tuning", total: options.epochs, unit: "epochs")
-    let tuned = try tuner.tune(begin, on: train, validation: held, resuming: state) {
-      record, state in
-      try run.save(state())
-      records.append(record)
-      progress.advance()
-      console.detail(record.summary)
-    }
+    let steps = options.epochs * ((dataset.count + options.batchSize - 1) / options.batchSize)
+    let progress = console.progress("tuning", total: steps, unit: "steps")
+    let tuned = try train.tune(
+      tuner, begin, validation: held, resuming: state,
+      onEpoch: { record, state in
+        try run.save(state())
+        records.append(record)
+        console.detail(record.summary)
+      }, onStep: { _ in progress.advance() })
     progress.finish()
     let after = try held.map { try tuner.measure(tuned, on: $0) }
     let trainTime = start.duration(to: clock.now) - featureTime
 
     let result = TuningReport(
       tool: Self.toolName, model: label, network: loaded.network, tail: tail,
-      options: historyOptions(options, resolved), images: train.labels.count, records: records,
+      options: history, images: dataset.count, records: records, keepsBest: options.patience != nil,
       before: before, after: after,
       featureTime: featureTime, trainTime: trainTime)
     console.notice(result.summary)
     var metadata = loaded.metadata
     resolved.record(in: &metadata)
     head.record(dataset.classNames, in: &metadata)
-    Provenance(tool: Self.toolName, options: historyOptions(options, resolved)).record(in: &metadata)
+    Provenance(tool: Self.toolName, options: history).record(in: &metadata)
     try rewriteCheckpoint(
       loaded.source, replacing: tail.replacements(for: tuned), metadata: metadata, to: destination,
       options: compression.writeOptions(threads: global.threadCount))
@@ -136,17 +145,14 @@ struct FixRes: CheckpointTool {
 
   /// Everything that the tensors depend on, and nothing else.
   private func historyOptions(
-    _ options: TuningOptions, _ resolved: ResolvedPreprocessing
+    _ options: TuningOptions, _ resolved: ResolvedPreprocessing, _ master: Teacher?
   ) -> [(String, JSON)] {
-    var entries: [(String, JSON)] = [("data", .string(data))]
-    if let val, options.watchesValidation { entries.append(("val", .string(val))) }
+    func name(_ path: String) -> JSON { .string(URL(fileURLWithPath: path).lastPathComponent) }
+    var entries: [(String, JSON)] = [("data", name(samples.data))]
+    if let val = samples.val, options.watchesValidation { entries.append(("val", name(val))) }
     entries += images.history() + training.history(options) + schedule.history(options) + loss.history()
-    entries += teacher.history() + head.history() + caching.history()
-    entries += arithmetic.history
-    for (key, value) in resolved.preprocessing.metadataEntries.sorted(by: { $0.key < $1.key }) {
-      entries.append((key, .string(value)))
-    }
-    return entries
+    entries += teacher.history(master) + head.history() + caching.history() + arithmetic.history
+    return entries + resolved.preprocessing.history()
   }
 }
 

@@ -16,7 +16,9 @@ struct ReportOptions: ParsableArguments {
   func write(_ result: TuningReport) throws {
     if let report { try writeFile(Data((result.json.encoded() + "\n").utf8), to: report) }
     if let plot {
-      let curve = LearningCurve(title: "\(result.model), \(result.images) images", records: result.records)
+      let name = URL(fileURLWithPath: result.model).lastPathComponent
+      let curve = LearningCurve(
+        title: "\(name), \(result.images) images", records: result.records, kept: result.keptEpoch)
       try writeFile(Data(curve.svg.utf8), to: plot)
     }
   }

@@ -37,44 +37,42 @@ struct TeacherOptions: ParsableArguments {
     return Distillation(hard: hard, temperature: temperature, weight: distillWeight)
   }
 
-  /// The teacher's logits on all images of `dataset`, [images, classes]; nil without a teacher.
+  /// Opens the teacher, if there is one, for `images` images.
   ///
-  /// A network teacher sees the images as its own metadata says, else as the student does.
-  func logits(on dataset: any ImageDataset, classes: Int, stage: FeatureStage) throws -> [Float]? {
+  /// A network sees the images as its own metadata says, else as the student does.
+  func open(
+    images: Int, classes: Int, preprocessing: Preprocessing, arithmetic: ArithmeticOptions,
+    pool: ThreadPool
+  ) throws -> Teacher? {
     guard let teacher else { return nil }
     var options = OpenOptions()
     options.temporaryFolder = temporaryFolder
     let source = try openModel(teacher, options: options)
     if source.tensors.map(\.name) == ["logits"] {
       let value = try source.value("logits")
-      guard value.shape == [dataset.count, classes] else {
+      guard value.shape == [images, classes] else {
         throw Failure(
-          .badData,
-          "\(teacher): tensor \"logits\": expected shape \([dataset.count, classes]), found \(value.shape)")
+          .badData, "\(teacher): tensor \"logits\": expected shape \([images, classes]), found \(value.shape)"
+        )
       }
-      return try value.floats()
+      return Teacher(outputs: .stored(try value.floats()), digest: try contentDigest(of: source))
     }
     let network = try LoadedModel(
-      source, architecture: nil, pool: stage.pool, compute: stage.arithmetic.compute, options: options
+      source, architecture: nil, pool: pool, compute: arithmetic.compute, options: options
     ).network
     guard network.classCount == classes else {
       throw Failure(
         .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")
     }
     let view =
-      try Preprocessing(metadata: { source.metadata[$0] }, source: teacher) ?? stage.preprocessing
-    var logits: [Float] = []
-    let label = "teacher's outputs on \(dataset.name)"
-    try stage.forEachBatch(of: AugmentedDataset(base: dataset), as: view, label: label) { images in
-      logits += try network.logits(images).values
-    }
-    return logits
+      try Preprocessing(metadata: { source.metadata[$0] }, source: teacher) ?? preprocessing
+    return Teacher(outputs: .network(network, view), digest: try contentDigest(of: source))
   }
 
-  func history() -> [(String, JSON)] {
+  func history(_ teacher: Teacher?) -> [(String, JSON)] {
     guard let teacher else { return [] }
     return [
-      ("teacher", .string(teacher)), ("temperature", JSON(temperature)),
+      ("teacher", .string(teacher.digest)), ("temperature", JSON(temperature)),
       ("distill_weight", JSON(distillWeight)),
     ]
   }

@@ -14,6 +14,8 @@ struct TuningReport {
   let options: [(String, JSON)]
   let images: Int
   let records: [EpochRecord]
+  /// Whether the epoch with the lowest validation loss is the result, not the last one.
+  let keepsBest: Bool
   let before: (metrics: Metrics, isCorrect: [Bool])?
   let after: (metrics: Metrics, isCorrect: [Bool])?
   let featureTime: Duration
@@ -24,9 +26,15 @@ struct TuningReport {
     return PairedComparison(after.isCorrect, before.isCorrect)
   }
 
+  /// The epoch that was kept; nil for the last, and where a resumed run did not see it.
+  var keptEpoch: Int? {
+    keepsBest ? records.bestEpoch : nil
+  }
+
   /// One line.
   var summary: String {
-    var text = "\(records.count) epochs on \(images) images"
+    var text = "\(records.last?.epoch ?? 0) epochs on \(images) images"
+    if let keptEpoch { text += ", epoch \(keptEpoch) kept" }
     if let first = records.first, let last = records.last {
       text += ": loss \(decimal(first.train.loss, 4)) to \(decimal(last.train.loss, 4))"
     }
@@ -61,6 +69,7 @@ struct TuningReport {
           })
       ),
     ]
+    if let keptEpoch { members.append(("kept_epoch", JSON(keptEpoch))) }
     if let before, let after, let comparison {
       members.append(
         (

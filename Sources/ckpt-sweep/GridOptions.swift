@@ -38,6 +38,13 @@ struct GridOptions: ParsableArguments {
       "Crops whose probabilities are averaged: center, flip, five, ten (default: center).", valueName: "v,v"))
   var views: ViewsList?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How the last map is pooled: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
+      valueName: "p,p"))
+  var pooling: PoolingList?
+
   @OptionGroup var normalisation: NormalisationOptions
 
   @Flag(name: .long, help: "Measure the checkpoint's recorded preprocessing alone.")
@@ -46,20 +53,45 @@ struct GridOptions: ParsableArguments {
   func validate() throws {
     if resize != nil && ratio != nil { throw ValidationError("--resize and --ratio exclude each other") }
     if asRecorded
-      && (resize != nil || crop != nil || ratio != nil || interpolation != nil || resizeMode != nil)
+      && (hasSizes || interpolation != nil || resizeMode != nil)
     {
       throw ValidationError("--as-recorded takes no sizes, ratios or interpolations")
     }
   }
 
+  private var hasSizes: Bool { resize != nil || crop != nil || ratio != nil }
+
+  /// Whether any of these options was given.
+  var isGiven: Bool {
+    hasSizes || asRecorded || interpolation != nil || resizeMode != nil || views != nil || pooling != nil
+      || normalisation.isGiven
+  }
+
   /// Every setting to measure of a checkpoint, or of an ensemble, by the networks that it uses.
+  ///
+  /// - Parameters:
+  ///   - model: whose metadata and network the settings are made for.
+  ///   - batchNorms: which statistics are measured.
   func settings(
-    for source: any CheckpointSource, networks: [Int], console: Console
+    for model: LoadedModel, networks: [Int], batchNorms: [NormalizationSource], console: Console
   ) throws -> [Setting] {
-    let all = try preprocessings(for: source, console: console)
-    return (views?.values ?? [.center]).flatMap { views in
-      all.map { Setting(networks: networks, preprocessing: $0, views: views) }
+    let all = try preprocessings(for: model.source, console: console)
+    let poolings = try (pooling?.choices ?? [.average]).map { try $0.resolved(for: model) }
+    var settings: [Setting] = []
+    for views in views?.values ?? [.center] {
+      for pooling in poolings {
+        for batchNorm in batchNorms {
+          for var one in all {
+            // timm's test-time pooling takes the whole resized image unless told otherwise.
+            if pooling != .average && resize == nil && ratio == nil && !asRecorded { one.resize = one.crop }
+            let setting = Setting(
+              networks: networks, preprocessing: one, views: views, pooling: pooling, batchNorm: batchNorm)
+            if !settings.contains(setting) { settings.append(setting) }
+          }
+        }
+      }
     }
+    return settings
   }
 
   private func preprocessings(for source: any CheckpointSource, console: Console) throws -> [Preprocessing] {

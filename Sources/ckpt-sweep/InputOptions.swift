@@ -39,7 +39,7 @@ struct InputOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Images per batch (default: at most 32, as many as keep the input within 128 MB).", valueName: "n"))
+      "Images per batch (default: at most 32, as many as keep the input within 256 MB).", valueName: "n"))
   var batchSize: Int?
 
   func validate() throws {
@@ -48,23 +48,26 @@ struct InputOptions: ParsableArguments {
   }
 
   /// Opens all checkpoints and builds their networks.
-  func load(pool: ThreadPool, console: Console) throws -> [LoadedModel] {
+  ///
+  /// - Parameter isStoredMeasuredAlone: whether nothing but their own BatchNorm statistics is measured.
+  func load(pool: ThreadPool, isStoredMeasuredAlone: Bool, console: Console) throws -> [LoadedModel] {
     try models.map { path in
       var one = ModelOptions()
       one.model = path
       one.arch = arch
       one.input = decoding
       let model = try one.load(pool: pool, compute: arithmetic.compute, console: console)
-      if model.source.metadata["ckpt.bn"] == "stale" {
+      if model.source.metadata["ckpt.bn"] == "stale" && isStoredMeasuredAlone {
         console.warning(
-          "\(model.source.label): BatchNorm statistics are stale since averaging; run ckpt-bnfix first")
+          "\(model.source.label): BatchNorm statistics are stale since averaging; run ckpt-bnfix first, or give --bnfix"
+        )
       }
       return model
     }
   }
+}
 
-  /// The size of the training images, where the checkpoint tells it.
-  func trainSize(of source: any CheckpointSource) -> Int? {
-    source.metadata["ckpt.train_size"].flatMap { Int($0) }
-  }
+/// The side of the training images, where the checkpoint tells it.
+func trainSize(of source: any CheckpointSource) -> Int? {
+  source.metadata["ckpt.train_size"].flatMap { Int($0) }
 }

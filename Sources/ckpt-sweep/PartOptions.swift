@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import CommandSupport
+import ConvNet
 import Foundation
 import ImageData
 import ResolutionSweep
@@ -41,13 +42,21 @@ struct PartOptions: ParsableArguments {
   /// The state that an earlier run left, if there is one.
   ///
   /// - Throws: `SweepError.badPart` when it is of another sweep.
-  func earlier(_ recipe: SweepPart.Recipe, shard: Shard) throws -> Measurements? {
+  func earlier(_ recipe: SweepPart.Recipe, shard: Shard, networks: [Network]) throws -> SweepPart? {
     guard let state, FileManager.default.fileExists(atPath: state) else { return nil }
     let part = try SweepPart(reading: openCheckpoint(.path(state)))
     guard part.recipe == recipe, part.shard == shard else {
       throw SweepError.badPart(state, "is of another sweep or shard; remove it or name another --state")
     }
-    return part.measurements
+    try check(part.recalibrations, networks, of: state)
+    return part
+  }
+
+  /// Refuses statistics that are not of the networks' layers.
+  func check(_ recalibrations: [Recalibration], _ networks: [Network], of path: String) throws {
+    guard recalibrations.allSatisfy({ networks[$0.network].fits($0.statistics) }) else {
+      throw SweepError.badPart(path, "its BatchNorm statistics are not of this network's layers")
+    }
   }
 
   /// Writes the state; the old one stays until the new one is complete.

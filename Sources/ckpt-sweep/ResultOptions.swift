@@ -22,6 +22,11 @@ struct ResultOptions: ParsableArguments {
   var timing = false
 
   @Option(
+    name: .long, help: ArgumentHelp("Write a JSON report of results and run.", valueName: "path"),
+    completion: .file())
+  var report: String?
+
+  @Option(
     name: .long, help: ArgumentHelp("Draw accuracy against size.", valueName: "file.svg"), completion: .file()
   )
   var plot: String?
@@ -49,7 +54,10 @@ struct ResultOptions: ParsableArguments {
   func print(_ report: SweepReport, console: Console) throws {
     let text =
       switch format {
-      case .table: report.table(timing: timing, preset: preset)
+      case .table:
+        report.table(
+          timing: timing, preset: preset,
+          width: terminalWidth(of: output == "-" ? STDERR_FILENO : STDOUT_FILENO))
       case .tsv: report.tsv(timing: timing)
       case .json: report.json(timing: timing, preset: preset)
       }

@@ -10,38 +10,61 @@ struct SweepJob {
   let sweep: Sweep
   let recipe: SweepPart.Recipe
   let shard: Shard
+  let recalibrations: [Recalibration]
   let command: SweepCommand
   let console: Console
 
+  /// - Parameter calibrationImages: what recalibrated statistics are made of; nil if none are measured.
   init(
     _ command: SweepCommand, models: [LoadedModel], settings: [Setting], dataset: any ImageDataset,
-    console: Console
+    calibrationImages: (any ImageDataset)?, console: Console
   ) throws {
     self.command = command
     self.console = console
     shard = try command.parts.resolvedShard()
     let images =
       command.choice.race ? command.choice.shuffledImages(dataset.count) : shard.items(of: dataset.count)
-    sweep = try Sweep(networks: models.map(\.network), settings: settings, dataset: dataset, images: images)
+    let networks = models.map(\.network)
+    let order = calibrationImages.map { command.calibration.images(of: $0, seed: command.choice.seed) } ?? []
     recipe = SweepPart.Recipe(
       dataset: dataset.name, imageCount: dataset.count, checkpoints: models.map(\.source.label),
       digests: command.parts.state == nil ? [] : try models.map { try contentDigest(of: $0.source) },
-      settings: settings, multiplyAdds: sweep.measurements.multiplyAdds)
-    if let earlier = try command.parts.earlier(recipe, shard: shard) { sweep.resume(earlier) }
+      settings: settings, multiplyAdds: try Sweep.multiplyAdds(of: settings, networks),
+      calibration: calibrationImages.map {
+        .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)
+      })
+    // What is wrong with the labels is told before the time for statistics is spent.
+    try Sweep.checkLabels(of: dataset, images: images, networks)
+    let earlier = try command.parts.earlier(recipe, shard: shard, networks: networks)
+    if let earlier {
+      recalibrations = earlier.recalibrations
+    } else if let calibrationImages {
+      recalibrations = try Recalibrator(
+        models: models, dataset: calibrationImages, images: order, workers: command.global.threadCount,
+        console: console
+      ).run(settings)
+    } else {
+      recalibrations = []
+    }
+    sweep = try Sweep(
+      networks: networks, settings: settings, dataset: dataset, images: images, recalibrations: recalibrations
+    )
+    if let earlier { sweep.resume(earlier.measurements) } else if !recalibrations.isEmpty { try save() }
   }
 
   /// Measures everything, or with a race until it is decided.
-  func run() throws {
+  ///
+  /// - Returns: what the race saved; nil without one.
+  func run() throws -> RaceSummary? {
     let total = sweep.measurements.images.count * sweep.measurements.settings.count
     let progress = console.progress("sweeping", total: total, unit: "evaluations")
     defer { progress.finish() }
     progress.advance(by: evaluations)
     var race = makeRace()
-    let isRace = race != nil
     var lastSave = DispatchTime.now().uptimeNanoseconds
     try sweep.run(
-      upTo: isRace ? race!.imageCount : nil, batchSize: command.input.batchSize,
-      workers: command.global.threadCount, race: &race
+      upTo: race?.imageCount, batchSize: command.input.batchSize, workers: command.global.threadCount,
+      race: &race
     ) { steps in
       progress.advance(by: steps)
       let now = DispatchTime.now().uptimeNanoseconds
@@ -51,15 +74,15 @@ struct SweepJob {
       }
     }
     try save()
-    guard let race else { return }
+    guard let race else { return nil }
     var noRace: Race?
     try sweep.run(
       only: race.active, batchSize: command.input.batchSize, workers: command.global.threadCount,
       race: &noRace
     ) { progress.advance(by: $0) }
-    console.notice(
-      "race: \(race.active.count) of \(race.settingCount) settings measured on all images; \(evaluations) of \(total) evaluations"
-    )
+    return RaceSummary(
+      settings: race.settingCount, finalists: race.active.count, evaluations: evaluations,
+      evaluationsWithout: total)
   }
 
   private var evaluations: Int { sweep.measurements.outcomes.reduce(0) { $0 + $1.count } }
@@ -74,6 +97,29 @@ struct SweepJob {
   }
 
   private func save() throws {
-    try command.parts.save(SweepPart(recipe: recipe, shard: shard, measurements: sweep.measurements))
+    try command.parts.save(
+      SweepPart(
+        recipe: recipe, shard: shard, measurements: sweep.measurements, recalibrations: recalibrations))
+  }
+}
+
+/// What a race saved.
+struct RaceSummary {
+  var settings: Int
+  /// Settings measured on all images.
+  var finalists: Int
+  var evaluations: Int
+  /// What all settings on all images would have been.
+  var evaluationsWithout: Int
+
+  var text: String {
+    "race: \(finalists) of \(settings) settings measured on all images; \(evaluations) of \(evaluationsWithout) evaluations"
+  }
+
+  var json: JSON {
+    .object([
+      ("settings", JSON(settings)), ("finalists", JSON(finalists)), ("evaluations", JSON(evaluations)),
+      ("evaluations_without", JSON(evaluationsWithout)),
+    ])
   }
 }

@@ -35,6 +35,9 @@ import TensorMath
     let result = statistics(.momentum)
     #expect(abs(result.mean[0] - 3) < 1e-15)
     #expect(abs(result.variance[0] - 1.7) < 1e-15)
+    var half = Estimator.momentum.make(channels: 1, momentum: 0.5)
+    for batch in Self.batches { half.add(batch) }
+    #expect(half.statistics == RunningStatistics(mean: [7], variance: [4.5]))
   }
 
   @Test func farMeanKeepsItsSmallVariance() {

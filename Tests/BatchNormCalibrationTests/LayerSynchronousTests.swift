@@ -28,13 +28,16 @@ import Testing
     Tensor(shape: [images.count, Self.side, Self.side, 3], values: images.flatMap(\.values))
   }
 
-  func moments(batchSize: Int, memory: Int = .max, layers: [BatchNormLayer]? = nil) throws -> BatchMoments {
+  func moments(
+    batchSize: Int, memory: Int = .max, element: ScratchElement = .f32, layers: [BatchNormLayer]? = nil
+  ) throws -> BatchMoments {
     let network = try network()
     let images = images()
     let folder = try TemporaryFolder()
     let result = try BatchMoments.layerSynchronous(
       through: network, layers: layers ?? network.batchNorms,
       batchCount: (images.count + batchSize - 1) / batchSize, memory: memory, scratchFolder: folder.path,
+      scratchElement: element,
       load: { batch(images[$0 * batchSize..<min(($0 + 1) * batchSize, images.count)]) }, onStep: { _ in })
     #expect(try folder.listing().isEmpty)
     return result
@@ -74,6 +77,55 @@ import Testing
 
   @Test(arguments: [0, 300_000]) func aScratchFileChangesNothing(_ memory: Int) throws {
     #expect(try moments(batchSize: 2, memory: memory) == moments(batchSize: 2))
+  }
+
+  @Test func aScratchFileOfHalvesRounds() throws {
+    let exact = try moments(batchSize: 2)
+    let rounded = try moments(batchSize: 2, memory: 0, element: .f16)
+    #expect(rounded != exact)
+    for (a, b) in zip(exact.layers, rounded.layers) {
+      for channel in a.mean.indices {
+        let deviation = a.biasedVariance[channel].squareRoot()
+        #expect(abs(a.mean[channel] - b.mean[channel]) <= 1e-2 * deviation)
+        #expect(abs(deviation - b.biasedVariance[channel].squareRoot()) <= 1e-2 * deviation)
+      }
+    }
+  }
+
+  @Test func halvesRefuseWhatTheyCannotHold() throws {
+    let network = try network()
+    var image = images()[0]
+    image = Tensor(shape: image.shape, values: image.values.map { $0 + 1e5 })
+    let folder = try TemporaryFolder()
+    #expect(throws: ConvNetError.scratchOverflow) {
+      try BatchMoments.layerSynchronous(
+        through: network, layers: network.batchNorms, batchCount: 2, memory: 0, scratchFolder: folder.path,
+        scratchElement: .f16, load: { _ in image }, onStep: { _ in })
+    }
+  }
+
+  @Test func aBadImageIsFoundInItsBatch() throws {
+    let network = try network()
+    let images = images()
+    let bad = Tensor(shape: images[0].shape, values: images[0].values.map { _ in Float.nan })
+    let folder = try TemporaryFolder()
+    let error = CalibrationError.notFinite(layer: "bn1", channel: 0, batch: 2)
+    #expect(throws: error) {
+      try BatchMoments.layerSynchronous(
+        through: network, layers: network.batchNorms, batchCount: 4, memory: .max, scratchFolder: folder.path,
+        load: { $0 == 2 ? bad : images[$0] }, onStep: { _ in })
+    }
+    #expect(throws: error) {
+      try BatchMoments(of: bad, through: network, layers: network.batchNorms, batch: 2)
+    }
+  }
+
+  @Test func oneValuePerChannelIsRefused() throws {
+    let network = try network()
+    let small = Tensor(shape: [1, 32, 32, 3])
+    #expect(throws: CalibrationError.oneValuePerChannel(layer: "layer4.0.downsample.1", batch: 7)) {
+      try BatchMoments(of: small, through: network, layers: network.batchNorms, batch: 7)
+    }
   }
 
   @Test func otherLayersKeepTheirRunningStatistics() throws {

@@ -36,6 +36,8 @@ import Testing
     let svg = LearningCurve(title: "a < b & c", records: records).svg
     #expect(try Self.elements(svg)["polyline"] == 4)
     #expect(svg.contains("a &lt; b &amp; c"))
+    let marked = LearningCurve(title: "t", records: records, kept: 3).svg
+    #expect(try Self.elements(marked)["circle"] == 4)
     let plain = LearningCurve(
       title: "t", records: (1...5).map { Self.record($0, loss: 1, validates: false) })
     #expect(try Self.elements(plain.svg)["polyline"] == 2)

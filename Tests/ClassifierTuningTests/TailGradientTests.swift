@@ -46,10 +46,10 @@ import Testing
         numBatchesTracked: 0, eps: reference.eps, momentum: 0.1),
       classes: reference.classes, channels: reference.channels)
     let tail = try Tail(
-      start, features: features, activation: activation, capacity: 6, pool: ThreadPool(threads: 2))
-    let rows = ArraySlice(0..<6)
-    tail.useBatchStatistics(of: rows)
-    let batch = LossBatch(logits: tail.forward(rows), classes: 5, labels: reference.labels)
+      start, activation: activation, capacity: 6, pool: ThreadPool(threads: 2))
+    let images = FeatureRows(maps: features, rows: ArraySlice(0..<6))
+    tail.useBatchStatistics(of: images)
+    let batch = LossBatch(logits: tail.forward(images), classes: 5, labels: reference.labels)
     var gradient = batch.logits
     let loss = reference.loss.evaluate(batch, gradient: &gradient)
     tail.backward(gradient, rows: 6, trainsBatchNorm: true)

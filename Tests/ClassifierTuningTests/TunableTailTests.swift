@@ -54,10 +54,10 @@ import Testing
       let expected = try Network(source, pool: pool).logits(images).values
       let collector = try FeatureCollector(tail, count: 5, pool: pool)
       try collector.add(images)
-      let head = try Tail(
-        tail.start, features: collector.finish(), activation: tail.activation, capacity: 5, pool: pool)
+      let head = try Tail(tail.start, activation: tail.activation, capacity: 5, pool: pool)
+      let rows = FeatureRows(maps: collector.finish(), rows: ArraySlice(0..<5))
       let scale = expected.map(abs).max()!
-      for (a, b) in zip(head.forward(ArraySlice(0..<5)), expected) {
+      for (a, b) in zip(head.forward(rows), expected) {
         #expect(abs(Float(a) - b) < 1e-5 * scale)
       }
     }

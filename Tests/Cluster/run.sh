@@ -22,15 +22,17 @@ cluster() {
   # The first task that runs is killed before it has finished, as a node failure would.
   until victim=$(squeue -h -t RUNNING -o %i | head -n 1) && [ -n "$victim" ]; do sleep 0.05; done
   scontrol requeue "$victim"
-  # Slurm lets a requeued job rest for two minutes; this one is to go on as soon as its first run has been cleared away.
-  while [ "$(squeue -h -j "$victim" -t PENDING,COMPLETING -o %t)" ]; do
+  # Slurm lets a requeued job rest for two minutes, and holds one that had hardly begun; this one is to go on as soon as
+  # its first run has been cleared away.
+  while [ "$(squeue -h -j "$victim" -o %t 2>/dev/null)" ]; do
     scontrol update jobid="$victim" starttime=now 2>/dev/null || true
+    scontrol release "$victim" 2>/dev/null || true
     sleep 0.3
   done &
   echo "requeued task $victim"
-  sbatch --parsable --dependency=afterok:"$array" --export=ALL --wait -o "$WORK/merge.log" --wrap \
+  timeout 300 sbatch --parsable --dependency=afterok:"$array" --export=ALL --wait -o "$WORK/merge.log" --wrap \
     "ckpt-bnfix --quiet '$MODEL' --merge '$WORK'/parts/part-*.safetensors -o '$WORK/merged.safetensors'" ||
-    { cat "$WORK"/*.log >&2; exit 1; }
+    { squeue >&2; cat "$WORK"/*.log >&2; exit 1; }
   echo "accounting:"
   sed -E 's/^.*(JobId=[0-9]+).* (JobState=[A-Z]+).* (StartTime=[^ ]+ EndTime=[^ ]+).* (ExitCode=[0-9:]+).*$/  \1 \2 \3 \4/' \
     "$SLURM_STATE/jobcomp.log"

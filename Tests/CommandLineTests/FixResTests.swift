@@ -80,4 +80,57 @@ import Testing
     let result = try openCheckpoint(.path(folder.file("out")))
     #expect(result.metadata["ckpt.classes"] == #"["0","1","2","3","4","5","6","7","8","9"]"#)
   }
+
+  func losses(_ folder: TemporaryFolder, _ extra: [String]) throws -> [Double] {
+    let outcome = try tune(folder, "out", ["--report", folder.file("r.json")] + extra)
+    #expect(outcome.status == 0, "\(outcome.messages)")
+    let report = try JSON.parse([UInt8](bytes(folder, "r.json")))
+    return try #require(report["epochs"]?.arrayValue).map { try #require($0["train"]?["loss"]?.doubleValue) }
+  }
+
+  @Test func imagesReadAnewGiveTheLossesOfCachedFeatures() throws {
+    let folder = try TemporaryFolder()
+    let cached = try losses(folder, [])
+    let reread = try losses(folder, ["--reread"])
+    #expect(zip(cached, reread).allSatisfy { abs($0 - $1) < 1e-5 }, "\(cached) \(reread)")
+    let teacher = ["--teacher", Fixtures.path("run-64/epoch-104.safetensors")]
+    let taught = try losses(folder, teacher)
+    let taughtAnew = try losses(folder, teacher + ["--reread"])
+    #expect(zip(taught, taughtAnew).allSatisfy { abs($0 - $1) < 1e-5 }, "\(taught) \(taughtAnew)")
+  }
+
+  @Test func mixingChangesTheLossAndResumes() throws {
+    let folder = try TemporaryFolder()
+    let mixed = ["--reread", "--augment", "train", "--mixup", "0.2", "--cutmix", "1"]
+    let whole = try losses(folder, mixed)
+    #expect(try whole != losses(folder, ["--reread", "--augment", "train"]))
+    #expect(try whole != losses(folder, mixed + ["--seed", "1"]))
+    let result = try {
+      _ = try losses(folder, mixed); return try bytes(folder, "out")
+    }()
+    let state = ["--resume", folder.file("run.state")]
+    #expect(try tune(folder, "state", mixed + state).status == 0)
+    #expect(try bytes(folder, "state") == result)
+    #expect(try tune(folder, "state", mixed + state + ["--threads", "1"]).status == 0)
+    #expect(try bytes(folder, "state") == result)
+  }
+
+  static let contradictions = [
+    ["--cutmix", "1"], ["--reread", "--cache", "."], ["--reread", "--bn", "recalibrate"],
+    ["--reread", "--train", "fc", "--optimizer", "lbfgs"], ["--mixup", "0"],
+    ["--mixup", "1", "--teacher", model], ["--mixup", "1", "--train", "fc", "--optimizer", "lbfgs"],
+  ]
+
+  @Test(arguments: contradictions) func whatDoesNotGoTogetherIsUsage(_ options: [String]) throws {
+    let outcome = try tune(try TemporaryFolder(), "out", options)
+    #expect(outcome.status == 64, "\(outcome.messages)")
+  }
+
+  @Test func theHistoryHoldsNoPathsAndNoPrefixes() throws {
+    let folder = try TemporaryFolder()
+    #expect(try tune(folder, "out", ["--teacher", Self.model]).status == 0)
+    let history = try #require(openCheckpoint(.path(folder.file("out"))).metadata["ckpt.history"])
+    #expect(history.contains(#""data":"val""#) && history.contains(#""teacher":"crc32:"#))
+    #expect(history.contains(#""crop":"56""#) && !history.contains("ckpt.crop") && !history.contains("/val"))
+  }
 }

@@ -15,12 +15,16 @@ struct JSONSchema {
     func require(_ holds: Bool, _ what: String) { if !holds { found.append("\(place): \(what)") } }
     for (keyword, rule) in keywords where !Self.annotations.contains(keyword) {
       switch keyword {
-      case "type": require(Self.isOfType(rule.stringValue ?? "", value), "is no \(rule.stringValue ?? "?")")
+      case "type":
+        let types = (rule.arrayValue ?? [rule]).compactMap(\.stringValue)
+        require(
+          types.contains { Self.isOfType($0, value) }, "is no \(types.joined(separator: " or "))")
       case "const": require(value == rule, "is not \(rule.encoded())")
       case "enum": require(rule.arrayValue?.contains(value) ?? false, "is none of \(rule.encoded())")
       case "minimum": require(value.doubleValue ?? 0 >= rule.doubleValue!, "is below \(rule.encoded())")
       case "maximum": require(value.doubleValue ?? 0 <= rule.doubleValue!, "is above \(rule.encoded())")
-      case "minItems": require(Double(value.arrayValue?.count ?? 0) >= rule.doubleValue!, "has too few items")
+      case "minItems":
+        require(Double(value.arrayValue?.count ?? .max) >= rule.doubleValue!, "has too few items")
       case "maxItems":
         require(Double(value.arrayValue?.count ?? 0) <= rule.doubleValue!, "has too many items")
       case "items":
@@ -56,6 +60,7 @@ struct JSONSchema {
     case ("object", .object), ("array", .array), ("string", .string), ("boolean", .bool), ("number", .number):
       true
     case ("integer", .number(let text)): Int(text) != nil
+    case ("null", .null): true
     default: false
     }
   }

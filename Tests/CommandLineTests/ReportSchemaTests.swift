@@ -41,6 +41,14 @@ import Testing
         "--preset", "timm",
       ]
     ),
+    (
+      "ckpt-sweep", "ckpt-sweep",
+      [
+        model, "--data", val, "--crop", "64,96", "--pooling", "average,test-time", "--views", "center,flip",
+        "--resize-mode", "squash", "--bnfix", val, "--bnfix-images", "40", "--race", "--confirm", val,
+        "--report", "REPORT", "-o", "OUT",
+      ]
+    ),
     ("ckpt-info", "ckpt-info", ["list", model, "--format", "json"]),
     ("ckpt-info", "ckpt-info", ["stats", model, model, "--format", "json"]),
     ("ckpt-info", "ckpt-info", ["verify", model, "--format", "json"]),

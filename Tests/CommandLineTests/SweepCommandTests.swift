@@ -1,3 +1,4 @@
+import Checkpoint
 import Foundation
 import TestSupport
 import Testing
@@ -29,6 +30,79 @@ import Testing
     #expect(missing.messages.contains("shard 0 of 2 is missing"))
   }
 
+  @Test func recalibratedStatisticsAreThoseOfBnfix() throws {
+    let folder = try TemporaryFolder()
+    let train = Fixtures.path("digits/train")
+    let chosen = try sweep(
+      [
+        Self.model, "--data", Self.val, "--resize", "60", "--crop", "56", "--interpolation", "bicubic",
+        "--bnfix",
+        train, "--bnfix-images", "80", "--bn", "recalibrated", "--seed", "3", "--quiet", "-o", "OUT/sweep",
+        "--format", "json",
+      ], in: folder)
+    #expect(chosen.status == 0, "\(chosen.messages)")
+    let fixed = try Tool.run(
+      "ckpt-bnfix",
+      [
+        Self.model, "--data", train, "--num-images", "80", "--resize", "60", "--crop", "56",
+        "--interpolation",
+        "bicubic", "--seed", "3", "--quiet", "-o", folder.file("bnfix"),
+      ])
+    #expect(fixed.status == 0, "\(fixed.messages)")
+    let (a, b) = try (
+      openCheckpoint(.path(folder.file("sweep"))), openCheckpoint(.path(folder.file("bnfix")))
+    )
+    #expect(a.tensors.map(\.name) == b.tensors.map(\.name))
+    for tensor in a.tensors {
+      #expect(try a.value(tensor.name).bytes == b.value(tensor.name).bytes, "\(tensor.name)")
+    }
+    #expect(a.metadata["ckpt.bn"] == "recalibrated" && b.metadata["ckpt.bn"] == "recalibrated")
+    #expect(a.metadata["ckpt.history"]?.contains(#""bnfix":{"data""#) == true)
+    // What was written measures as it did in the sweep.
+    let again = try sweep(
+      ["OUT/sweep", "--data", Self.val, "--as-recorded", "--quiet", "--format", "json"], in: folder)
+    let (first, second) = try (JSON.parse(Array(chosen.output)), JSON.parse(Array(again.output)))
+    #expect(first["rows"]?.arrayValue?[0]["loss"] == second["rows"]?.arrayValue?[0]["loss"])
+    #expect(first["rows"]?.arrayValue?[0]["batchnorm"]?.stringValue == "recalibrated")
+  }
+
+  @Test func shardsWithRecalibrationMergeToTheWhole() throws {
+    let folder = try TemporaryFolder()
+    let grid = [
+      Self.model, "--data", Self.val, "--crop", "48,56", "--bnfix", Fixtures.path("digits/train"),
+      "--bnfix-images", "64", "--quiet",
+    ]
+    for index in 0..<2 {
+      let part = try sweep(grid + ["--shard", "\(index)/2", "--state", "OUT/part-\(index)"], in: folder)
+      #expect(part.status == 0, "\(part.messages)")
+    }
+    // A second run finds everything done, statistics too.
+    let again = try sweep(grid + ["--shard", "1/2", "--state", "OUT/part-1"], in: folder)
+    #expect(again.status == 0, "\(again.messages)")
+    let merged = try sweep(
+      [Self.model, "--merge", "OUT/part-1", "OUT/part-0", "--quiet", "-o", "OUT/merged"], in: folder)
+    let whole = try sweep(grid + ["-o", "OUT/whole"], in: folder)
+    #expect(merged.status == 0, "\(merged.messages)")
+    #expect(merged.output == whole.output)
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: folder.file("merged")))
+        == Data(contentsOf: URL(fileURLWithPath: folder.file("whole"))))
+  }
+
+  @Test func aReportIsOneObject() throws {
+    let folder = try TemporaryFolder()
+    let run = try sweep(
+      [Self.model, "--data", Self.val, "--crop", "48,56", "--race", "--report", "OUT/r.json", "--quiet"],
+      in: folder)
+    #expect(run.status == 0, "\(run.messages)")
+    let report = try JSON.parse(Array(Data(contentsOf: URL(fileURLWithPath: folder.file("r.json")))))
+    #expect(report["schema"]?.intValue == 1)
+    #expect(report["tool"]?.stringValue == "ckpt-sweep")
+    #expect(report["checkpoints"]?.arrayValue?[0]["train_size"]?.intValue == 48)
+    #expect(report["race"]?["settings"]?.intValue == 2)
+    #expect(report["rows"]?.arrayValue?.count == 2)
+  }
+
   @Test func aCheckpointOnStandardOutputMovesTheTable() throws {
     let folder = try TemporaryFolder()
     let arguments = [Self.model, "--data", Self.val, "--crop", "48,56", "--quiet"]
@@ -58,6 +132,9 @@ import Testing
     (["--data", "x", "--race", "--select", "kfold:3"], "--race"),
     (["--data", "x", "--ensemble", "-o", "y"], "ensemble"), (["--data", "x", "--predictions", "y"], ".npy"),
     (["--data", "x", "--select", "kfold:1"], "--select"), ([], "--data"),
+    (["--data", "x", "--bn", "recalibrated"], "--bnfix"), (["--merge", "x", "--crop", "48"], "--merge"),
+    (["--data", "x", "--bnfix", "y", "--bn", "stored"], "--bn"),
+    (["--data", "x", "--pooling", "max"], "--pooling"),
   ])
   func wrongRequestsAreRefused(arguments: [String], mention: String) throws {
     let run = try sweep([Self.model] + arguments, in: TemporaryFolder())

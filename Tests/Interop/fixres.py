@@ -56,8 +56,69 @@ class SplitMix64:
             order[last], order[other] = order[other], order[last]
         return torch.tensor(order)
 
+    def uniform(self):
+        return (self.next() >> 11) * 2.0**-53
 
-def reference(checkpoint, images, labels, epochs, mode, trains_bn, smoothing, teacher):
+    def normal(self):
+        radius = math.sqrt(-2 * math.log(1 - self.uniform()))
+        return radius * math.cos(2 * math.pi * self.uniform())
+
+    def gamma(self, shape):
+        """Marsaglia, Tsang 2000."""
+        if shape < 1:
+            return self.gamma(shape + 1) * (1 - self.uniform()) ** (1 / shape)
+        d = shape - 1 / 3
+        c = 1 / math.sqrt(9 * d)
+        while True:
+            x = self.normal()
+            v = (1 + c * x) ** 3
+            if v > 0 and math.log(1 - self.uniform()) < 0.5 * x * x + d - d * v + d * math.log(v):
+                return d * v
+
+    def beta(self, alpha):
+        x, y = self.gamma(alpha), self.gamma(alpha)
+        return x / (x + y)
+
+
+class Mixing:
+    """What the tool draws for a batch: mixup and CutMix as torchvision has them, one of the two at random."""
+
+    def __init__(self, mixup=None, cutmix=None, features=False):
+        self.kinds = [(name, alpha) for name, alpha in [("mixup", mixup), ("cutmix", cutmix)] if alpha]
+        self.features = features
+
+    def draw(self, number, seed=0):
+        generator = SplitMix64(SplitMix64((~seed + number) & MASK).next())
+        kind, alpha = self.kinds[generator.below(len(self.kinds))]
+        return kind, generator.beta(alpha), generator
+
+    def images(self, images, number):
+        """The mixed images and the weight of their own labels."""
+        kind, weight, generator = self.draw(number)
+        previous = images.roll(1, 0)
+        if kind == "mixup":
+            return images * weight + previous * (1 - weight), weight
+        height, width = images.shape[2:]
+        x, y = int(generator.uniform() * width), int(generator.uniform() * height)
+        half = 0.5 * math.sqrt(1 - weight)
+        left, right = max(x - int(half * width), 0), min(x + int(half * width), width)
+        top, bottom = max(y - int(half * height), 0), min(y + int(half * height), height)
+        mixed = images.clone()
+        mixed[:, :, top:bottom, left:right] = previous[:, :, top:bottom, left:right]
+        return mixed, 1 - (right - left) * (bottom - top) / (height * width)
+
+
+def mixed_features(model, images, weight):
+    """Logits of images whose inputs of the last BatchNorm, and the residuals beside them, are mixed."""
+    x = model.maxpool(model.relu(model.bn1(model.conv1(images))))
+    x = model.layer4[0](model.layer3(model.layer2(model.layer1(x))))
+    last = model.layer4[1]
+    maps = last.conv2(last.relu(last.bn1(last.conv1(x))))
+    maps, x = (weight * value + (1 - weight) * value.roll(1, 0) for value in (maps, x))
+    return model.fc(last.relu(last.bn2(maps) + x).mean((2, 3)))
+
+
+def reference(checkpoint, images, labels, epochs, mode, trains_bn, smoothing, teacher, mixing):
     """Tunes in the straightforward way; returns the mean loss of every epoch and the state dict."""
     model = fixturelib.model_from(load_file(checkpoint))
     bn = model.get_submodule(fixturelib.LAST_BATCH_NORM)
@@ -89,9 +150,17 @@ def reference(checkpoint, images, labels, epochs, mode, trains_bn, smoothing, te
         for rows in generator.permutation(len(labels)).split(BATCH):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * done / steps))
+            weight, batch = 1.0, images[rows]
+            if mixing and mixing.features:
+                weight = mixing.draw(done)[1]
+                logits = mixed_features(model, batch, weight)
+            else:
+                if mixing:
+                    batch, weight = mixing.images(batch, done)
+                logits = model(batch)
             done += 1
-            logits = model(images[rows])
-            loss = F.cross_entropy(logits, labels[rows], label_smoothing=smoothing)
+            loss = weight * F.cross_entropy(logits, labels[rows], label_smoothing=smoothing)
+            loss += (1 - weight) * F.cross_entropy(logits, labels[rows].roll(1), label_smoothing=smoothing)
             if teacher is not None:
                 soft = F.kl_div(
                     F.log_softmax(logits / 5, 1),
@@ -132,6 +201,12 @@ def main():
         ("classifier alone", ["--train", "fc"], dict(mode="frozen", trains_bn=False)),
         ("label smoothing", ["--label-smoothing", "0.1"], dict(mode="batch", smoothing=0.1)),
         ("distillation", ["--teacher", teacher_file], dict(mode="batch", teacher=teacher)),
+        ("feature mixup", ["--mixup", "0.4"], dict(mode="batch", mixing=Mixing(mixup=0.4, features=True))),
+        (
+            "mixup and CutMix",
+            ["--reread", "--mixup", "0.2", "--cutmix", "1", "--label-smoothing", "0.1"],
+            dict(mode="batch", smoothing=0.1, mixing=Mixing(mixup=0.2, cutmix=1)),
+        ),
     ]
     failed = False
     print("procedure\tloss\ttensors\tagreement\tfinal loss")
@@ -141,7 +216,7 @@ def main():
             images,
             labels,
             arguments.epochs,
-            **{"trains_bn": True, "smoothing": 0.0, "teacher": None, **procedure},
+            **{"trains_bn": True, "smoothing": 0.0, "teacher": None, "mixing": None, **procedure},
         )
         with tempfile.TemporaryDirectory() as folder:
             out, report = f"{folder}/out.safetensors", f"{folder}/report.json"

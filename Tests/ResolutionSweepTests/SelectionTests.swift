@@ -71,8 +71,9 @@ import Testing
       let columns = (0..<8).map { _ in (0..<200).map { _ in generator.uniform() < 0.9 ? 1.0 : 0.0 } }
       let scores = ScoreMatrix(columns: columns)
       real += scores.means.max()! - 0.9
-      estimated += selectionOptimism(
-        scores, costs: Array(repeating: 1, count: 8), repeats: 20, generator: &generator)
+      estimated +=
+        selectionOptimism(
+          scores, costs: Array(repeating: 1, count: 8), repeats: 20, generator: &generator) ?? .nan
     }
     #expect(abs(estimated / real - 1) < 0.25)
     #expect(real > 1)
@@ -82,5 +83,23 @@ import Testing
     var generator = SeededGenerator(seed: 0)
     let one = ScoreMatrix(columns: [[1, 0, 1]])
     #expect(selectionOptimism(one, costs: [1], generator: &generator) == 0)
+    let same = ScoreMatrix(columns: [[1, 0, 1], [1, 0, 1]])
+    #expect(selectionOptimism(same, costs: [1, 1], generator: &generator) == 0)
+  }
+
+  @Test func oneImageTellsNothingOfItsFlattery() throws {
+    let scores = ScoreMatrix(columns: [[1], [0]])
+    let selection = try Selection(scores, costs: [1, 1], method: .none, rule: accurate, seed: 0)
+    #expect(selection.optimism == nil)
+    #expect(selection.confidenceSet.members == [0, 1])
+    #expect(try Selection(scores, costs: [2, 1], method: .none, rule: cheap, seed: 0).chosen == 1)
+  }
+
+  @Test func foldsOfOneImageEachLeaveOneOut() throws {
+    let scores = ScoreMatrix(columns: [[1, 0, 1], [0, 1, 0]])
+    let selection = try Selection(scores, costs: [1, 1], method: .folds(3), rule: accurate, seed: 0)
+    #expect(selection.chosen == 0)
+    #expect(selection.scoringImages == [0, 1, 2])
+    #expect(abs(selection.score(scores) - 2.0 / 3) < 1e-15)
   }
 }

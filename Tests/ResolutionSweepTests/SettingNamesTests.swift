@@ -29,7 +29,8 @@ import Testing
   }
 
   @Test func presetsReadAsTheLibrariesHaveThem() {
-    let chosen = Preprocessing(resize: 232, crop: 224, interpolation: .bicubic)
+    let chosen = Setting(
+      preprocessing: Preprocessing(resize: 232, crop: 224, interpolation: .bicubic))
     #expect(
       Preset.timm.text(for: chosen)
         == "dict(input_size=(3, 224, 224), crop_pct=0.963, crop_mode='center', interpolation='bicubic', mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))"
@@ -38,6 +39,23 @@ import Testing
       Preset.torchvision.text(for: chosen)
         == "ImageClassification(crop_size=224, resize_size=232, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation=InterpolationMode.BICUBIC)"
     )
+  }
+
+  @Test func presetsSayWhatTheyCannotExpress() {
+    var chosen = Setting(preprocessing: Preprocessing(resize: 224, crop: 224))
+    chosen.pooling = .testTime(window: 7)
+    #expect(Preset.timm.text(for: chosen).hasSuffix("  # test_pool=True (test-time:7)"))
+    chosen.pooling = .average
+    chosen.views = .ten
+    #expect(Preset.torchvision.text(for: chosen).hasSuffix("  # probabilities averaged over views: ten"))
+    chosen.views = .center
+    chosen.preprocessing.mode = .squash
+    #expect(
+      Preset.torchvision.text(for: chosen).hasPrefix(
+        "Compose([Resize((224, 224), interpolation=InterpolationMode.BILINEAR), CenterCrop(224)"))
+    chosen.preprocessing.mode = .border
+    #expect(Preset.torchvision.text(for: chosen).contains("  # resize mode border"))
+    #expect(Preset.timm.text(for: chosen).contains("crop_mode='border'"))
   }
 
   @Test(arguments: [

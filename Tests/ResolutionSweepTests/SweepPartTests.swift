@@ -1,4 +1,5 @@
 import Checkpoint
+import ConvNet
 import ImageData
 import TestSupport
 import Testing
@@ -52,6 +53,50 @@ import Testing
       try write(kept, to: path)
       #expect(try SweepPart(reading: openCheckpoint(.path(path))) == kept)
     }
+  }
+
+  /// A part that was measured with statistics of its own; `shift` moves one mean.
+  private func recalibrated(_ index: Int, of count: Int, shift: Double = 0) -> SweepPart {
+    let plain = part(index, of: count)
+    var recipe = plain.recipe
+    recipe.calibration = .init(dataset: "train", imageCount: 64, seed: UInt64.max)
+    recipe.settings[1].batchNorm = .recalibrated
+    var measurements = Measurements(
+      settings: recipe.settings, images: plain.measurements.images, multiplyAdds: [10, 100])
+    measurements.outcomes = plain.measurements.outcomes
+    let statistics = BatchNormStatistics(means: [[0.5, -1 + shift], [3]], variances: [[1, 4], [0]])
+    return SweepPart(
+      recipe: recipe, shard: plain.shard, measurements: measurements,
+      recalibrations: [
+        Recalibration(
+          network: 0, preprocessing: settings[1].preprocessing, batchCount: 2, statistics: statistics)
+      ])
+  }
+
+  @Test func aFileKeepsRecalibratedStatistics() throws {
+    let folder = try TemporaryFolder()
+    let kept = recalibrated(0, of: 1)
+    try write(kept, to: folder.file("part"))
+    #expect(try SweepPart(reading: openCheckpoint(.path(folder.file("part")))) == kept)
+    var (tensors, metadata) = try kept.encoded()
+    for damaged in [nil, try TensorValue(doubles: [.nan, 1], shape: [2], dtype: .f64)] {
+      tensors["recalibration.0.0.mean"] = damaged
+      try write(tensors, metadata, to: folder.file("damaged"))
+      #expect(throws: SweepError.badPart(folder.file("damaged"), "its BatchNorm statistics are damaged")) {
+        try SweepPart(reading: openCheckpoint(.path(folder.file("damaged"))))
+      }
+    }
+  }
+
+  @Test func partsOfOtherStatisticsAreRefusedButForRounding() throws {
+    let first = recalibrated(0, of: 2)
+    #expect(
+      try SweepPart.merged([("a", first), ("b", recalibrated(1, of: 2, shift: 1e-4))]).recalibrations.count
+        == 1)
+    #expect(
+      error([first, recalibrated(1, of: 2, shift: 0.1)])?.hasPrefix(
+        "p1: has other BatchNorm statistics than p0") == true)
+    #expect(error([first, part(1, of: 2)]) == "p1: is of another sweep than p0")
   }
 
   @Test func otherFilesAreNoParts() throws {

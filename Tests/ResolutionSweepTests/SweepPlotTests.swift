@@ -32,10 +32,27 @@ import Testing
   @Test func everythingLiesInsideThePicture() throws {
     let report = SampleReport.make(sizes: [(224, 224), (232, 224), (256, 224)])
     let pattern = try Regex(#"(?:x1|x2|cx)="(-?[0-9.]+)""#)
-    for match in svg(report).matches(of: pattern) {
+    let plot = SweepPlot(report)
+    for match in plot.svg.matches(of: pattern) {
       let value = try #require(Double(String(match.output[1].substring!)))
-      #expect((0...SweepPlot.width).contains(value))
+      #expect((0...plot.width).contains(value))
     }
+  }
+
+  @Test func manyNamesStandApartAboveTheAxis() throws {
+    let report = SampleReport.make(sizes: (0..<40).flatMap { [(64 + $0, 32 + $0), (72 + $0, 32 + $0)] })
+    let plot = SweepPlot(report)
+    let pattern = try Regex(#"class="name [^"]*" x="[0-9.]+" y="([0-9.]+)""#)
+    let heights = plot.svg.matches(of: pattern).compactMap { Double(String($0.output[1].substring!)) }
+      .sorted()
+    #expect(heights.count == 40)
+    #expect(zip(heights, heights.dropFirst()).allSatisfy { $1 - $0 > 14.8 })
+    #expect(heights.last! <= plot.height - 56 && heights.first! > 0)
+  }
+
+  @Test func theTrainingSizeIsNamedWhereTheAxisHasNoPlaceForIt() {
+    let report = SampleReport.make(sizes: [(56, 48), (60, 48)])
+    #expect(svg(report, trainSizes: [48]).contains(" images; trained at 48<"))
   }
 
   @Test func oneSettingIsDrawnToo() {

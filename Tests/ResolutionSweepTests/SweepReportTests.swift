@@ -10,9 +10,9 @@ import Testing
   @Test func tableForPeople() {
     let lines = report.table().split(separator: "\n", omittingEmptySubsequences: false)
     #expect(
-      lines[0] == "   resize  crop  interpolation    n  top-1 %  top-5 %    loss  ECE %  M mult-adds")
+      lines[0] == "   resize  crop    n  top-1 %  top-5 %    loss  ECE %  M mult-adds")
     #expect(
-      lines[1] == "*^     56    48  bilinear       200    75.00    95.00  0.2500  25.00         18.1  ▏")
+      lines[1] == "*^     56    48  200    75.00    95.00  0.2500  25.00         18.1  ▏")
     #expect(lines[2].hasPrefix("=^     60"))
     #expect(lines[3].hasPrefix(" ^     64") && lines[3].hasSuffix("  ████████████"))
     #expect(lines[5] == "* chosen; = cannot be told from the best; ^ nothing cheaper is as accurate")
@@ -20,6 +20,55 @@ import Testing
       lines[6]
         == "resize 56, crop 48, bilinear: top-1 75.00 % on the 200 images that also chose it, too good by about 0.40 points"
     )
+  }
+
+  @Test func narrowTerminalsDoWithoutSomeColumns() {
+    let lines = report.table(width: 60).split(separator: "\n")
+    #expect(lines[0] == "   resize  crop    n  top-1 %  top-5 %    loss  M mult-adds")
+    #expect(lines.contains("left out on this narrow terminal: ECE %"))
+    #expect(report.table(width: 20).contains(": ECE %, loss, top-5 %"))
+    #expect(!report.table().contains("left out"))
+  }
+
+  @Test(arguments: [60, 70, 72, 80, 200]) func barsGiveWayToNarrowTerminals(width: Int) {
+    let rows = report.table(width: width).split(separator: "\n").prefix(4)
+    let plain = 66
+    #expect(rows.allSatisfy { $0.count <= max(width, plain) })
+    #expect(rows[2].contains("█") == (width >= plain + 2 + 3))
+  }
+
+  @Test func settingsThatARaceDroppedHaveNoBar() throws {
+    var raced = report
+    raced.rows[1].top1 = Proportion(successes: 20, count: 20)
+    raced.rows[1].isIndistinguishable = false
+    raced.verdict.optimism = nil
+    let lines = raced.table().split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines[2].hasPrefix("x^     60") && !lines[2].contains("█"))
+    #expect(lines[5].hasSuffix("; x dropped by the race after n images"))
+    #expect(lines[6].contains("too good by an unknown amount"))
+    #expect(try JSON.parse(Array(raced.json().utf8))["selection"]?["optimism"] == .null)
+  }
+
+  @Test func whatVariesHasAColumn() {
+    var other = report
+    other.rows[2].setting.preprocessing.interpolation = .bicubic
+    other.rows[1].setting.pooling = .testTime(window: 7)
+    other.rows[1].setting.batchNorm = .recalibrated
+    let heading = other.table().prefix { $0 != "\n" }
+    #expect(heading.contains("interpolation  pooling      BatchNorm"))
+    #expect(other.tsv().hasPrefix("resize\tcrop\tinterpolation\tpooling\tbatchnorm\tn\t"))
+    #expect(other.tsv().contains("\ttest-time:7\trecalibrated\t"))
+    other.verdict.chosen = 1
+    #expect(other.summaryLines[0].contains("bilinear, pooling test-time:7, recalibrated BatchNorm: top-1"))
+    #expect(other.metricsEntry.contains(#""pooling":"test-time:7""#))
+  }
+
+  @Test func aReportTellsOfTheRunToo() throws {
+    let json = try JSON.parse(Array(report.json(run: [("tool", .string("ckpt-sweep"))]).utf8))
+    #expect(json["schema"]?.intValue == 1)
+    #expect(json["tool"]?.stringValue == "ckpt-sweep")
+    #expect(json["rows"]?.arrayValue?.first?["images_per_second"]?.doubleValue == 100)
+    #expect(json["selection"]?["row"]?.intValue == 0)
   }
 
   @Test func tabSeparatedValuesHaveOneNamePerColumn() {

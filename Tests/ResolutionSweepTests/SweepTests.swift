@@ -126,6 +126,48 @@ import Testing
     #expect(PassPlan([one, ten], active: [0, 1]).passes.count == 10)
   }
 
+  @Test func recalibratedAndStoredAreMeasuredSideBySide() throws {
+    let images = Array(stride(from: 0, to: 450, by: 15))
+    let plain = setting(56, 48)
+    var other = plain
+    other.batchNorm = .recalibrated
+    var statistics = BatchNormStatistics(
+      means: try network.batchNorms.map { try network.parameter($0.runningMeanKey).doubles() },
+      variances: try network.batchNorms.map { try network.parameter($0.runningVarKey).doubles() })
+    func measure() throws -> [SettingOutcomes] {
+      let sweep = try Sweep(
+        networks: [network], settings: [plain, other], dataset: dataset, images: images,
+        recalibrations: [
+          Recalibration(
+            network: 0, preprocessing: plain.preprocessing, batchCount: 1, statistics: statistics)
+        ])
+      var race: Race?
+      try sweep.run(workers: 2, race: &race)
+      return sweep.measurements.outcomes
+    }
+    let same = try measure()
+    #expect(same[0] == same[1])
+    statistics.variances[0] = statistics.variances[0].map { 4 * $0 }
+    let different = try measure()
+    #expect(different[0] == same[0])
+    #expect(different[1].losses != same[0].losses)
+  }
+
+  @Test func testTimePoolingIsMeasuredAndCosted() throws {
+    var pooled = setting(136, 136)
+    pooled.pooling = .testTime(window: 2)
+    let plain = setting(136, 136)
+    let measured = try outcomes([plain, pooled], images: [3, 50])
+    #expect(measured[0].losses != measured[1].losses)
+    let costs = try Sweep.multiplyAdds(of: [plain, pooled], [network])
+    // Sixteen windows on a map of 5x5.
+    let features = try #require(network.classifier).featureCount
+    #expect(costs[1] - costs[0] == 15 * features * 10)
+    pooled.pooling = .testTime(window: 5)
+    let whole = try outcomes([plain, pooled], images: [3, 50])
+    for (a, b) in zip(whole[0].losses, whole[1].losses) { #expect(abs(a - b) < 1e-5) }
+  }
+
   private func sweepError(labels: [Int?]) -> SweepError? {
     do {
       _ = try Sweep(networks: [network], settings: [setting(8, 8)], dataset: LabelledBlanks(labels: labels))

@@ -4,6 +4,7 @@
 #include "ck_convert.h"
 #include "ck_crc32.h"
 #include "ck_deflate.h"
+#include "ck_half.h"
 #include "ck_layers.h"
 #include "ck_mapped.h"
 #include "ck_moments.h"

@@ -70,7 +70,7 @@ public final class FeatureMaps: @unchecked Sendable {
   }
 
   /// Moments of the values as stored, so that normalised batches have mean 0 and variance 1 whatever the element.
-  private func storeMoments<Stored: StoredLanes>(_ block: UnsafePointer<Stored>, at offset: Int) {
+  func storeMoments<Stored: StoredLanes>(_ block: UnsafePointer<Stored>, at offset: Int) {
     var sum = SIMD8<Double>.zero
     for position in 0..<shape.positions { sum += SIMD8<Double>(block[position].decoded) }
     let average = sum / Double(shape.positions)

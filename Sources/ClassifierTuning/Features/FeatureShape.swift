@@ -25,7 +25,9 @@ public struct FeatureShape: Sendable, Equatable {
   static let lanes = 8
 
   /// Channels rounded up to whole blocks of eight.
-  var stride: Int { (channels + Self.lanes - 1) / Self.lanes * Self.lanes }
+  static func stride(channels: Int) -> Int { (channels + lanes - 1) / lanes * lanes }
+
+  var stride: Int { Self.stride(channels: channels) }
   /// Vectors of eight per block: the positions of the map, then those of the residual.
   var runs: Int { hasResidual ? 2 * positions : positions }
   var imageByteCount: Int { stride * runs * element.byteCount }

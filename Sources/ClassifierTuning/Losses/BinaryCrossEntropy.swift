@@ -21,12 +21,12 @@ public struct BinaryCrossEntropy: ClassificationLoss {
   public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
     let k = batch.classes
     let scale = 1 / Double(batch.rows * k)
-    let off = labelSmoothing / Double(k)
+    let smoothed = LabelSmoothing(labelSmoothing, classes: k)
     var total = 0.0
     for row in 0..<batch.rows {
       for j in 0..<k {
         let z = batch.logits[row * k + j]
-        let target = off + (j == batch.labels[row] ? 1 - labelSmoothing : 0)
+        let target = smoothed.everywhere + (j == batch.labels[row] ? smoothed.onLabel : 0)
         let weight = scale * (classWeights?[j] ?? 1)
         // log(1 + e^z) − target·z without overflow on either side.
         total += weight * (max(z, 0) + log1p(exp(-abs(z))) - target * z)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Softmax cross-entropy with label smoothing (Szegedy et al. 2016, §7) and class weights.
+/// Softmax cross-entropy with label smoothing and class weights.
 ///
 /// A row's target is (1 − ε) on its class plus ε/K on every class. With class weights w the terms of class c are
 /// multiplied by w[c] and the sum divided by the rows' Σ w[label], as `torch.nn.CrossEntropyLoss` does.
@@ -22,13 +22,14 @@ public struct CrossEntropy: ClassificationLoss {
     let weights = classWeights ?? [Double](repeating: 1, count: k)
     let weightSum = weights.reduce(0, +)
     let norm = batch.labels.reduce(0) { $0 + weights[$1] }
-    let smooth = labelSmoothing / Double(k)
+    let target = LabelSmoothing(labelSmoothing, classes: k)
+    let smooth = target.everywhere
     var total = 0.0
     for row in 0..<batch.rows {
       let label = batch.labels[row]
       let base = row * k
       let logP = logSoftmax(batch.logits[base..<base + k])
-      let onLabel = (1 - labelSmoothing) * weights[label]
+      let onLabel = target.onLabel * weights[label]
       let mass = onLabel + smooth * weightSum
       total -= onLabel * logP[label]
       for j in 0..<k {

@@ -6,13 +6,16 @@ import Foundation
 public struct LearningCurve: Sendable {
   private let title: String
   private let records: [EpochRecord]
+  private let kept: Int?
 
   /// - Parameters:
   ///   - title: one line above the plots.
   ///   - records: at least one, in order.
-  public init(title: String, records: [EpochRecord]) {
+  ///   - kept: the epoch whose parameters are the result, to be marked; nil for the last.
+  public init(title: String, records: [EpochRecord], kept: Int? = nil) {
     self.title = title
     self.records = records
+    self.kept = kept
   }
 
   private struct Series {
@@ -42,6 +45,7 @@ public struct LearningCurve: Sendable {
         .axis { stroke: #777 }
         .line { fill: none; stroke-width: 2; stroke-linejoin: round }
         .train { stroke: #3b82c4 } .val { stroke: #e06c1a; stroke-dasharray: 6 3 }
+        circle.line { stroke-dasharray: none }
       </style>
       <text class="title" x="20" y="22">\(escaped(title))</text>
       \(plot("loss", series(\.loss), left: 60))
@@ -84,6 +88,11 @@ public struct LearningCurve: Sendable {
       let points = line.points.filter(\.y.isFinite).map { "\(number(x($0.x))),\(number(y($0.y)))" }
       parts.append(
         #"<polyline class="line \#(line.style)" points="\#(points.joined(separator: " "))"/>"#)
+      if let mark = line.points.first(where: { Int($0.x) == kept && $0.y.isFinite }) {
+        parts.append(
+          #"<circle class="line \#(line.style)" cx="\#(number(x(mark.x)))" cy="\#(number(y(mark.y)))" r="5"/>"#
+        )
+      }
       // One epoch alone would draw no line.
       if line.points.count == 1, let point = points.first?.split(separator: ",") {
         parts.append(#"<circle class="line \#(line.style)" cx="\#(point[0])" cy="\#(point[1])" r="3"/>"#)

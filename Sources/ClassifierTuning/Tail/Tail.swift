@@ -5,7 +5,6 @@ import TensorMath
 /// BatchNorm (with given statistics) → + residual → activation → global average pooling → linear. Float32; the
 /// statistics are reduced in float64. Work is cut into pieces that do not depend on the number of threads.
 final class Tail {
-  let features: FeatureMaps
   let activation: TailActivation
   let pool: ThreadPool
   let capacity: Int
@@ -28,21 +27,16 @@ final class Tail {
   private let logitsGradient: Tensor
 
   init(
-    _ parameters: TailParameters, features: FeatureMaps, activation: TailActivation, capacity: Int,
-    decaysBias: Bool = false, pool: ThreadPool
+    _ parameters: TailParameters, activation: TailActivation, capacity: Int, decaysBias: Bool = false,
+    pool: ThreadPool
   ) throws {
     try parameters.validate()
-    guard parameters.channels == features.shape.channels else {
-      throw TuningError.shapeMismatch(
-        what: "features per position", expected: [parameters.channels], found: [features.shape.channels])
-    }
-    self.features = features
     self.activation = activation
     self.pool = pool
     self.capacity = capacity
     classes = parameters.classes
     channels = parameters.channels
-    stride = features.shape.stride
+    stride = FeatureShape.stride(channels: channels)
     weight = Parameter(
       Tensor(shape: [classes, channels], values: parameters.weight), decays: true)
     bias = parameters.bias.map { Parameter(Tensor(shape: [$0.count], values: $0), decays: decaysBias) }
@@ -85,14 +79,14 @@ final class Tail {
 
   // MARK: Statistics
 
-  /// Normalises with the statistics of the images in `rows` and moves the running statistics towards them.
+  /// Normalises with the statistics of `images` and moves the running statistics towards them.
   ///
   /// As in PyTorch the biased variance normalises and the unbiased one enters the running variance.
-  func useBatchStatistics(of rows: ArraySlice<Int>) {
+  func useBatchStatistics(of images: FeatureRows) {
     guard var norm = statistics else { return }
-    let (batchMean, variance) = features.moments(of: rows, pool: pool)
+    let (batchMean, variance) = images.maps.moments(of: images.rows, pool: pool)
     affine.setStatistics(mean: batchMean, variance: variance)
-    let values = Double(rows.count * features.shape.positions)
+    let values = Double(images.valuesPerChannel)
     for channel in 0..<channels {
       norm.runningMean[channel] += norm.momentum * (batchMean[channel] - norm.runningMean[channel])
       let unbiased = variance[channel] * values / (values - 1)
@@ -102,10 +96,10 @@ final class Tail {
     statistics = norm
   }
 
-  /// Sets the running statistics to those of the images in `rows` (biased variance, as in recalibration) and uses them.
-  func recalibrate(on rows: ArraySlice<Int>) {
+  /// Sets the running statistics to those of `images` (biased variance, as in recalibration) and uses them.
+  func recalibrate(on images: FeatureRows) {
     guard statistics != nil else { return }
-    let (batchMean, variance) = features.moments(of: rows, pool: pool)
+    let (batchMean, variance) = images.maps.moments(of: images.rows, pool: pool)
     statistics?.runningMean = batchMean
     statistics?.runningVar = variance
     affine.setStatistics(mean: batchMean, variance: variance)
@@ -113,22 +107,24 @@ final class Tail {
 
   // MARK: Forward
 
-  /// Computes the pooled features of the images in `rows` and their derivatives.
-  func poolFeatures(_ rows: ArraySlice<Int>) {
-    let first = rows.startIndex
+  /// Computes the pooled features of `images` and their derivatives.
+  func poolFeatures(_ images: FeatureRows) {
+    precondition(images.maps.shape.channels == channels && images.count <= capacity)
+    let (rows, first) = (images.rows, images.rows.startIndex)
     pool.forEach(rows.count) { row, _ in
       let offset = row * stride
       TailKernel.run(
-        activation, features, image: rows[first + row], affine: affine,
+        activation, images.maps, image: rows[first + row], affine: affine,
         into: PooledOutputs(
           value: pooled.vectors(at: offset), byBeta: byBeta.vectors(at: offset),
           byGamma: byGamma.vectors(at: offset)))
     }
   }
 
-  /// Logits of the images in `rows`, [rows, classes] row by row.
-  func forward(_ rows: ArraySlice<Int>) -> [Double] {
-    poolFeatures(rows)
+  /// Logits of `images`, [images, classes] row by row.
+  func forward(_ images: FeatureRows) -> [Double] {
+    poolFeatures(images)
+    let rows = images.rows
     let logits = logitsStorage.pointer
     pool.forEachRange(of: classes, length: Self.classBlock) { range in
       GEMM.multiply(

@@ -37,18 +37,56 @@ public struct ClassifierTuner {
     onEpoch: (EpochRecord, () -> TuningState?) throws -> Void = { _, _ in },
     onStep: (StepRecord) throws -> Void = { _ in }
   ) throws -> TailParameters {
-    try train.validate(classes: start.classes, what: "the training data")
-    try validation?.validate(classes: start.classes, what: "the validation data")
-    let tail = try Tail(
-      state?.parameters ?? start, features: train.features, activation: activation,
-      capacity: min(options.optimizer == .lbfgs ? 256 : options.batchSize, train.labels.count),
-      decaysBias: options.decaysBias,
-      pool: pool)
-    if options.batchNorm == .recalibrate { tail.recalibrate(on: ArraySlice(0..<train.features.shape.count)) }
+    try train.validate(for: start, what: "the training data")
+    let tail = try makeTail(
+      state?.parameters ?? start,
+      capacity: min(options.optimizer == .lbfgs ? 256 : options.batchSize, train.labels.count))
+    if options.batchNorm == .recalibrate {
+      tail.recalibrate(
+        on: FeatureRows(maps: train.features, rows: ArraySlice(0..<train.features.shape.count)))
+    }
     let run: any TuningRun =
-      try options.optimizer == .lbfgs
-      ? QuasiNewtonRun(options, tail: tail, samples: train)
-      : StochasticRun(options, tail: tail, samples: train, resuming: state)
+      if options.optimizer == .lbfgs {
+        try QuasiNewtonRun(options, tail: tail, samples: train)
+      } else {
+        StochasticRun(
+          options, tail: tail,
+          source: CachedBatches(
+            train, classes: start.classes, mixing: options.mixing, seed: options.seed, pool: pool),
+          resuming: state)
+      }
+    return try advance(
+      run, start, validation: validation, resuming: state, onEpoch: onEpoch, onStep: onStep)
+  }
+
+  /// Runs all epochs on batches that are not cached features; else as the other `tune`.
+  ///
+  /// - Throws: also `TuningError.invalidOption` for what needs all features at once: L-BFGS and recalibration.
+  public func tune(
+    _ start: TailParameters, on source: any BatchSource, validation: LabelledFeatures? = nil,
+    resuming state: TuningState? = nil,
+    onEpoch: (EpochRecord, () -> TuningState?) throws -> Void = { _, _ in },
+    onStep: (StepRecord) throws -> Void = { _ in }
+  ) throws -> TailParameters {
+    try options.validateForStream()
+    let tail = try makeTail(
+      state?.parameters ?? start, capacity: min(options.batchSize, source.imageCount))
+    return try advance(
+      StochasticRun(options, tail: tail, source: source, resuming: state), start, validation: validation,
+      resuming: state, onEpoch: onEpoch, onStep: onStep)
+  }
+
+  private func makeTail(_ parameters: TailParameters, capacity: Int) throws -> Tail {
+    try Tail(
+      parameters, activation: activation, capacity: capacity, decaysBias: options.decaysBias, pool: pool)
+  }
+
+  private func advance(
+    _ run: any TuningRun, _ start: TailParameters, validation: LabelledFeatures?,
+    resuming state: TuningState?, onEpoch: (EpochRecord, () -> TuningState?) throws -> Void,
+    onStep: (StepRecord) throws -> Void
+  ) throws -> TailParameters {
+    try validation?.validate(for: start, what: "the validation data")
     var stopping = state?.stopping ?? PlateauWatch(patience: (options.patience ?? 0) - 1)
     var best = state?.best
     while run.epoch < options.epochs && !(best != nil && stopping.reductions > 0) {
@@ -70,17 +108,17 @@ public struct ClassifierTuner {
   public func measure(
     _ parameters: TailParameters, on samples: LabelledFeatures
   ) throws -> (metrics: Metrics, isCorrect: [Bool]) {
-    try samples.validate(classes: parameters.classes, what: "the data to measure on")
+    try samples.validate(for: parameters, what: "the data to measure on")
     let rows = samples.labels.indices.map { $0 * samples.views }
-    let tail = try Tail(
-      parameters, features: samples.features, activation: activation,
-      capacity: min(256, rows.count), pool: pool)
+    let tail = try makeTail(parameters, capacity: min(256, rows.count))
     let loss = CrossEntropy()
     var metrics = Metrics()
     var isCorrect: [Bool] = []
     for first in stride(from: 0, to: rows.count, by: 256) {
       let chunk = rows[first..<min(first + 256, rows.count)]
-      let batch = samples.batch(chunk, logits: tail.forward(chunk), classes: parameters.classes)
+      let batch = samples.batch(
+        chunk, logits: tail.forward(FeatureRows(maps: samples.features, rows: chunk)),
+        classes: parameters.classes)
       var gradient = [Double](repeating: 0, count: batch.logits.count)
       isCorrect += metrics.add(batch, loss: loss.evaluate(batch, gradient: &gradient))
     }

@@ -21,3 +21,16 @@ public struct StepRecord: Sendable, Equatable {
   /// The batch's loss before the step.
   public let loss: Double
 }
+
+extension [EpochRecord] {
+  /// The epoch that early stopping keeps; nil without validation.
+  public var bestEpoch: Int? {
+    var watch = PlateauWatch(patience: .max)
+    var best: Int?
+    for record in self {
+      guard let held = record.validation else { continue }
+      if watch.observe(held.loss) || best == nil { best = record.epoch }
+    }
+    return best
+  }
+}

@@ -20,15 +20,26 @@ public struct LabelledFeatures: Sendable {
     self.teacherLogits = teacherLogits
   }
 
-  func batch(_ rows: ArraySlice<Int>, logits: [Double], classes: Int) -> LossBatch {
-    let teacher = teacherLogits.map { all in
+  func labels(of rows: ArraySlice<Int>) -> [Int] { rows.map { labels[$0 / views] } }
+
+  func teacherLogits(of rows: ArraySlice<Int>, classes: Int) -> [Double]? {
+    teacherLogits.map { all in
       rows.flatMap { all[$0 / views * classes..<($0 / views + 1) * classes].map(Double.init) }
     }
-    return LossBatch(
-      logits: logits, classes: classes, labels: rows.map { labels[$0 / views] }, teacherLogits: teacher)
   }
 
-  func validate(classes: Int, what: String) throws {
+  func batch(_ rows: ArraySlice<Int>, logits: [Double], classes: Int) -> LossBatch {
+    LossBatch(
+      logits: logits, classes: classes, labels: labels(of: rows),
+      teacherLogits: teacherLogits(of: rows, classes: classes))
+  }
+
+  func validate(for start: TailParameters, what: String) throws {
+    let classes = start.classes
+    guard start.channels == features.shape.channels else {
+      throw TuningError.shapeMismatch(
+        what: "features per position", expected: [start.channels], found: [features.shape.channels])
+    }
     guard labels.count * views == features.shape.count else {
       throw TuningError.shapeMismatch(
         what: "labels of \(what)", expected: [features.shape.count / views], found: [labels.count])

@@ -111,6 +111,10 @@ final class QuasiNewtonRun: TuningRun {
     return nil
   }
 
+  private func images(_ rows: ArraySlice<Int>) -> FeatureRows {
+    FeatureRows(maps: samples.features, rows: rows)
+  }
+
   private func evaluate(_ x: [Double], _ gradient: inout [Double]) throws -> Double {
     let weightCount = tail.weight.count
     for i in 0..<weightCount { tail.weight.value.pointer[i] = Float(x[i]) }
@@ -122,7 +126,7 @@ final class QuasiNewtonRun: TuningRun {
       rows[$0..<min($0 + tail.capacity, rows.count)]
     }
     let batch = samples.batch(
-      rows[...], logits: chunks.flatMap { tail.forward($0) }, classes: tail.classes)
+      rows[...], logits: chunks.flatMap { tail.forward(images($0)) }, classes: tail.classes)
     var byLogits = [Double](repeating: 0, count: batch.logits.count)
     var total = options.loss.evaluate(batch, gradient: &byLogits)
     guard total.isFinite else { throw TuningError.diverged(epoch: epoch + 1, step: 1, loss: total) }
@@ -135,7 +139,7 @@ final class QuasiNewtonRun: TuningRun {
     }
     for i in weightCount..<gradient.count { gradient[i] = 0 }
     for chunk in chunks {
-      tail.poolFeatures(chunk)
+      tail.poolFeatures(images(chunk))
       let range = chunk.startIndex * tail.classes..<chunk.endIndex * tail.classes
       tail.backward(Array(byLogits[range]), rows: chunk.count, trainsBatchNorm: false)
       for i in 0..<weightCount { gradient[i] += Double(tail.weight.gradient.pointer[i]) }

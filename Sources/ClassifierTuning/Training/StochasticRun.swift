@@ -4,7 +4,7 @@ import TensorMath
 final class StochasticRun: TuningRun {
   private let options: TuningOptions
   private let tail: Tail
-  private let samples: LabelledFeatures
+  private let source: any BatchSource
   private let optimizer: any Optimizer
   private let trained: [Parameter]
   private let stepsPerEpoch: Int
@@ -14,16 +14,16 @@ final class StochasticRun: TuningRun {
   private var plateau: PlateauWatch
   private(set) var epoch = 0
 
-  init(_ options: TuningOptions, tail: Tail, samples: LabelledFeatures, resuming state: TuningState?) {
+  init(_ options: TuningOptions, tail: Tail, source: any BatchSource, resuming state: TuningState?) {
     self.options = options
     self.tail = tail
-    self.samples = samples
+    self.source = source
     optimizer = options.makeOptimizer()
     var trained = [tail.weight]
     if let bias = tail.bias { trained.append(bias) }
     if options.trainsBatchNorm(of: tail) { trained += [tail.gamma, tail.beta] }
     self.trained = trained
-    stepsPerEpoch = (samples.labels.count + options.batchSize - 1) / options.batchSize
+    stepsPerEpoch = (source.imageCount + options.batchSize - 1) / options.batchSize
     generator = SeededGenerator(seed: options.seed)
     plateau = PlateauWatch(patience: options.schedule.patience)
     if case .ema = options.averaging { average = WeightAverage(trained, count: 1) }
@@ -62,11 +62,15 @@ final class StochasticRun: TuningRun {
     let order = options.order?[epoch] ?? order
     var metrics = Metrics()
     var learningRate = 0.0
+    try source.startEpoch(
+      epoch,
+      batches: stride(from: 0, to: order.count, by: options.batchSize).map {
+        order[$0..<min($0 + options.batchSize, order.count)]
+      })
     for step in 0..<stepsPerEpoch {
-      let first = step * options.batchSize
-      let rows = order[first..<min(first + options.batchSize, order.count)]
       learningRate = self.learningRate(step: step)
-      let record = try makeStep(rows, step: step, learningRate: learningRate, &metrics)
+      let record = try makeStep(
+        try source.nextBatch(), step: step, learningRate: learningRate, &metrics)
       try onStep(record)
     }
     epoch += 1
@@ -83,9 +87,9 @@ final class StochasticRun: TuningRun {
 
   /// All images in random order, one view of each.
   private func drawOrder() -> [Int] {
-    let images = generator.permutation(samples.labels.count)
-    guard samples.views > 1 else { return images }
-    return images.map { $0 * samples.views + generator.integer(below: samples.views) }
+    let images = generator.permutation(source.imageCount)
+    guard source.views > 1 else { return images }
+    return images.map { $0 * source.views + generator.integer(below: source.views) }
   }
 
   private func learningRate(step: Int) -> Double {
@@ -98,22 +102,24 @@ final class StochasticRun: TuningRun {
   }
 
   private func makeStep(
-    _ rows: ArraySlice<Int>, step: Int, learningRate: Double, _ metrics: inout Metrics
+    _ next: TrainingBatch, step: Int, learningRate: Double, _ metrics: inout Metrics
   ) throws -> StepRecord {
     if options.batchNorm == .batch && tail.statistics != nil {
-      guard rows.count * tail.features.shape.positions > 1 else {
+      guard next.images.valuesPerChannel > 1 else {
         throw TuningError.batchWithoutVariance(epoch: epoch + 1, step: step + 1)
       }
-      tail.useBatchStatistics(of: rows)
+      tail.useBatchStatistics(of: next.images)
     }
-    let batch = samples.batch(rows, logits: tail.forward(rows), classes: tail.classes)
+    let batch = LossBatch(
+      logits: tail.forward(next.images), classes: tail.classes, labels: next.labels,
+      teacherLogits: next.teacherLogits)
     var gradient = [Double](repeating: 0, count: batch.logits.count)
-    let loss = options.loss.evaluate(batch, gradient: &gradient)
+    let loss = options.loss.evaluate(batch, mixture: next.mixture, gradient: &gradient)
     guard loss.isFinite else {
       throw TuningError.diverged(epoch: epoch + 1, step: step + 1, loss: loss)
     }
     metrics.add(batch, loss: loss)
-    tail.backward(gradient, rows: rows.count, trainsBatchNorm: options.trainsBatchNorm(of: tail))
+    tail.backward(gradient, rows: next.images.count, trainsBatchNorm: options.trainsBatchNorm(of: tail))
     if let limit = options.clipNorm { clip(to: limit) }
     optimizer.step(trained, learningRate: learningRate, pool: tail.pool)
     let done = epoch * stepsPerEpoch + step + 1

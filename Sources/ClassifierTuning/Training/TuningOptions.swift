@@ -1,3 +1,5 @@
+import ImageData
+
 /// What a tuning run trains and how.
 public struct TuningOptions: Sendable {
   /// Which layers are trained.
@@ -58,6 +60,8 @@ public struct TuningOptions: Sendable {
   public var patience: Int?
   /// What is minimised.
   public var loss: any ClassificationLoss = CrossEntropy()
+  /// How the images of a batch are mixed: mixup alone where features are cached.
+  public var mixing = MixingPolicy()
   /// Seed of everything drawn at random.
   public var seed: UInt64 = 0
   /// The order of the samples in each epoch, instead of one drawn from `seed`.
@@ -93,7 +97,24 @@ public struct TuningOptions: Sendable {
     if let order {
       try check("epochs of the given order", order.count, "\(epochs)", order.count == epochs)
     }
+    try check(
+      "optimiser", optimizer.rawValue, "sgd, adam, adamw or lamb with mixup or CutMix",
+      optimizer != .lbfgs || mixing.isEmpty)
     try schedule.validate()
     try averaging.validate()
+  }
+
+  /// Refuses what needs the features of all images at once.
+  func validateForStream() throws {
+    guard optimizer != .lbfgs else {
+      throw TuningError.invalidOption(
+        what: "optimiser", value: optimizer.rawValue,
+        expected: "sgd, adam, adamw or lamb when images are read anew")
+    }
+    guard batchNorm != .recalibrate else {
+      throw TuningError.invalidOption(
+        what: "BatchNorm statistics", value: batchNorm.rawValue,
+        expected: "batch or frozen when images are read anew")
+    }
   }
 }

@@ -104,7 +104,8 @@ extension Executor {
       y.update(from: x, count: channels)
       for pixel in 1..<max(1, input.size.pixels) {
         let pixel = x + pixel * input.stride
-        for channel in 0..<channels { y[channel] = max(y[channel], pixel[channel]) }
+        // Not `max`, which may drop a NaN.
+        for channel in 0..<channels where !(pixel[channel] <= y[channel]) { y[channel] = pixel[channel] }
       }
     }
   }

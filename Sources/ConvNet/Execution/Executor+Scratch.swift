@@ -9,7 +9,7 @@ extension Executor {
       guard let slot = slots[node] else { continue }
       let map = newMap(node)
       put(map, at: node)
-      try scratch.read(slot, into: UnsafeMutableRawBufferPointer(bytes(of: map)))
+      try scratch.read(slot, into: values(of: map))
     }
   }
 
@@ -21,17 +21,16 @@ extension Executor {
     for node in nodesInMemory {
       let map = mapInMemory(node)!
       if node == changed || slots[node] == nil {
-        let bytes = bytes(of: map)
-        let slot = slots[node] ?? scratch.allocate(bytes.count)
+        let values = values(of: map)
+        let slot = slots[node] ?? scratch.allocate(values.count)
         slots[node] = slot
-        try scratch.write(UnsafeRawBufferPointer(bytes), to: slot)
+        try scratch.write(UnsafeBufferPointer(values), to: slot)
       }
       removeFromMemory(node)
     }
   }
 
-  private func bytes(of map: FeatureMap) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(
-      UnsafeMutableBufferPointer(start: map.pointer, count: map.images * map.size.count))
+  private func values(of map: FeatureMap) -> UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(start: map.pointer, count: map.images * map.size.count)
   }
 }

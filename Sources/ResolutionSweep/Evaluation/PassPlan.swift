@@ -6,6 +6,9 @@ struct PassPlan {
   struct Pass: Equatable {
     var network: Int
     var view: Int
+    var pooling: Pooling
+    /// Index of the statistics in place of the stored ones.
+    var recalibration: Int?
   }
 
   private(set) var views: [Preprocessing] = []
@@ -13,24 +16,39 @@ struct PassPlan {
   /// For each active setting its index and the passes whose predictions it combines.
   private(set) var passesOfSetting: [(setting: Int, passes: [Int])] = []
 
-  init(_ settings: [Setting], active: [Int]) {
+  init(_ settings: [Setting], active: [Int], recalibrations: [Recalibration] = []) {
     for index in active {
       let setting = settings[index]
       let inputs = setting.views.inputs(setting.preprocessing).map { views.place(of: $0) }
       let own = setting.networks.flatMap { network in
-        inputs.map { passes.place(of: Pass(network: network, view: $0)) }
+        let recalibration = setting.recalibration(of: network, among: recalibrations)
+        return inputs.map { view in
+          passes.place(
+            of: Pass(network: network, view: view, pooling: setting.pooling, recalibration: recalibration))
+        }
       }
       passesOfSetting.append((index, own))
     }
   }
 
-  /// The largest batch of at most 32 images whose views, with the batches prepared ahead, stay within 128 MB.
+  /// Batches prepared while one is computed: more would only take memory, since computing takes longer.
+  static let prefetch = 1
+
+  /// The largest batch of at most 32 images whose views, with the batches prepared ahead, stay within 256 MB.
   ///
-  /// Beyond eight images or so the matrix products are large enough; a batch of many views is what costs memory.
+  /// The networks divide a batch into chunks of about eight images of 224 pixels, so that a batch of some such images is
+  /// as good as a larger one; a batch of many views is what costs memory.
   var defaultBatchSize: Int {
     let bytesPerImage = views.reduce(0) { $0 + $1.crop * $1.crop * 3 * MemoryLayout<Float>.size }
-    let batchesInFlight = 3
-    return max(1, min(32, (128 << 20) / max(1, bytesPerImage * batchesInFlight)))
+    return max(1, min(32, (256 << 20) / max(1, bytesPerImage * (1 + Self.prefetch))))
+  }
+}
+
+extension Setting {
+  /// The index of the statistics that a network uses under this setting; nil for its stored ones.
+  public func recalibration(of network: Int, among all: [Recalibration]) -> Int? {
+    guard batchNorm == .recalibrated else { return nil }
+    return all.firstIndex { $0.network == network && $0.preprocessing == preprocessing }
   }
 }
 

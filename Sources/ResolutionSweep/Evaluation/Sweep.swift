@@ -12,30 +12,44 @@ public final class Sweep {
   /// What has been measured so far.
   public private(set) var measurements: Measurements
   private let dataset: any ImageDataset
+  private let recalibrations: [Recalibration]
 
   /// - Parameters:
   ///   - networks: what the settings' network indices mean; all of the same number of classes.
   ///   - settings: what to measure, at least one.
   ///   - dataset: labelled images.
   ///   - images: which of them, in what order; nil is all in order.
-  /// - Throws: `SweepError` for missing or impossible labels, no images and unequal networks.
+  ///   - recalibrations: what the settings with recalibrated BatchNorm normalise with.
+  /// - Throws: `SweepError` for missing or impossible labels, no images and networks that cannot be compared or pooled.
   public init(
-    networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil
+    networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil,
+    recalibrations: [Recalibration] = []
   ) throws {
     precondition(
       !settings.isEmpty && settings.allSatisfy { $0.networks.allSatisfy(networks.indices.contains) })
+    precondition(
+      settings.allSatisfy { setting in
+        setting.batchNorm == .stored
+          || setting.networks.allSatisfy { setting.recalibration(of: $0, among: recalibrations) != nil }
+      })
     self.networks = networks
+    self.recalibrations = recalibrations
     self.dataset = dataset
     measurements = Measurements(
       settings: settings, images: images ?? Array(0..<dataset.count),
-      multiplyAdds: try settings.map { try Self.multiplyAdds($0, networks) })
-    try checkLabels()
+      multiplyAdds: try Self.multiplyAdds(of: settings, networks))
+    try Self.checkLabels(of: dataset, images: measurements.images, networks)
   }
 
   private var settings: [Setting] { measurements.settings }
   private var images: [Int] { measurements.images }
 
-  private func checkLabels() throws {
+  /// Refuses images whose labels are missing or none of the networks' classes, and networks of unequal classes.
+  ///
+  /// - Throws: `SweepError`.
+  public static func checkLabels(
+    of dataset: any ImageDataset, images: [Int], _ networks: [Network]
+  ) throws {
     let classes = networks[0].classCount
     for network in networks where network.classCount != classes {
       throw SweepError.unequalClassCounts(classes, network.classCount)
@@ -52,12 +66,31 @@ public final class Sweep {
     }
   }
 
+  /// Multiply-adds per image of every setting.
+  public static func multiplyAdds(of settings: [Setting], _ networks: [Network]) throws -> [Int] {
+    try settings.map { try multiplyAdds($0, networks) }
+  }
+
   private static func multiplyAdds(_ setting: Setting, _ networks: [Network]) throws -> Int {
     let size = setting.preprocessing.crop
     let crops = setting.views.inputs(setting.preprocessing).count
-    return try setting.networks.reduce(0) {
-      try $0 + crops * networks[$1].multiplyAdds(height: size, width: size)
+    return try setting.networks.reduce(0) { total, index in
+      let network = networks[index]
+      let pass = try network.multiplyAdds(height: size, width: size)
+      return try total + crops * (pass + extraMultiplyAdds(of: setting.pooling, network, size: size))
     }
+  }
+
+  /// What classifying every window but the first adds.
+  private static func extraMultiplyAdds(of pooling: Pooling, _ network: Network, size: Int) throws -> Int {
+    guard case .testTime(let window) = pooling else { return 0 }
+    guard let classifier = network.classifier,
+      let map = try network.pooledMapSize(height: size, width: size)
+    else {
+      throw SweepError.noPooling(architecture: network.architectureName)
+    }
+    let windows = (max(map.height, window) - window + 1) * (max(map.width, window) - window + 1)
+    return (windows - 1) * classifier.featureCount * network.classCount
   }
 
   /// Takes over what an earlier run measured of the same settings on the same images.
@@ -72,7 +105,7 @@ public final class Sweep {
   ///   - active: indices of the settings to measure, all of which have seen the same images; nil is all, or those
   ///     still in the race.
   ///   - limit: measures only the images before this place in the order; nil is all.
-  ///   - batchSize: images per batch; nil chooses one that keeps the input of all settings within 128 MB.
+  ///   - batchSize: images per batch; nil chooses one that keeps the input of all settings within 256 MB.
   ///   - workers: decoding threads.
   ///   - race: drops settings between batches; nil measures all on everything.
   ///   - onBatch: called after each batch with the number of evaluations of one setting on one image in it.
@@ -84,10 +117,10 @@ public final class Sweep {
     let end = limit ?? images.count
     var active = race?.active ?? active ?? Array(settings.indices)
     while let position = active.map({ measurements.outcomes[$0].count }).min(), position < end {
-      let passes = PassPlan(settings, active: active)
+      let passes = PassPlan(settings, active: active, recalibrations: recalibrations)
       let loader = BatchLoader(
         dataset, indices: Array(images[position..<end]), batchSize: batchSize ?? passes.defaultBatchSize,
-        views: passes.views, workers: workers)
+        views: passes.views, workers: workers, prefetch: PassPlan.prefetch)
       // A new loader whenever settings have left: what they needed is then no longer prepared.
       while let batch = try loader.next() {
         try evaluate(batch, passes)
@@ -109,7 +142,7 @@ public final class Sweep {
     let classes = networks[0].classCount
     for pass in plan.passes {
       let start = clock.now
-      logits.append(try networks[pass.network].logits(batch.views[pass.view]).values.map(Double.init))
+      logits.append(try self.logits(pass, batch.views[pass.view]).values.map(Double.init))
       times.append((clock.now - start) / .seconds(1))
     }
     for (setting, passes) in plan.passesOfSetting {
@@ -125,6 +158,15 @@ public final class Sweep {
         measurements.outcomes[setting].append(Outcome(logits: combined, label: label))
       }
       measurements.seconds[setting] += passes.reduce(0) { $0 + times[$1] }
+    }
+  }
+
+  private func logits(_ pass: PassPlan.Pass, _ input: Tensor) throws -> Tensor {
+    let statistics = pass.recalibration.map { recalibrations[$0].statistics }
+    switch pass.pooling {
+    case .average: return try networks[pass.network].logits(input, statistics: statistics)
+    case .testTime(let window):
+      return try networks[pass.network].logits(input, window: window, statistics: statistics)
     }
   }
 }

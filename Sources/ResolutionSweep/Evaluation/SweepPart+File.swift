@@ -18,8 +18,9 @@ extension SweepPart {
     metadata[Self.metadataKey] =
       JSON.object([
         ("shard", JSON(shard.index)), ("shards", JSON(shard.count)), ("recipe", recipe.json),
+        ("recalibrations", .array(recalibrations.map(\.json))),
       ]).encoded()
-    let tensors: [TensorName: TensorValue] = [
+    var tensors: [TensorName: TensorValue] = [
       "count": TensorValue(i64: outcomes.map { Int64($0.count) }, shape: [outcomes.count]),
       "seconds": try TensorValue(doubles: measurements.seconds, shape: [outcomes.count], dtype: .f64),
       "predicted": try matrix({ $0.predicted.map(Double.init) }, .i32),
@@ -27,6 +28,15 @@ extension SweepPart {
       "loss": try matrix(\.losses, .f64),
       "confidence": try matrix({ $0.confidences.map(Double.init) }, .f32),
     ]
+    for (index, recalibration) in recalibrations.enumerated() {
+      let statistics = recalibration.statistics
+      for (moment, layers) in [("mean", statistics.means), ("var", statistics.variances)] {
+        for (layer, values) in layers.enumerated() {
+          tensors[Recalibration.key(index, layer, moment)] = try TensorValue(
+            doubles: values, shape: [values.count], dtype: .f64)
+        }
+      }
+    }
     return (tensors, metadata)
   }
 
@@ -72,6 +82,17 @@ extension SweepPart {
             confidence: confidences[place]))
       }
     }
-    self.init(recipe: recipe, shard: shard, measurements: measurements)
+    guard let entries = header["recalibrations"]?.arrayValue else { throw bad("its metadata are damaged") }
+    let recalibrations = try entries.enumerated().map { index, entry in
+      guard let one = try Recalibration(entry, index: index, source: source),
+        recipe.checkpoints.indices.contains(one.network)
+      else { throw bad("its BatchNorm statistics are damaged") }
+      return one
+    }
+    for setting in recipe.settings where setting.batchNorm == .recalibrated {
+      guard setting.networks.allSatisfy({ setting.recalibration(of: $0, among: recalibrations) != nil })
+      else { throw bad("its BatchNorm statistics are incomplete") }
+    }
+    self.init(recipe: recipe, shard: shard, measurements: measurements, recalibrations: recalibrations)
   }
 }

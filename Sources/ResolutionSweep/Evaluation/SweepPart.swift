@@ -17,11 +17,13 @@ public struct SweepPart: Sendable, Equatable {
     public var settings: [Setting]
     /// Multiply-adds per image of every setting.
     public var multiplyAdds: [Int]
+    /// Where recalibrated statistics come from; nil if no setting has any.
+    public var calibration: CalibrationRecipe?
 
     /// A recipe with everything given.
     public init(
       dataset: String, imageCount: Int, checkpoints: [String], digests: [String], settings: [Setting],
-      multiplyAdds: [Int]
+      multiplyAdds: [Int], calibration: CalibrationRecipe? = nil
     ) {
       self.dataset = dataset
       self.imageCount = imageCount
@@ -29,11 +31,31 @@ public struct SweepPart: Sendable, Equatable {
       self.digests = digests
       self.settings = settings
       self.multiplyAdds = multiplyAdds
+      self.calibration = calibration
     }
 
     /// Names may differ from machine to machine; what is measured may not.
     func measuresTheSame(as other: Recipe) -> Bool {
       imageCount == other.imageCount && digests == other.digests && settings == other.settings
+        && calibration?.imageCount == other.calibration?.imageCount
+        && calibration?.seed == other.calibration?.seed
+    }
+  }
+
+  /// The images that recalibrated statistics are taken from.
+  public struct CalibrationRecipe: Sendable, Equatable {
+    /// The data set's name.
+    public var dataset: String
+    /// Number of images taken.
+    public var imageCount: Int
+    /// Which of the data set's they are.
+    public var seed: UInt64
+
+    /// A recipe with everything given.
+    public init(dataset: String, imageCount: Int, seed: UInt64) {
+      self.dataset = dataset
+      self.imageCount = imageCount
+      self.seed = seed
     }
   }
 
@@ -43,12 +65,17 @@ public struct SweepPart: Sendable, Equatable {
   public let shard: Shard
   /// What has been measured of it.
   public var measurements: Measurements
+  /// Statistics that it was measured with in place of the stored ones.
+  public let recalibrations: [Recalibration]
 
   /// A part with everything given.
-  public init(recipe: Recipe, shard: Shard, measurements: Measurements) {
+  public init(
+    recipe: Recipe, shard: Shard, measurements: Measurements, recalibrations: [Recalibration] = []
+  ) {
     self.recipe = recipe
     self.shard = shard
     self.measurements = measurements
+    self.recalibrations = recalibrations
   }
 
   /// Puts the parts of all shards together, whatever order they come in.
@@ -63,6 +90,15 @@ public struct SweepPart: Sendable, Equatable {
     for (name, part) in parts {
       guard part.recipe.measuresTheSame(as: first.part.recipe), part.shard.count == count else {
         throw SweepError.badPart(name, "is of another sweep than \(TensorName(first.name).escaped)")
+      }
+      let own = part.recalibrations
+      guard own.count == first.part.recalibrations.count,
+        zip(own, first.part.recalibrations).allSatisfy({ $0.agrees(with: $1) })
+      else {
+        throw SweepError.badPart(
+          name,
+          "has other BatchNorm statistics than \(TensorName(first.name).escaped); were they of the same images?"
+        )
       }
       guard part.measurements.complete.count == part.recipe.settings.count else {
         throw SweepError.badPart(name, "is unfinished; run shard \(part.shard) again to continue it")
@@ -85,6 +121,8 @@ public struct SweepPart: Sendable, Equatable {
       }
       whole.seconds[setting] = parts.reduce(0) { $0 + $1.part.measurements.seconds[setting] }
     }
-    return SweepPart(recipe: recipe, shard: Shard(index: 0, count: 1)!, measurements: whole)
+    return SweepPart(
+      recipe: recipe, shard: Shard(index: 0, count: 1)!, measurements: whole,
+      recalibrations: first.part.recalibrations)
   }
 }

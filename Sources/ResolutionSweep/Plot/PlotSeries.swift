@@ -38,6 +38,8 @@ extension PlotSeries {
     return [
       row.checkpoint ?? "", preprocessing.interpolation.rawValue, preprocessing.mode.rawValue,
       row.setting.views == .center ? "one crop" : row.setting.views.rawValue,
+      row.setting.pooling == .average ? "average pooling" : "test-time pooling",
+      "\(row.setting.batchNorm.rawValue) BatchNorm",
     ]
   }
 

@@ -8,6 +8,9 @@ enum PlotStyle {
 
   static let colorCount = light.count
 
+  /// The class that tells lines of one colour apart: solid, dashed, dotted, then from the start.
+  static func dashes(_ round: Int) -> [String] { [[], ["dashed"], ["dotted"]][round % 3] }
+
   static var css: String {
     """
     <style>
@@ -22,6 +25,7 @@ enum PlotStyle {
     .axis { stroke: #8a8a8a; }
     .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
     .dashed { stroke-dasharray: 6 4; }
+    .dotted { stroke-dasharray: 1.5 3.5; }
     .bar { stroke-width: 1.2; opacity: 0.45; }
     .dot { stroke-width: 2; }
     .hollow { fill: #ffffff; }

@@ -12,12 +12,14 @@ public struct SweepPlot {
   private let x: PlotScale
   private let y: PlotScale
 
-  static let width = 760.0
-  static let height = 440.0
+  let width: Double
+  let height: Double
   private static let left = 62.0
-  private static let right = 170.0
-  private static let top = 84.0
+  private static let plotWidth = 560.0
+  private static let top = 100.0
   private static let bottom = 56.0
+  private static let labelHeight = 15.0
+  private static let longestLabel = 48
 
   /// - Parameters:
   ///   - report: the rows to draw.
@@ -29,24 +31,29 @@ public struct SweepPlot {
     axis = PlotAxis(report.rows)
     series = PlotSeries.all(report.rows, axis: axis, trainSizes: known)
     let points = series.flatMap(\.points)
+    // Names stand to the right of the lines, so that they need room there, and a line of text each.
+    let longest = series.map { Self.shortened($0.label).count }.max() ?? 0
+    width = Self.left + Self.plotWidth + (longest == 0 ? 24 : 24 + 7.5 * Double(longest))
+    height = max(456, Self.top + Self.bottom + Self.labelHeight * Double(series.count + 1))
     let marked = axis == .crop ? series.compactMap(\.trainSize) : []
     let sizes = (points.map(\.size) + marked).map(Double.init)
     let pad = max(1, (sizes.max()! - sizes.min()!) * 0.03)
     x = PlotScale(
-      sizes.min()! - pad...sizes.max()! + pad, from: Self.left, to: Self.width - Self.right, tickCount: 8,
+      sizes.min()! - pad...sizes.max()! + pad, from: Self.left, to: Self.left + Self.plotWidth, tickCount: 8,
       isRounded: false)
     y = PlotScale(
       100 * points.map(\.interval.lowerBound).min()!...100 * points.map(\.interval.upperBound).max()!,
-      from: Self.height - Self.bottom, to: Self.top, tickCount: 7, isRounded: true)
+      from: height - Self.bottom, to: Self.top, tickCount: 7, isRounded: true)
   }
 
   /// The picture.
   public var svg: String {
     var lines = [
-      #"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \#(Int(Self.width)) \#(Int(Self.height))" width="\#(Int(Self.width))" height="\#(Int(Self.height))" role="img">"#,
+      #"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \#(Int(width)) \#(Int(height))" width="\#(Int(width))" height="\#(Int(height))" role="img">"#,
       "<title>\(xml(title))</title>", PlotStyle.css,
       #"<rect class="paper" width="100%" height="100%"/>"#,
       text(Self.left, 28, title, "title"), text(Self.left, 47, subtitle, "soft"),
+      text(Self.left, 63, "bars: 95 % interval; filled: cannot be told from the best", "soft"),
     ]
     lines += axes + trainMarks
     for (index, one) in series.enumerated() { lines += draw(one, color: index) }
@@ -57,8 +64,15 @@ public struct SweepPlot {
   private var title: String { "Top-1 accuracy over inference size" }
 
   private var subtitle: String {
-    let n = report.rows.map(\.top1.count).max() ?? 0
-    return "\(report.dataset), \(n) images; bars: 95 % interval; filled: cannot be told from the best"
+    let counts = report.rows.map(\.top1.count)
+    var parts = ["\(report.dataset), \(counts.max() ?? 0) images"]
+    if Set(counts).count > 1 { parts.append("fewer where a race dropped the setting") }
+    // Over the resize the training size has no place on the axis.
+    let trained = Set(series.compactMap(\.trainSize)).sorted()
+    if axis == .resize && !trained.isEmpty {
+      parts.append("trained at " + trained.map(String.init).joined(separator: ", "))
+    }
+    return parts.joined(separator: "; ")
   }
 
   private var axes: [String] {
@@ -68,13 +82,13 @@ public struct SweepPlot {
       lines.append(line(low, y(tick), high, y(tick), "grid"))
       lines.append(text(low - 8, y(tick) + 4, number(tick) + " %", "soft end"))
     }
-    let base = Self.height - Self.bottom
+    let base = height - Self.bottom
     for tick in x.ticks where tick == tick.rounded() {
       lines.append(line(x(tick), base, x(tick), base + 5, "axis"))
       lines.append(text(x(tick), base + 20, number(tick), "soft middle"))
     }
     lines.append(line(low, base, high, base, "axis"))
-    lines.append(text((low + high) / 2, Self.height - 14, axis.rawValue, "middle"))
+    lines.append(text((low + high) / 2, height - 14, axis.rawValue, "middle"))
     return lines
   }
 
@@ -87,15 +101,15 @@ public struct SweepPlot {
       let color = sizes.count > 1 ? "s\(owner % PlotStyle.colorCount)" : "plain"
       let at = x(Double(size))
       return [
-        line(at, Self.top, at, Self.height - Self.bottom, "train \(color)"),
-        text(at + 4, Self.height - Self.bottom - 6, "trained at \(size)", "soft"),
+        line(at, Self.top, at, height - Self.bottom, "train \(color)"),
+        text(at + 4, height - Self.bottom - 6, "trained at \(size)", "soft"),
       ]
     }
   }
 
   private func draw(_ one: PlotSeries, color: Int) -> [String] {
     let style = "s\(color % PlotStyle.colorCount)"
-    let stroke = color >= PlotStyle.colorCount ? style + " dashed" : style
+    let stroke = ([style] + PlotStyle.dashes(color / PlotStyle.colorCount)).joined(separator: " ")
     let places = one.points.map { (x(Double($0.size)), y(100 * $0.accuracy)) }
     let path = places.map { "\(coordinate($0.0)),\(coordinate($0.1))" }.joined(separator: " ")
     var lines = [#"<polyline class="line \#(stroke)" points="\#(path)"/>"#]
@@ -110,18 +124,25 @@ public struct SweepPlot {
 
   /// The lines' names at their right ends, pushed apart where they would overlap.
   private var labels: [String] {
-    let ends = series.indices.filter { !series[$0].label.isEmpty }
+    var ends = series.indices.filter { !series[$0].label.isEmpty }
       .map { (index: $0, y: y(100 * series[$0].points.last!.accuracy) + 4) }
       .sorted { $0.y < $1.y }
-    var lines: [String] = []
-    var lowest = -Double.infinity
-    for end in ends {
-      lowest = max(end.y, lowest + 15)
-      let style = "s\(end.index % PlotStyle.colorCount)"
-      lines.append(
-        text(Self.width - Self.right + 10, lowest, shortened(series[end.index].label), "name \(style)"))
+    var free = -Double.infinity
+    for place in ends.indices {
+      ends[place].y = max(ends[place].y, free)
+      free = ends[place].y + Self.labelHeight
     }
-    return lines
+    // And back up where that ran into the axis.
+    free = height - Self.bottom
+    for place in ends.indices.reversed() {
+      ends[place].y = min(ends[place].y, free)
+      free = ends[place].y - Self.labelHeight
+    }
+    return ends.map { end in
+      let style = "s\(end.index % PlotStyle.colorCount)"
+      return text(
+        Self.left + Self.plotWidth + 10, end.y, Self.shortened(series[end.index].label), "name \(style)")
+    }
   }
 
   private var chosenMark: [String] {
@@ -133,7 +154,7 @@ public struct SweepPlot {
           "chosen: resize \(preprocessing.resize), crop \(preprocessing.crop), "
           + String(format: "%.1f %%", 100 * point.accuracy)
         // Above all lines, turned to the side with more room.
-        let isLeft = place.0 > Self.width / 2
+        let isLeft = place.0 > Self.left + Self.plotWidth / 2
         return [
           circle(place.0, place.1, 9, "ring"),
           line(place.0, place.1 - 9, place.0, Self.top - 4, "leader"),
@@ -144,8 +165,8 @@ public struct SweepPlot {
     return []
   }
 
-  private func shortened(_ label: String) -> String {
-    label.count <= 24 ? label : "…" + label.suffix(23)
+  private static func shortened(_ label: String) -> String {
+    label.count <= longestLabel ? label : "…" + label.suffix(longestLabel - 1)
   }
 
   private func number(_ value: Double) -> String {

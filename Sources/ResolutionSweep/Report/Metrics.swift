@@ -8,8 +8,9 @@ extension SweepReport {
       ("data", .string(dataset)), ("n", JSON(verdict.scoringCount)), ("top1", JSON(verdict.top1)),
       ("top5", JSON(verdict.top5)), ("loss", JSON(verdict.loss)), ("select", .string(verdict.method.name)),
     ]
-    let views = rows[verdict.chosen].setting.views
-    if views != .center { members.append(("views", .string(views.rawValue))) }
+    let setting = rows[verdict.chosen].setting
+    if setting.views != .center { members.append(("views", .string(setting.views.rawValue))) }
+    if setting.pooling != .average { members.append(("pooling", .string(setting.pooling.name))) }
     if let confirmation = verdict.confirmation { members.append(("confirmation", confirmation.json)) }
     return JSON.object(members).encoded()
   }

@@ -29,7 +29,7 @@ public enum Predictions {
     let headings = report.rows.map { row -> String in
       let preprocessing = row.setting.preprocessing
       let sizes = "\(preprocessing.resize)/\(preprocessing.crop)/\(preprocessing.interpolation.rawValue)"
-      let parts = [sizes] + (row.setting.views == .center ? [] : [row.setting.views.rawValue])
+      let parts = [sizes] + row.setting.peculiarities
       return ([row.checkpoint.map { TensorName($0).escaped }].compactMap { $0 } + parts).joined(
         separator: "/")
     }

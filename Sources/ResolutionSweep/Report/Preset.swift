@@ -8,8 +8,9 @@ public enum Preset: String, CaseIterable, Sendable {
   /// The transforms of torchvision's weights.
   case torchvision
 
-  /// The configuration, one line that Python reads.
-  public func text(for preprocessing: Preprocessing) -> String {
+  /// The configuration, one line that Python reads, and behind a `#` what it cannot express.
+  public func text(for setting: Setting) -> String {
+    let preprocessing = setting.preprocessing
     let mean = preprocessing.mean.map { "\($0)" }.joined(separator: ", ")
     let std = preprocessing.std.map { "\($0)" }.joined(separator: ", ")
     // timm's names of the modes; torchvision has the first alone.
@@ -19,10 +20,39 @@ public enum Preset: String, CaseIterable, Sendable {
     case .timm:
       return
         "dict(input_size=(3, \(crop), \(crop)), crop_pct=\(Self.cropShare(crop: crop, resize: resize)), crop_mode='\(mode)', interpolation='\(preprocessing.interpolation.rawValue)', mean=(\(mean)), std=(\(std)))"
+        + comment(
+          [
+            setting.pooling == .average ? nil : "test_pool=True (\(setting.pooling.name))",
+            Self.views(setting),
+          ])
     case .torchvision:
+      let interpolation =
+        "interpolation=InterpolationMode.\(preprocessing.interpolation.rawValue.uppercased())"
+      let remarks = comment(
+        [
+          setting.pooling == .average ? nil : "pooling \(setting.pooling.name)",
+          preprocessing.mode == .border
+            ? "resize mode border, for which torchvision has no transform" : nil, Self.views(setting),
+        ])
+      guard preprocessing.mode == .squash else {
+        return
+          "ImageClassification(crop_size=\(crop), resize_size=\(resize), mean=(\(mean)), std=(\(std)), \(interpolation))"
+          + remarks
+      }
+      // The preset resizes the shorter side only.
       return
-        "ImageClassification(crop_size=\(crop), resize_size=\(resize), mean=(\(mean)), std=(\(std)), interpolation=InterpolationMode.\(preprocessing.interpolation.rawValue.uppercased()))"
+        "Compose([Resize((\(resize), \(resize)), \(interpolation)), CenterCrop(\(crop)), ToTensor(), Normalize(mean=(\(mean)), std=(\(std)))])"
+        + remarks
     }
+  }
+
+  private static func views(_ setting: Setting) -> String? {
+    setting.views == .center ? nil : "probabilities averaged over views: \(setting.views.rawValue)"
+  }
+
+  private func comment(_ remarks: [String?]) -> String {
+    let known = remarks.compactMap { $0 }
+    return known.isEmpty ? "" : "  # " + known.joined(separator: "; ")
   }
 
   /// The shortest decimal from which timm's `floor(crop / share)` gives back `resize`.

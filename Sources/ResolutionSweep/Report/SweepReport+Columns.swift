@@ -31,6 +31,12 @@ extension SweepReport {
     if rows.contains(where: { $0.setting.views != .center }) {
       columns.append(.name("views", "views") { $0.setting.views.rawValue })
     }
+    if rows.contains(where: { $0.setting.pooling != .average }) {
+      columns.append(.name("pooling", "pooling") { $0.setting.pooling.name })
+    }
+    if rows.contains(where: { $0.setting.batchNorm != .stored }) {
+      columns.append(.name("batchnorm", "BatchNorm") { $0.setting.batchNorm.rawValue })
+    }
     columns += [
       .integer("n") { $0.top1.count },
       .real("top1", "top-1 %", "%.2f", scale: 100) { $0.top1.value },

@@ -65,6 +65,7 @@ public struct SweepReport: Sendable {
       request.metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: request.method,
       isShuffled: isShuffled, rule: request.rule, seed: request.seed)
     for member in selection.confidenceSet.members { rows[finalists[member]].isIndistinguishable = true }
+    for (place, row) in finalists.enumerated() { rows[row].deficit = selection.confidenceSet.deficits[place] }
     Self.markParetoFront(&rows, among: measured.complete)
     let scoring = { (metric: Metric) in abs(selection.score(metric.matrix(finals))) }
     self.dataset = dataset
@@ -73,7 +74,9 @@ public struct SweepReport: Sendable {
       method: request.method, metric: request.metric, preference: request.rule.preference,
       chosen: finalists[selection.chosen], selectingCount: selection.selectingImages.count,
       scoringCount: selection.scoringImages.count, top1: scoring(.top1), top5: scoring(.top5),
-      loss: scoring(.loss), optimism: selection.optimism)
+      loss: scoring(.loss),
+      // The best of many was chosen for its luck among all of them, of which a race keeps the last alone.
+      optimism: measured.complete.count < rows.count ? nil : selection.optimism)
   }
 
   private static func name(of setting: Setting, _ names: [String]) -> String {

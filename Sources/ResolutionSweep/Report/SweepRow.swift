@@ -18,6 +18,9 @@ public struct SweepRow: Sendable {
   public var imagesPerSecond: Double
   /// Whether the selecting images cannot tell it from the best.
   public var isIndistinguishable = false
+  /// How far it lies behind the best, in units of the metric: simultaneous over its rivals, on the selecting images.
+  /// Nil for what could not be chosen.
+  public var deficit: ClosedRange<Double>?
   /// Whether no other setting is at least as accurate and as cheap, and better in one of the two.
   public var isParetoOptimal = false
 

@@ -6,18 +6,20 @@ extension SweepReport.Verdict {
   ///
   /// - Parameter isChoice: whether there was anything to choose from.
   func summary(isChoice: Bool) -> String {
-    guard isChoice else { return "top-1 \(percent(top1)) on \(scoringCount) images" }
+    let images = "\(scoringCount) image\(scoringCount == 1 ? "" : "s")"
+    guard isChoice else { return "top-1 \(percent(top1)) on \(images)" }
     switch method {
     case .none:
-      return "top-1 \(percent(top1)) on the \(scoringCount) images that also chose it, "
-        + "too good by about \(amount(optimism))"
+      return "top-1 \(percent(top1)) on the \(images) that also chose it, "
+        + (optimism.map { "too good by \(amount($0))" }
+          ?? "too good by an unknown amount (--select half scores other images)")
     case .half:
-      return "top-1 \(percent(top1)) on \(scoringCount) images that had no part in the choice; "
-        + "the best of the other half is too good by about \(amount(optimism))"
+      return "top-1 \(percent(top1)) on \(images) that had no part in the choice"
+        + (optimism.map { "; the best of the other half is too good by \(amount($0))" } ?? "")
     case .folds(let count):
       return "choosing this way scores top-1 \(percent(top1)) on images left out of the choice "
-        + "(\(count) parts in turn, \(scoringCount) images); the best as measured is too good by about "
-        + amount(optimism)
+        + "(\(count) parts in turn, \(images))"
+        + (optimism.map { "; the best as measured is too good by \(amount($0))" } ?? "")
     }
   }
 
@@ -36,7 +38,7 @@ extension SweepReport.Verdict {
       ("method", .string(method.name)), ("metric", .string(metric.rawValue)),
       ("prefer", .string(preference.rawValue)), ("row", JSON(chosen)),
       ("n_selecting", JSON(selectingCount)), ("n", JSON(scoringCount)), ("top1", JSON(top1)),
-      ("top5", JSON(top5)), ("loss", JSON(loss)), ("optimism", JSON(optimism)),
+      ("top5", JSON(top5)), ("loss", JSON(loss)), ("optimism", optimism.map { JSON($0) } ?? .null),
     ]
     if let confirmation { members.append(("confirmation", confirmation.json)) }
     return .object(members)
@@ -45,7 +47,10 @@ extension SweepReport.Verdict {
   private func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }
 
   private func amount(_ value: Double) -> String {
-    metric == .loss ? String(format: "%.4f nats", value) : String(format: "%.2f points", 100 * value)
+    if metric == .loss {
+      return value < 0.00005 ? "less than 0.0001 nats" : String(format: "about %.4f nats", value)
+    }
+    return value < 0.00005 ? "less than 0.01 points" : String(format: "about %.2f points", 100 * value)
   }
 }
 

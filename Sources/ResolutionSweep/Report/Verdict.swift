@@ -19,8 +19,9 @@ extension SweepReport {
     public var top5: Double
     /// Mean cross-entropy of the scoring images in nats.
     public var loss: Double
-    /// How much the best measured score flatters, in units of the metric.
-    public var optimism: Double
+    /// How much the best measured score flatters, in units of the metric; nil where there is too little to tell:
+    /// a single image, or a race that dropped settings.
+    public var optimism: Double?
     /// The chosen setting on another data set.
     public var confirmation: Confirmation?
   }

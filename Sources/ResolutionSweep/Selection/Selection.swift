@@ -14,8 +14,8 @@ public struct Selection: Sendable, Equatable {
   public let scoredSetting: [Int]
   /// Settings that the selecting images cannot tell from the best.
   public let confidenceSet: ConfidenceSet
-  /// How much the best mean score of the selecting images flatters, in score units.
-  public let optimism: Double
+  /// How much the best mean score of the selecting images flatters, in score units; nil where one image is all.
+  public let optimism: Double?
 
   /// Chooses a setting.
   ///

@@ -10,13 +10,15 @@ import TensorMath
 ///   - scores: paired scores, higher is better.
 ///   - costs: cost of each setting, which breaks ties.
 ///   - repeats: random divisions into halves, each of which is used both ways.
-/// - Returns: the optimism in score units, never negative; 0 with fewer than two images or settings.
+/// - Returns: the optimism in score units, never negative; 0 with fewer than two settings, nil with fewer than two
+///   images, of which there are no halves.
 public func selectionOptimism(
   _ scores: ScoreMatrix, costs: [Double], repeats: Int = 200, generator: inout SeededGenerator
-) -> Double {
+) -> Double? {
   let count = scores.imageCount
   let settings = scores.settingCount
-  guard count > 1, settings > 1 else { return 0 }
+  guard settings > 1 else { return 0 }
+  guard count > 1 else { return nil }
   let totals = scores.means.map { $0 * Double(count) }
   var outside = 0.0
   for _ in 0..<repeats {

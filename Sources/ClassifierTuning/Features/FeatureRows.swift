@@ -1,0 +1,9 @@
+/// Some images of a set of features.
+struct FeatureRows {
+  let maps: FeatureMaps
+  /// Their numbers in `maps`.
+  let rows: ArraySlice<Int>
+
+  var count: Int { rows.count }
+  var valuesPerChannel: Int { rows.count * maps.shape.positions }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import Checkpoint
+import ImageData
+
+/// Mixing of the images of a batch, for tools that can look at them as training did.
+package struct MixingOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Mix each image of a batch with its neighbour, by Beta(a, a).", valueName: "a"))
+  package var mixup: Double?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Paste a box of its neighbour into each image, by Beta(a, a).", valueName: "a"))
+  package var cutmix: Double?
+
+  package init() {}
+
+  package func validate() throws {
+    for (name, value) in [("--mixup", mixup), ("--cutmix", cutmix)] {
+      if let value, !(value > 0 && value.isFinite) {
+        throw ValidationError("\(name) takes a number above zero, not \(value)")
+      }
+    }
+  }
+
+  /// What the options ask for; with both, each batch takes one of the two at random.
+  package var policy: MixingPolicy { MixingPolicy(mixup: mixup, cutMix: cutmix) }
+
+  package func history() -> [(String, JSON)] {
+    var entries: [(String, JSON)] = []
+    if let mixup { entries.append(("mixup", JSON(mixup))) }
+    if let cutmix { entries.append(("cutmix", JSON(cutmix))) }
+    return entries
+  }
+}
