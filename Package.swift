@@ -105,7 +105,8 @@ let package = Package(
     tests("Checkpoint", ["CKernels"]),
     tests("CheckpointTools", ["Checkpoint"]),
     tests("TensorMath"),
-    tests("ConvNet", ["CKernels", "Checkpoint", "ImageData", "ONNXModel", "TensorMath"], exclude: ["Goldens"]),
+    tests(
+      "ConvNet", ["CKernels", "Checkpoint", "ImageData", "ONNXModel", "TensorMath"], exclude: ["Goldens"]),
     tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
