@@ -9,8 +9,8 @@ BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.
 TESTING := -c release -Xswiftc -enable-testing --scratch-path .build/testing
 
-APT_PACKAGES := pkg-config libopenblas-dev libssl-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev
-PKG_CONFIG_NAMES := openblas libcrypto zlib libjpeg libpng libwebp
+APT_PACKAGES := pkg-config libopenblas-dev libssl-dev zlib1g-dev libdeflate-dev libjpeg-dev libpng-dev libwebp-dev
+PKG_CONFIG_NAMES := openblas libcrypto zlib libdeflate libjpeg libpng libwebp
 
 BINDIR  := $(DESTDIR)$(PREFIX)/bin
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man
@@ -23,9 +23,8 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupp
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build demo test test-cluster sanitize lint interop example docs soak bench table install install-files \
-	uninstall static \
-	dist deb clean
+.PHONY: all setup build demo test test-cluster sanitize lint interop fuzz example docs soak bench table install \
+	install-files uninstall static dist deb clean
 
 all: build
 
@@ -69,6 +68,11 @@ interop: build $(VENV)/ready
 	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples onnx_logits; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
+
+# Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
+FUZZ_SECONDS ?= 15
+fuzz: setup
+	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

@@ -58,13 +58,14 @@ let package = Package(
     systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
     systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
     systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
     systemLibrary("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
     systemLibrary("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
     .target(name: "CKernels"),
     .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG", "CWebP"]),
 
-    library("Checkpoint", ["CZlib", "CKernels"]),
+    library("Checkpoint", ["CDeflate", "CZlib", "CKernels"]),
     library("TensorMath", ["COpenBLAS", "CKernels"]),
 
     library("CheckpointTools", ["Checkpoint"]),
@@ -99,10 +100,12 @@ let package = Package(
       name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
       exclude: ["compare.py"], swiftSettings: strict),
     .executableTarget(
+      name: "container", dependencies: ["Checkpoint"], path: "Benchmarks/Container", swiftSettings: strict),
+    .executableTarget(
       name: "engine", dependencies: ["Checkpoint", "ConvNet", "ONNXModel", "TensorMath"],
       path: "Benchmarks/Engine",
       swiftSettings: strict),
-    tests("Checkpoint", ["CKernels"]),
+    tests("Checkpoint", ["CKernels", "CZlib"]),
     tests("CheckpointTools", ["Checkpoint"]),
     tests("TensorMath"),
     tests(

@@ -13,6 +13,12 @@ public protocol CheckpointSource: AnyObject, Sendable {
   /// Bytes that the tensor takes in the file; nil when there is none of this name.
   func storedByteCount(_ name: TensorName) -> Int?
 
+  /// The format in words, such as `PyTorch zip, state dict "model"`.
+  var formatDescription: String { get }
+
+  /// How much of the data checksums cover.
+  var checksumCoverage: ChecksumCoverage { get }
+
   /// CRC-32 of the tensor's data as the file states it, where the format has one per tensor.
   func recordedChecksum(_ name: TensorName) -> UInt32?
 
@@ -41,6 +47,12 @@ public protocol CheckpointSource: AnyObject, Sendable {
 }
 
 extension CheckpointSource {
+  /// A source that is stored in no file.
+  public var formatDescription: String { "in memory" }
+
+  /// None: most formats have no checksums.
+  public var checksumCoverage: ChecksumCoverage { .none }
+
   /// A source that is stored in no file has none.
   public var files: [any StoredFile] { [] }
 

@@ -1,5 +1,3 @@
-import CZlib
-
 /// A name for the tensors of a checkpoint: CRC-32 over name, element type, shape and data of each, by name.
 ///
 /// Format, order of the tensors and metadata have no part in it. Tells files apart that were mixed up; no proof
@@ -8,10 +6,8 @@ import CZlib
 /// - Returns: `crc32:` and eight hexadecimal digits.
 /// - Throws: `CheckpointError` when reading fails.
 public func contentDigest(of source: any CheckpointSource) throws -> String {
-  var digest = crc32(0, nil, 0)
-  func add(_ bytes: UnsafeRawBufferPointer) {
-    digest = crc32_z(digest, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
-  }
+  var digest: UInt32 = 0
+  func add(_ bytes: UnsafeRawBufferPointer) { digest = crc32(bytes, continuing: digest) }
   let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
   defer { chunk.deallocate() }
   for tensor in source.tensors.sorted(by: { $0.name < $1.name }) {
@@ -23,6 +19,5 @@ public func contentDigest(of source: any CheckpointSource) throws -> String {
       add(UnsafeRawBufferPointer(part))
     }
   }
-  let digits = String(digest, radix: 16)
-  return "crc32:" + String(repeating: "0", count: 8 - digits.count) + digits
+  return "crc32:" + hexadecimal(digest)
 }

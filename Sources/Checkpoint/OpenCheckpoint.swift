@@ -64,7 +64,7 @@ extension InputFile.Opened {
 
 /// Opens a file of any format but that of an index.
 func openFile(_ file: InputFile, options: OpenOptions) throws -> any CheckpointSource {
-  let format = FileFormat(prefix: try file.bytes(at: 0, count: min(16, file.length)))
+  let format = try FileFormat(of: file)
   switch format {
   case .safetensors:
     let plain = try SafetensorsFile(file)

@@ -63,11 +63,13 @@ private func compareBytes(_ a: String, _ b: String) -> Int {
 /// `text` with control characters, quotes, backslashes and directional marks replaced by escapes.
 ///
 /// Names and paths come from files; written raw they could move the cursor or reverse the line they stand in.
-public func escapedForDiagnostics(_ text: String) -> String {
+///
+/// - Parameter quoted: Whether the text will stand in double quotes; otherwise quotes in it stay as they are.
+public func escapedForDiagnostics(_ text: String, quoted: Bool = true) -> String {
   var result = ""
   for scalar in text.unicodeScalars {
     switch scalar {
-    case "\"": result += "\\\""
+    case "\"" where quoted: result += "\\\""
     case "\\": result += "\\\\"
     case "\n": result += "\\n"
     case "\t": result += "\\t"

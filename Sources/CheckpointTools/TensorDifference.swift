@@ -8,7 +8,7 @@ public struct TensorDifference: Sendable, Equatable {
   public private(set) var maxRelative = 0.0
   /// Largest number of representable values between, for floats of one type; nil otherwise.
   public private(set) var maxUlp: UInt64?
-  /// Cosine of the angle between the tensors as vectors; 1 when both are zero.
+  /// Cosine of the angle between the tensors as vectors; 1 when both are zero, NaN where elements are not finite.
   public private(set) var cosine = 1.0
   private var dot = 0.0
   private var squaredLengths = SIMD2<Double>()
@@ -32,7 +32,7 @@ public struct TensorDifference: Sendable, Equatable {
     cosine =
       squaredLengths == .zero ? 1 : dot / (squaredLengths.x.squareRoot() * squaredLengths.y.squareRoot())
     // Rounding must not make equal vectors look different, nor a cosine exceed one.
-    cosine = maxAbsolute == 0 ? 1 : max(-1, min(1, cosine))
+    if maxAbsolute == 0 { cosine = 1 } else if cosine.isFinite { cosine = max(-1, min(1, cosine)) }
   }
 
   private mutating func add(_ a: Double, _ b: Double, _ ulp: UlpDistance?) {

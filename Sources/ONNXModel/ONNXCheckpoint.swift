@@ -29,6 +29,9 @@ public final class ONNXCheckpoint: CheckpointSource {
     specs = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
   }
 
+  /// The format's name with the version of its operators.
+  public var formatDescription: String { "ONNX, operator set \(model.opset)" }
+
   /// The file's name.
   public var label: String { model.label }
 

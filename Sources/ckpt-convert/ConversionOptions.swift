@@ -103,25 +103,3 @@ struct Renaming: ExpressibleByArgument, Sendable {
     }
   }
 }
-
-/// A number of bytes with an optional unit: `500MB`, `5GB`, `64KiB`.
-struct ByteSize: ExpressibleByArgument, Sendable {
-  let bytes: Int
-
-  init?(argument: String) {
-    let digits = argument.prefix { $0.isNumber }
-    let units = [
-      "": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000, "tb": 1_000_000_000_000,
-      "kib": 1 << 10,
-      "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
-    ]
-    guard let number = Int(digits), number > 0,
-      let unit = units[argument.dropFirst(digits.count).lowercased()]
-    else {
-      return nil
-    }
-    let (bytes, overflow) = number.multipliedReportingOverflow(by: unit)
-    guard !overflow else { return nil }
-    self.bytes = bytes
-  }
-}

@@ -10,7 +10,8 @@ struct Convert: CheckpointTool {
     abstract: "Convert a checkpoint: format, compression, element type, names, shards.",
     discussion: """
       Reads safetensors, compressed or not, sharded sets and PyTorch files. Writes safetensors, plain unless \
-      --compress is given, or a file for torch.load with --format pytorch.
+      --compress is given; a file for torch.load when the output is called .pt or .pth, an archive of NumPy arrays \
+      when it is called .npz.
       """,
     version: versionText("ckpt-convert"))
 
@@ -20,8 +21,8 @@ struct Convert: CheckpointTool {
   @OptionGroup(title: "Input and output") var input: InputOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
 
-  @Option(name: .long, help: "Format to write: safetensors or pytorch.")
-  var format: WriteOptions.Format = .safetensors
+  @Option(name: .long, help: "Format to write: safetensors, pytorch or npz, whatever the output is called.")
+  var format: WriteOptions.Format?
 
   @Flag(name: .long, help: "Write the compressed container; with --base, differences to it.")
   var compress = false
@@ -37,12 +38,20 @@ struct Convert: CheckpointTool {
 
   func validate() throws {
     if compress && decompress { throw ValidationError("--compress and --decompress exclude each other") }
-    if format == .pytorch && (compress || maxShardSize != nil) {
-      throw ValidationError("a PyTorch file is neither compressed nor sharded")
+    if targetFormat != .safetensors && (compress || maxShardSize != nil) {
+      throw ValidationError("only safetensors files can be compressed or sharded")
     }
+    if let maxShardSize, maxShardSize.bytes == 0 { throw ValidationError("--max-shard-size must not be 0") }
     if maxShardSize != nil && output.output == "-" {
       throw ValidationError("--max-shard-size needs a folder: -o DIR")
     }
+  }
+
+  private var targetFormat: WriteOptions.Format {
+    if let format { return format }
+    let name = output.output.lowercased()
+    if name.hasSuffix(".pt") || name.hasSuffix(".pth") { return .pytorch }
+    return name.hasSuffix(".npz") ? .npz : .safetensors
   }
 
   func execute(_ console: Console) throws {
@@ -50,15 +59,15 @@ struct Convert: CheckpointTool {
     let options = try input.openOptions(threads: global.threadCount)
     let source = try openCheckpoint(Location(argument: file), options: options)
     var writing = WriteOptions()
-    writing.format = format
+    writing.format = targetFormat
     writing.compress = compress
     writing.maxShardBytes = maxShardSize?.bytes
     writing.threads = global.threadCount
     writing.temporaryFolder = options.temporaryFolder
     if compress { writing.base = options.base }
 
-    if format == .pytorch && !source.metadata.isEmpty {
-      console.notice("\(source.label): PyTorch files have no metadata: left out")
+    if targetFormat != .safetensors && !source.metadata.isEmpty {
+      console.notice("\(source.label): \(targetFormat) files have no metadata: left out")
     }
     var metadata = source.metadata
     if let entry = tensors.provenance { entry.record(in: &metadata) }

@@ -16,7 +16,8 @@ extension Info {
       ])
     }
     report.remarks = [
-      ("tensors", .integer(source.tensors.count)), ("elements", .integer(totals.elements)),
+      ("format", .text(source.formatDescription)), ("tensors", .integer(source.tensors.count)),
+      ("elements", .integer(totals.elements)),
       ("bytes", .integer(totals.bytes)), ("stored", .integer(totals.stored)),
       ("ratio", ratio(totals.bytes, totals.stored)),
     ]
@@ -78,7 +79,8 @@ extension Info {
       report.add([
         name, .text((entry.isWithin(tolerance) ? "within tolerance" : "differs") + types),
         .number(difference.maxAbsolute), .number(difference.maxRelative),
-        difference.maxUlp.map { .integer(Int(clamping: $0)) } ?? .none, .number(difference.cosine),
+        difference.maxUlp.map { $0 == .max ? .number(.infinity) : .integer(Int(clamping: $0)) } ?? .none,
+        .number(difference.cosine),
       ])
     }
     report.remarks = [

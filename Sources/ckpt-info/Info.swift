@@ -82,26 +82,29 @@ struct Info: CheckpointTool {
     guard comparison.isWithin(tolerance) else {
       throw Failure(
         .negativeVerdict,
-        "\(differing.count) tensors differ, \(comparison.missing.count) are missing, \(comparison.extra.count) are extra"
+        "tensors: \(differing.count) differ, \(comparison.missing.count) missing, \(comparison.extra.count) extra"
       )
     }
   }
 
   private func verifyAll(_ console: Console) throws {
     var faults: [String] = []
-    var report = Report(label: "verify", columns: ["file", "tensors", "bytes", "verdict"])
+    var report = Report(label: "verify", columns: ["file", "tensors", "bytes", "checksums", "verdict"])
     for path in files {
       var found: [String]
       var counts = (0, 0)
+      var checksums = Report.Cell.none
       do {
         let source = try open(path)
         counts = (source.tensors.count, source.tensors.reduce(0) { $0 + $1.byteCount })
+        checksums = .text(source.checksumCoverage.rawValue)
         found = verify(source)
       } catch let error as CheckpointError where error.kind == .badData {
         found = ["\(error)"]
       }
       report.add([
-        .text(path), .integer(counts.0), .integer(counts.1), .text(found.isEmpty ? "ok" : "damaged"),
+        .text(path), .integer(counts.0), .integer(counts.1), checksums,
+        .text(found.isEmpty ? "ok" : "damaged"),
       ])
       faults += found
     }

@@ -12,7 +12,7 @@ struct Report {
 
     var text: String {
       switch self {
-      case .text(let text): escapedForDiagnostics(text)
+      case .text(let text): escapedForDiagnostics(text, quoted: false)
       case .integer(let value): "\(value)"
       case .number(let value): Self.shortened(value)
       case .shape(let shape): "\(shape)"
@@ -38,7 +38,7 @@ struct Report {
     }
 
     private static func shortened(_ value: Double) -> String {
-      guard value.isFinite, value != 0 else { return "\(value)" }
+      guard value.isFinite, value != 0 else { return value == 0 ? "0" : value.isNaN ? "-" : "\(value)" }
       // Six significant digits, by way of the shortest text of a rounded value.
       var exponent = 0
       var magnitude = abs(value)
@@ -49,7 +49,8 @@ struct Report {
       if exponent < -4 || exponent > 9 { return "\(sign)\(digits)e\(exponent)" }
       var scale = 1.0
       for _ in 0..<max(0, 5 - exponent) { scale *= 10 }
-      return "\((value * scale).rounded() / scale)"
+      let text = "\((value * scale).rounded() / scale)"
+      return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
   }
 
@@ -82,12 +83,13 @@ struct Report {
       return line + "\n"
     }
     let numeric = columns.indices.map { column in !rows.isEmpty && rows.allSatisfy { $0[column].isNumeric } }
-    var result = heading ? "\(escapedForDiagnostics(label)):\n" : ""
-    result += line(columns, numeric: numeric)
+    var result = heading ? "\(escapedForDiagnostics(label, quoted: false)):\n" : ""
+    if !rows.isEmpty { result += line(columns, numeric: numeric) }
     for row in texts { result += line(row, numeric: numeric) }
     for (key, value) in remarks { result += "\(key): \(value.text)\n" }
     for (key, value) in metadata?.sortedEntries ?? [] {
-      result += "\(escapedForDiagnostics(key)) = \(escapedForDiagnostics(value))\n"
+      result += "\(escapedForDiagnostics(key, quoted: false)) = "
+      result += escapedForDiagnostics(value, quoted: false) + "\n"
     }
     return result
   }

@@ -47,6 +47,27 @@ import Testing
     #expect(error("/dev/urandom")?.kind == .badData)
   }
 
+  /// What people mistake for a checkpoint gets a message of its own.
+  @Test func foreignFormats() throws {
+    let folder = try TemporaryFolder()
+    let tar = Array("storages".utf8) + [UInt8](repeating: 0, count: 249) + Array("ustar  ".utf8)
+    let files: [(bytes: [UInt8], mention: String)] = [
+      ([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3], "zcat"), ([0x28, 0xB5, 0x2F, 0xFD, 4, 0, 0, 0, 0], "zstdcat"),
+      (Array("\u{89}HDF\r\n\u{1a}\n\0".unicodeScalars.map { UInt8($0.value) }), "HDF5"),
+      (Array("GGUF\u{3}\0\0\0\0".utf8), "GGUF"), (tar + [UInt8](repeating: 0, count: 512), "tar archive"),
+      (Array("version https://git-lfs.github.com/spec/v1\n".utf8), "git lfs pull"),
+      ([0x93] + Array("NUMPY".utf8), "header"),
+    ]
+    for (bytes, mention) in files {
+      let found = error(try folder.write(bytes, to: "x"))
+      #expect(found?.kind == .badData)
+      #expect(found?.description.contains(mention) == true, "\(String(describing: found))")
+    }
+    // A header of 0x88b1f bytes begins like gzip data.
+    let header = "{}" + String(repeating: " ", count: 0x88b1f - 2)
+    #expect(error(try folder.write(safetensors(header), to: "x")) == nil)
+  }
+
   @Test func fifo() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("fifo")

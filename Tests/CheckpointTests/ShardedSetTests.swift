@@ -81,6 +81,24 @@ import Testing
     #expect(try index("[", in: folder)?.kind == .badData)
   }
 
+  /// Cut or flipped anywhere, an index is an error or names the same tensors, never a crash.
+  @Test func damagedIndexes() throws {
+    let folder = try TemporaryFolder()
+    try makeSet(folder)
+    let path = folder.file("set/model.safetensors.index.json")
+    let whole = try folder.read("set/model.safetensors.index.json")
+    for length in 0..<whole.count - 2 {
+      #expect(try index(String(decoding: whole[..<length], as: UTF8.self), in: folder)?.kind == .badData)
+    }
+    for bit in 0..<whole.count * 8 {
+      var flipped = whole
+      flipped[bit / 8] ^= 1 << (bit % 8)
+      try folder.write(flipped, to: "set/model.safetensors.index.json")
+      guard let source = try? openCheckpoint(.path(path)) else { continue }
+      #expect(source.tensors.map(\.name) == ["a", "b", "c", "d"])
+    }
+  }
+
   @Test func linkedShards() throws {
     let folder = try TemporaryFolder()
     try makeSet(folder)

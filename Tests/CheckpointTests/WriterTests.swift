@@ -166,13 +166,93 @@ import Testing
     }
   }
 
+  /// Every kind of output, for what must hold for all.
+  static let outputs: [(name: String, options: WriteOptions)] = {
+    var compressed = WriteOptions()
+    compressed.compress = true
+    var pytorch = WriteOptions()
+    pytorch.format = .pytorch
+    var npz = WriteOptions()
+    npz.format = .npz
+    return [("plain", WriteOptions()), ("compressed", compressed), ("pytorch", pytorch), ("npz", npz)]
+  }()
+
   /// The device stays a device; a full disk is an error.
-  @Test func devices() throws {
+  @Test(arguments: outputs) func devices(_ name: String, _ options: WriteOptions) throws {
+    func write(_ path: String) throws { try ContainerTests.write(Self.values, to: path, options: options) }
     try write("/dev/null")
     var status = stat()
     stat("/dev/null", &status)
     #expect(status.st_mode & S_IFMT == S_IFCHR)
     #expect(throws: CheckpointError.writeFailed(path: "/dev/full", code: ENOSPC)) { try write("/dev/full") }
+  }
+
+  /// A reader that goes away is an error, and the FIFO stays one.
+  @Test(arguments: outputs) func closedPipe(_ name: String, _ options: WriteOptions) throws {
+    // The signal is held back from this thread alone: processes that other tests start must not inherit that.
+    var pipe = sigset_t()
+    sigemptyset(&pipe)
+    sigaddset(&pipe, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &pipe, nil)
+    defer {
+      var now = timespec()
+      sigtimedwait(&pipe, nil, &now)
+      pthread_sigmask(SIG_UNBLOCK, &pipe, nil)
+    }
+    let folder = try TemporaryFolder()
+    let path = folder.file("fifo")
+    mkfifo(path, 0o600)
+    let reader = Thread { close(open(path, O_RDONLY)) }
+    reader.start()
+    let large = ["w": try ContainerTests.tensor(.f32, [1 << 18])] as [TensorName: TensorValue]
+    let error = CheckpointError.writeFailed(path: path, code: EPIPE)
+    #expect(error.kind == .io)
+    #expect(throws: error) { try ContainerTests.write(large, to: path, options: options) }
+    #expect(try folder.listing() == ["fifo"])
+  }
+
+  @Test func numpyArrays() throws {
+    let folder = try TemporaryFolder()
+    var options = WriteOptions()
+    options.format = .npz
+    try ContainerTests.write(
+      ["a/b": TensorValue(f32: [1, 2], shape: [2, 1]), "s": TensorValue(i64: [7], shape: [])],
+      to: folder.file("x.npz"), options: options)
+    let bytes = try folder.read("x.npz")
+    func record(_ description: String, _ data: [UInt8]) -> [UInt8] {
+      let padded = description + String(repeating: " ", count: 117 - description.utf8.count) + "\n"
+      return [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + Array(padded.utf8) + data
+    }
+    let file = try InputFile.open(.path(folder.file("x.npz")), temporaryFolder: "/tmp")
+    let archive = try ZipArchive(file)
+    let expected: [TensorName: [UInt8]] = [
+      "a/b.npy": record(
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2,1,), }", [0, 0, 128, 63, 0, 0, 0, 64]),
+      "s.npy": record("{'descr': '<i8', 'fortran_order': False, 'shape': (), }", [7, 0, 0, 0, 0, 0, 0, 0]),
+    ]
+    #expect(Set(archive.records.keys) == Set(expected.keys))
+    for (name, data) in expected {
+      let found = try #require(archive.records[name])
+      #expect(Array(bytes[found.dataOffset..<found.dataOffset + found.size]) == data)
+      #expect(found.crc == data.withUnsafeBytes { crc32($0) })
+    }
+    for (value, reason) in [
+      (
+        TensorValue(dtype: .bf16, shape: [1], bytes: [0, 0]),
+        "NumPy has no element type BF16; use --dtype f32"
+      ),
+      (TensorValue(dtype: .f4, shape: [2], bytes: [0]), "NumPy has no element type F4"),
+      (
+        TensorValue(dtype: .u8, shape: Array(repeating: 1, count: 33), bytes: [0]),
+        "NumPy arrays have at most 32 dimensions"
+      ),
+    ] {
+      let path = folder.file("y.npz")
+      #expect(throws: CheckpointError.invalidRequest(path: path, reason: "tensor \"w\": \(reason)")) {
+        try ContainerTests.write(["w": value], to: path, options: options)
+      }
+    }
+    #expect(try folder.listing() == ["x.npz"])
   }
 
   @Test func fifo() throws {

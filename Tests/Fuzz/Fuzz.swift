@@ -1,31 +1,35 @@
-// One target, chosen when it is built: -D FUZZ_HEADER, FUZZ_PICKLE, FUZZ_ZIP or FUZZ_CONTAINER.
-// Built together with the sources of Checkpoint, so internal declarations are visible.
+// Built together with the sources of Checkpoint, so that internal declarations are visible.
 
 import Glibc
+
+/// What an input is taken for.
+private enum Target: String { case header, pickle, zip, container }
+
+/// From the environment: `FUZZ_TARGET`.
+private let target = getenv("FUZZ_TARGET").flatMap { Target(rawValue: String(cString: $0)) }!
 
 /// Entry point of libFuzzer.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   let bytes = Array(UnsafeBufferPointer(start: start, count: count))
-  #if FUZZ_HEADER
-    _ = try? SafetensorsHeader(parsing: bytes)
-  #elseif FUZZ_PICKLE
+  switch target {
+  case .header: _ = try? SafetensorsHeader(parsing: bytes)
+  case .pickle:
     var interpreter = PickleInterpreter(bytes)
     if let root = try? interpreter.run() {
       let selection = StateDictSelection(graph: interpreter.graph)
-      for entry in (try? selection.tensors(from: root, key: nil)) ?? [] {
+      for entry in (try? selection.tensors(from: root, key: nil))?.tensors ?? [] {
         _ = try? interpreter.graph.tensor(entry.tensor)
       }
     }
-  #elseif FUZZ_ZIP
-    readEverything(bytes)
-  #elseif FUZZ_CONTAINER
+  case .zip: readEverything(bytes)
+  case .container:
     // The input is a blob whose checksums are made right: fuzzing would never get past them.
     if let blob = sealed(bytes) {
       let tensor = TensorSpec(name: "w", dtype: .u8, shape: [blob.count])
       readEverything(SafetensorsHeader.encode([tensor], metadata: Metadata()) + blob)
     }
-  #endif
+  }
   return 0
 }
 

@@ -8,7 +8,9 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import zipfile
 
+import numpy
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -129,6 +131,22 @@ def safetensors_to_torch(folder):
     convert(folder / "x.safetensors", folder / "x.pt", "--format", "pytorch")
     same(torch.load(folder / "x.pt", weights_only=True), tensors, "torch.load")
     same(torch.load(folder / "x.pt", weights_only=True, mmap=True), tensors, "torch.load, mapped")
+    with zipfile.ZipFile(folder / "x.pt") as archive:
+        assert archive.testzip() is None
+
+
+def safetensors_to_numpy(folder):
+    tensors = every_type([dtype for dtype in BOTH + ZIP_ONLY[:3] if dtype != torch.bfloat16])
+    tensors["a/b \u00e9"] = torch.randn(3, 1, 5)
+    save_file(tensors, folder / "x.safetensors")
+    convert(folder / "x.safetensors", folder / "x.npz")
+    with numpy.load(folder / "x.npz", allow_pickle=False) as arrays:
+        same({name: torch.from_numpy(arrays[name].copy()) for name in arrays.files}, tensors, "numpy.load")
+    with zipfile.ZipFile(folder / "x.npz") as archive:
+        assert archive.testzip() is None
+    save_file(every_type([torch.bfloat16]), folder / "x.safetensors")
+    convert(folder / "x.safetensors", folder / "y.npz", fails="NumPy has no element type BF16; use --dtype f32")
+    convert(folder / "x.safetensors", folder / "y.npz", "--dtype", "f32")
 
 
 def element_types(folder):
@@ -156,8 +174,8 @@ def sharded_sets(folder):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for check in (safetensors_both_ways, differences, torch_to_safetensors, safetensors_to_torch, element_types,
-                  sharded_sets):
+    for check in (safetensors_both_ways, differences, torch_to_safetensors, safetensors_to_torch, safetensors_to_numpy,
+                  element_types, sharded_sets):
         with tempfile.TemporaryDirectory() as name:
             check(pathlib.Path(name))
         print("ok", check.__name__)

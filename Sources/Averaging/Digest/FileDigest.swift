@@ -9,7 +9,6 @@ struct FileDigest {
 
   private let file: any StoredFile
   private var pieces: [Piece] = []
-  private var crc = CRC32()
 
   init(_ file: any StoredFile) { self.file = file }
 
@@ -18,7 +17,7 @@ struct FileDigest {
     if let last = pieces.last, last.range.upperBound == range.lowerBound {
       pieces[pieces.count - 1] = Piece(
         range: last.range.lowerBound..<range.upperBound,
-        checksum: crc.join(last.checksum, checksum, count: range.count))
+        checksum: combineCRC(last.checksum, checksum, range.count))
     } else {
       pieces.append(Piece(range: range, checksum: checksum))
     }
@@ -37,10 +36,10 @@ struct FileDigest {
         let count = min(buffer.count, piece.range.lowerBound - position)
         let chunk = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
         try file.read(at: position, into: chunk)
-        checksum = crc.join(checksum, CRC32.of(UnsafeRawBufferPointer(chunk)), count: count)
+        checksum = crc32(UnsafeRawBufferPointer(chunk), continuing: checksum)
         position += count
       }
-      checksum = crc.join(checksum, piece.checksum, count: piece.range.count)
+      checksum = combineCRC(checksum, piece.checksum, piece.range.count)
       position = piece.range.upperBound
     }
     return checksum

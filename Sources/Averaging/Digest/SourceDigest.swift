@@ -12,11 +12,10 @@ struct SourceDigest {
   private final class StreamDigest: Sendable {
     let checksum = Mutex<UInt32>(0)
     func add(_ bytes: UnsafeRawBufferPointer) {
-      let part = CRC32.of(bytes)
+      let part = crc32(bytes)
       let count = bytes.count
       checksum.withLock {
-        var crc = CRC32()
-        $0 = crc.join($0, part, count: count)
+        $0 = combineCRC($0, part, count)
       }
     }
   }
@@ -44,13 +43,12 @@ struct SourceDigest {
 
   /// The checksum in hexadecimal; reads what was not counted.
   mutating func finish() throws -> String {
-    if let stream { return CRC32.text(stream.checksum.withLock { $0 }) }
-    var crc = CRC32()
+    if let stream { return hexadecimal(stream.checksum.withLock { $0 }) }
     var checksum: UInt32 = 0
     for index in files.indices {
-      checksum = crc.join(checksum, try files[index].finish(), count: lengths[index])
+      checksum = combineCRC(checksum, try files[index].finish(), lengths[index])
     }
-    return CRC32.text(checksum)
+    return hexadecimal(checksum)
   }
 
 }

@@ -117,7 +117,7 @@ extension PassWorker {
     bytesRead += mapped.count * count
     guard computesDigests else { return pointers }
     let members = mapped.map { tensor.needed[group.lowerBound + $0] }
-    guard let checksums = CRC32.ofMapped(mapped.map { pointers[$0] }, count: count) else {
+    guard let checksums = mappedChecksums(mapped.map { pointers[$0] }, count: count) else {
       throw try lostPage(entry, members, elements)
     }
     for (input, checksum) in zip(members, checksums) {
@@ -153,7 +153,7 @@ extension PassWorker {
       reads.append(
         Read(
           input: input, tensor: entry.input.name, offset: offset, count: target.count,
-          checksum: CRC32.of(UnsafeRawBufferPointer(target))))
+          checksum: crc32(UnsafeRawBufferPointer(target))))
     }
   }
 }

@@ -46,7 +46,7 @@ extension Series {
     try bytes.withUnsafeMutableBytes {
       try member.read(tensor.name, at: tensor.byteCount - $0.count, into: $0)
     }
-    return bytes.withUnsafeBytes { CRC32.of($0) }
+    return bytes.withUnsafeBytes { crc32($0) }
   }
 
   private static func isSame(_ a: SeriesMember, _ b: SeriesMember, _ tensors: [TensorSpec]) throws -> Bool {

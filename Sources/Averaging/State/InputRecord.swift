@@ -58,11 +58,8 @@ extension SeriesMember {
   /// CRC-32 over names and the ends of all tensors: two checkpoints of one training run differ in some of them, as
   /// optimisers touch every weight.
   func fingerprint() throws -> String {
-    var crc = CRC32()
     var checksum: UInt32 = 0
-    func add(_ bytes: UnsafeRawBufferPointer) {
-      checksum = crc.join(checksum, CRC32.of(bytes), count: bytes.count)
-    }
+    func add(_ bytes: UnsafeRawBufferPointer) { checksum = crc32(bytes, continuing: checksum) }
     var buffer = [UInt8](repeating: 0, count: 256)
     for tensor in tensors.sorted(by: { $0.name < $1.name }) {
       var name = tensor.name.string
@@ -74,6 +71,6 @@ extension SeriesMember {
         add(UnsafeRawBufferPointer(part))
       }
     }
-    return CRC32.text(checksum)
+    return hexadecimal(checksum)
   }
 }

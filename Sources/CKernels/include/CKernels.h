@@ -2,7 +2,6 @@
 #pragma once
 #include "ck_average.h"
 #include "ck_convert.h"
-#include "ck_crc32.h"
 #include "ck_deflate.h"
 #include "ck_half.h"
 #include "ck_layers.h"

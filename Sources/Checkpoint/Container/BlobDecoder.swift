@@ -35,15 +35,4 @@ enum BlobDecoder {
       header.transform.kernel, Int32(header.width), planes.baseAddress?.assumingMemoryBound(to: UInt8.self),
       base?.baseAddress, words, raw.baseAddress)
   }
-
-  /// Most streams are literals only, which takes a fraction of zlib's time; zlib decides about all others.
-  private static func inflate(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer)
-    -> Bool
-  {
-    guard let from = source.baseAddress, let to = target.baseAddress else { return false }
-    return ck_inflate_literals(
-      from.assumingMemoryBound(to: UInt8.self), source.count, to.assumingMemoryBound(to: UInt8.self),
-      target.count)
-      != 0 || Inflate.inflate(source, into: target)
-  }
 }

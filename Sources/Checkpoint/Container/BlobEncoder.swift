@@ -1,5 +1,13 @@
 import CKernels
 
+/// A blob in memory, in pieces so that no tensor is copied once more to join them.
+struct EncodedBlob {
+  var header: BlobHeader
+  /// The encoded header, the blocks, the padding.
+  var parts: [[UInt8]]
+  var byteCount: Int { parts.reduce(0) { $0 + $1.count } }
+}
+
 /// Compresses a tensor into a blob.
 struct BlobEncoder {
   /// Tensors below are not worth a blob, and stay readable by every tool.
@@ -37,20 +45,22 @@ struct BlobEncoder {
   ///   - raw: The tensor's data.
   ///   - base: Data of the same element type and shape to subtract, if that helps.
   /// - Returns: The blob; nil when it would save less than 3 %.
-  func encode(_ raw: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer? = nil) -> [UInt8]? {
+  func encode(_ raw: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer? = nil) -> EncodedBlob? {
     guard raw.count >= Self.smallestTensor else { return nil }
     let (width, plain) = Self.layout(of: spec.dtype)
-    let blob: [UInt8]
+    let blob: EncodedBlob
     if let base, deltaIsSmaller(raw, base, width: width, plain: plain) {
       blob = encode(raw, base: base, width: width, transform: Self.deltaTransform(of: spec.dtype))
     } else {
       blob = encode(raw, base: nil, width: width, transform: plain)
     }
-    return blob.count * 100 <= raw.count * 97 ? blob : nil
+    return blob.byteCount * 100 <= raw.count * 97 ? blob : nil
   }
 
   /// The data as they are, in the form of a blob: for tensors that would be taken for one.
-  func wrap(_ raw: UnsafeRawBufferPointer) -> [UInt8] { encode(raw, base: nil, width: 1, transform: .none) }
+  func wrap(_ raw: UnsafeRawBufferPointer) -> EncodedBlob {
+    encode(raw, base: nil, width: 1, transform: .none)
+  }
 
   /// Decided on a block from the middle: early blocks of embeddings and such are not typical.
   private func deltaIsSmaller(
@@ -66,7 +76,7 @@ struct BlobEncoder {
 
   private func encode(
     _ raw: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer?, width: Int, transform: BlobHeader.Transform
-  ) -> [UInt8] {
+  ) -> EncodedBlob {
     let blockBytes = BlobHeader.blockBytes
     let count = (raw.count + blockBytes - 1) / blockBytes
     var encoded = [EncodedBlock?](repeating: nil, count: count)
@@ -91,10 +101,7 @@ struct BlobEncoder {
     if let last = header.blocks.indices.last {
       header.blocks[last].crc = padding.withUnsafeBytes { crc32($0, continuing: header.blocks[last].crc) }
     }
-    var blob = header.encoded()
-    blob.reserveCapacity(blob.count + blocks.reduce(8) { $0 + $1.stored.count })
-    for block in blocks { blob += block.stored }
-    return blob + padding
+    return EncodedBlob(header: header, parts: [header.encoded()] + blocks.map(\.stored) + [padding])
   }
 
   private struct EncodedBlock {

@@ -9,10 +9,10 @@ struct BlobHeader: Equatable, Sendable {
 
   enum Transform: UInt8, Sendable {
     case none = 0
+    case planes = 1
     case rotate = 2
     case deltaFloat = 3
     case deltaInteger = 4
-    case planes = 1
 
     var isDelta: Bool { self == .deltaFloat || self == .deltaInteger }
 

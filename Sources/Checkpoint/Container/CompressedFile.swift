@@ -27,6 +27,16 @@ final class CompressedFile: CheckpointSource {
 
   var files: [any StoredFile] { file.files }
 
+  var formatDescription: String {
+    guard isDelta, let base else { return "compressed safetensors" }
+    return "compressed safetensors, differences to \(base.label)"
+  }
+
+  /// Without a seal, only the blobs are covered.
+  var checksumCoverage: ChecksumCoverage {
+    ChecksumCoverage(tensors.map { blobs[$0.name] != nil || groupOf[$0.name] != nil || $0.byteCount == 0 })
+  }
+
   /// Whether any tensor is stored as a difference to another checkpoint.
   var isDelta: Bool { blobs.values.contains { $0.header.transform.isDelta } }
 

@@ -54,8 +54,7 @@ enum Spool {
   /// Length of the stream that begins with `beginning`; nil while it cannot be told.
   private static func expectedLength(_ beginning: InputFile) throws -> Int? {
     guard beginning.length >= 16 else { return nil }
-    let format = FileFormat(prefix: try beginning.bytes(at: 0, count: 16))
-    guard format == .safetensors else { return Int.max }
+    guard try FileFormat(of: beginning) == .safetensors else { return Int.max }
     do {
       let length = try SafetensorsHeader.length(try beginning.bytes(at: 0, count: 8))
       guard beginning.length >= 8 + length else { return nil }

@@ -12,6 +12,8 @@ public final class StreamedCheckpoint: CheckpointSource {
 
   /// The name in diagnostics.
   public let label: String
+  /// Other formats are not read as a stream.
+  public let formatDescription = "safetensors"
   /// The tensors in the order in which their data come.
   public let tensors: [TensorSpec]
   /// The checkpoint's `__metadata__`.
@@ -47,7 +49,9 @@ public final class StreamedCheckpoint: CheckpointSource {
   ) throws -> StreamedCheckpoint? {
     do {
       try extend(&beginning, to: 16, from: opened, label: label)
-      guard beginning.count == 16, FileFormat(prefix: beginning) == .safetensors else { return nil }
+      guard beginning.count == 16, FileFormat.foreign(beginning) == nil,
+        FileFormat(prefix: beginning) == .safetensors
+      else { return nil }
       let length = try SafetensorsHeader.length(Array(beginning[..<8]))
       try extend(&beginning, to: max(16, 8 + length), from: opened, label: label)
       // What is wrong with a short or odd stream is found where files are read, too.

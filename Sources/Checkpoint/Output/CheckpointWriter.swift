@@ -4,7 +4,7 @@
 /// succeeds; before that nothing but a hidden temporary file beside it exists, which goes away with the writer.
 public final class CheckpointWriter {
   /// The tensors in the order in which their data are to be written: descending element type, then name; shard by
-  /// shard for a sharded set; as given for a PyTorch file.
+  /// shard for a sharded set; as given for PyTorch and NumPy files.
   public let order: [TensorSpec]
 
   private let label: String
@@ -28,13 +28,16 @@ public final class CheckpointWriter {
     try Self.check(tensors, label: label)
     var metadata = metadata
     for key in ContainerSeal.keys { metadata[key] = nil }
-    if options.format == .pytorch {
+    if options.format != .safetensors {
       guard !options.compress, options.maxShardBytes == nil else {
         throw CheckpointError.invalidRequest(
-          path: label, reason: "PyTorch files are neither compressed nor sharded")
+          path: label, reason: "only safetensors files can be compressed or sharded")
       }
       order = tensors
-      sink = try TorchSink(try OutputFile(destination), tensors: tensors)
+      let output = try OutputFile(destination)
+      sink =
+        options.format == .pytorch
+        ? try TorchSink(output, tensors: tensors) : try NumPySink(output, tensors: tensors)
     } else if let limit = options.maxShardBytes {
       guard case .path(let folder) = destination else {
         throw CheckpointError.invalidRequest(path: label, reason: "a sharded set needs a folder")
@@ -71,7 +74,7 @@ public final class CheckpointWriter {
       // Empty tensors need no call of their own.
       while starts[ended + 1] == written { try endTensor() }
       let count = min(rest.count, starts[ended + 1] - written)
-      try sink.write(UnsafeRawBufferPointer(rebasing: rest[..<count]))
+      try sink.write(UnsafeRawBufferPointer(rebasing: rest[..<count]), of: order[ended])
       written += count
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       if starts[ended + 1] == written { try endTensor() }

@@ -28,7 +28,10 @@ final class CompressedSink: TensorSink {
 
   var canReplaceMetadata: Bool { true }
 
-  func write(_ bytes: UnsafeRawBufferPointer) throws { buffer += bytes }
+  func write(_ bytes: UnsafeRawBufferPointer, of spec: TensorSpec) throws {
+    if buffer.isEmpty { buffer.reserveCapacity(spec.byteCount) }
+    buffer += bytes
+  }
 
   func end(_ spec: TensorSpec) throws {
     defer { buffer.removeAll(keepingCapacity: true) }
@@ -41,13 +44,9 @@ final class CompressedSink: TensorSink {
       blob = buffer.withUnsafeBytes { encoder.wrap($0) }
     }
     if let blob {
-      stored.append(TensorSpec(name: spec.name, dtype: .u8, shape: [blob.count]))
-      if blob[10] == BlobHeader.Transform.deltaFloat.rawValue
-        || blob[10] == BlobHeader.Transform.deltaInteger.rawValue
-      {
-        usesBase = true
-      }
-      try append(blob)
+      stored.append(TensorSpec(name: spec.name, dtype: .u8, shape: [blob.byteCount]))
+      if blob.header.transform.isDelta { usesBase = true }
+      for part in blob.parts { try append(part) }
     } else {
       stored.append(spec)
       natives.append(spec)

@@ -19,7 +19,7 @@ final class PlainSink: TensorSink {
 
   var canReplaceMetadata: Bool { output.canPatch }
 
-  func write(_ bytes: UnsafeRawBufferPointer) throws {
+  func write(_ bytes: UnsafeRawBufferPointer, of spec: TensorSpec) throws {
     try writeHeaderOnce()
     if beginning.count < 8 { beginning += bytes.prefix(8 - beginning.count) }
     try output.write(bytes)

@@ -64,7 +64,9 @@ final class ShardedSink: TensorSink {
         : try PlainSink(output, tensors: tensors, metadata: metadata))
   }
 
-  func write(_ bytes: UnsafeRawBufferPointer) throws { try sinks.last!.write(bytes) }
+  func write(_ bytes: UnsafeRawBufferPointer, of spec: TensorSpec) throws {
+    try sinks.last!.write(bytes, of: spec)
+  }
 
   func end(_ spec: TensorSpec) throws {
     try sinks.last!.end(spec)

@@ -2,8 +2,8 @@
 protocol TensorSink: AnyObject {
   /// Whether the metadata can still change when all data are there.
   var canReplaceMetadata: Bool { get }
-  /// Data of the tensor underway.
-  func write(_ bytes: UnsafeRawBufferPointer) throws
+  /// Data of `spec`, the tensor underway; an empty tensor has none.
+  func write(_ bytes: UnsafeRawBufferPointer, of spec: TensorSpec) throws
   /// All data of this tensor have come.
   func end(_ spec: TensorSpec) throws
   /// All tensors have come: completes the file without giving it its name.

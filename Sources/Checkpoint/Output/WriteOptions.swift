@@ -6,6 +6,8 @@ public struct WriteOptions: Sendable {
     case safetensors
     /// What `torch.save` writes; metadata are left out.
     case pytorch
+    /// What `numpy.savez` writes, an archive of arrays; metadata are left out.
+    case npz
   }
 
   /// The format of the output.

@@ -158,7 +158,8 @@ struct PickleInterpreter {
   private mutating func append(_ items: [PickleGraph.Reference]) throws(PickleError) {
     let target = try top()
     switch graph[target] {
-    case .list, .set, .object: break
+    case .list, .set: break
+    case .object where !graph.isTensor(target): break
     default: throw reader.fail("appending to what is no list")
     }
     graph.update(target) { node in
@@ -182,7 +183,8 @@ struct PickleInterpreter {
   ) throws(PickleError) {
     let target = try top()
     switch graph[target] {
-    case .dictionary, .object: break
+    case .dictionary: break
+    case .object where !graph.isTensor(target): break
     default: throw reader.fail("storing an item into what is no dictionary")
     }
     graph.update(target) { node in

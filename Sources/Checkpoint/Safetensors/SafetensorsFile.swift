@@ -39,6 +39,8 @@ final class SafetensorsFile: CheckpointSource {
 
   func spec(_ name: TensorName) -> TensorSpec? { positions[name].map { tensors[$0.index] } }
 
+  var formatDescription: String { "safetensors" }
+
   var files: [any StoredFile] { [file] }
 
   func placement(of name: TensorName) -> (file: Int, offset: Int)? {

@@ -13,6 +13,8 @@ final class ShardedSet: CheckpointSource {
   let metadata: Metadata
   let files: [any StoredFile]
   private let shards: [TensorName: any CheckpointSource]
+  let formatDescription: String
+  let checksumCoverage: ChecksumCoverage
   /// Where the files of a shard begin among all.
   private let firstFiles: [ObjectIdentifier: Int]
 
@@ -62,6 +64,10 @@ final class ShardedSet: CheckpointSource {
       firstFiles[ObjectIdentifier(source)] = files.count
       files += source.files
     }
+    let formats = Set(opened.values.map(\.formatDescription)).sorted().joined(separator: "; ")
+    formatDescription = "\(opened.count) files of a sharded set: \(formats)"
+    let coverage = opened.values.map(\.checksumCoverage)
+    checksumCoverage = coverage.contains(.some) ? .some : ChecksumCoverage(coverage.map { $0 == .all })
     self.files = files
     self.firstFiles = firstFiles
     self.label = label

@@ -51,7 +51,7 @@ struct TorchContents {
     if record.isDeflated {
       bytes = [UInt8](repeating: 0, count: record.size)
       let valid = stored.withUnsafeBytes { source in
-        bytes.withUnsafeMutableBytes { Inflate.inflate(source, into: $0) }
+        bytes.withUnsafeMutableBytes { inflate(source, into: $0) }
       }
       guard valid else { throw ZipError("record \"\(record.name)\" is damaged") }
     }

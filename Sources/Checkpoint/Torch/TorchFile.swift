@@ -4,6 +4,7 @@ final class TorchFile: CheckpointSource {
   let tensors: [TensorSpec]
   let metadata = Metadata()
   let files: [any StoredFile]
+  let formatDescription: String
   let stateDictKey: String?
   let tiedTensors: [[TensorName]]
 
@@ -14,7 +15,8 @@ final class TorchFile: CheckpointSource {
   convenience init(_ file: InputFile, format: FileFormat, options: OpenOptions) throws {
     do {
       let contents = try format == .torchZip ? TorchContents(zip: file) : TorchContents(legacy: file)
-      try self.init(file, contents, key: options.key)
+      let name = format == .torchZip ? "PyTorch zip" : "PyTorch legacy"
+      try self.init(file, contents, formatName: name, key: options.key)
     } catch let error as PickleError {
       throw CheckpointError.malformed(path: file.label, reason: "\(error)")
     } catch let error as ZipError {
@@ -24,9 +26,11 @@ final class TorchFile: CheckpointSource {
     }
   }
 
-  private init(_ file: InputFile, _ contents: TorchContents, key: String?) throws {
+  private init(_ file: InputFile, _ contents: TorchContents, formatName: String, key: String?) throws {
     let (key, found) = try StateDictSelection(graph: contents.graph).tensors(from: contents.root, key: key)
     stateDictKey = key
+    formatDescription =
+      key.isEmpty ? formatName : "\(formatName), state dict \"\(escapedForDiagnostics(key))\""
     storages = TorchStorages(file, contents.locations)
     label = file.label
     files = [file]
@@ -59,6 +63,10 @@ final class TorchFile: CheckpointSource {
     // Tensors without elements share nothing.
     tiedTensors = Dictionary(grouping: tensors.filter { $0.elementCount > 0 }) { views[$0.name]!.view }
       .values.filter { $0.count > 1 }.map { $0.map(\.name).sorted() }.sorted { $0[0] < $1[0] }
+  }
+
+  var checksumCoverage: ChecksumCoverage {
+    ChecksumCoverage(views.values.map { storages.hasChecksum($0.view.storage.key) })
   }
 
   func spec(_ name: TensorName) -> TensorSpec? { views[name]?.spec }

@@ -1,11 +1,11 @@
 /// Writes the zip format of `torch.save`: an ordered dictionary of tensors that `torch.load` with `weights_only=True`
-/// reads. Metadata have no place in it and are left out. Memory: the largest tensor.
+/// reads. Metadata have no place in it and are left out.
 final class TorchSink: TensorSink {
   private let output: OutputFile
   private let tensors: [TensorSpec]
   private var zip: ZipWriter
-  private var buffer: [UInt8] = []
   private var ended = 0
+  private var isUnderway = false
 
   init(_ output: OutputFile, tensors: [TensorSpec]) throws(CheckpointError) {
     for spec in tensors where TorchElement.written(spec.dtype) == nil {
@@ -19,22 +19,31 @@ final class TorchSink: TensorSink {
 
   var canReplaceMetadata: Bool { true }
 
-  func write(_ bytes: UnsafeRawBufferPointer) throws { buffer += bytes }
+  func write(_ bytes: UnsafeRawBufferPointer, of spec: TensorSpec) throws {
+    if !isUnderway { try begin(spec) }
+    try zip.append(bytes)
+  }
 
   func end(_ spec: TensorSpec) throws {
-    if ended == 0 { try begin() }
-    try zip.add("archive/data/\(ended)", buffer)
-    buffer.removeAll(keepingCapacity: true)
+    if !isUnderway { try begin(spec) }
+    try zip.end()
+    isUnderway = false
     ended += 1
   }
 
-  private func begin() throws {
+  private func begin(_ spec: TensorSpec) throws {
+    if ended == 0 { try beginArchive() }
+    try zip.begin("archive/data/\(ended)", size: spec.byteCount)
+    isUnderway = true
+  }
+
+  private func beginArchive() throws {
     try zip.add("archive/data.pkl", TorchPickle.stateDict(tensors))
     try zip.add("archive/byteorder", Array("little".utf8))
   }
 
   func complete(metadata: Metadata?) throws {
-    if ended == 0 { try begin() }
+    if ended == 0 { try beginArchive() }
     try zip.add("archive/version", Array("3\n".utf8))
     try zip.finish()
   }

@@ -24,6 +24,10 @@ final class TorchStorages: Sendable {
 
   func size(_ key: TensorName) -> Int? { locations[key]?.size }
 
+  func hasChecksum(_ key: TensorName) -> Bool {
+    locations[key].map { $0.crc != 0 || $0.size == 0 } ?? false
+  }
+
   /// Reads a part of a storage; the first time a storage is touched its checksum is verified.
   func read(_ key: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     let location = locations[key]!
@@ -59,7 +63,7 @@ final class TorchStorages: Sendable {
     var valid = false
     let bytes = [UInt8](unsafeUninitializedCapacity: location.size) { buffer, count in
       valid = stored.withUnsafeBytes {
-        Inflate.inflate(
+        inflate(
           $0,
           into: UnsafeMutableRawBufferPointer(
             rebasing: UnsafeMutableRawBufferPointer(buffer)[..<location.size]))

@@ -1,6 +1,7 @@
 /// Writes a zip archive of stored records, one after the other, as PyTorch lays them out.
 ///
-/// 64-bit fields are used where sizes or offsets need them. Source: PKWARE APPNOTE 6.3.10.
+/// A checksum follows its record, so that data pass through without waiting for it. 64-bit fields are used where
+/// sizes or offsets need them. Source: PKWARE APPNOTE 6.3.10.
 struct ZipWriter {
   /// PyTorch maps storages into memory and wants them aligned.
   static let alignment = 64
@@ -9,35 +10,60 @@ struct ZipWriter {
   private var offset = 0
   private var directory: [UInt8] = []
   private var count = 0
+  private var record = (name: "", start: 0, size: 0, crc: UInt32(0))
 
   init(_ output: OutputFile) { self.output = output }
 
+  /// A whole record.
   mutating func add(_ name: String, _ data: [UInt8]) throws {
-    let crc = data.withUnsafeBytes { crc32($0) }
-    let start = offset
-    let isLarge = data.count >= 0xFFFF_FFFF
-    let size = littleEndianBytes(UInt32(clamping: data.count))
-    let sizes64 = littleEndianBytes(UInt64(data.count)) + littleEndianBytes(UInt64(data.count))
-    var extra: [UInt8] = isLarge ? [1, 0, 16, 0] + sizes64 : []
-    let unpadded = start + 30 + name.utf8.count + extra.count + 4
-    let padding = (Self.alignment - unpadded % Self.alignment) % Self.alignment
-    extra += Array("FB".utf8) + littleEndianBytes(UInt16(padding)) + [UInt8](repeating: 0x5A, count: padding)
-    // Version, no flags but UTF-8 names, stored, the first of January 1980.
-    let common: [UInt8] =
-      [isLarge ? 45 : 20, 0, 0, 8, 0, 0, 0, 0, 0x21, 0] + littleEndianBytes(crc) + size + size
-    try write(
-      [0x50, 0x4B, 3, 4] + common + littleEndianBytes(UInt16(name.utf8.count))
-        + littleEndianBytes(UInt16(extra.count)) + Array(name.utf8) + extra)
-    try write(data)
+    try begin(name, size: data.count)
+    try data.withUnsafeBytes { try append($0) }
+    try end()
+  }
 
-    var central: [UInt8] = isLarge ? sizes64 : []
-    if start >= 0xFFFF_FFFF { central += littleEndianBytes(UInt64(start)) }
-    if !central.isEmpty { central = [1, 0] + littleEndianBytes(UInt16(central.count)) + central }
-    directory += [0x50, 0x4B, 1, 2, 45, 0] + common + littleEndianBytes(UInt16(name.utf8.count))
-    directory += littleEndianBytes(UInt16(central.count)) + [UInt8](repeating: 0, count: 10)
-    directory += littleEndianBytes(UInt32(clamping: start)) + Array(name.utf8) + central
+  /// Starts a record; `append` brings its `size` bytes.
+  mutating func begin(_ name: String, size: Int) throws {
+    record = (name, offset, size, 0)
+    // PyTorch pads an extra field of its own, 'FB'. Sizes stay zero here: they follow the data.
+    let is64 = isLarge
+    let extra: [UInt8] = is64 ? [1, 0, 16, 0] + [UInt8](repeating: 0, count: 16) : []
+    let unpadded = offset + 30 + name.utf8.count + extra.count + 4
+    let padding = (Self.alignment - unpadded % Self.alignment) % Self.alignment
+    let sizes = [UInt8](repeating: is64 ? 0xFF : 0, count: 8)
+    try write(
+      [0x50, 0x4B, 3, 4] + common + [0, 0, 0, 0] + sizes + littleEndianBytes(UInt16(name.utf8.count))
+        + littleEndianBytes(UInt16(extra.count + 4 + padding)) + Array(name.utf8) + extra + Array("FB".utf8)
+        + littleEndianBytes(UInt16(padding)) + [UInt8](repeating: 0x5A, count: padding))
+  }
+
+  /// Data of the record underway.
+  mutating func append(_ bytes: UnsafeRawBufferPointer) throws {
+    try output.write(bytes)
+    offset += bytes.count
+    record.crc = crc32(bytes, continuing: record.crc)
+  }
+
+  /// Completes the record.
+  mutating func end() throws {
+    let crc = littleEndianBytes(record.crc)
+    let size64 = littleEndianBytes(UInt64(record.size))
+    let size = littleEndianBytes(UInt32(clamping: record.size))
+    try write([0x50, 0x4B, 7, 8] + crc + (isLarge ? size64 + size64 : size + size))
+
+    var extra: [UInt8] = isLarge ? size64 + size64 : []
+    if record.start >= 0xFFFF_FFFF { extra += littleEndianBytes(UInt64(record.start)) }
+    if !extra.isEmpty { extra = [1, 0] + littleEndianBytes(UInt16(extra.count)) + extra }
+    directory += [0x50, 0x4B, 1, 2, 45, 0] + common + crc + size + size
+    directory += littleEndianBytes(UInt16(record.name.utf8.count)) + littleEndianBytes(UInt16(extra.count))
+    directory += [UInt8](repeating: 0, count: 10) + littleEndianBytes(UInt32(clamping: record.start))
+    directory += Array(record.name.utf8) + extra
     count += 1
   }
+
+  private var isLarge: Bool { record.size >= 0xFFFF_FFFF }
+
+  /// Version needed, flags (sizes follow the data; UTF-8 names), stored, the first of January 1980.
+  private var common: [UInt8] { [isLarge ? 45 : 20, 0, 8, 8, 0, 0, 0, 0, 0x21, 0] }
 
   mutating func finish() throws {
     let start = offset

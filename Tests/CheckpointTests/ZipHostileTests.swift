@@ -1,0 +1,153 @@
+import CKernels
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Checkpoint
+
+/// Archives that readers would disagree about, or that ask for more than they hold.
+@Suite struct ZipHostileTests {
+  let folder: TemporaryFolder
+  static let storage = TensorValue(f32: [1, 2, 3, 4], shape: [4])
+  static let pickle = Pickle.file(Pickle.dictionary([("w", Pickle.tensor())]))
+
+  init() throws { folder = try TemporaryFolder() }
+
+  func archive(_ records: [(String, [UInt8])]) throws -> [UInt8] {
+    let output = try OutputFile(.path(folder.file("archive.pt")))
+    var zip = ZipWriter(output)
+    for (name, data) in records { try zip.add(name, data) }
+    try zip.finish()
+    try output.commit()
+    return try folder.read("archive.pt")
+  }
+
+  /// Two records: the pickle and one storage.
+  func small(_ payload: [UInt8] = storage.bytes) throws -> [UInt8] {
+    try archive([("a/data.pkl", Self.pickle), ("a/data/0", payload)])
+  }
+
+  func reason(_ bytes: [UInt8]) throws -> String? {
+    do {
+      let values = try readAll(try folder.write(bytes, to: "x"))
+      #expect(values == ["w": Self.storage])
+      return nil
+    } catch CheckpointError.malformed(_, let reason) { return reason }
+  }
+
+  /// Where the directory's entries begin.
+  func entries(_ bytes: [UInt8]) -> [Int] {
+    bytes.indices.filter { bytes[$0...].starts(with: [0x50, 0x4B, 1, 2, 45, 0]) }
+  }
+
+  func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int, in bytes: inout [UInt8]) {
+    bytes.replaceSubrange(offset..<offset + Value.bitWidth / 8, with: littleEndianBytes(value))
+  }
+
+  @Test func overlappingRecords() throws {
+    var bytes = try small()
+    let entry = entries(bytes)[0]
+    let size = ByteFields(bytes).u32(entry + 20) + 40
+    put(size, at: entry + 20, in: &bytes)
+    put(size, at: entry + 24, in: &bytes)
+    #expect(try reason(bytes) == "zip: record \"a/data/0\" overlaps another")
+  }
+
+  @Test func directoryInAComment() throws {
+    let good = try small()
+    let end = Array(good.suffix(22))
+    func commented(_ comment: [UInt8]) -> [UInt8] {
+      Array(good.dropLast(2)) + littleEndianBytes(UInt16(comment.count)) + comment
+    }
+    #expect(try reason(commented(Array("made by hand".utf8))) == nil)
+    #expect(try reason(commented(end)) == "zip: two directories")
+    // Its own comment would not reach to the end of the file.
+    #expect(try reason(commented(end + [1, 2, 3])) == nil)
+    #expect(try reason(commented([1]) + [2]) == "zip: truncated: no directory at the end")
+  }
+
+  @Test func junkAround() throws {
+    let good = try small()
+    #expect(throws: CheckpointError.self) { try reason([0x50] + good) }
+    #expect(
+      try reason(good + [UInt8](repeating: 0, count: 70_000)) == "zip: truncated: no directory at the end")
+    // Junk between the magic number and the first record, with offsets that account for it.
+    var shifted = good
+    shifted.insert(contentsOf: [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 60), at: 0)
+    for entry in entries(shifted) {
+      put(ByteFields(shifted).u32(entry + 42) + 64, at: entry + 42, in: &shifted)
+    }
+    put(ByteFields(shifted).u32(shifted.count - 6) + 64, at: shifted.count - 6, in: &shifted)
+    #expect(try reason(shifted) == "zip: begins with junk")
+  }
+
+  /// The 64-bit directory end, which PyTorch writes always, must say what the old one says.
+  @Test func sixtyFourBitDirectory() throws {
+    let good = try small()
+    let end = good.count - 22
+    let fields = ByteFields(good)
+    func with64(_ change: (inout [UInt8]) -> Void) -> [UInt8] {
+      let count = littleEndianBytes(UInt64(fields.u16(end + 10)))
+      var record: [UInt8] = [0x50, 0x4B, 6, 6] + littleEndianBytes(UInt64(44)) + [45, 0, 45, 0]
+      record += [UInt8](repeating: 0, count: 8) + count + count
+      record +=
+        littleEndianBytes(UInt64(fields.u32(end + 12))) + littleEndianBytes(UInt64(fields.u32(end + 16)))
+      let locator = [0x50, 0x4B, 6, 7, 0, 0, 0, 0] + littleEndianBytes(UInt64(end)) + [1, 0, 0, 0]
+      var both = record + locator
+      change(&both)
+      return Array(good[..<end]) + both + Array(good[end...])
+    }
+    #expect(try reason(with64 { _ in }) == nil)
+    for field in [4, 24, 32, 40, 48] {
+      #expect(
+        try reason(with64 { $0[field] ^= 1 }) == "zip: has a damaged 64-bit directory", "field \(field)")
+      #expect(try reason(with64 { $0[field + 7] ^= 0x80 }) == "zip: has a damaged 64-bit directory")
+    }
+    #expect(try reason(with64 { $0[0] = 0 }) == "zip: has a damaged 64-bit directory")
+    #expect(try reason(with64 { $0[56 + 8] &-= 1 }) == "zip: has a damaged 64-bit directory")
+    #expect(try reason(with64 { $0[56 + 15] ^= 0x80 }) == "zip: lacks its 64-bit directory")
+    var lacking = good
+    put(UInt16.max, at: end + 8, in: &lacking)
+    put(UInt16.max, at: end + 10, in: &lacking)
+    #expect(try reason(lacking) == "zip: lacks its 64-bit directory")
+  }
+
+  @Test func moreThan65535Records() throws {
+    let more = (1...70_000).map { ("a/data/\($0)", [UInt8]()) }
+    let bytes = try archive([("a/data.pkl", Self.pickle), ("a/data/0", Self.storage.bytes)] + more)
+    #expect(try reason(bytes) == nil)
+  }
+
+  /// The archive with the storage's record holding the deflated `raw`, said to be `size` bytes long.
+  func deflated(_ raw: [UInt8], size: Int, crc: UInt32 = 0) throws -> [UInt8] {
+    var stream = [UInt8](repeating: 0, count: raw.count * 2 + 1024)
+    stream.removeLast(stream.count - ck_deflate(raw, raw.count, &stream))
+    var bytes = try small(stream)
+    let entry = entries(bytes)[1]
+    put(UInt16(8), at: entry + 10, in: &bytes)
+    put(crc, at: entry + 16, in: &bytes)
+    put(UInt32(size), at: entry + 24, in: &bytes)
+    put(UInt16(8), at: Int(ByteFields(bytes).u32(entry + 42)) + 8, in: &bytes)
+    return bytes
+  }
+
+  @Test func deflatedRecords() throws {
+    let raw = Self.storage.bytes
+    let damaged = "record of storage \"0\" is damaged"
+    #expect(try reason(deflated(raw, size: 16)) == nil)
+    #expect(try reason(deflated(raw, size: 16, crc: raw.withUnsafeBytes { crc32($0) })) == nil)
+    #expect(try reason(deflated(raw, size: 16, crc: 1)) == damaged)
+    #expect(try reason(deflated(raw + [0], size: 16)) == damaged)
+    #expect(try reason(deflated(Array(raw.dropLast()), size: 16)) == damaged)
+    #expect(
+      try reason(deflated(raw, size: 17)) == "tensor \"w\" has a storage that is missing or of another size")
+    try forEachBitFlip(deflated(raw, size: 16)) { path, _ in _ = try? readAll(path) }
+  }
+
+  /// Not even deflate makes so much of so little.
+  @Test func deflateBomb() throws {
+    let bytes = try deflated(Self.storage.bytes, size: 1 << 30)
+    let stored = ByteFields(bytes).u32(entries(bytes)[1] + 20)
+    #expect(try reason(bytes) == "zip: record \"a/data/0\" claims 1073741824 bytes from \(stored)")
+  }
+}
