@@ -107,6 +107,8 @@ def main():
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--decode", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.peer == "prepare":
+        return prepare(Path(arguments.folder), arguments.images)
     if arguments.peer:
         return peer(arguments)
     if any(name.startswith("OPENBLAS_") for name in os.environ):
@@ -118,7 +120,9 @@ def main():
     peers = [("PyTorch", {}), ("PyTorch channels_last", {}), ("PyTorch channels_last, tuned allocator", TUNED)]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        prepare(folder, arguments.images)
+        # In a process of its own: what a child's peak memory counts begins with its parent's at the fork.
+        command = [sys.executable, __file__, "--peer", "prepare", "--folder", folder, "--images", arguments.images]
+        subprocess.run([str(part) for part in command], check=True)
         for decode in [False, True]:
             best = {}
             data = folder / ("data" if decode else "pixels.npy")

@@ -7,6 +7,12 @@ Every runtime has a process of its own that keeps its model loaded. Every round 
 while the others sleep; the best pass counts. Columns: images per second of wall time, and per second of processor time
 over all threads, which other work on the machine disturbs less; the most memory the process ever held (VmHWM, which
 counts interpreter and libraries), and the part of it above what it held before the model was loaded.
+`--out` appends, so that several runs make one table, as in Benchmarks/engine.tsv:
+
+    python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv
+    python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv --models resnet50 --mode batch
+    python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv --models resnet50 --batch 1
+
 Weights are random; all runtimes compute in float32. "tuned" keeps freed memory in the process instead of giving it
 back to the system after every layer: tcmalloc where it is installed, else glibc's own settings.
 """
@@ -187,10 +193,15 @@ def compare(options, name, directory):
         )
 
 
-def versions():
+def surroundings():
     from importlib.metadata import version
 
-    return ", ".join(f"{package} {version(package)}" for package in ("torch", "onnxruntime", "openvino"))
+    versions = ", ".join(f"{package} {version(package)}" for package in ("torch", "onnxruntime", "openvino"))
+    with open("/proc/cpuinfo") as file:
+        found = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].split("\n") if ":" in line)
+    processor = {key.strip(): value.strip() for key, value in found.items()}
+    model = " ".join(processor.get(key, "?") for key in ("model name", "cpu family", "model"))
+    return f"{versions}; {os.cpu_count()} cores of {model} (name, family, model)"
 
 
 def main():
@@ -214,8 +225,7 @@ def main():
     lines = []
     if not options.out or not Path(options.out).exists():
         lines = [
-            f"# {versions()}; {options.size} px, {options.threads} threads, load average "
-            f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
+            f"# {surroundings()}; {options.size} px, {options.threads} threads, load average {os.getloadavg()[0]:.1f}",
             "model\tmode\tbatch\truntime\timages/s\timages/s of processor time\tpeak MB\tof these model MB"
             "\tspeed of this engine over it",
         ]

@@ -24,11 +24,18 @@ public final class Tensor: @unchecked Sendable {
     count = shape.reduce(1, *)
     var storage: UnsafeMutableRawPointer?
     let bytes = max(count, 1) * MemoryLayout<Float>.stride
-    guard posix_memalign(&storage, 64, bytes) == 0, let storage else {
+    let alignment = bytes >= 2 * Self.hugePage ? Self.hugePage : 64
+    guard posix_memalign(&storage, alignment, bytes) == 0, let storage else {
       fatalError("out of memory: \(bytes) bytes for a tensor \(shape)")
     }
+    #if os(Linux)
+      // Large maps are streamed: with small pages the processor would spend its time on page tables. Only advice.
+      if alignment == Self.hugePage { madvise(storage, bytes, MADV_HUGEPAGE) }
+    #endif
     pointer = storage.bindMemory(to: Float.self, capacity: max(count, 1))
   }
+
+  private static let hugePage = 2 << 20
 
   /// A tensor of zeros.
   public convenience init(shape: [Int]) {

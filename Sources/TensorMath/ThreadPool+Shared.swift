@@ -1,3 +1,6 @@
+import CKernels
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -6,11 +9,20 @@
 
 extension ThreadPool {
   /// What the threads of a pool share: the current loop and the conditions that announce its begin and end.
+  ///
+  /// The loops of a network follow one another within microseconds. A thread that slept in between would have to be
+  /// woken, and where other programs keep the processors busy it is then put on the waker's processor, to run when that
+  /// is done. So threads look out for the next loop, and for the end of the current one, for a while before they sleep;
+  /// and a thread that comes when nothing is left to do is not waited for.
   final class Shared: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let turn = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let begun = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let ended = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    // What the waiting threads look at; what they then rely on is guarded by `mutex`.
+    private let announced = Atomic(0)
+    private let busy = Atomic(0)
 
     // Guarded by `mutex`.
     private var generation = 0
@@ -37,22 +49,26 @@ extension ThreadPool {
       mutex.deallocate()
     }
 
-    /// Runs `work` on the caller as worker 0 and on workers 1 to `participants`; returns when all have returned.
+    /// Runs `work` on the caller as worker 0 and on those of the workers 1 to `participants` that come before the
+    /// caller has returned from it; returns when all have.
     func run(participants: Int, _ work: @escaping (Int) -> Void) {
       pthread_mutex_lock(turn)
       pthread_mutex_lock(mutex)
       self.work = work
       self.participants = participants
-      running = participants
       generation += 1
+      announced.store(generation, ordering: .releasing)
       pthread_cond_broadcast(begun)
       pthread_mutex_unlock(mutex)
 
       work(0)
 
       pthread_mutex_lock(mutex)
-      while running > 0 { pthread_cond_wait(ended, mutex) }
       self.work = nil
+      pthread_mutex_unlock(mutex)
+      spin { busy.load(ordering: .acquiring) > 0 }
+      pthread_mutex_lock(mutex)
+      while running > 0 { pthread_cond_wait(ended, mutex) }
       pthread_mutex_unlock(mutex)
       pthread_mutex_unlock(turn)
     }
@@ -60,24 +76,44 @@ extension ThreadPool {
     /// The life of one thread: wait for a loop, take part, repeat until the pool closes.
     func serve(worker: Int) {
       var seen = 0
-      pthread_mutex_lock(mutex)
       while true {
+        spin { announced.load(ordering: .acquiring) == seen }
+        pthread_mutex_lock(mutex)
         while generation == seen && !closed { pthread_cond_wait(begun, mutex) }
-        if closed { break }
+        var work = worker <= participants ? self.work : nil
+        let isOver = closed
         seen = generation
-        guard worker <= participants, let work else { continue }
+        if work != nil && !isOver {
+          running += 1
+          busy.store(running, ordering: .relaxed)
+        }
         pthread_mutex_unlock(mutex)
-        work(worker)
+        if isOver { break }
+        if work == nil { continue }
+        work?(worker)
+        // The caller returns as soon as nobody is busy, and its closure must not outlive that.
+        work = nil
         pthread_mutex_lock(mutex)
         running -= 1
+        busy.store(running, ordering: .releasing)
         if running == 0 { pthread_cond_signal(ended) }
+        pthread_mutex_unlock(mutex)
       }
-      pthread_mutex_unlock(mutex)
+    }
+
+    /// Returns when `condition` no longer holds, but after 200 microseconds in any case.
+    private func spin(while condition: () -> Bool) {
+      let end = ContinuousClock.now + .microseconds(200)
+      while condition() {
+        for _ in 0..<32 where condition() { ck_spin_pause() }
+        if ContinuousClock.now > end { return }
+      }
     }
 
     func close() {
       pthread_mutex_lock(mutex)
       closed = true
+      announced.store(-1, ordering: .releasing)
       pthread_cond_broadcast(begun)
       pthread_mutex_unlock(mutex)
     }

@@ -93,4 +93,15 @@ struct ExecutionOrderTests {
       #expect(stages.last?.output == plan.graph.output)
     }
   }
+
+  @Test func buffersOfOtherSizesAreNotKept() {
+    let pool = BufferPool(slack: 0)
+    for step in 1...40 {
+      // Like the maps of ever larger inputs, two in use at a time.
+      let (a, b) = (pool.lease(1000 * step * step), pool.lease(500 * step * step))
+      #expect(a.buffer.count >= 1000 * step * step && b.buffer.count >= 500 * step * step)
+      #expect(a.buffer !== b.buffer)
+    }
+    #expect(pool.heldFloats <= 1500 * 40 * 40 * 3 / 2)
+  }
 }

@@ -3,30 +3,27 @@ import TensorMath
 
 @testable import ImageData
 
-// libFuzzer targets for everything in ImageData that reads foreign bytes; `run.sh` builds one program for each. Whatever
+// libFuzzer targets for everything in ImageData that reads foreign bytes; the environment's FUZZ_TARGET chooses. Whatever
 // the bytes, they must end in images or in an `ImageDataError`.
+
+private let target = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
 
 /// One input of the fuzzer.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   let bytes = [UInt8](UnsafeBufferPointer(start: data, count: size))
   do {
-    #if FUZZ_IMAGE
-      try decode(bytes)
-    #elseif FUZZ_TAR
-      try readAll(TarDataset(RandomAccessBytes(bytes, path: "x"), decoding: DecodingOptions()))
-    #elseif FUZZ_CIFAR
-      try readAll(CIFAR.open(RandomAccessBytes(bytes, path: "x")))
-    #elseif FUZZ_LIST
-      // The files that a list names are not for a fuzzer to open.
-      try readAll(ListDataset(file(bytes), decoding: DecodingOptions()), withImages: false)
-    #elseif FUZZ_IDX
-      try readAll(IDX.open(file(bytes)))
-    #elseif FUZZ_NPY
-      try readAll(NumPy.open(file(bytes)))
-    #elseif FUZZ_TENSORS
-      try readAll(TensorFile.open(file(bytes)))
-    #endif
+    switch target {
+    case "image": try decode(bytes)
+    case "tar": try readAll(TarDataset(RandomAccessBytes(bytes, path: "x"), decoding: DecodingOptions()))
+    case "cifar": try readAll(CIFAR.open(RandomAccessBytes(bytes, path: "x")))
+    // The files that a list names are not for a fuzzer to open.
+    case "list": try readAll(ListDataset(file(bytes), decoding: DecodingOptions()), withImages: false)
+    case "idx": try readAll(IDX.open(file(bytes)))
+    case "npy": try readAll(NumPy.open(file(bytes)))
+    case "tensors": try readAll(TensorFile.open(file(bytes)))
+    default: fatalError("FUZZ_TARGET names no target")
+    }
   } catch is ImageDataError {
   } catch {
     fatalError("\(error)")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets of the ImageData module with the address sanitizer and runs each for some seconds.
+# Builds the fuzzer of the ImageData module with the address sanitizer and runs each target for some seconds.
 #
 #   Tests/ImageFuzz/run.sh [SECONDS] [TARGET...]    default: 20 seconds of each
 #
@@ -25,28 +25,30 @@ for module in CKernels CImageCodecs; do
   printf 'module %s { umbrella header "%s"\n export * }\n' $module "$PWD/Sources/$module/include/$module.h" \
     >"$build/objects/$module.modulemap"
 done
-swift=(swiftc -O -g -wmo -sanitize=fuzzer,address -enable-testing -parse-as-library -swift-version 6 -I "$build/objects"
-  -I Sources/CZlib -I Sources/COpenBLAS
+swift=(swiftc -O -g -wmo -sanitize=fuzzer,address -enable-testing -parse-as-library -swift-version 6 -package-name fuzz
+  -I "$build/objects"
   -Xcc "-fmodule-map-file=$build/objects/CKernels.modulemap"
   -Xcc "-fmodule-map-file=$build/objects/CImageCodecs.modulemap")
+for map in Sources/C*/module.modulemap; do swift+=(-I "$(dirname "$map")"); done
 quietly() { "$@" 2>"$build/build.log" || { grep -v "Cannot export local" "$build/build.log"; exit 1; }; }
 for module in Checkpoint TensorMath ImageData; do
   # shellcheck disable=SC2046
   quietly "${swift[@]}" -module-name $module -emit-module-path "$build/objects/$module.swiftmodule" \
     -c $(find Sources/$module -name '*.swift') -o "$build/objects/$module.o"
 done
+quietly "${swift[@]}" -module-name ImageFuzz Tests/ImageFuzz/ImageFuzz.swift "$build"/objects/*.o \
+  -ljpeg -lpng -lwebp -o "$build/readers"
+
 for target in "${targets[@]}"; do
-  quietly "${swift[@]}" -module-name ImageFuzz -D "FUZZ_${target^^}" Tests/ImageFuzz/ImageFuzz.swift \
-    "$build"/objects/*.o -ljpeg -lpng -lwebp -lz -lopenblas -o "$build/$target"
   case $target in
     image) corpus=fixtures/images/corpus ;;
     tar) corpus=fixtures/images ;;
     *) corpus=Tests/ImageFuzz/corpus/$target ;;
   esac
   mkdir -p "$build/corpus/$target"
-  echo "$target: $seconds s"
-  "$build/$target" "$build/corpus/$target" "$corpus" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 \
-    -max_len=65536 -artifact_prefix="$build/$target-" -print_final_stats=1 >"$build/$target.log" 2>&1 ||
-    { tail -40 "$build/$target.log"; exit 1; }
-  grep -E 'executed_units|new_units_added' "$build/$target.log"
+  FUZZ_TARGET=$target "$build/readers" "$build/corpus/$target" "$corpus" -max_total_time="$seconds" \
+    -rss_limit_mb=2048 -timeout=10 -max_len=65536 -artifact_prefix="$build/$target-" -print_final_stats=1 \
+    >"$build/$target.log" 2>&1 || { tail -40 "$build/$target.log"; exit 1; }
+  echo "$target: $(sed -n 's/.*executed_units: *//p' "$build/$target.log") executions, coverage" \
+    "$(grep -o 'cov: [0-9]*' "$build/$target.log" | tail -1 | cut -d' ' -f2)"
 done

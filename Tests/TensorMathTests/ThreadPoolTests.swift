@@ -54,6 +54,17 @@ struct ThreadPoolTests {
     #expect(sum.load(ordering: .relaxed) == 40 * 300)
   }
 
+  /// Threads come late to most of these loops, or when they are over.
+  @Test func shortLoopsFollowOneAnother() {
+    let pool = ThreadPool(threads: 4)
+    for round in 0..<5000 {
+      let sum = Atomic(0)
+      let count = 2 + round % 5
+      pool.forEach(count) { index, _ in sum.add(index + 1, ordering: .relaxed) }
+      #expect(sum.load(ordering: .relaxed) == count * (count + 1) / 2)
+    }
+  }
+
   @Test func poolsComeAndGo() {
     for threads in 1...40 {
       let total = Atomic(0)

@@ -11,3 +11,4 @@
 #include "ck_planes.h"
 #include "ck_resize.h"
 #include "ck_unnamed_file.h"
+#include "ck_spin.h"

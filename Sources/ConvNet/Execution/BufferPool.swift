@@ -13,29 +13,59 @@ final class BufferPool: Sendable {
       self.pool = pool
     }
 
-    deinit { pool.give(buffer) }
+    deinit { pool.giveBack(buffer) }
   }
 
-  private let free = Mutex<[Tensor]>([])
+  private struct State {
+    /// Unused buffers, those longest unused first.
+    var free: [Tensor] = []
+    /// Floats of all buffers, and of those in use, now and at most.
+    var total = 0
+    var used = 0
+    var mostUsed = 0
+  }
+
+  private let state = Mutex(State())
   /// Floats behind every buffer's end that kernels may read, though not use.
   private let slack: Int
 
   init(slack: Int) { self.slack = slack }
 
+  /// Floats of all buffers, in use or not.
+  var heldFloats: Int { state.withLock { $0.total } }
+
   /// A buffer of at least `floats` floats with undefined contents.
   func lease(_ floats: Int) -> Lease {
     let count = floats + slack
-    let found = free.withLock { free -> Tensor? in
+    let found = state.withLock { state -> Tensor? in
       // The smallest that fits, unless it is far too large.
       var best: Int?
-      for (index, buffer) in free.enumerated() where buffer.count >= count && buffer.count <= 2 * count + 4096
-      {
-        if best.map({ free[$0].count > buffer.count }) ?? true { best = index }
+      for (index, buffer) in state.free.enumerated()
+      where buffer.count >= count && buffer.count <= 2 * count + 4096 {
+        if best.map({ state.free[$0].count > buffer.count }) ?? true { best = index }
       }
-      return best.map { free.remove(at: $0) }
+      let buffer = best.map { state.free.remove(at: $0) }
+      state.used += buffer?.count ?? count
+      state.mostUsed = max(state.mostUsed, state.used)
+      guard buffer == nil else { return buffer }
+      state.total += count
+      // Other sizes of input leave buffers behind that fit nothing any more: half as much again as was ever in use
+      // is kept at most.
+      var dropped = 0
+      while dropped < state.free.count && state.total > state.mostUsed + state.mostUsed / 2 {
+        state.total -= state.free[dropped].count
+        dropped += 1
+      }
+      state.free.removeFirst(dropped)
+      return nil
     }
     return Lease(found ?? Tensor(uninitialized: [count]), self)
   }
 
-  private func give(_ buffer: Tensor) { free.withLock { $0.append(buffer) } }
+  private func giveBack(_ buffer: Tensor) {
+    state.withLock { state in
+      state.used -= buffer.count
+      state.free.append(buffer)
+    }
+  }
 }
