@@ -50,10 +50,11 @@ struct CalibrationOptions: ParsableArguments {
 }
 
 extension SweepPart.CalibrationRecipe {
-  /// What the provenance tells of it.
+  /// What provenance and report tell of it.
   var json: JSON {
     .object([
-      ("data", .string(dataset)), ("images", JSON(imageCount)), ("batch_size", JSON(Recalibrator.batchSize)),
+      ("data", .string(lastComponents(dataset))), ("images", JSON(imageCount)),
+      ("batch_size", JSON(Recalibrator.batchSize)),
       ("estimator", .string("pooled")), ("seed", .number("\(seed)")),
     ])
   }

@@ -66,7 +66,7 @@ struct ChoiceOptions: ParsableArguments {
   /// What the choice depended on.
   func provenance(of report: SweepReport) -> [(String, JSON)] {
     var options: [(String, JSON)] = [
-      ("data", .string(report.dataset)), ("settings", JSON(report.rows.count)),
+      ("data", .string(lastComponents(report.dataset))), ("settings", JSON(report.rows.count)),
       ("images", JSON(report.rows[report.verdict.chosen].top1.count)), ("select", .string(method.name)),
       ("prefer", .string(rule.preference.rawValue)), ("metric", .string(metric.rawValue)),
       ("confidence", JSON(confidence)), ("race", .bool(race)), ("seed", .number("\(seed)")),

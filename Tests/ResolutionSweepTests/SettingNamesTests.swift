@@ -17,6 +17,15 @@ import Testing
     #expect(distinguishingNames(paths) == expected)
   }
 
+  @Test(arguments: [
+    ("/mnt/data/val/", "val", "data/val"), ("val", "val", "val"), ("a/b.tar", "b.tar", "a/b.tar"),
+    ("/", "/", "/"),
+  ])
+  func dataSetsAreCalledByTheirLastParts(path: String, one: String, two: String) {
+    #expect(lastComponents(path) == one)
+    #expect(lastComponents(path, count: 2) == two)
+  }
+
   @Test func everyShareGivesTheResizeBack() {
     for crop in stride(from: 8, through: 600, by: 37) {
       for resize in crop...(crop * 3 / 2) {

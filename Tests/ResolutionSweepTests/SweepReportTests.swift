@@ -112,7 +112,7 @@ import Testing
 
   @Test func metricsNameTheDataAndTheSelection() throws {
     let metrics = try JSON.parse(Array(report.metricsEntry.utf8))
-    #expect(metrics["data"]?.stringValue == "digits/val")
+    #expect(metrics["data"]?.stringValue == "val")
     #expect(metrics["n"]?.intValue == 200)
     #expect(metrics["top1"]?.doubleValue == 0.75)
     #expect(metrics["select"]?.stringValue == "none")

@@ -65,7 +65,7 @@ public struct SweepPlot {
 
   private var subtitle: String {
     let counts = report.rows.map(\.top1.count)
-    var parts = ["\(report.dataset), \(counts.max() ?? 0) images"]
+    var parts = ["\(lastComponents(report.dataset, count: 2)), \(counts.max() ?? 0) images"]
     if Set(counts).count > 1 { parts.append("fewer where a race dropped the setting") }
     // Over the resize the training size has no place on the axis.
     let trained = Set(series.compactMap(\.trainSize)).sorted()

@@ -16,3 +16,9 @@ func distinguishingNames(_ paths: [String]) -> [String] {
   }
   return Set(names).count == Set(paths).count ? names : paths
 }
+
+/// The last `count` parts of a path: what a data set is called, without where a machine keeps it.
+public func lastComponents(_ path: String, count: Int = 1) -> String {
+  let parts = path.split(separator: "/")
+  return parts.isEmpty ? path : parts.suffix(count).joined(separator: "/")
+}

@@ -55,9 +55,12 @@ extension SweepReport.Verdict {
 }
 
 extension SweepReport.Confirmation {
-  var json: JSON {
+  var json: JSON { json(data: dataset) }
+
+  /// - Parameter data: what to call the data set.
+  func json(data: String) -> JSON {
     .object([
-      ("data", .string(dataset)), ("n", JSON(top1.count)), ("top1", JSON(top1.value)),
+      ("data", .string(data)), ("n", JSON(top1.count)), ("top1", JSON(top1.value)),
       ("top5", JSON(top5.value)), ("loss", JSON(loss)),
     ])
   }
