@@ -51,7 +51,8 @@ let package = Package(
   products: libraries.map { .library(name: $0, targets: [$0]) }
     + tools.map { .executable(name: $0.name, targets: [$0.name]) },
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
@@ -68,7 +69,11 @@ let package = Package(
     library("TensorMath", ["COpenBLAS", "CKernels"]),
 
     library("CheckpointTools", ["Checkpoint"]),
-    library("ConvNet", ["Checkpoint", "TensorMath", "CKernels"]),
+    .target(
+      name: "ONNXModel",
+      dependencies: ["Checkpoint", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Schema/onnx_subset.proto"], swiftSettings: strict),
+    library("ConvNet", ["Checkpoint", "TensorMath", "CKernels", "ONNXModel"]),
     library("ImageData", ["Checkpoint", "TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
 
     library("Averaging", ["Checkpoint", "TensorMath", "CCrypto", "CKernels"]),
@@ -79,7 +84,7 @@ let package = Package(
     .target(
       name: "CommandSupport",
       dependencies: [
-        "Checkpoint", "ConvNet", "ImageData", "TensorMath",
+        "Checkpoint", "ConvNet", "ImageData", "ONNXModel", "TensorMath",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -97,12 +102,14 @@ let package = Package(
     .executableTarget(
       name: "container", dependencies: ["Checkpoint"], path: "Benchmarks/Container", swiftSettings: strict),
     .executableTarget(
-      name: "engine", dependencies: ["Checkpoint", "ConvNet", "TensorMath"], path: "Benchmarks/Engine",
+      name: "engine", dependencies: ["Checkpoint", "ConvNet", "ONNXModel", "TensorMath"],
+      path: "Benchmarks/Engine",
       swiftSettings: strict),
     tests("Checkpoint", ["CKernels", "CZlib"]),
     tests("CheckpointTools", ["Checkpoint"]),
     tests("TensorMath"),
-    tests("ConvNet", ["CKernels", "Checkpoint", "ImageData", "TensorMath"], exclude: ["Goldens"]),
+    tests(
+      "ConvNet", ["CKernels", "Checkpoint", "ImageData", "ONNXModel", "TensorMath"], exclude: ["Goldens"]),
     tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
     tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
     tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),

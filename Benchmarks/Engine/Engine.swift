@@ -1,13 +1,14 @@
 import Checkpoint
 import ConvNet
 import Foundation
+import ONNXModel
 import TensorMath
 
 /// Runs the convolution engine on given inputs, for comparison with other runtimes.
 ///
-///     engine logits MODEL INPUTS OUT [--arch NAME] [--threads N]   OUT gets "logits", "batch_logits" and every
+///     engine logits MODEL INPUTS OUT [--arch NAME|FILE.onnx] [--threads N]   OUT gets "logits", "batch_logits" and every
 ///                                                                  BatchNorm's batch mean and biased variance
-///     engine time MODEL [--arch NAME] [--threads N] [--batch N] [--size S] [--mode inference|batch] [--seconds T]
+///     engine time MODEL [--arch NAME|FILE.onnx] [--threads N] [--batch N] [--size S] [--mode inference|batch] [--seconds T]
 ///
 /// `--exact true` turns Winograd off.
 @main
@@ -69,11 +70,14 @@ enum Engine {
     }
 
     func network(_ path: String) throws -> Network {
+      let pool = ThreadPool(threads: threads)
       var compute = ComputeOptions(exact: exact)
       if let liveFloats { compute.liveFloatsPerThread = liveFloats }
-      return try Network(
-        openCheckpoint(.path(path)), architecture: architecture, pool: ThreadPool(threads: threads),
-        options: compute)
+      let checkpoint = try openCheckpoint(.path(path))
+      if let file = architecture, file.hasSuffix(".onnx") {
+        return try Network(checkpoint, onnx: ONNXModel(path: file), pool: pool, options: compute)
+      }
+      return try Network(checkpoint, architecture: architecture, pool: pool, options: compute)
     }
   }
 

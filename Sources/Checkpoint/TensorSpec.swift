@@ -30,7 +30,7 @@ func layoutText(_ dtype: DType, _ shape: [Int]) -> String { "\(dtype) \(shape)" 
 ///
 /// Zero dimensions are left out of the check on purpose: an empty tensor whose other dimensions overflow would
 /// trap whoever multiplies them in another order.
-func checkedBitCount(_ dtype: DType, _ shape: [Int]) -> Int? {
+package func checkedBitCount(_ dtype: DType, _ shape: [Int]) -> Int? {
   var bits = dtype.bitWidth
   var empty = false
   for dimension in shape {

@@ -16,6 +16,8 @@ public enum TuningError: Error, Equatable, Sendable {
   case cacheFailed(path: String, reason: String)
   /// A network without a BatchNorm whose result reaches the pooling through a sum and an activation alone.
   case noLastBatchNorm(architecture: String)
+  /// A network that does not end in a fully connected layer.
+  case noClassifier(architecture: String)
   /// A file that a run cannot be resumed from.
   case foreignState(path: String, reason: String)
   /// A batch of one value per channel has no variance.
@@ -44,6 +46,8 @@ extension TuningError: CustomStringConvertible {
       "\(path): \(reason)"
     case .noLastBatchNorm(let architecture):
       "\(architecture) has no BatchNorm directly before its pooling; train the classifier alone (fc)"
+    case .noClassifier(let architecture):
+      "\(architecture) does not end in a fully connected layer behind its pooling, which tuning trains"
     case .batchWithoutVariance(let epoch, let step):
       "epoch \(epoch), step \(step): batch statistics need more than one value per channel;"
         + " use a larger batch, or fixed statistics"

@@ -1,6 +1,7 @@
 import Checkpoint
 import ConvNet
 import ImageData
+import ONNXModel
 
 /// An error whose description is the diagnostic, and which knows the exit status.
 package protocol DiagnosedError: Error, CustomStringConvertible {
@@ -56,3 +57,6 @@ extension ConvNetError: DiagnosedError {
     }
   }
 }
+
+extension ONNXError: DiagnosedError {}
+extension ONNXImportError: DiagnosedError {}

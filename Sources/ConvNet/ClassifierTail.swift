@@ -14,6 +14,8 @@ public struct ClassifierTail: Sendable, Hashable {
   public let name: String
   /// Key of the classifier's weight, `[classes, featureCount]`.
   public let weightKey: TensorName
+  /// Whether that weight is stored as `[featureCount, classes]`.
+  public let isTransposed: Bool
   /// Key of the classifier's bias, `[classes]`; nil where it has none.
   public let biasKey: TensorName?
   /// Number of inputs of the classifier.
@@ -40,10 +42,11 @@ extension ClassifierTail {
   init?(_ plan: Plan) {
     let steps = plan.steps
     guard let classifier = steps.indices.last(where: { steps[$0].output == plan.graph.output }),
-      case .linear(let linear) = steps[classifier].operation
+      case .linear(let linear) = steps[classifier].operation, linear.height * linear.width == 1
     else { return nil }
     name = steps[classifier].name
     weightKey = linear.weight
+    isTransposed = linear.isTransposed
     biasKey = linear.bias
     featureCount = linear.inputs
     inputNode = steps[classifier].inputs[0]

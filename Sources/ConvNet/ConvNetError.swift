@@ -2,7 +2,7 @@ import Checkpoint
 
 /// Why a network cannot be built or run.
 public enum ConvNetError: Error, Sendable, Equatable {
-  /// No family has these keys; `recognised` says what was seen.
+  /// No family has these keys; `recognised` says what was seen. `known` is empty where there is no BatchNorm at all.
   case unknownArchitecture(label: String, recognised: String, known: [String])
   /// `architecture` names no known family.
   case unknownName(String, known: [String])
@@ -53,7 +53,9 @@ extension ConvNetError: CustomStringConvertible {
     switch self {
     case .unknownArchitecture(let label, let recognised, let known):
       "\(escape(label)): unknown architecture: \(recognised); "
-        + "pass --arch with one of \(known.joined(separator: ", "))"
+        + (known.isEmpty
+          ? "networks without BatchNorm, such as ConvNeXt and vision transformers, are not supported"
+          : "pass --arch with an ONNX file of the network or with one of \(known.joined(separator: ", "))")
     case .unknownName(let name, let known):
       "unknown architecture \"\(escape(name))\"; known are \(known.joined(separator: ", "))"
     case .otherArchitecture(let label, let requested, let found):

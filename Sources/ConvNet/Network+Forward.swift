@@ -54,6 +54,7 @@ extension Network {
     func append(_ map: FeatureMap, to tensor: Tensor, _ first: Int) {
       map.copy(to: tensor.pointer + first * map.size.count)
     }
+    guard let classifier else { preconditionFailure("\(architectureName) has no classifier to tune") }
     guard let index = classifier.stepIndex else {
       let features = tensor(classifier.inputNode)
       try forEachChunk(of: input, end: classifier.classifierStep) { executor, first in

@@ -37,7 +37,7 @@ extension Network {
   /// The step that averages the last map for the classifier.
   private var poolingStep: Int? {
     plan.steps.firstIndex { step in
-      guard step.output == classifier.inputNode, case .globalAverage = step.operation else { return false }
+      guard step.output == classifier?.inputNode, case .globalAverage = step.operation else { return false }
       return true
     }
   }
@@ -48,8 +48,10 @@ extension Executor {
   fileprivate func classifyWindows(
     of map: FeatureMap, side: Int, into target: UnsafeMutablePointer<Float>
   ) {
-    let step = network.plan.steps[network.classifier.classifierStep]
-    guard case .linear(let linear) = step.operation else { preconditionFailure("no classifier") }
+    guard let classifier = network.classifier,
+      case let step = network.plan.steps[classifier.classifierStep],
+      case .linear(let linear) = step.operation
+    else { preconditionFailure("no classifier") }
     let weights = network.parameters.layers[step.node]!
     let (size, classes) = (map.size, linear.outputChannels)
     let (height, width) = (min(side, size.height), min(side, size.width))

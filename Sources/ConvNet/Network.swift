@@ -11,14 +11,18 @@ import TensorMath
 public final class Network: Sendable {
   /// A published name such as `resnet18`, or a description such as `resnet [2,2,2,2] basic width 9`.
   public let architectureName: String
+  /// What else the checkpoint may be, where a published network was taken for it; nil where that is certain.
+  public let recognitionNotice: String?
+  /// Whether an ONNX file describes it.
+  public let isImported: Bool
   /// Number of logits per image.
   public let classCount: Int
   /// Number of channels of the input.
   public let inputChannels: Int
   /// All BatchNorms in execution order.
   public let batchNorms: [BatchNormLayer]
-  /// The last layers, which resolution tuning trains.
-  public let classifier: ClassifierTail
+  /// The last layers, which resolution tuning trains; nil where the network does not end in a fully connected layer.
+  public let classifier: ClassifierTail?
 
   let plan: Plan
   let parameters: Parameters
@@ -37,7 +41,7 @@ public final class Network: Sendable {
   ///   - pool: Runs the arithmetic.
   ///   - options: How it is done.
   /// - Throws: `ConvNetError` for unknown architectures, missing tensors and wrong shapes; what reading throws.
-  public init(
+  public convenience init(
     _ checkpoint: any CheckpointSource, architecture: String? = nil, pool: ThreadPool,
     options: ComputeOptions = ComputeOptions()
   ) throws {
@@ -45,16 +49,30 @@ public final class Network: Sendable {
     let family = try ArchitectureRegistry.architecture(for: state, named: architecture)
     var builder = GraphBuilder(state, architecture: family.name)
     let output = try family.build(&builder)
-    let graph = builder.graph(output: output)
+    try self.init(
+      builder.graph(output: output), name: family.name, state, of: checkpoint, pool: pool, options: options,
+      rarer: family.rarer)
+  }
+
+  /// - Parameters:
+  ///   - state: The weights, which may be more than the checkpoint's.
+  ///   - checkpoint: What `parameter` reads.
+  ///   - rarer: Networks of the same keys that it was not taken for.
+  init(
+    _ graph: Graph, name: String, _ state: StateDict, of checkpoint: any CheckpointSource, pool: ThreadPool,
+    options: ComputeOptions, rarer: [String] = [], isImported: Bool = false
+  ) throws {
+    self.isImported = isImported
     plan = Plan(graph)
-    architectureName = family.name
+    architectureName = name
+    recognitionNotice =
+      rarer.isEmpty
+      ? nil
+      : "taken for \(name); \(rarer.joined(separator: " or ")) would have the same tensors and need --arch with an ONNX file"
     batchNorms = graph.batchNorms
     classCount = graph.nodes[graph.output].channels
     inputChannels = graph.nodes[0].channels
-    guard let tail = ClassifierTail(plan) else {
-      preconditionFailure("\(family.name) does not end in a fully connected layer")
-    }
-    classifier = tail
+    classifier = ClassifierTail(plan)
     kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
     buffers = BufferPool(slack: graph.readAhead)
     liveFloatsPerThread = options.liveFloatsPerThread
@@ -82,10 +100,19 @@ public final class Network: Sendable {
     return try source.value(key)
   }
 
+  /// A text that differs where the layers do; of recognised networks it is the name.
+  public var layerDescription: String { isImported ? "\(plan.graph.nodes)" : architectureName }
+
   /// Multiply-adds of the convolutions and fully connected layers for one image of the given size.
   /// - Throws: `ConvNetError.inputTooSmall`.
   public func multiplyAdds(height: Int, width: Int) throws -> Int {
     try plan.graph.multiplyAdds(height: height, width: width)
+  }
+
+  /// Elements of the largest map for one image of the given size.
+  /// - Throws: `ConvNetError.inputTooSmall`.
+  package func largestMap(height: Int, width: Int) throws -> Int {
+    try plan.graph.sizes(height: height, width: width).map(\.count).max() ?? 0
   }
 
   /// Replaces the statistics that a BatchNorm normalises with in inference.

@@ -41,7 +41,7 @@ extension BNFix {
       throw Failure(.negativeVerdict, "not \(required.rawValue), nothing written: \(verdict)")
     }
     guard let destination else { return }
-    var metadata = model.source.metadata
+    var metadata = model.metadata
     for (key, value) in recipe.recorded { metadata[key] = value }
     metadata["ckpt.bn"] = "recalibrated"
     var options: [(String, JSON)] = [("estimator", .string(estimator.rawValue))]
@@ -132,7 +132,7 @@ extension BNFix {
       return (layer: layer, statistics: RunningStatistics(mean: zeros, variance: zeros.map { _ in 1 }))
     }
     guard let destination else { return }
-    var metadata = model.source.metadata
+    var metadata = model.metadata
     metadata["ckpt.bn"] = "stale"
     Provenance(tool: Self.toolName, options: [("reset_only", .bool(true))]).record(in: &metadata)
     try rewriteCheckpoint(
@@ -144,7 +144,7 @@ extension BNFix {
   private func gatePreprocessing(
     _ model: LoadedModel, _ recipe: StatisticsPart.Recipe, _ console: Console
   ) throws -> Preprocessing {
-    var metadata = model.source.metadata
+    var metadata = model.metadata
     for (key, value) in recipe.recorded { metadata[key] = value }
     return try preprocessing.resolve(metadata, label: model.source.label, console: console).preprocessing
   }

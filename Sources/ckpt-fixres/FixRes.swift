@@ -133,7 +133,7 @@ struct FixRes: CheckpointTool {
       before: before, after: after,
       featureTime: featureTime, trainTime: trainTime)
     console.notice(result.summary)
-    var metadata = loaded.source.metadata
+    var metadata = loaded.metadata
     resolved.record(in: &metadata)
     head.record(dataset.classNames, in: &metadata)
     Provenance(tool: Self.toolName, options: history).record(in: &metadata)

@@ -47,7 +47,7 @@ struct TeacherOptions: ParsableArguments {
     guard let teacher else { return nil }
     var options = OpenOptions()
     options.temporaryFolder = temporaryFolder
-    let source = try openCheckpoint(Location(argument: teacher), options: options)
+    let source = try openModel(teacher, options: options)
     if source.tensors.map(\.name) == ["logits"] {
       let value = try source.value("logits")
       guard value.shape == [images, classes] else {
@@ -57,8 +57,9 @@ struct TeacherOptions: ParsableArguments {
       }
       return Teacher(outputs: .stored(try value.floats()), digest: try contentDigest(of: source))
     }
-    let network = try Network(
-      source, architecture: source.metadata["ckpt.arch"], pool: pool, options: arithmetic.compute)
+    let network = try LoadedModel(
+      source, architecture: nil, pool: pool, compute: arithmetic.compute, options: options
+    ).network
     guard network.classCount == classes else {
       throw Failure(
         .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")

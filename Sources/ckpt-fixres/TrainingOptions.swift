@@ -87,7 +87,7 @@ struct TrainingOptions: ParsableArguments {
   /// The options of the method, but for learning rate and loss.
   func makeOptions(network: Network, console: Console) throws -> TuningOptions {
     var options = faithful ? TuningOptions.faithful : TuningOptions()
-    let hasBatchNorm = network.classifier.lastBatchNorm != nil
+    let hasBatchNorm = network.classifier?.lastBatchNorm != nil
     if let train { options.layers = train }
     if train == nil && !hasBatchNorm {
       options.layers = .classifier

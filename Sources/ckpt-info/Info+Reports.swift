@@ -1,6 +1,6 @@
 import Checkpoint
 import CheckpointTools
-import ConvNet
+import CommandSupport
 import TensorMath
 
 extension Info {
@@ -21,7 +21,10 @@ extension Info {
       ("bytes", .integer(totals.bytes)), ("stored", .integer(totals.stored)),
       ("ratio", ratio(totals.bytes, totals.stored)),
     ]
-    if let network = try? Network(source, pool: ThreadPool(threads: 1)) {
+    let model = try? LoadedModel(
+      source, architecture: nil, pool: ThreadPool(threads: 1),
+      options: input.openOptions(threads: global.threadCount))
+    if let network = model?.network {
       report.remarks.append(("architecture", .text(network.architectureName)))
       report.remarks.append(("classes", .integer(network.classCount)))
     }

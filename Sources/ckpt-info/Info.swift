@@ -61,7 +61,7 @@ struct Info: CheckpointTool {
   }
 
   func open(_ path: String) throws -> any CheckpointSource {
-    try openCheckpoint(Location(argument: path), options: input.openOptions(threads: global.threadCount))
+    try openModel(path, options: input.openOptions(threads: global.threadCount))
   }
 
   /// One report per checkpoint; a single one needs no heading.

@@ -7,13 +7,17 @@ import TensorMath
 
 /// What is measured on what.
 struct InputOptions: ParsableArguments {
-  @Argument(help: "Checkpoints to read, '-' for standard input.", completion: .file())
+  @Argument(
+    help: "Checkpoints to read, '-' for standard input; or ONNX files with their weights.",
+    completion: .file())
   var models = ["-"]
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Network architecture, when names and shapes do not tell it.", valueName: "auto|name"))
+      "Network architecture, when names and shapes do not tell it, or an ONNX file that describes it.",
+      valueName: "auto|name|file.onnx"),
+    completion: .file(extensions: ["onnx"]))
   var arch = "auto"
 
   @OptionGroup var arithmetic: ArithmeticOptions

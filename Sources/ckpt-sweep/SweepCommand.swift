@@ -186,7 +186,7 @@ struct SweepCommand: CheckpointTool {
     _ model: LoadedModel, recalibration: Recalibration?, recipe: SweepPart.Recipe, report: SweepReport,
     to destination: OutputDestination
   ) throws {
-    var metadata = model.source.metadata
+    var metadata = model.metadata
     for (key, value) in report.rows[report.verdict.chosen].setting.preprocessing.metadataEntries {
       metadata[key] = value
     }

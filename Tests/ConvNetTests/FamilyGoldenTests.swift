@@ -43,7 +43,8 @@ struct FamilyGoldenTests {
     let names = Set(network.plan.graph.nodes.map { $0.name })
     let features = try network.features(of: names, input)
     let logits = try network.logits(input)
-    let last = try #require(features[network.classifier.name])
+    let classifier = try #require(network.classifier)
+    let last = try #require(features[classifier.name])
     #expect(last.shape == [2, 1, 1, network.classCount])
     #expect(ResNetTests.error(last.values, logits.values.map(Double.init)) < 1e-5)
     for name in names.prefix(5) {

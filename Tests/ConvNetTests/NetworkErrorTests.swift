@@ -57,10 +57,28 @@ struct NetworkErrorTests {
   }
 
   @Test func unknownArchitectureSaysWhatItSawAndWhatToPass() throws {
+    let text = try message(
+      MemoryCheckpoint(["a.weight": zeros([3, 3, 1, 1]), "b.running_mean": zeros([3])]))
+    #expect(text.hasPrefix("memory: unknown architecture: 2 tensors, 1 convolutions, 1 BatchNorms"))
+    #expect(text.contains(#""a.weight""#))
+    #expect(text.contains("pass --arch with an ONNX file of the network or with one of resnet"))
+  }
+
+  @Test func networksWithoutBatchNormAreRefusedWithTheReason() throws {
     let text = try message(MemoryCheckpoint(["blocks.0.attn.qkv.weight": zeros([3, 3])]))
     #expect(text.hasPrefix("memory: unknown architecture: 1 tensors, 0 convolutions, 0 BatchNorms"))
-    #expect(text.contains(#""blocks.0.attn.qkv.weight""#))
-    #expect(text.contains("pass --arch with one of resnet"))
+    #expect(
+      text.hasSuffix(
+        "networks without BatchNorm, such as ConvNeXt and vision transformers, are not supported"))
+  }
+
+  @Test func rarerNetworksOfTheSameKeysAreANotice() throws {
+    let checkpoint = StateDictMaker.resNet(blocks: [2, 2, 2, 2], isBottleneck: false, base: 64, classes: 3)
+    let pool = ThreadPool(threads: 1)
+    let notice = try #require(try Network(checkpoint, pool: pool).recognitionNotice)
+    #expect(notice.hasPrefix("taken for resnet18; resnetblur18 would have the same tensors"))
+    #expect(try Network(checkpoint, architecture: "resnet18", pool: pool).recognitionNotice == nil)
+    #expect(try Network(good, pool: pool).recognitionNotice == nil)
   }
 
   @Test func names() throws {

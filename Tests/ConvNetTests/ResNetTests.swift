@@ -73,7 +73,7 @@ struct ResNetTests {
     let network = try Network(variant.checkpoint, pool: ThreadPool(threads: 2))
     var reference = ReferenceResNet(variant.checkpoint)
     let expected = reference.logits(Self.pixels, images: Self.images, height: Self.height, width: Self.width)
-    let tail = network.classifier
+    let tail = try #require(network.classifier)
     #expect(
       tail.name == "fc" && tail.pooling == .globalAverage && tail.activation == .relu && tail.hasResidual)
     let layer = try #require(tail.lastBatchNorm)

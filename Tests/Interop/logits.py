@@ -64,8 +64,9 @@ def randomise(model, seed):
                 if module.bias is not None:
                     module.bias.copy_(uniform(module.bias, -0.2, 0.2))
             elif hasattr(module, "running_mean") and module.running_mean is not None:
-                module.weight.copy_(uniform(module.weight, 0.5, 1.0))
-                module.bias.copy_(uniform(module.bias, -0.2, 0.2))
+                if module.weight is not None:
+                    module.weight.copy_(uniform(module.weight, 0.5, 1.0))
+                    module.bias.copy_(uniform(module.bias, -0.2, 0.2))
                 module.running_mean.copy_(uniform(module.running_mean, -0.3, 0.3))
                 module.running_var.copy_(uniform(module.running_var, 0.5, 2.0))
     return model

@@ -161,7 +161,8 @@ import Testing
     #expect(measured[0].losses != measured[1].losses)
     let costs = try Sweep.multiplyAdds(of: [plain, pooled], [network])
     // Sixteen windows on a map of 5x5.
-    #expect(costs[1] - costs[0] == 15 * network.classifier.featureCount * 10)
+    let features = try #require(network.classifier).featureCount
+    #expect(costs[1] - costs[0] == 15 * features * 10)
     pooled.pooling = .testTime(window: 5)
     let whole = try outcomes([plain, pooled], images: [3, 50])
     for (a, b) in zip(whole[0].losses, whole[1].losses) { #expect(abs(a - b) < 1e-5) }

@@ -19,7 +19,7 @@ extension InputFile {
   /// Opens a regular file in place; anything else that can be read is copied to an unlinked temporary file.
   ///
   /// - Throws: `CheckpointError.cannotOpen`, `.directoryWithoutIndex`, or an error of reading.
-  static func open(_ location: Location, temporaryFolder: String) throws -> InputFile {
+  package static func open(_ location: Location, temporaryFolder: String) throws -> InputFile {
     let opened = try openDescriptor(location)
     if let file = InputFile(opened, label: location.label) { return file }
     defer { opened.close() }

@@ -8,14 +8,14 @@
 ///
 /// `pread` rather than a mapping: when the file shrinks underneath, that is an error and not a `SIGBUS`. Hot loops that
 /// are prepared for that ask for a `window`.
-final class InputFile: Sendable {
-  let label: String
-  let length: Int
+package final class InputFile: Sendable {
+  package let label: String
+  package let length: Int
   private let descriptor: Int32
   private let closes: Bool
 
   /// - Parameter closes: Whether the descriptor is closed when this object goes away.
-  init(descriptor: Int32, length: Int, label: String, closes: Bool = true) {
+  package init(descriptor: Int32, length: Int, label: String, closes: Bool = true) {
     self.descriptor = descriptor
     self.length = length
     self.label = label
@@ -27,7 +27,7 @@ final class InputFile: Sendable {
   /// Fills `buffer` from `offset` on.
   ///
   /// - Throws: `CheckpointError.fileShrank` when the file ends before, `.readFailed` when the system says so.
-  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+  package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
     var done = 0
     while done < buffer.count {
       // One call moves at most 2^31 bytes on Linux; the loop takes the rest.
@@ -41,10 +41,12 @@ final class InputFile: Sendable {
     }
   }
 
-  func window(_ range: Range<Int>) -> MappedWindow? { MappedWindow(descriptor: descriptor, range: range) }
+  package func window(_ range: Range<Int>) -> MappedWindow? {
+    MappedWindow(descriptor: descriptor, range: range)
+  }
 
   /// `count` bytes from `offset` on.
-  func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
+  package func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
     var failure: CheckpointError?
     let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(CheckpointError) {

@@ -17,12 +17,14 @@ public struct TunableTail: Sendable {
   /// - Parameters:
   ///   - network: with the weights of `checkpoint`.
   ///   - needsBatchNorm: whether the last BatchNorm is trained or its statistics change.
-  /// - Throws: `TuningError.noLastBatchNorm` where that BatchNorm is needed and the network has none directly before
+  /// - Throws: `TuningError.noClassifier`; `TuningError.noLastBatchNorm` where that BatchNorm is needed and the network has none directly before
   ///   its pooling; errors of reading the checkpoint.
   public init(_ network: Network, checkpoint: any CheckpointSource, needsBatchNorm: Bool) throws {
     self.network = network
     self.checkpoint = checkpoint
-    let classifier = network.classifier
+    guard let classifier = network.classifier else {
+      throw TuningError.noClassifier(architecture: network.architectureName)
+    }
     self.classifier = classifier
     includesBatchNorm = needsBatchNorm
     let known = classifier.lastBatchNorm.flatMap { _ in TailActivation(classifier.activation) }
@@ -31,8 +33,11 @@ public struct TunableTail: Sendable {
     }
     activation = needsBatchNorm ? known ?? .identity : .identity
     func floats(_ key: TensorName) throws -> [Float] { try network.parameter(key).floats() }
+    let weight = try floats(classifier.weightKey)
     start = TailParameters(
-      weight: try floats(classifier.weightKey), bias: try classifier.biasKey.map(floats),
+      weight: classifier.isTransposed
+        ? Self.transposed(weight, rows: classifier.featureCount, columns: network.classCount) : weight,
+      bias: try classifier.biasKey.map(floats),
       batchNorm: needsBatchNorm
         ? try classifier.lastBatchNorm.map { try Self.batchNorm($0, of: checkpoint) } : nil,
       classes: network.classCount, channels: classifier.featureCount)
@@ -42,6 +47,10 @@ public struct TunableTail: Sendable {
   public var batchNormName: String? { classifier.lastBatchNorm?.name }
   /// Name of the classifier.
   public var classifierName: String { classifier.name }
+
+  private static func transposed(_ matrix: [Float], rows: Int, columns: Int) -> [Float] {
+    (0..<matrix.count).map { matrix[$0 % rows * columns + $0 / rows] }
+  }
 
   private static func batchNorm(
     _ layer: BatchNormLayer, of checkpoint: any CheckpointSource
@@ -81,7 +90,7 @@ public struct TunableTail: Sendable {
       ]
     }
     var hash = ContentHash()
-    hash.add(network.architectureName)
+    hash.add(network.layerDescription)
     hash.add(includesBatchNorm ? "maps" : "pooled")
     for spec in checkpoint.tensors.sorted(by: { $0.name < $1.name }) where !own.contains(spec.name) {
       hash.add(spec.name.string)
@@ -102,8 +111,13 @@ public struct TunableTail: Sendable {
     }
     // A linear layer may be stored as a 1×1 convolution; a new head keeps that form.
     let tail = checkpoint.spec(classifier.weightKey)?.shape.dropFirst(2) ?? []
+    let isTransposed = classifier.isTransposed
+    let weight =
+      isTransposed
+      ? Self.transposed(tuned.weight, rows: tuned.classes, columns: tuned.channels) : tuned.weight
+    let shape = [tuned.classes, tuned.channels]
     try replace(
-      classifier.weightKey, tuned.weight.map(Double.init), [tuned.classes, tuned.channels] + tail)
+      classifier.weightKey, weight.map(Double.init), (isTransposed ? shape.reversed() : shape) + tail)
     if let key = classifier.biasKey, let bias = tuned.bias {
       try replace(key, bias.map(Double.init), [tuned.classes])
     }

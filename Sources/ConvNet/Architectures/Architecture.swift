@@ -9,8 +9,15 @@ protocol Architecture: Sendable {
   init(_ state: StateDict, name: String?) throws
   /// One of `names` where the network is a published one, else a description that starts with the family's.
   var name: String { get }
+  /// Published networks with the same keys that compute otherwise and are taken for this one.
+  var rarer: [String] { get }
   /// Writes the layers down and returns the logits.
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value
+}
+
+extension Architecture {
+  /// Most signatures are of one network.
+  var rarer: [String] { [] }
 }
 
 /// The families known, in the order in which they are tried.
@@ -28,8 +35,10 @@ enum ArchitectureRegistry {
       if let family = families.first(where: { $0.recognises(state) }) {
         return try family.init(state, name: nil)
       }
+      let hasNorms = state.source.tensors.contains { $0.name.string.hasSuffix("running_mean") }
       throw ConvNetError.unknownArchitecture(
-        label: state.label, recognised: describe(state), known: families.compactMap { $0.names.first })
+        label: state.label, recognised: describe(state),
+        known: hasNorms ? families.compactMap { $0.names.first } : [])
     }
     // torchvision and timm use some names for networks with different keys.
     let named = families.filter { $0.names.contains(requested) }

@@ -32,7 +32,17 @@ struct ResNet: Architecture {
 
   static let names = ["resnet"] + published.map(\.name)
 
+  /// timm's networks that pool or blur where these stride, which no key tells; by blocks, `d` marks deep stem and averaged
+  /// shortcuts.
+  private static let rarer: [String: [String]] = [
+    "[2,2,2,2] basic": ["resnetblur18"], "[3,4,6,3] bottleneck": ["resnetaa50", "resnetblur50"],
+    "[3,4,6,3] basic d": ["resnetaa34d"], "[3,4,6,3] bottleneck d": ["resnetaa50d", "resnetblur50d"],
+    "[3,4,23,3] bottleneck d": ["resnetaa101d", "resnetblur101d"],
+    "[3,4,23,3] bottleneck d 32x8 gated": ["seresnextaa101d_32x8d"],
+  ]
+
   let name: String
+  let rarer: [String]
   private let blocks: [Int]
   private let isBottleneck: Bool
 
@@ -68,6 +78,14 @@ struct ResNet: Architecture {
     if averages { description += " averaged shortcuts" }
     if isGated { description += " gated" }
     self.name = match?.name ?? description
+    let isD = isDeep && averages
+    let isOrdinary =
+      base == 64 && isDeep == averages && (groups == 1 || !isBottleneck) && !isGated && width == base
+    let kind = "\(list(blocks)) \(isBottleneck ? "bottleneck" : "basic")" + (isD ? " d" : "")
+    let isWideGated = base == 64 && isD && isGated && groups == 32 && depth == 8
+    rarer =
+      requested == nil
+      ? Self.rarer[isWideGated ? kind + " 32x8 gated" : isOrdinary ? kind : ""] ?? [] : []
     self.blocks = blocks
     self.isBottleneck = isBottleneck
 

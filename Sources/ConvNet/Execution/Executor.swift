@@ -148,7 +148,9 @@ final class Executor {
 
   private func runOperation(of step: Step) -> [ChannelMoments]? {
     if case .batchNorm = step.operation { return isMeasured(step) ? moments(of: map(step.inputs[0])) : nil }
-    if case .slice(let range) = step.operation, sharesMaps, plan.places[step.output] == nil {
+    if case .slice(let range) = step.operation, sharesMaps, plan.places[step.output] == nil,
+      !plan.needsContiguousMap(step.output)
+    {
       put(map(step.inputs[0]).channels(from: range.lowerBound, count: range.count), at: step.output)
       return nil
     }
@@ -176,6 +178,20 @@ final class Executor {
       slide(step, window, countIncludePad ? ck_mean_padded : ck_mean_valid, into: output)
     case .globalAverage: globalAverage(step, into: output)
     case .adaptiveAverage: adaptiveAverage(step, into: output)
+    case .affine: affine(step, into: output)
+    case .multiply: multiplyMaps(step, into: output)
+    case .mask: mask(step, into: output)
+    case .function(let function): self.function(step, function, into: output)
+    case .globalMax: globalMax(step, into: output)
+    case .pad(let margins): pad(step, margins, into: output)
+    case .reorder(let order): reorder(step, order, into: output)
+    case .spaceToDepth(let rows, let columns):
+      spaceToDepth(step, rows: rows, columns: columns, into: output)
+    case .enlarge(let rows, let columns): enlarge(step, rows: rows, columns: columns, into: output)
+    case .acrossChannels(_, let taps, let padding):
+      convolveAcrossChannels(step, taps: taps, padding: padding, into: output)
+    case .softmax(let groups): softmax(step, groups: groups, into: output)
+    case .sumOfGroups(let groups): sumGroups(step, groups, into: output)
     case .input, .batchNorm: preconditionFailure("not an operation of its own")
     }
     return nil

@@ -8,6 +8,8 @@ struct Parameters: Sendable {
   private(set) var layers: [Int: LayerWeights] = [:]
   /// Scale and shift of every BatchNorm, in the order of the graph's.
   private(set) var affines: [(weight: [Float], bias: [Float])] = []
+  /// What `affine`, `acrossChannels` and parametric functions multiply by and add, by node.
+  private(set) var factors: [Int: (scale: [Float]?, shift: [Float]?)] = [:]
 
   /// - Parameters:
   ///   - kernels: What the weights are packed for.
@@ -26,9 +28,30 @@ struct Parameters: Sendable {
             weight ?? Array(repeating: 1, count: layer.channels),
             bias ?? Array(repeating: 0, count: layer.channels)
           ))
+      case .affine(let values):
+        factors[index] = (
+          try values.scale.map { try floats($0, channels: node.channels, state) },
+          try values.shift.map { try floats($0, channels: node.channels, state) }
+        )
+      case .function(.parametricRelu(let slopes)):
+        factors[index] = (try floats(slopes, channels: node.channels, state), nil)
+      case .acrossChannels(let weight, _, _): factors[index] = (try state.floats(weight), nil)
       default: break
       }
     }
+  }
+
+  /// One number for each channel.
+  private func floats(
+    _ values: ChannelFactors.Values, channels: Int, _ state: StateDict
+  ) throws -> [Float] {
+    let floats =
+      switch values {
+      case .tensor(let key): try state.floats(key)
+      case .constants(let numbers): numbers
+      case .constant(let number): [number]
+      }
+    return floats.count == 1 ? Array(repeating: floats[0], count: channels) : floats
   }
 }
 
@@ -146,7 +169,7 @@ struct LayerWeights: Sendable {
     method = .product
     bias = try linear.bias.map { try state.floats($0) }
     let pixels = linear.height * linear.width
-    guard pixels > 1 else {
+    guard pixels > 1 || linear.isTransposed else {
       weight = Tensor(shape: [linear.outputChannels, linear.inputs], values: source)
       return
     }
@@ -155,10 +178,11 @@ struct LayerWeights: Sendable {
       var target = packed.pointer
       for output in 0..<linear.outputChannels {
         for pixel in 0..<pixels {
-          var from = output * linear.inputs + pixel
+          var from =
+            linear.isTransposed ? pixel * linear.outputChannels + output : output * linear.inputs + pixel
           for input in 0..<linear.inputChannels {
             target[input] = source[from]
-            from += pixels
+            from += linear.isTransposed ? pixels * linear.outputChannels : pixels
           }
           target += linear.inputChannels
         }

@@ -14,16 +14,32 @@ public struct BatchNormLayer: Sendable, Hashable {
   /// Weight of the newest batch in the running statistics; from the family.
   public let momentum: Double
   /// Position in the network's graph.
-  public let nodeIndex: Int
+  public internal(set) var nodeIndex: Int
 
   /// Key of the scale, absent from the state dict where the layer has none.
-  public var weightKey: TensorName { TensorName(name + ".weight") }
+  public let weightKey: TensorName
   /// Key of the shift, absent from the state dict where the layer has none.
-  public var biasKey: TensorName { TensorName(name + ".bias") }
+  public let biasKey: TensorName
   /// Key of the running mean.
-  public var runningMeanKey: TensorName { TensorName(name + ".running_mean") }
+  public let runningMeanKey: TensorName
   /// Key of the running variance.
-  public var runningVarKey: TensorName { TensorName(name + ".running_var") }
+  public let runningVarKey: TensorName
   /// Key of the step counter, absent from old checkpoints.
   public var numBatchesTrackedKey: TensorName { TensorName(name + ".num_batches_tracked") }
+
+  /// - Parameter keys: Of scale, shift, mean and variance, where they are not PyTorch's.
+  init(
+    name: String, channels: Int, eps: Double, momentum: Double, nodeIndex: Int,
+    keys: (weight: TensorName, bias: TensorName, mean: TensorName, variance: TensorName)? = nil
+  ) {
+    self.name = name
+    self.channels = channels
+    self.eps = eps
+    self.momentum = momentum
+    self.nodeIndex = nodeIndex
+    weightKey = keys?.weight ?? TensorName(name + ".weight")
+    biasKey = keys?.bias ?? TensorName(name + ".bias")
+    runningMeanKey = keys?.mean ?? TensorName(name + ".running_mean")
+    runningVarKey = keys?.variance ?? TensorName(name + ".running_var")
+  }
 }

@@ -1,6 +1,6 @@
 /// A network as nodes in topological order; node 0 is the input.
-struct Graph: Sendable {
-  struct Node: Sendable {
+struct Graph: Sendable, Equatable {
+  struct Node: Sendable, Equatable {
     /// The module's name in the state dict, or a descriptive one where it holds no parameters.
     let name: String
     let operation: Operation

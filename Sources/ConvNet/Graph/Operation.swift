@@ -1,7 +1,7 @@
 import Checkpoint
 
 /// What a node of a graph computes. Maps are NHWC; a vector is a map of one pixel.
-enum Operation: Sendable {
+enum Operation: Sendable, Equatable {
   case input
   case convolution(Convolution)
   case batchNorm(BatchNormLayer)
@@ -23,10 +23,36 @@ enum Operation: Sendable {
   /// The mean over the cells of a fixed grid (PyTorch's `AdaptiveAvgPool2d`).
   case adaptiveAverage(height: Int, width: Int)
   case linear(Linear)
+
+  // What imported networks have besides.
+
+  /// x * scale + shift, per channel.
+  case affine(ChannelFactors)
+  /// The product of two maps of one shape.
+  case multiply
+  /// The first map times the second, which has one channel.
+  case mask
+  case function(PointwiseFunction)
+  /// The largest of all pixels, one pixel remains.
+  case globalMax
+  /// Pixels around the map, or less of it.
+  case pad(Margins)
+  /// Output channel i is input channel `order[i]`.
+  case reorder([Int])
+  /// Blocks of pixels become one pixel with the channels [row in the block][column in the block][channel].
+  case spaceToDepth(rows: Int, columns: Int)
+  /// Every pixel becomes a block of equal ones.
+  case enlarge(rows: Int, columns: Int)
+  /// A convolution of a single filter along the channels of a one-pixel map (efficient channel attention).
+  case acrossChannels(weight: TensorName, taps: Int, padding: Int)
+  /// The softmax over `groups` ranges of channels, element by element of a range, of a one-pixel map.
+  case softmax(groups: Int)
+  /// The sum of `groups` ranges of channels.
+  case sumOfGroups(Int)
 }
 
 /// A convolution and where its weights are.
-struct Convolution: Sendable {
+struct Convolution: Sendable, Equatable {
   let weight: TensorName
   let bias: TensorName?
   let window: Window
@@ -39,7 +65,7 @@ struct Convolution: Sendable {
 }
 
 /// A fully connected layer and where its weights are.
-struct Linear: Sendable {
+struct Linear: Sendable, Equatable {
   let weight: TensorName
   let bias: TensorName?
   /// Size of the map it reads; PyTorch flattens such a map with the channels outermost.
@@ -47,6 +73,8 @@ struct Linear: Sendable {
   let width: Int
   let inputChannels: Int
   let outputChannels: Int
+  /// Whether the weight is stored as `[input][output]`.
+  var isTransposed = false
 
   var inputs: Int { height * width * inputChannels }
 }

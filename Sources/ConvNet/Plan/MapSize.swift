@@ -15,7 +15,7 @@ extension Graph {
     sizes.reserveCapacity(nodes.count)
     for node in nodes {
       let inputs = node.inputs.map { sizes[$0] }
-      guard let size = size(of: node, inputs: inputs, height: height, width: width) else {
+      guard let size = Self.size(of: node, inputs: inputs, height: height, width: width) else {
         throw ConvNetError.inputTooSmall(height: height, width: width, layer: node.name)
       }
       sizes.append(size)
@@ -23,7 +23,8 @@ extension Graph {
     return sizes
   }
 
-  private func size(of node: Node, inputs: [MapSize], height: Int, width: Int) -> MapSize? {
+  /// The size of a node's map given those of its inputs, or nil where they do not fit or nothing is left.
+  static func size(of node: Node, inputs: [MapSize], height: Int, width: Int) -> MapSize? {
     func slide(_ window: Window) -> MapSize? {
       window.geometry(height: inputs[0].height, width: inputs[0].width).map {
         MapSize(height: $0.window.out_height, width: $0.window.out_width, channels: node.channels)
@@ -34,17 +35,34 @@ extension Graph {
       return height > 0 && width > 0 ? MapSize(height: height, width: width, channels: node.channels) : nil
     case .convolution(let convolution): return slide(convolution.window)
     case .maxPool(let window), .averagePool(let window, _): return slide(window)
-    case .globalAverage: return MapSize(height: 1, width: 1, channels: node.channels)
+    case .globalAverage, .globalMax: return MapSize(height: 1, width: 1, channels: node.channels)
     case .adaptiveAverage(let height, let width):
       return MapSize(height: height, width: width, channels: node.channels)
     case .linear(let linear):
       guard inputs[0].height == linear.height, inputs[0].width == linear.width else { return nil }
       return MapSize(height: 1, width: 1, channels: node.channels)
-    case .batchNorm, .activation, .slice, .shuffle:
+    case .batchNorm, .activation, .slice, .shuffle, .affine, .function, .reorder, .sumOfGroups:
       return MapSize(height: inputs[0].height, width: inputs[0].width, channels: node.channels)
     case .gate:
       return inputs[1].pixels == 1 ? inputs[0] : nil
-    case .add, .concatenate:
+    case .pad(let margins):
+      let (rows, columns) = (inputs[0].height, inputs[0].width)
+      guard margins.fit(rows: rows, columns: columns) else { return nil }
+      return MapSize(
+        height: rows + margins.top + margins.bottom, width: columns + margins.left + margins.right,
+        channels: node.channels)
+    case .spaceToDepth(let rows, let columns):
+      guard inputs[0].height % rows == 0, inputs[0].width % columns == 0 else { return nil }
+      return MapSize(
+        height: inputs[0].height / rows, width: inputs[0].width / columns, channels: node.channels)
+    case .enlarge(let rows, let columns):
+      return MapSize(
+        height: inputs[0].height * rows, width: inputs[0].width * columns, channels: node.channels)
+    case .acrossChannels, .softmax: return inputs[0].pixels == 1 ? inputs[0] : nil
+    case .mask:
+      guard inputs[0].height == inputs[1].height, inputs[0].width == inputs[1].width else { return nil }
+      return inputs[0]
+    case .add, .multiply, .concatenate:
       guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {
         return nil
       }

@@ -37,6 +37,15 @@ struct Plan: Sendable {
     self.readers = readers
     places = Place.all(steps, graph, readers: readers)
   }
+
+  /// Whether a step reads a node's map as if there were nothing between its pixels: kernels take the residual as it stands
+  /// beside the output, and fully connected layers read a map as one row.
+  func needsContiguousMap(_ node: Int) -> Bool {
+    readers[node].contains { index in
+      if case .linear = steps[index].operation { return true }
+      return steps[index].epilogue.residual == node
+    }
+  }
 }
 
 /// Joins nodes to steps.

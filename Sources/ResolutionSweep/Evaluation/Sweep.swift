@@ -84,11 +84,13 @@ public final class Sweep {
   /// What classifying every window but the first adds.
   private static func extraMultiplyAdds(of pooling: Pooling, _ network: Network, size: Int) throws -> Int {
     guard case .testTime(let window) = pooling else { return 0 }
-    guard let map = try network.pooledMapSize(height: size, width: size) else {
+    guard let classifier = network.classifier,
+      let map = try network.pooledMapSize(height: size, width: size)
+    else {
       throw SweepError.noPooling(architecture: network.architectureName)
     }
     let windows = (max(map.height, window) - window + 1) * (max(map.width, window) - window + 1)
-    return (windows - 1) * network.classifier.featureCount * network.classCount
+    return (windows - 1) * classifier.featureCount * network.classCount
   }
 
   /// Takes over what an earlier run measured of the same settings on the same images.

@@ -1,0 +1,106 @@
+/// A map as ONNX sees it: the engine's NHWC map behind axes of batch, channels, rows and columns that reshapes and
+/// transpositions have split, joined and exchanged.
+///
+/// Exporters write down such steps with the sizes of one example. An axis is kept as the parts of the map's own axes that
+/// it runs through, outermost first; so a flattening or a channel shuffle is recognised as what it is, at any input size.
+struct MapView {
+  enum Dimension: Int { case channel, row, column }
+
+  /// A range of positions along one of the map's own axes: `extent` steps of `stride`.
+  struct Part: Equatable {
+    let dimension: Dimension
+    let stride: Int
+    let extent: Int
+  }
+
+  /// The node that computes the map.
+  var node: Int
+  /// The map's size in the example.
+  var size: MapSize
+  /// Whether there is one pixel whatever the input's size.
+  var isPixel: Bool
+  /// Extent of the first axis, which is the images.
+  let batch: Int
+  /// All other axes; parts of one step are left out.
+  var axes: [[Part]]
+
+  /// A map as [images, channels, rows, columns].
+  init(node: Int, size: MapSize, isPixel: Bool, batch: Int) {
+    self.node = node
+    self.size = size
+    self.isPixel = isPixel
+    self.batch = batch
+    axes = [
+      Self.whole(.channel, size.channels), Self.whole(.row, size.height), Self.whole(.column, size.width),
+    ]
+  }
+
+  static func whole(_ dimension: Dimension, _ extent: Int) -> [Part] {
+    extent == 1 ? [] : [Part(dimension: dimension, stride: 1, extent: extent)]
+  }
+
+  /// The shape that ONNX's operators see.
+  var shape: [Int] { [batch] + axes.map { axis in axis.reduce(1) { $0 * $1.extent } } }
+
+  var rank: Int { 1 + axes.count }
+
+  /// The whole of the channels, rows and columns, each as one part.
+  var channels: [Part] { Self.whole(.channel, size.channels) }
+  var rows: [Part] { Self.whole(.row, size.height) }
+  var columns: [Part] { Self.whole(.column, size.width) }
+
+  /// Whether it is [images, channels, rows, columns].
+  var isPlain: Bool { axes == [channels, rows, columns] }
+
+  /// Whether it is [images, features] in PyTorch's order of flattening, axes of extent one aside.
+  var isFlat: Bool {
+    let filled = axes.filter { !$0.isEmpty }
+    return filled.count <= 1 && (filled.first ?? []) == channels + rows + columns
+  }
+
+  /// The same elements in another shape; nil where that cuts through the map's axes.
+  func reshaped(_ target: [Int]) -> MapView? {
+    guard let first = target.first, first == batch else { return nil }
+    var rest = axes.flatMap { $0 }[...]
+    var result: [[Part]] = []
+    for extent in target.dropFirst() {
+      guard extent > 0 else { return nil }
+      var missing = extent
+      var axis: [Part] = []
+      while missing > 1 {
+        guard let part = rest.popFirst() else { return nil }
+        if missing % part.extent == 0 {
+          axis.append(part)
+          missing /= part.extent
+        } else if part.extent % missing == 0 {
+          let inner = part.extent / missing
+          axis.append(Part(dimension: part.dimension, stride: part.stride * inner, extent: missing))
+          rest.insert(
+            Part(dimension: part.dimension, stride: part.stride, extent: inner), at: rest.startIndex)
+          missing = 1
+        } else {
+          return nil
+        }
+      }
+      result.append(axis)
+    }
+    guard rest.isEmpty else { return nil }
+    var view = self
+    view.axes = result.map(Self.joined)
+    return view
+  }
+
+  /// Neighbouring parts that together are one.
+  static func joined(_ axis: [Part]) -> [Part] {
+    var result: [Part] = []
+    for part in axis {
+      if let last = result.last, last.dimension == part.dimension, last.stride == part.stride * part.extent {
+        result[result.count - 1] = Part(
+          dimension: part.dimension, stride: part.stride, extent: last.extent * part.extent)
+      } else {
+        result.append(part)
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,122 @@
+/// A tensor that is known while the graph is read: the shape arithmetic of exporters and small constants.
+struct Numbers: Equatable {
+  enum Elements: Equatable {
+    case ints([Int])
+    case reals([Double])
+  }
+
+  var shape: [Int]
+  var elements: Elements
+
+  /// Constants are folded up to this size.
+  static let largestCount = 1 << 16
+
+  init(ints: [Int], shape: [Int]? = nil) {
+    elements = .ints(ints)
+    self.shape = shape ?? [ints.count]
+  }
+
+  init(reals: [Double], shape: [Int]? = nil) {
+    elements = .reals(reals)
+    self.shape = shape ?? [reals.count]
+  }
+
+  var count: Int { shape.reduce(1, *) }
+
+  var ints: [Int]? { if case .ints(let values) = elements { values } else { nil } }
+
+  var reals: [Double] {
+    switch elements {
+    case .ints(let values): values.map(Double.init)
+    case .reals(let values): values
+    }
+  }
+
+  /// The only number there is, or the one that all are.
+  var uniform: Double? {
+    let values = reals
+    guard let first = values.first, values.allSatisfy({ $0 == first }) else { return nil }
+    return first
+  }
+
+  /// The elements at the given positions.
+  func picking(_ positions: [Int], shape: [Int]) -> Numbers {
+    var result = self
+    result.shape = shape
+    switch elements {
+    case .ints(let values): result.elements = .ints(positions.map { values[$0] })
+    case .reals(let values): result.elements = .reals(positions.map { values[$0] })
+    }
+    return result
+  }
+
+  /// The elements at `indices` of an axis.
+  func picking(_ indices: [Int], axis: Int) -> Numbers {
+    let inner = shape[(axis + 1)...].reduce(1, *)
+    let outer = shape[..<axis].reduce(1, *)
+    var target = shape
+    target[axis] = indices.count
+    let positions = (0..<outer).flatMap { block in
+      indices.flatMap { index in (0..<inner).map { (block * shape[axis] + index) * inner + $0 } }
+    }
+    return picking(positions, shape: target)
+  }
+
+  /// With its axes in another order.
+  func transposed(_ order: [Int]) -> Numbers {
+    var strides = Array(repeating: 1, count: shape.count)
+    for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
+    let target = order.map { shape[$0] }
+    let positions = (0..<count).map { index in
+      var (rest, position) = (index, 0)
+      for axis in target.indices.reversed() {
+        position += rest % target[axis] * strides[order[axis]]
+        rest /= target[axis]
+      }
+      return position
+    }
+    return picking(positions, shape: target)
+  }
+
+  /// Repeated along axes of extent one, as ONNX and NumPy do; nil where the shapes do not fit or it becomes too large.
+  func broadcast(to target: [Int]) -> Numbers? {
+    guard target.count >= shape.count, let total = Self.checkedCount(target), total <= Self.largestCount
+    else {
+      return nil
+    }
+    let own = Array(repeating: 1, count: target.count - shape.count) + shape
+    guard zip(own, target).allSatisfy({ $0 == $1 || $0 == 1 }) else { return nil }
+    let positions = (0..<total).map { index in
+      var (rest, position, stride) = (index, 0, 1)
+      for axis in target.indices.reversed() {
+        let coordinate = rest % target[axis]
+        rest /= target[axis]
+        if own[axis] != 1 { position += coordinate * stride }
+        stride *= own[axis]
+      }
+      return position
+    }
+    return picking(positions, shape: target)
+  }
+
+  /// The common shape of two operands.
+  static func broadcastShape(_ a: [Int], _ b: [Int]) -> [Int]? {
+    let rank = max(a.count, b.count)
+    let a = Array(repeating: 1, count: rank - a.count) + a
+    let b = Array(repeating: 1, count: rank - b.count) + b
+    guard zip(a, b).allSatisfy({ $0 == $1 || $0 == 1 || $1 == 1 }) else { return nil }
+    return zip(a, b).map { $0 == 1 ? $1 : $0 }
+  }
+
+  /// The product of extents, nil where it overflows or one is negative.
+  static func checkedCount(_ shape: [Int]) -> Int? {
+    var count = 1
+    for extent in shape {
+      guard extent >= 0 else { return nil }
+      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+      guard !overflow else { return nil }
+      count = product
+    }
+    return count
+  }
+}
