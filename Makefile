@@ -84,7 +84,7 @@ fuzz: setup
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
-	! grep -rn '^import Foundation$$' Sources
+	! grep -rn --exclude='*.pb.swift' '^import Foundation$$' Sources
 	$(call apt,mandoc,mandoc)
 	mandoc -T lint -W warning man/*.[157]
 

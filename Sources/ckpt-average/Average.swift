@@ -2,7 +2,7 @@ import ArgumentParser
 import Averaging
 import Checkpoint
 import CommandSupport
-import Foundation
+import FoundationEssentials
 import TensorMath
 
 @main
