@@ -4,7 +4,8 @@
 #include <string.h>
 
 // The loader picks the variant for the machine; sanitizers cannot instrument the picking.
-#if defined(__x86_64__) && defined(__linux__) && !__has_feature(address_sanitizer)
+#if defined(__x86_64__) && defined(__linux__) && !__has_feature(address_sanitizer) && \
+    !__has_feature(thread_sanitizer)
 #define VARIANTS __attribute__((target_clones("avx2", "default")))
 #else
 #define VARIANTS
