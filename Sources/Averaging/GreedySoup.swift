@@ -21,7 +21,10 @@ public enum GreedySoup {
   ///
   /// Checkpoints are tried in the order of their own scores, the newer first among equals.
   ///
-  /// - Parameter score: The score of the mean of some checkpoints, given in ascending order.
+  /// - Parameters:
+  ///   - count: Number of checkpoints, above 0.
+  ///   - mode: Which scores are better.
+  ///   - score: The score of the mean of some checkpoints, given in ascending order.
   public static func select(
     count: Int, mode: Mode, score: (_ members: [Int]) throws -> Double
   ) rethrows -> (members: [Int], score: Double) {

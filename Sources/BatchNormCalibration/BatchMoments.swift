@@ -49,10 +49,10 @@ public struct BatchMoments: Sendable, Equatable {
   ///   - batchCount: number of batches.
   ///   - memory: bytes of activations to keep in memory; the rest goes to a scratch file.
   ///   - scratchFolder: where that file goes, without a name.
+  ///   - scratchElement: how activations are stored there.
   ///   - load: gives a batch, shape [n, height, width, 3].
   ///   - onStep: called after each batch of each step with the number of its images.
   /// - Returns: the moments of all images as those of one batch.
-  ///   - scratchElement: how activations are stored there.
   /// - Throws: `CalibrationError.notFinite` and `.oneValuePerChannel`; errors of loading and of the scratch file.
   public static func layerSynchronous(
     through network: Network, layers: [BatchNormLayer], batchCount: Int, memory: Int, scratchFolder: String,

@@ -1,8 +1,12 @@
 /// Why statistics could not be computed. Nothing has been changed when one of these is thrown.
 public enum CalibrationError: Error, Equatable, CustomStringConvertible {
+  /// The network has no BatchNorm layer.
   case noBatchNorm(architecture: String)
+  /// A channel of a layer's input has NaN or infinity; `batch` is nil where all images are taken together.
   case notFinite(layer: String, channel: Int, batch: Int?)
+  /// A layer sees one value per channel, which has no variance; `batch` as in `notFinite`.
   case oneValuePerChannel(layer: String, batch: Int?)
+  /// There are no images.
   case noImages
 
   /// One line that names layer and batch and says what to do.

@@ -14,9 +14,13 @@ protocol StatisticsEstimator: Sendable {
 
 /// The estimators by the names of the command line.
 public enum Estimator: String, CaseIterable, Sendable {
+  /// Mean and biased variance of all positions of all images.
   case pooled
+  /// The plain average of the batches' means and unbiased variances.
   case batchMean = "batch-mean"
+  /// What `torch.optim.swa_utils.update_bn` stores, in float32.
   case torch
+  /// An exponential moving average of the batches' means and unbiased variances.
   case momentum
 
   /// - Parameter momentum: weight of the newest batch in `momentum`'s average.

@@ -45,10 +45,15 @@ extension StatisticsPart.Recipe {
 
 /// Why parts do not make one result.
 public enum PartError: Error, Equatable, CustomStringConvertible {
+  /// There is no part for these shards.
   case missing([String])
+  /// The part at `path` is of a shard that an earlier part is of.
   case duplicate(_ path: String, _ earlier: String, _ shard: String)
+  /// The part at `path` is of another calculation than the part `reference`.
   case foreign(_ path: String, _ reference: String, _ expected: String, _ found: String)
+  /// The part at `path` does not hold all batches of its shard.
   case incomplete(_ path: String)
+  /// The file at `path` is not a part, or does not fit the layers.
   case malformed(_ path: String, _ problem: String)
 
   /// One line that names the file.

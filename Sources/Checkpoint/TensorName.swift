@@ -64,7 +64,9 @@ private func compareBytes(_ a: String, _ b: String) -> Int {
 ///
 /// Names and paths come from files; written raw they could move the cursor or reverse the line they stand in.
 ///
-/// - Parameter quoted: Whether the text will stand in double quotes; otherwise quotes in it stay as they are.
+/// - Parameters:
+///   - text: What to escape.
+///   - quoted: Whether the text will stand in double quotes; otherwise quotes in it stay as they are.
 public func escapedForDiagnostics(_ text: String, quoted: Bool = true) -> String {
   var result = ""
   for scalar in text.unicodeScalars {

@@ -7,7 +7,10 @@ public struct TensorSpec: Hashable, Sendable {
   /// Its dimensions, outermost first; empty for a scalar.
   public var shape: [Int]
 
-  /// - Parameter shape: Non-negative dimensions whose product does not overflow.
+  /// - Parameters:
+  ///   - name: The tensor's name.
+  ///   - dtype: The element type.
+  ///   - shape: Non-negative dimensions whose product does not overflow.
   public init(name: TensorName, dtype: DType, shape: [Int]) {
     self.name = name
     self.dtype = dtype

@@ -28,7 +28,11 @@ public struct TensorValue: Sendable, Equatable {
 
   /// A tensor of any real element type, rounded once to nearest, ties to even.
   ///
-  /// - Parameter name: Appears in the error.
+  /// - Parameters:
+  ///   - values: The elements, row by row; as many as `shape` holds.
+  ///   - shape: Dimensions of the tensor.
+  ///   - dtype: The element type to round to.
+  ///   - name: Appears in the error.
   /// - Throws: `CheckpointError.unrepresentable` when a value is beyond the range of `dtype`,
   ///   `CheckpointError.notReal` for complex and sub-byte types.
   public init(doubles values: [Double], shape: [Int], dtype: DType, name: TensorName = "") throws {

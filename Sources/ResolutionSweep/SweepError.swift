@@ -2,14 +2,23 @@ import Checkpoint
 
 /// Why a sweep could not be done.
 public enum SweepError: Error, Equatable, CustomStringConvertible {
+  /// The data set has no images.
   case noImages(dataset: String)
+  /// An image has no label.
   case unlabelled(dataset: String, item: String)
+  /// A label is not below the number of classes.
   case labelOutOfRange(dataset: String, item: String, label: Int, classes: Int)
+  /// Two checkpoints have different numbers of classes.
   case unequalClassCounts(Int, Int)
+  /// The network's output for an image has NaN or infinity; `crop` in pixels.
   case notFinite(item: String, crop: Int)
+  /// There are too few images to choose and to score on.
   case tooFewImages(count: Int, needed: Int)
+  /// A part, given by name, is no part of this sweep or cannot be put together with the others, and why.
   case badPart(String, String)
+  /// No setting is within the budget; `cheapest` is in the budget's unit.
   case beyondBudget(Budget, cheapest: Double)
+  /// Test-time pooling needs a classifier right behind a global average, which the network has not.
   case noPooling(architecture: String)
 
   /// One line without the tool's name; names in it are escaped.

@@ -6,7 +6,9 @@ import TensorMath
 extension Series {
   /// SHA-256 of every checkpoint's files, in their order as if they were one, in hexadecimal; reads all of them.
   ///
-  /// - Parameter progress: Called with the number of bytes just read, by one thread at a time.
+  /// - Parameters:
+  ///   - pool: Its threads read one checkpoint each.
+  ///   - progress: Called with the number of bytes just read, by one thread at a time.
   public func sha256(pool: ThreadPool, progress: @escaping (Int) -> Void = { _ in }) throws -> [String] {
     let results = Mutex([String](repeating: "", count: members.count))
     try pool.forEach(members.count) { (index, _) throws in

@@ -24,7 +24,11 @@ public struct DriftReport: Sendable {
 
   /// Reads all checkpoints once.
   ///
-  /// - Parameter progress: Called with the number of bytes just read, by one thread at a time.
+  /// - Parameters:
+  ///   - series: The checkpoints.
+  ///   - isSelected: Which tensors are measured.
+  ///   - pool: Runs the arithmetic.
+  ///   - progress: Called with the number of bytes just read, by one thread at a time.
   /// - Throws: `AveragingError.notFinite`, errors of reading.
   public init(
     _ series: Series, isSelected: (TensorName) -> Bool = { _ in true }, pool: ThreadPool,

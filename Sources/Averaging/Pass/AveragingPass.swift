@@ -26,6 +26,8 @@ public struct AveragingPass {
   ///
   /// - Parameters:
   ///   - writers: One per plan, made for the plan's output tensors; not finished here.
+  ///   - computesDigests: Whether the CRC-32 of every input file is computed too.
+  ///   - pool: Runs the arithmetic.
   ///   - progress: Called with the number of bytes just read, by one thread at a time.
   /// - Returns: The CRC-32 of every input file in hexadecimal when `digests` is asked for.
   /// - Throws: `AveragingError` for values that have no average, `CheckpointError` for reading and writing.

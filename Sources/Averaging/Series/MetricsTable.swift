@@ -19,7 +19,9 @@ public struct MetricsTable: Sendable {
   /// Reads `{"epoch-1.safetensors": 0.7, …}`, `[{"name": "epoch-1.safetensors", KEY: 0.7}, …]`, or lines
   /// `epoch-1.safetensors<TAB>0.7`; a first line without a number names the columns.
   ///
-  /// - Parameter key: Which value, where there are several.
+  /// - Parameters:
+  ///   - bytes: The whole file.
+  ///   - key: Which value, where there are several.
   /// - Throws: `MetricsTable.Fault`.
   public init(parsing bytes: [UInt8], key: String?) throws {
     let start = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }

@@ -15,8 +15,10 @@ public struct StateUpdate: Sendable {
   /// - Parameters:
   ///   - state: What there is; nil at the beginning.
   ///   - series: The further checkpoints.
+  ///   - method: How checkpoints are combined.
   ///   - timeline: All checkpoints, those in the state first.
   ///   - settings: The method and options, to be the same whenever the state is continued.
+  ///   - options: Which tensors go into the output, and as what.
   /// - Throws: `AveragingError` for a method that needs all checkpoints at once, and for checkpoints that do not fit.
   public init(
     _ state: AveragingState?, adding series: Series, method: any AveragingMethod, timeline: Timeline,
@@ -70,7 +72,10 @@ public struct StateUpdate: Sendable {
 
   /// How all checkpoints so far are combined.
   ///
-  /// - Parameter timeline: All of them, those in the state first.
+  /// - Parameters:
+  ///   - method: How checkpoints are combined.
+  ///   - timeline: All of them, those in the state first.
+  ///   - state: What there is; nil at the beginning.
   /// - Throws: `AveragingError.stateMismatch` when those in the state have parts in the sum that this method does not
   ///   give them.
   public static func combination(

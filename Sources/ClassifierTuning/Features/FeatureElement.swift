@@ -1,6 +1,11 @@
 /// How cached features are stored; all arithmetic is float32.
 public enum FeatureElement: String, Sendable, CaseIterable {
-  case f32, f16, bf16
+  /// 32 bits: exact.
+  case f32
+  /// IEEE half precision, 16 bits: 11 significant bits, largest number 65504.
+  case f16
+  /// bfloat16, 16 bits: 8 significant bits, the range of float32.
+  case bf16
 
   var byteCount: Int { self == .f32 ? 4 : 2 }
 }

@@ -5,8 +5,11 @@ extension FeatureMaps {
   /// a classifier alone is trained on.
   ///
   /// - Parameters:
+  ///   - target: takes the pooled features, a map of one position per image.
+  ///   - first: index in `target` of the first image.
   ///   - activation: between BatchNorm and pooling.
   ///   - batchNorm: applied first, with its running statistics; nil if there is none.
+  ///   - pool: runs the arithmetic.
   public func storePooled(
     into target: FeatureMaps, at first: Int, activation: TailActivation, batchNorm: BatchNormParameters?,
     pool: ThreadPool

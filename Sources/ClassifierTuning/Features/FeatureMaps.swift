@@ -38,6 +38,7 @@ public final class FeatureMaps: @unchecked Sendable {
   /// Stores image `index`.
   ///
   /// - Parameters:
+  ///   - index: the image's number, counted from 0.
   ///   - map: [positions, channels], channels last.
   ///   - residual: the same shape; given exactly if the shape has one.
   /// - Throws: `TuningError.featureOverflow` for a value too large for the element type.

@@ -9,7 +9,11 @@ public struct LossBatch: Sendable {
   /// A teacher's logits in the same layout, for distillation.
   public var teacherLogits: [Double]?
 
-  /// - Parameter logits: [labels.count, classes] row by row.
+  /// - Parameters:
+  ///   - logits: [labels.count, classes] row by row.
+  ///   - classes: logits per row.
+  ///   - labels: the class of each row.
+  ///   - teacherLogits: a teacher's logits, [labels.count, classes] row by row; nil without a teacher.
   public init(logits: [Double], classes: Int, labels: [Int], teacherLogits: [Double]? = nil) {
     self.logits = logits
     self.classes = classes
@@ -24,6 +28,8 @@ public struct LossBatch: Sendable {
 public protocol ClassificationLoss: Sendable {
   /// The batch's loss, PyTorch's `reduction="mean"`.
   ///
-  /// - Parameter gradient: receives dLoss/dLogits, [rows, classes]; every element is overwritten.
+  /// - Parameters:
+  ///   - batch: the rows.
+  ///   - gradient: receives dLoss/dLogits, [rows, classes]; every element is overwritten.
   func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double
 }

@@ -12,14 +12,19 @@
 public struct OverlapLoss: ClassificationLoss {
   /// Which overlap.
   public enum Kind: String, Sendable, CaseIterable {
-    case dice, jaccard
+    /// (2I + s)/(P + Y + s).
+    case dice
+    /// (I + s)/(P + Y − I + s).
+    case jaccard
   }
 
   let kind: Kind
   /// s, which keeps the quotient defined.
   let smoothing: Double
 
-  /// - Parameter smoothing: not negative.
+  /// - Parameters:
+  ///   - kind: which overlap.
+  ///   - smoothing: not negative.
   public init(_ kind: Kind, smoothing: Double = 1) {
     self.kind = kind
     self.smoothing = smoothing

@@ -16,6 +16,7 @@ public final class FeatureCollector {
   ///   - tail: decides between maps and pooled features.
   ///   - count: images to come.
   ///   - element: how features are stored.
+  ///   - pool: runs the arithmetic.
   ///   - makeStorage: gives the memory, once the first batch has told the shape.
   public init(
     _ tail: TunableTail, count: Int, element: FeatureElement = .f32, pool: ThreadPool,

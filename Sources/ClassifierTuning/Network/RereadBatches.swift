@@ -11,7 +11,9 @@ public final class RereadBatches: BatchSource {
     let network: Network
     let preprocessing: Preprocessing
 
-    /// - Parameter preprocessing: the teacher's own size and normalisation.
+    /// - Parameters:
+    ///   - network: the teacher.
+    ///   - preprocessing: the teacher's own size and normalisation.
     public init(_ network: Network, preprocessing: Preprocessing) {
       self.network = network
       self.preprocessing = preprocessing
@@ -28,6 +30,7 @@ public final class RereadBatches: BatchSource {
     /// - Parameters:
     ///   - dataset: a whole number of views of each image: view v of image i is number i·views + v.
     ///   - labels: one per image.
+    ///   - preprocessing: size and normalisation of the network's input.
     ///   - augmentation: random transforms in place of resize and centre crop; nil for none.
     public init(
       _ dataset: any ImageDataset, labels: [Int], preprocessing: Preprocessing, augmentation: Augmentation?
@@ -50,6 +53,9 @@ public final class RereadBatches: BatchSource {
 
   /// - Parameters:
   ///   - tail: decides what the trunk is.
+  ///   - images: what is read, and how.
+  ///   - mixing: how the images of a batch are mixed.
+  ///   - teacher: gives the logits for distillation; nil without one.
   ///   - seed: seed of transforms and mixtures.
   ///   - pool: its size is also the number of loading threads.
   public init(

@@ -16,6 +16,7 @@ public struct TunableTail: Sendable {
 
   /// - Parameters:
   ///   - network: with the weights of `checkpoint`.
+  ///   - checkpoint: where the values of classifier and BatchNorm are read from.
   ///   - needsBatchNorm: whether the last BatchNorm is trained or its statistics change.
   /// - Throws: `TuningError.noClassifier`; `TuningError.noLastBatchNorm` where that BatchNorm is needed and the network has none directly before
   ///   its pooling; errors of reading the checkpoint.

@@ -6,6 +6,7 @@
 
 /// How the learning rate changes over a run. Epochs are counted from 0 here.
 public enum LearningRateSchedule: Sendable, Equatable {
+  /// 1 throughout.
   case constant
   /// γ^⌊epoch/size⌋.
   case step(size: Int, gamma: Double)

@@ -17,7 +17,9 @@ public struct OptimizerState: Sendable, Equatable {
   /// Its vectors, in an order of its own; empty before the first step.
   public var slots: [[Float]]
 
-  /// - Parameter slots: as an optimiser of the same kind gave them.
+  /// - Parameters:
+  ///   - steps: steps made so far.
+  ///   - slots: as an optimiser of the same kind gave them.
   public init(steps: Int, slots: [[Float]]) {
     self.steps = steps
     self.slots = slots

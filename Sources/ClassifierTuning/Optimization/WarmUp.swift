@@ -5,7 +5,9 @@ public struct WarmUp: Sendable, Equatable {
   /// Factor on the base rate at the first step.
   public var startFactor: Double
 
-  /// - Parameter startFactor: from 0 (excluded) to 1.
+  /// - Parameters:
+  ///   - steps: steps until the full rate; 0 for no warm-up.
+  ///   - startFactor: from 0 (excluded) to 1.
   public init(steps: Int = 0, startFactor: Double = 0.01) {
     self.steps = steps
     self.startFactor = startFactor

@@ -3,6 +3,7 @@ import TensorMath
 /// How the tuned weights are averaged over the run. The average is what is measured and returned; BatchNorm's
 /// running statistics are not averaged, because its inputs do not depend on what is trained.
 public enum WeightAveraging: Sendable, Equatable {
+  /// No average: the weights as they are.
   case none
   /// average ← decay·average + (1 − decay)·weights after every `every` steps, from the initial weights on.
   case ema(decay: Double, every: Int)

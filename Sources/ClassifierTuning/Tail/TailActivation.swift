@@ -6,7 +6,16 @@
 
 /// The nonlinearity between the last BatchNorm and the pooling.
 public enum TailActivation: String, Sendable, CaseIterable {
-  case identity, relu, relu6, silu, hardswish
+  /// z.
+  case identity
+  /// max(z, 0).
+  case relu
+  /// min(max(z, 0), 6).
+  case relu6
+  /// z·σ(z) with the logistic function σ.
+  case silu
+  /// z·min(max(z + 3, 0), 6)/6.
+  case hardswish
 }
 
 /// Value and derivative of an activation on eight lanes, as a type so that the tail's kernel is specialised.

@@ -2,6 +2,7 @@ import TensorMath
 
 /// How a new classifier starts.
 public enum HeadInitialisation: String, Sendable, CaseIterable {
+  /// Weight and bias 0.
   case zero
   /// Uniform between ±1/√channels, weight and bias: what `torch.nn.Linear` starts from (He et al. 2015 with a = √5).
   case kaiming

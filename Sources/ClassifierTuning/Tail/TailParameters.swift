@@ -11,7 +11,12 @@ public struct TailParameters: Sendable, Equatable {
   /// Inputs of the classifier.
   public let channels: Int
 
-  /// - Parameter weight: [classes, channels] row by row.
+  /// - Parameters:
+  ///   - weight: [classes, channels] row by row.
+  ///   - bias: one per class; nil for a classifier without.
+  ///   - batchNorm: the last BatchNorm; nil when features are pooled already.
+  ///   - classes: outputs of the classifier.
+  ///   - channels: inputs of the classifier.
   public init(
     weight: [Float], bias: [Float]?, batchNorm: BatchNormParameters?, classes: Int, channels: Int
   ) {

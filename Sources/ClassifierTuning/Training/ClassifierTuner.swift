@@ -8,6 +8,7 @@ public struct ClassifierTuner {
   let pool: ThreadPool
 
   /// - Parameters:
+  ///   - options: what is trained and how.
   ///   - activation: between the last BatchNorm and the pooling; `.identity` for features that are pooled already.
   ///   - pool: the result does not depend on its number of threads.
   /// - Throws: `TuningError.invalidOption`.

@@ -10,6 +10,7 @@ public struct LabelledFeatures: Sendable {
   public let teacherLogits: [Float]?
 
   /// - Parameters:
+  ///   - features: one map per view: view v of image i is number i·views + v.
   ///   - views: cached views per image.
   ///   - labels: one class index per image.
   ///   - teacherLogits: [images, classes] row by row.

@@ -4,7 +4,9 @@ import ImageData
 public struct TuningOptions: Sendable {
   /// Which layers are trained.
   public enum Layers: String, Sendable, CaseIterable {
+    /// The classifier alone.
     case classifier = "fc"
+    /// The classifier, and scale and shift of the last BatchNorm.
     case classifierAndBatchNorm = "fc+bn"
   }
 
@@ -20,7 +22,14 @@ public struct TuningOptions: Sendable {
 
   /// Which optimiser makes the steps.
   public enum OptimizerKind: String, Sendable, CaseIterable {
-    case sgd, adam, adamw, lamb
+    /// Stochastic gradient descent with momentum.
+    case sgd
+    /// Adam; weight decay is added to the gradient.
+    case adam
+    /// Adam with weight decay apart from the gradient.
+    case adamw
+    /// Adam steps, scaled by the ratio of the lengths of weight and step where weight decay applies.
+    case lamb
     /// Full-batch quasi-Newton iterations, one per epoch, for the classifier alone on fixed features.
     case lbfgs
   }

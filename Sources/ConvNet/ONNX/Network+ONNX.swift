@@ -9,7 +9,7 @@ extension Network {
   /// filter of a blurring pool, are the file's.
   /// - Parameters:
   ///   - checkpoint: A state dict with the initializers' names and layouts, or the file itself as `ONNXCheckpoint`.
-  ///   - onnx: The network.
+  ///   - model: The network.
   ///   - pool: Runs the arithmetic.
   ///   - options: How it is done.
   /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `ConvNetError` where a tensor of the checkpoint has

@@ -24,6 +24,7 @@ public struct Augmentation: Sendable, Equatable {
   ///   - image: The whole image.
   ///   - preprocessing: Crop size, filter and normalisation; its resize has no part.
   ///   - generator: Source of all randomness.
+  ///   - target: Room for `crop * crop * 3` floats; all are overwritten.
   public func apply(
     _ image: RGBImage, _ preprocessing: Preprocessing, using generator: inout SeededGenerator,
     into target: UnsafeMutablePointer<Float>

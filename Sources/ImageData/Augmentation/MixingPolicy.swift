@@ -17,7 +17,10 @@ public struct MixingPolicy: Sendable, Equatable {
   public var isEmpty: Bool { kinds.isEmpty }
 
   /// Mixes all views of `batch` in place.
-  /// - Parameter number: The batch's number in the run.
+  /// - Parameters:
+  ///   - batch: The images, changed in place.
+  ///   - number: The batch's number in the run.
+  ///   - seed: The seed of the run; a batch draws from it and its number.
   /// - Returns: How the labels mix; nil without mixing.
   @discardableResult
   public func apply(to batch: ImageBatch, number: Int, seed: UInt64) -> BatchMixing.Labels? {
@@ -26,7 +29,9 @@ public struct MixingPolicy: Sendable, Equatable {
   }
 
   /// The weight of each image against its partner where features are mixed in place of images; nil without mixup.
-  /// - Parameter number: The batch's number in the run.
+  /// - Parameters:
+  ///   - number: The batch's number in the run.
+  ///   - seed: The seed of the run; a batch draws from it and its number.
   public func featureWeight(number: Int, seed: UInt64) -> Double? {
     guard case (.mixup(let alpha), var generator)? = draw(number: number, seed: seed) else { return nil }
     return generator.beta(alpha)

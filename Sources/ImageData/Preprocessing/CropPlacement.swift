@@ -1,9 +1,14 @@
 /// Where the crop lies in the resized image.
 public enum CropPlacement: String, CaseIterable, Sendable {
+  /// In the top left corner.
   case topLeft = "top-left"
+  /// In the top right corner.
   case topRight = "top-right"
+  /// In the bottom left corner.
   case bottomLeft = "bottom-left"
+  /// In the bottom right corner.
   case bottomRight = "bottom-right"
+  /// In the middle; half pixels go to the even neighbour.
   case center
 
   var horizontal: AxisPlacement {

@@ -24,7 +24,9 @@ extension Preprocessing {
   public var tenCrops: [Preprocessing] { fiveCrops + flipped.fiveCrops }
 
   /// timm's sizes: the resize that leaves `cropPercentage` of the side to the crop, truncated.
-  /// - Parameter cropPercentage: Fraction of the resized side, above 0; timm's `crop_pct`.
+  /// - Parameters:
+  ///   - crop: Side of the crop in pixels.
+  ///   - cropPercentage: Fraction of the resized side, above 0; timm's `crop_pct`.
   public static func resize(crop: Int, cropPercentage: Double) -> Int {
     precondition(cropPercentage > 0, "crop percentage \(cropPercentage)")
     return max(Int((Double(crop) / cropPercentage).rounded(.down)), 1)

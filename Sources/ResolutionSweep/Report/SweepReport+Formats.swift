@@ -53,7 +53,10 @@ extension SweepReport {
 
   /// A table for people: percentages, a bar for top-1 from the worst to the best setting, and what the marks mean.
   ///
-  /// - Parameter width: columns that there are; nil for as many as it takes.
+  /// - Parameters:
+  ///   - timing: whether measured times are shown.
+  ///   - preset: the library whose configuration of the choice ends the text; nil for none.
+  ///   - width: columns that there are; nil for as many as it takes.
   public func table(timing: Bool = false, preset: Preset? = nil, width: Int? = nil) -> String {
     var columns = columns(timing: timing)
     // The line below the table names it; the column would cost the bars their room.

@@ -46,6 +46,7 @@ public struct SweepReport: Sendable {
   ///   - isShuffled: whether the images were visited in random order.
   ///   - dataset: the data set's name.
   ///   - checkpoints: names of the sweep's networks, shown when there are several.
+  ///   - request: how to choose.
   /// - Throws: `SweepError.tooFewImages`, `.beyondBudget`.
   public init(
     _ measured: Measurements, isShuffled: Bool = false, dataset: String, checkpoints: [String],

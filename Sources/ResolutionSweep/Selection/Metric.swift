@@ -1,7 +1,10 @@
 /// What settings are compared by; always turned so that higher is better.
 public enum Metric: String, CaseIterable, Sendable {
+  /// Share of images whose label has the highest logit.
   case top1
+  /// Share of images whose label is among the five highest logits.
   case top5
+  /// Negated mean cross-entropy in nats.
   case loss
 
   /// The score of every image: 1 or 0, or the negated cross-entropy in nats.

@@ -10,6 +10,7 @@ import TensorMath
 ///   - scores: paired scores, higher is better.
 ///   - costs: cost of each setting, which breaks ties.
 ///   - repeats: random divisions into halves, each of which is used both ways.
+///   - generator: draws the halves.
 /// - Returns: the optimism in score units, never negative; 0 with fewer than two settings, nil with fewer than two
 ///   images, of which there are no halves.
 public func selectionOptimism(
