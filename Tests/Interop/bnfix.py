@@ -114,7 +114,7 @@ def far_from_zero(run, folder, paths):
     save_file(model.state_dict(), folder / "model")
     pixels = tensors(paths, RESIZE, CROP, ([0.0] * 3, [1.0] * 3)).double()[:, 0, ::2, ::2]
     scale = pixels.std(correction=0).item() / 0.05
-    found = run(["--mean", str(-1000 * scale), "--std", str(scale)])
+    found = run([f"--mean={-1000 * scale}", "--std", str(scale)])
     mean, variance = found["bn1.running_mean"].double(), found["bn1.running_var"].double()
     values = pixels / scale + 1000
     return [((mean - values.mean()).abs() / 0.05).max().item(), ((variance.sqrt() - 0.05).abs() / 0.05).max().item()]
@@ -163,8 +163,8 @@ def main():
             compare(network, "random", model)
             first, last = train(model.float(), train_images, train_labels)
             compare(network, f"trained, loss {first:.1f} to {last:.1f}", model)
-        # What float32 can hold near 1000 is within 2^-14 of the value, which is 1.2e-3 of this deviation.
-        row("resnet18", "shifted", "mean 1000", worst=far_from_zero(run, folder, paths), limit=1.3e-3)
+        # Inputs and mean are float32, whose steps near 1000 are 1.2e-3 of this deviation: the mean may be off by two.
+        row("resnet18", "shifted", "mean 1000", worst=far_from_zero(run, folder, paths), limit=2.5e-3)
     sys.exit(failed)
 
 
