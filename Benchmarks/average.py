@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from summary import record
+
 READ = r"""
 #include <fcntl.h>
 #include <pthread.h>
@@ -189,6 +191,12 @@ def main():
                 "inside, against torch": best["torch"][1] / (wall["tool"] - start),
                 "inside, against timm": best["timm"][1] / (wall["tool"] - start),
             }
+            task = f"mean of ten {os.path.getsize(paths[0]) / 1e6:.0f} MB checkpoints, {kind}"
+            own = best["tool"]
+            for peer, label in (("torch", "PyTorch + safetensors script"), ("timm", "timm's avg_checkpoints")):
+                theirs = best[peer]
+                record(task, label, wall["tool"] * 1e3, theirs[0] * 1e3, "ms", own[2], theirs[2])
+                record(f"{task}, without start-up", label, (wall["tool"] - start) * 1e3, theirs[1] * 1e3, "ms")
             for name, ratio in ratios.items():
                 print(f"  {name:36}{ratio:6.2f}")
 

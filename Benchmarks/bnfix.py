@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from summary import record
+
 SIZE, BATCH = 224, 32
 REPOSITORY = Path(__file__).resolve().parents[1]
 # As glibc is told to keep what it has got from the system.
@@ -143,6 +145,10 @@ def main():
                 print(f"| {name} | {arguments.images / wall:.1f} | {wall / own_wall:.2f} "
                       f"| {arguments.images / processor:.1f} | {processor / own_processor:.2f} | {memory:.0f} | {note} |",
                       flush=True)
+                if name != "ckpt-bnfix":
+                    own = best["ckpt-bnfix"]
+                    record(f"update_bn, ResNet-50, batch {BATCH}, {note}", name, arguments.images / own_wall,
+                           arguments.images / wall, "images/s", own[2], memory)
 
 
 if __name__ == "__main__":

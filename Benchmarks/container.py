@@ -29,6 +29,8 @@ import zstandard
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from summary import record
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TYPES = {"F32": (torch.float32, "float32"), "BF16": (torch.bfloat16, "bfloat16"), "F16": (torch.float16, "float16")}
 
@@ -125,13 +127,19 @@ def compare(program, path, cache, rounds):
         data = [v.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() for v in cast.values() if v.numel() > 1]
         size = sum(map(len, data))
         print(f"\n{pathlib.Path(path).stem}, {kind}, {size / 1e6:.1f} MB{'':12}ratio   compress  decompress  MB/s per thread")
+        speeds = {}
         for name, (compress, decompress) in peers(kind).items():
             took, packed = best(rounds, lambda: [compress(item) for item in data])
             back, result = best(rounds, lambda: [decompress(item) for item in packed])
             assert [bytes(item) for item in result] == data, name
             ratio = size / sum(map(len, packed))
             print(f"  {name:36}{ratio:7.4f}{size / took / 1e6:11.0f}{size / back / 1e6:12.0f}")
+            speeds[name] = (size / took / 1e6, size / back / 1e6)
         raw, stored, encode, write, read = container(program, converted, rounds)
+        for name, (compress, decompress) in speeds.items():
+            task = f"{pathlib.Path(path).stem} {kind}, per thread"
+            record(f"compress {task}", name, raw / encode / 1e6, compress, "MB/s")
+            record(f"decompress {task}", name, raw / read / 1e6, decompress, "MB/s")
         print(f"  {'container, encode':36}{plain / stored:7.4f}{raw / encode / 1e6:11.0f}{raw / read / 1e6:12.0f}")
         print(f"  {'container, write':36}{plain / stored:7.4f}{raw / write / 1e6:11.0f}")
         before = pathlib.Path(path.replace(".safetensors", "-before.safetensors"))
@@ -167,6 +175,7 @@ def openings(program, cache):
         length = make(path, count, padding)
         ours = float(subprocess.run([program, "open", path, "10"], check=True, capture_output=True, text=True).stdout)
         theirs = timed(10, lambda: safe_open(str(path), "pt").keys())
+        record(f"open {count} tensors", "safetensors", ours * 1e3, theirs * 1e3, "ms")
         print(f"  {count} tensors, header {length / 1e6:.1f} MB: {ours * 1e3:.1f}, safetensors {theirs * 1e3:.1f}")
         path.unlink()
 

@@ -26,6 +26,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from summary import record
+
 GLIBC_TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "9000000000", "MALLOC_TOP_PAD_": "67108864"}
 
 
@@ -186,7 +188,11 @@ def compare(options, name, directory):
         subject.close()
     for label, (wall, processor, peak, own) in best.items():
         rate = options.batch / wall
-        ratio = best["this engine"][0] and wall / best["this engine"][0]
+        own_wall, _, _, own_memory = best["this engine"]
+        ratio = own_wall and wall / own_wall
+        if not label.startswith("this engine"):
+            task = f"{name}, {options.mode}, batch {options.batch}"
+            record(task, label, options.batch / own_wall, rate, "images/s", own_memory, own)
         yield (
             f"{name}\t{options.mode}\t{options.batch}\t{label}\t{rate:.1f}\t{options.batch / processor:.1f}"
             f"\t{peak:.0f}\t{own:.0f}\t{ratio:.2f}"

@@ -25,6 +25,8 @@ import torchvision
 from PIL import Image
 from safetensors.torch import save_file
 
+from summary import record
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "fixtures"), str(REPOSITORY / "Tests" / "Interop")]
 import fixturelib  # noqa: E402
@@ -122,6 +124,8 @@ def main():
 
     def row(name, seconds, loss, note):
         nonlocal base
+        if base:
+            record(f"{EPOCHS} epochs of fc+bn, ResNet-50, {arguments.images} images", name, base, seconds, "s")
         base = base or seconds
         print(f"| {name} | {seconds:.1f} | {seconds / base:.1f} | {loss} | {note} |", flush=True)
 

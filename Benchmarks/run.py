@@ -26,6 +26,8 @@ BENCHMARKS = [
     ("container", "container.py", ["BIN"], []),
     ("loading", "ImageLoading/compare.py", ["BIN/image-loading"], []),
     ("engine", "engine.py", ["BIN/engine"], ["--seconds", "2", "--rounds", "2"]),
+    ("engine", "engine.py", ["BIN/engine", "--models", "resnet50", "--batch", "1"], ["--seconds", "2", "--rounds", "2"]),
+    ("engine", "engine.py", ["BIN/engine", "--models", "resnet50", "--mode", "batch"], ["--seconds", "2", "--rounds", "2"]),
     ("bnfix", "bnfix.py", ["BIN"], []),
     ("fixres", "fixres.py", ["BIN"], ["--images", "100"]),
     ("sweep", "sweep.py", ["BIN"], []),

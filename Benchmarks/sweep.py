@@ -12,12 +12,15 @@ Ratios of processor time are printed too: on a machine with other work they are 
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from summary import record
 
 SIZES = (224, 232, 240, 248, 256)
 CROP = 224
@@ -108,11 +111,11 @@ def run_peer(folder, threads, resize, batch):
 
 
 def forward_seconds(engine, folder, threads, images):
-    """Seconds and processor seconds of the forward passes alone, from the rates of the engine."""
-    command = [engine, "time", folder / "model.safetensors", "--size", CROP, "--threads", threads, "--batch", 32, "--seconds", 8]
+    """Seconds and processor seconds of the forward passes alone, from the engine's mean rates over about as long."""
+    command = [engine, "time", folder / "model.safetensors", "--size", CROP, "--threads", threads, "--batch", 32, "--seconds", 15]
     text = subprocess.run([str(a) for a in command], check=True, capture_output=True, text=True).stdout
-    rates = [float(field.split()[0]) for field in text.split("\t") if "images/s" in field]
-    return tuple(images * len(SIZES) / rate for rate in rates)
+    wall, used = (float(rate) for rate in re.search(r"(\S+) images/s and (\S+) of processor time in the mean", text).groups())
+    return images * len(SIZES) / wall, images * len(SIZES) / used
 
 
 def main():
@@ -149,6 +152,9 @@ def main():
         agree = np.mean([np.mean(own[i] == runs[i][2]) for i in range(len(SIZES))])
         print(f"  timm, one process per size      {min(peer):7.2f} s, {min(peer) / wall:.2f} times ckpt-sweep")
         print(f"  timm, without starting Python   {min(loops):7.2f} s, {min(loops) / wall:.2f} times ckpt-sweep")
+        task = f"sweep of {len(SIZES)} sizes, ResNet-18, {options.images} images"
+        record(task, "timm, one process per size", wall, min(peer), "s")
+        record(task, "timm, without starting Python", wall, min(loops), "s")
         print(f"  predictions that agree          {100 * agree:.2f} %")
 
 

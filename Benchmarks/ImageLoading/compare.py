@@ -14,6 +14,7 @@ import argparse
 import os
 import random
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,9 @@ import torchvision
 from PIL import Image, features
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from summary import record  # noqa: E402
 
 TRANSFORM = transforms.Compose([
     transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(),
@@ -133,6 +137,10 @@ def main() -> None:
     for name, value in best.items():
         print(f"{value:8.1f} images/s  {1000 / value:6.3f} ms  {name}")
     names = list(best)
+    task = "decode, resize, crop, normalise 500 x 375"
+    record(f"{task}, 1 thread", "Pillow + torchvision", best[names[0]], best[names[1]], "images/s")
+    record(f"{task}, {cores} threads", "Pillow + torchvision", best[names[2]], best[names[3]], "images/s")
+    record(f"{task}, {cores} threads", "torchvision DataLoader", best[names[2]], best[names[4]], "images/s")
     print(f"ratio to Pillow + torchvision: {best[names[0]] / best[names[1]]:.2f} on 1 thread, "
           f"{best[names[2]] / best[names[3]]:.2f} on {cores}; to DataLoader: {best[names[2]] / best[names[4]]:.2f}")
 

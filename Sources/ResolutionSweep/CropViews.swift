@@ -1,6 +1,6 @@
 import ImageData
 
-/// How many crops of an image are classified; several are averaged as probabilities.
+/// How many crops of an image are classified; the logits of several are averaged, as torchvision's reference does.
 public enum CropViews: String, CaseIterable, Sendable {
   /// The centre crop alone.
   case center

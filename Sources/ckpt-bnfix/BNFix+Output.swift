@@ -30,7 +30,8 @@ extension BNFix {
     let verdict = try gate.gate.map {
       try GateResult(
         $0, model: model, statistics: statistics, images: images, seed: seed,
-        preprocessing: gatePreprocessing(model, recipe, console), pool: global.makePool(), console: console)
+        preprocessing: gatePreprocessing(model, recipe, console), cropViews: gate.gateViews,
+        pool: global.makePool(), console: console)
     }
     if let verdict { console.notice("\(verdict)") }
     if let report {

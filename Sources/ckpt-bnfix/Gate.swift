@@ -17,6 +17,12 @@ struct GateOptions: ParsableArguments {
 
   @Option(
     name: .long,
+    help: ArgumentHelp(
+      "Crops whose logits the gate averages: center, flip, five, ten.", valueName: "views"))
+  var gateViews = CropViews.center
+
+  @Option(
+    name: .long,
     help: ArgumentHelp("With --gate: else write nothing and exit with status 1.", valueName: "verdict"))
   var require: Verdict?
 
@@ -26,7 +32,9 @@ struct GateOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if require != nil && gate == nil { throw ValidationError("--require needs --gate") }
+    if gate != nil { return }
+    if require != nil { throw ValidationError("--require needs --gate") }
+    if gateViews != .center { throw ValidationError("--gate-views needs --gate") }
   }
 }
 
@@ -43,7 +51,7 @@ struct GateResult {
   /// Measures the network before, puts the new statistics in and measures again.
   init(
     _ path: String, model: LoadedModel, statistics: [(layer: BatchNormLayer, statistics: RunningStatistics)],
-    images: DataOptions, seed: UInt64, preprocessing: Preprocessing, pool: ThreadPool, console: Console
+    images: DataOptions, seed: UInt64, preprocessing: Preprocessing, cropViews: CropViews, pool: ThreadPool, console: Console
   ) throws {
     let data = try images.openReadable(
       path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console)
@@ -53,7 +61,8 @@ struct GateResult {
     defer { progress.finish() }
     func correct() throws -> [Bool] {
       let sweep = try Sweep(
-        networks: [model.network], settings: [Setting(preprocessing: preprocessing)], dataset: data)
+        networks: [model.network], settings: [Setting(preprocessing: preprocessing, views: cropViews)],
+        dataset: data)
       var race: Race?
       try sweep.run(workers: pool.threadCount, race: &race) { progress.advance(by: $0) }
       return sweep.measurements.outcomes[0].correct()
@@ -100,4 +109,5 @@ extension GateResult: CustomStringConvertible {
   }
 }
 
+extension CropViews: ExpressibleByArgument {}
 extension SweepError: DiagnosedError {}

@@ -32,17 +32,15 @@ struct FeatureStage {
   }
 
   /// The features and labels of all images of `dataset`, as they are tested.
-  mutating func features(of dataset: any ImageDataset, classes: Int) throws -> LabelledFeatures {
+  mutating func features(of dataset: any ImageDataset) throws -> LabelledFeatures {
     LabelledFeatures(
       features: try features(of: AugmentedDataset(base: dataset)),
-      labels: try labels(of: dataset, classes: classes))
+      labels: try labels(of: dataset))
   }
 
   /// The features of all views, and the labels and teacher's logits of the images behind them.
-  mutating func features(
-    of views: AugmentedDataset, classes: Int, teacherLogits: [Float]?
-  ) throws -> LabelledFeatures {
-    let labels = try labels(of: views.base, classes: classes)
+  mutating func features(of views: AugmentedDataset, teacherLogits: [Float]?) throws -> LabelledFeatures {
+    let labels = try labels(of: views.base)
     return LabelledFeatures(
       features: try features(of: views), views: views.views, labels: labels, teacherLogits: teacherLogits)
   }
@@ -115,17 +113,11 @@ struct FeatureStage {
     return hash
   }
 
-  /// The class of each image.
-  func labels(of dataset: any ImageDataset, classes: Int) throws -> [Int] {
+  /// The class of each image; whether the classifier has it was checked when the data set was opened.
+  func labels(of dataset: any ImageDataset) throws -> [Int] {
     try (0..<dataset.count).map { index in
       guard let label = dataset.label(index) else {
         throw Failure(.badData, "\(dataset.itemName(index)): no label, which tuning needs")
-      }
-      guard label < classes else {
-        throw Failure(
-          .badData,
-          "\(dataset.itemName(index)): expected a class below \(classes) for this classifier, found \(label); --num-classes makes a new one"
-        )
       }
       return label
     }

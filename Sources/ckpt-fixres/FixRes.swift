@@ -108,9 +108,8 @@ struct FixRes: CheckpointTool {
     var stage = FeatureStage(
       tail: tail, preprocessing: resolved.preprocessing, caching: caching, arithmetic: arithmetic, pool: pool,
       workers: global.threadCount, console: console)
-    let train = try TrainingSet(
-      dataset, classes: classes, options: options, teacher: master, stage: &stage)
-    let held = try heldDataset.map { try stage.features(of: $0, classes: classes) }
+    let train = try TrainingSet(dataset, options: options, teacher: master, stage: &stage)
+    let held = try heldDataset.map { try stage.features(of: $0) }
     let featureTime = start.duration(to: clock.now)
     let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
     var records: [EpochRecord] = []

@@ -8,15 +8,14 @@ enum TrainingSet {
   case reread(RereadBatches)
 
   init(
-    _ dataset: any ImageDataset, classes: Int, options: TuningOptions, teacher: Teacher?,
-    stage: inout FeatureStage
+    _ dataset: any ImageDataset, options: TuningOptions, teacher: Teacher?, stage: inout FeatureStage
   ) throws {
     let caching = stage.caching
     let views = caching.augmented(dataset, seed: options.seed)
     guard caching.reread else {
       self = .cached(
         try stage.features(
-          of: views, classes: classes, teacherLogits: teacher?.logits(on: dataset, stage: stage)))
+          of: views, teacherLogits: teacher?.logits(on: dataset, stage: stage)))
       return
     }
     var network: RereadBatches.Teacher?
@@ -24,7 +23,7 @@ enum TrainingSet {
       network = RereadBatches.Teacher(known, preprocessing: view)
     }
     let images = RereadBatches.Images(
-      views, labels: try stage.labels(of: dataset, classes: classes), preprocessing: stage.preprocessing,
+      views, labels: try stage.labels(of: dataset), preprocessing: stage.preprocessing,
       augmentation: views.augmentation)
     self = .reread(
       RereadBatches(

@@ -35,7 +35,7 @@ struct GridOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Crops whose probabilities are averaged: center, flip, five, ten (default: center).", valueName: "v,v"))
+      "Crops whose logits are averaged: center, flip, five, ten (default: center).", valueName: "v,v"))
   var views: ViewsList?
 
   @Option(

@@ -39,7 +39,7 @@ struct InputOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Images per batch (default: at most 32, as many as keep the input within 256 MB).", valueName: "n"))
+      "Images per batch (default: at most 16, as many as keep the input within 256 MB).", valueName: "n"))
   var batchSize: Int?
 
   func validate() throws {

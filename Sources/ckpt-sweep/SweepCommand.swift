@@ -191,7 +191,7 @@ struct SweepCommand: CheckpointTool {
       metadata[key] = value
     }
     metadata["ckpt.metrics"] = report.metricsEntry
-    var options = choice.provenance(of: report) + images.history() + input.arithmetic.history
+    var options = choice.provenance(of: report) + (recipe.options.objectValue ?? [])
     if recalibration != nil {
       metadata["ckpt.bn"] = "recalibrated"
       if let calibration = recipe.calibration { options.append(("bnfix", calibration.json)) }

@@ -29,7 +29,8 @@ struct SweepJob {
     recipe = SweepPart.Recipe(
       dataset: dataset.name, imageCount: dataset.count, checkpoints: models.map(\.source.label),
       digests: command.parts.state == nil ? [] : try models.map { try contentDigest(of: $0.source) },
-      settings: settings, multiplyAdds: try Sweep.multiplyAdds(of: settings, networks),
+      options: .object(command.images.history() + command.input.arithmetic.history), settings: settings,
+      multiplyAdds: try Sweep.multiplyAdds(of: settings, networks),
       calibration: calibrationImages.map {
         .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)
       })

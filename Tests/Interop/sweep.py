@@ -54,12 +54,11 @@ def outcome(probabilities, labels):
 
 @torch.no_grad()
 def probabilities(models, views):
-    """Mean probability over models and views; every view is a list of normalised images."""
+    """Mean over models of the probabilities of mean logits over views; every view is a list of normalised images."""
     each = []
     for model in models:
-        for view in views:
-            logits = torch.cat([model(torch.stack(part)) for part in chunks(view)])
-            each.append(logits.double().softmax(1))
+        logits = [torch.cat([model(torch.stack(part)) for part in chunks(view)]).double() for view in views]
+        each.append(torch.stack(logits).mean(0).softmax(1))
     return torch.stack(each).mean(0)
 
 

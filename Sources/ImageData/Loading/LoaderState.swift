@@ -1,12 +1,6 @@
 import TensorMath
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
-/// What the threads of a `BatchLoader` share. The mutex guards every variable; tensors are written outside
+/// What the threads of a `BatchLoader` share. The condition guards every variable; tensors are written outside
 /// it, each image's part by the one thread that took the image.
 final class LoaderState: @unchecked Sendable {
   private let dataset: any ImageDataset
@@ -17,8 +11,7 @@ final class LoaderState: @unchecked Sendable {
   private let augmentation: Augmentation?
   private let seed: UInt64
 
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let changed: UnsafeMutablePointer<pthread_cond_t>
+  private let condition = Condition()
   private var batches: [Int: Batch] = [:]
   /// Tensors of full batches that the caller has, or had.
   private var delivered: [[Tensor]] = []
@@ -50,25 +43,14 @@ final class LoaderState: @unchecked Sendable {
     self.prefetch = prefetch
     self.augmentation = augmentation
     self.seed = seed
-    mutex = .allocate(capacity: 1)
-    changed = .allocate(capacity: 1)
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(changed, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(changed)
-    pthread_mutex_destroy(mutex)
-    changed.deallocate()
-    mutex.deallocate()
   }
 
   /// Makes the threads return after the image they are at.
   func stop() {
-    pthread_mutex_lock(mutex)
+    condition.lock()
     isStopped = true
-    pthread_cond_broadcast(changed)
-    pthread_mutex_unlock(mutex)
+    condition.broadcast()
+    condition.unlock()
   }
 
   /// Loads images until there are none left or the loader stops.
@@ -80,17 +62,17 @@ final class LoaderState: @unchecked Sendable {
   }
 
   func next() throws -> ImageBatch? {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
+    condition.lock()
+    defer { condition.unlock() }
     if let failure { throw failure }
     let number = deliveredBatches
     let positions = range(ofBatch: number)
     guard !positions.isEmpty else { return nil }
-    while batches[number].map({ $0.remaining > 0 }) ?? true { pthread_cond_wait(changed, mutex) }
+    while batches[number].map({ $0.remaining > 0 }) ?? true { condition.wait() }
     let batch = batches.removeValue(forKey: number)!
     deliveredBatches += 1
     // Whoever waits may begin the next batch, or has to stop.
-    defer { pthread_cond_broadcast(changed) }
+    defer { condition.broadcast() }
     if let first = batch.failures.keys.min() {
       failure = batch.failures[first]
       isStopped = true
@@ -112,12 +94,12 @@ final class LoaderState: @unchecked Sendable {
 
   /// Waits until another image may be begun; nil when there will be none.
   private func take() -> (position: Int, batch: Batch)? {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
+    condition.lock()
+    defer { condition.unlock() }
     while !isStopped && nextPosition < indices.count
       && nextPosition / batchSize >= deliveredBatches + prefetch
     {
-      pthread_cond_wait(changed, mutex)
+      condition.wait()
     }
     guard !isStopped && nextPosition < indices.count else { return nil }
     let position = nextPosition
@@ -160,10 +142,10 @@ final class LoaderState: @unchecked Sendable {
   }
 
   private func finish(_ position: Int, of batch: Batch, _ result: Result<Void, any Error>) {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
+    condition.lock()
+    defer { condition.unlock() }
     if case .failure(let error) = result { batch.failures[position % batchSize] = error }
     batch.remaining -= 1
-    if batch.remaining == 0 { pthread_cond_broadcast(changed) }
+    if batch.remaining == 0 { condition.broadcast() }
   }
 }

@@ -47,6 +47,18 @@ public struct Outcome: Sendable, Equatable {
   }
 }
 
+/// The mean of the logits of several views; float64.
+///
+/// - Parameter views: logits of each view, all of the same number of classes.
+func mean(_ views: [ArraySlice<Double>]) -> [Double] {
+  guard views.count > 1 else { return Array(views[0]) }
+  var sum = Array(views[0])
+  for view in views.dropFirst() {
+    for (index, value) in view.enumerated() { sum[index] += value }
+  }
+  return sum.map { $0 / Double(views.count) }
+}
+
 /// The logarithm of the mean of several predictions' probabilities.
 ///
 /// - Parameter predictions: logits of each prediction, all of the same number of classes.

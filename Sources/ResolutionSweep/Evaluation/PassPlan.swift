@@ -13,14 +13,14 @@ struct PassPlan {
 
   private(set) var views: [Preprocessing] = []
   private(set) var passes: [Pass] = []
-  /// For each active setting its index and the passes whose predictions it combines.
-  private(set) var passesOfSetting: [(setting: Int, passes: [Int])] = []
+  /// For each active setting its index and, for each of its networks, the passes whose predictions it combines.
+  private(set) var passesOfSetting: [(setting: Int, passes: [[Int]])] = []
 
   init(_ settings: [Setting], active: [Int], recalibrations: [Recalibration] = []) {
     for index in active {
       let setting = settings[index]
       let inputs = setting.views.inputs(setting.preprocessing).map { views.place(of: $0) }
-      let own = setting.networks.flatMap { network in
+      let own = setting.networks.map { network in
         let recalibration = setting.recalibration(of: network, among: recalibrations)
         return inputs.map { view in
           passes.place(
@@ -34,13 +34,13 @@ struct PassPlan {
   /// Batches prepared while one is computed: more would only take memory, since computing takes longer.
   static let prefetch = 1
 
-  /// The largest batch of at most 32 images whose views, with the batches prepared ahead, stay within 256 MB.
+  /// The largest batch of at most 16 images whose views, with the batches prepared ahead, stay within 256 MB.
   ///
   /// The networks divide a batch into chunks of about eight images of 224 pixels, so that a batch of some such images is
   /// as good as a larger one; a batch of many views is what costs memory.
   var defaultBatchSize: Int {
     let bytesPerImage = views.reduce(0) { $0 + $1.crop * $1.crop * 3 * MemoryLayout<Float>.size }
-    return max(1, min(32, (256 << 20) / max(1, bytesPerImage * (1 + Self.prefetch))))
+    return max(1, min(16, (256 << 20) / max(1, bytesPerImage * (1 + Self.prefetch))))
   }
 }
 

@@ -148,16 +148,15 @@ public final class Sweep {
     for (setting, passes) in plan.passesOfSetting {
       for (row, label) in batch.labels.enumerated() {
         let range = row * classes..<(row + 1) * classes
-        guard passes.allSatisfy({ logits[$0][range].allSatisfy(\.isFinite) }) else {
+        guard passes.joined().allSatisfy({ logits[$0][range].allSatisfy(\.isFinite) }) else {
           throw SweepError.notFinite(
             item: dataset.itemName(batch.indices[row]), crop: settings[setting].preprocessing.crop)
         }
-        let combined =
-          passes.count == 1
-          ? Array(logits[passes[0]][range]) : logMeanProbability(passes.map { Array(logits[$0][range]) })
+        let ofNetworks = passes.map { views in mean(views.map { logits[$0][range] }) }
+        let combined = ofNetworks.count == 1 ? ofNetworks[0] : logMeanProbability(ofNetworks)
         measurements.outcomes[setting].append(Outcome(logits: combined, label: label))
       }
-      measurements.seconds[setting] += passes.reduce(0) { $0 + times[$1] }
+      measurements.seconds[setting] += passes.joined().reduce(0) { $0 + times[$1] }
     }
   }
 

@@ -6,6 +6,7 @@ extension SweepPart.Recipe {
     var members: [(String, JSON)] = [
       ("data", .string(dataset)), ("images", JSON(imageCount)),
       ("checkpoints", .array(checkpoints.map(JSON.string))), ("digests", .array(digests.map(JSON.string))),
+      ("options", options),
       ("multiply_adds", .array(multiplyAdds.map { JSON($0) })), ("settings", .array(settings.map(\.json))),
     ]
     if let calibration {
@@ -27,7 +28,7 @@ extension SweepPart.Recipe {
       let checkpoints = json["checkpoints"]?.arrayValue?.compactMap(\.stringValue),
       let digests = json["digests"]?.arrayValue?.compactMap(\.stringValue),
       let multiplyAdds = json["multiply_adds"]?.arrayValue?.compactMap(\.intValue),
-      let entries = json["settings"]?.arrayValue, !entries.isEmpty, !checkpoints.isEmpty
+      let options = json["options"], options.objectValue != nil, let entries = json["settings"]?.arrayValue, !entries.isEmpty, !checkpoints.isEmpty
     else { return nil }
     let settings = entries.compactMap(Setting.init)
     guard settings.count == entries.count, multiplyAdds.count == entries.count,
@@ -43,7 +44,7 @@ extension SweepPart.Recipe {
     guard calibration != nil || settings.allSatisfy({ $0.batchNorm == .stored }) else { return nil }
     self.init(
       dataset: dataset, imageCount: imageCount, checkpoints: checkpoints, digests: digests,
-      settings: settings, multiplyAdds: multiplyAdds, calibration: calibration)
+      options: options, settings: settings, multiplyAdds: multiplyAdds, calibration: calibration)
   }
 }
 

@@ -13,6 +13,8 @@ public struct SweepPart: Sendable, Equatable {
     public var checkpoints: [String]
     /// Digests of the checkpoints' tensors.
     public var digests: [String]
+    /// Options under which images are read and networks computed, an object as in the history.
+    public var options: JSON
     /// What is measured.
     public var settings: [Setting]
     /// Multiply-adds per image of every setting.
@@ -22,13 +24,15 @@ public struct SweepPart: Sendable, Equatable {
 
     /// A recipe with everything given.
     public init(
-      dataset: String, imageCount: Int, checkpoints: [String], digests: [String], settings: [Setting],
-      multiplyAdds: [Int], calibration: CalibrationRecipe? = nil
+      dataset: String, imageCount: Int, checkpoints: [String], digests: [String],
+      options: JSON = .object([]), settings: [Setting], multiplyAdds: [Int],
+      calibration: CalibrationRecipe? = nil
     ) {
       self.dataset = dataset
       self.imageCount = imageCount
       self.checkpoints = checkpoints
       self.digests = digests
+      self.options = options
       self.settings = settings
       self.multiplyAdds = multiplyAdds
       self.calibration = calibration
@@ -36,7 +40,8 @@ public struct SweepPart: Sendable, Equatable {
 
     /// Names may differ from machine to machine; what is measured may not.
     func measuresTheSame(as other: Recipe) -> Bool {
-      imageCount == other.imageCount && digests == other.digests && settings == other.settings
+      imageCount == other.imageCount && digests == other.digests && options == other.options
+        && settings == other.settings
         && calibration?.imageCount == other.calibration?.imageCount
         && calibration?.seed == other.calibration?.seed
     }

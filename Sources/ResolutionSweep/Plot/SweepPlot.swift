@@ -2,9 +2,9 @@ import TensorMath
 
 /// Top-1 accuracy against size as a self-contained SVG picture that follows the reader's light or dark scheme.
 ///
-/// One line per crop, interpolation and checkpoint. Whiskers are 95 % intervals of each accuracy by itself (Wilson);
-/// what can be told apart on the same images is finer than they suggest and is shown by the dots: filled ones cannot be
-/// told from the best.
+/// One line per crop, interpolation and checkpoint. Whiskers are 95 % intervals of each accuracy by itself (Wilson, with
+/// continuity correction); what can be told apart on the same images is finer than they suggest and is shown by the
+/// dots: filled ones cannot be told from the best.
 public struct SweepPlot {
   private let report: SweepReport
   private let axis: PlotAxis

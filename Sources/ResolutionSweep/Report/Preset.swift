@@ -47,7 +47,7 @@ public enum Preset: String, CaseIterable, Sendable {
   }
 
   private static func views(_ setting: Setting) -> String? {
-    setting.views == .center ? nil : "probabilities averaged over views: \(setting.views.rawValue)"
+    setting.views == .center ? nil : "logits averaged over views: \(setting.views.rawValue)"
   }
 
   private func comment(_ remarks: [String?]) -> String {

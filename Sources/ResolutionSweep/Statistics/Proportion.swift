@@ -15,16 +15,26 @@ public struct Proportion: Sendable, Equatable {
   /// Successes over count; 0 of nothing.
   public var value: Double { Double(successes) / Double(max(count, 1)) }
 
-  /// The score interval of Wilson (1927) at a two-sided normal quantile.
+  /// The score interval of Wilson (1927) with continuity correction, at a two-sided normal quantile.
+  ///
+  /// Without the correction the coverage swings around its nominal value, by a percent at 200 trials; with it the
+  /// nominal value is a lower bound, for an interval wider by 1/n.
+  ///
+  /// Source: R. G. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17 (1998),
+  /// method 4.
   ///
   /// - Parameter z: 1.96 for 95 %.
   /// - Returns: bounds within 0...1; all of it for nothing counted.
   public func wilsonInterval(z: Double = normalQuantile(0.975)) -> ClosedRange<Double> {
     guard count > 0 else { return 0...1 }
     let n = Double(count)
-    let shrink = 1 / (1 + z * z / n)
-    let centre = shrink * (value + z * z / (2 * n))
-    let half = shrink * z * (value * (1 - value) / n + z * z / (4 * n * n)).squareRoot()
-    return max(0, centre - half)...min(1, centre + half)
+    let failures = count - successes
+    func lowerBound(_ share: Double, _ excess: Double) -> Double {
+      let root = (z * z - 1 / n + 4 * n * value * (1 - value) + excess).squareRoot()
+      return max(0, (2 * n * share + z * z - 1 - z * root) / (2 * (n + z * z)))
+    }
+    let lower = successes == 0 ? 0 : lowerBound(value, 4 * value - 2)
+    let upper = failures == 0 ? 1 : 1 - lowerBound(1 - value, 2 - 4 * value)
+    return lower...upper
   }
 }
