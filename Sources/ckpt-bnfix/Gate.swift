@@ -51,7 +51,8 @@ struct GateResult {
   /// Measures the network before, puts the new statistics in and measures again.
   init(
     _ path: String, model: LoadedModel, statistics: [(layer: BatchNormLayer, statistics: RunningStatistics)],
-    images: DataOptions, seed: UInt64, preprocessing: Preprocessing, cropViews: CropViews, pool: ThreadPool, console: Console
+    images: DataOptions, seed: UInt64, preprocessing: Preprocessing, cropViews: CropViews, pool: ThreadPool,
+    console: Console
   ) throws {
     let data = try images.openReadable(
       path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console)

@@ -118,7 +118,8 @@ import Testing
       view.apply(try dataset.image(5), into: input.pointer)
       return try network.logits(input).values.map(Double.init)
     }
-    let expected = Outcome(logits: zip(logits[0], logits[1]).map { ($0 + $1) / 2 }, label: try #require(dataset.label(5)))
+    let expected = Outcome(
+      logits: zip(logits[0], logits[1]).map { ($0 + $1) / 2 }, label: try #require(dataset.label(5)))
     #expect(measured.losses[0] == expected.loss)
     #expect(PassPlan([one], active: [0]).passes.count == 2)
     let ten = Setting(preprocessing: one.preprocessing, views: .ten)

@@ -30,7 +30,9 @@ extension JSONScanner {
     case UInt8(ascii: "n"):
       try literal("null")
       return .null
-    default: return .number(String(decoding: try number(), as: UTF8.self))
+    default:
+      let start = position
+      return .number(String(decoding: bytes[start..<(try number())], as: UTF8.self))
     }
   }
 

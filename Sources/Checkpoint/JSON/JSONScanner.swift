@@ -31,8 +31,9 @@ struct JSONScanner {
     return bytes[position]
   }
 
-  mutating func expect(_ character: Character) throws(JSONError) {
-    guard try peek() == character.asciiValue! else { throw fail("expected '\(character)'") }
+  /// Steps over an ASCII character.
+  mutating func expect(_ character: Unicode.Scalar) throws(JSONError) {
+    guard try peek() == UInt8(ascii: character) else { throw fail("expected '\(character)'") }
     position += 1
   }
 
@@ -58,13 +59,13 @@ struct JSONScanner {
   }
 
   /// Whether another member or element follows; `}` or `]` ends the list.
-  mutating func continues(until end: Character) throws(JSONError) -> Bool {
+  mutating func continues(until end: Unicode.Scalar) throws(JSONError) -> Bool {
     let byte = try peek()
     if byte == UInt8(ascii: ",") {
       position += 1
       return true
     }
-    guard byte == end.asciiValue! else { throw fail("expected ',' or '\(end)'") }
+    guard byte == UInt8(ascii: end) else { throw fail("expected ',' or '\(end)'") }
     position += 1
     return false
   }
@@ -81,25 +82,22 @@ struct JSONScanner {
   mutating func unsignedInteger() throws(JSONError) -> Int {
     _ = try peek()
     let start = position
-    let text = try number()
-    guard text.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
-      throw fail("expected a non-negative integer", at: start)
-    }
+    let end = try number()
     var value = 0
-    for digit in text {
+    for index in start..<end {
+      let byte = bytes[index]
+      guard byte >= 0x30, byte <= 0x39 else { throw fail("expected a non-negative integer", at: start) }
       let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
-      let (sum, carry) = tens.addingReportingOverflow(Int(digit - 0x30))
+      let (sum, carry) = tens.addingReportingOverflow(Int(byte - 0x30))
       guard !overflow, !carry else { throw fail("integer is too large", at: start) }
       value = sum
     }
     return value
   }
 
-  /// The bytes of a number, grammar checked.
-  mutating func number() throws(JSONError) -> ArraySlice<UInt8> {
-    let first = try peek()
-    let start = position
-    if first == UInt8(ascii: "-") { position += 1 }
+  /// Steps over a number, grammar checked; returns the offset behind it.
+  @discardableResult mutating func number() throws(JSONError) -> Int {
+    if try peek() == UInt8(ascii: "-") { position += 1 }
     let lead = position
     try digits()
     if bytes[lead] == UInt8(ascii: "0") && position > lead + 1 { throw fail("leading zero", at: lead) }
@@ -115,7 +113,7 @@ struct JSONScanner {
       }
       try digits()
     }
-    return bytes[start..<position]
+    return position
   }
 
   private mutating func digits() throws(JSONError) {

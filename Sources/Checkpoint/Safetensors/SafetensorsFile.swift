@@ -2,25 +2,16 @@
 final class SafetensorsFile: CheckpointSource {
   let label: String
   let tensors: [TensorSpec]
-  let metadata: Metadata
-  let hasForeignEscapes: Bool
 
   private let file: InputFile
-  /// Position of the data in the file and index of the spec, by name.
-  private let positions: [TensorName: (offset: Int, index: Int)]
+  private let header: SafetensorsHeader
 
   /// - Throws: `CheckpointError.invalidHeader`, or an error of reading.
   init(_ file: InputFile) throws {
-    let header = try Self.header(of: file)
+    header = try Self.header(of: file)
     self.file = file
     label = file.label
     tensors = header.entries.map(\.spec)
-    metadata = header.metadata
-    hasForeignEscapes = header.hasForeignEscapes
-    positions = Dictionary(
-      uniqueKeysWithValues: header.entries.enumerated().map { index, entry in
-        (entry.spec.name, (header.dataStart + entry.begin, index))
-      })
   }
 
   static func header(of file: InputFile, checkingLength: Bool = true) throws -> SafetensorsHeader {
@@ -37,21 +28,23 @@ final class SafetensorsFile: CheckpointSource {
     }
   }
 
-  func spec(_ name: TensorName) -> TensorSpec? { positions[name].map { tensors[$0.index] } }
+  var metadata: Metadata { header.metadata }
+
+  var hasForeignEscapes: Bool { header.hasForeignEscapes }
+
+  func spec(_ name: TensorName) -> TensorSpec? { header.indices[name].map { tensors[$0] } }
 
   var formatDescription: String { "safetensors" }
 
   var files: [any StoredFile] { [file] }
 
   func placement(of name: TensorName) -> (file: Int, offset: Int)? {
-    positions[name].map { (file: 0, offset: $0.offset) }
+    header.indices[name].map { (file: 0, offset: header.dataStart + header.entries[$0].begin) }
   }
 
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    guard let (start, index) = positions[name] else {
-      throw CheckpointError.missingTensor(path: label, name)
-    }
+    guard let index = header.indices[name] else { throw CheckpointError.missingTensor(path: label, name) }
     try checkRange(of: tensors[index], at: byteOffset, count: buffer.count)
-    try file.read(at: start + byteOffset, into: buffer)
+    try file.read(at: header.dataStart + header.entries[index].begin + byteOffset, into: buffer)
   }
 }

@@ -16,7 +16,9 @@ struct SafetensorsHeader: Sendable, Equatable {
   }
 
   /// By ascending position of the data.
-  var entries: [Entry]
+  private(set) var entries: [Entry]
+  /// Places in `entries` by name.
+  private(set) var indices: [TensorName: Int] = [:]
   var metadata: Metadata
   /// Bytes before the data: the length field and the header.
   var dataStart: Int
@@ -58,10 +60,10 @@ struct SafetensorsHeader: Sendable, Equatable {
   private mutating func validate() throws(SafetensorsFault) {
     // Empty tensors share their position with a neighbour; the end tells them apart.
     entries.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
-    var seen: Set<TensorName> = []
-    seen.reserveCapacity(entries.count)
-    for entry in entries where !seen.insert(entry.spec.name).inserted {
-      throw .duplicateTensor(entry.spec.name)
+    indices.reserveCapacity(entries.count)
+    for index in entries.indices {
+      let name = entries[index].spec.name
+      guard indices.updateValue(index, forKey: name) == nil else { throw .duplicateTensor(name) }
     }
     var expected = 0
     for entry in entries {

@@ -28,7 +28,8 @@ extension SweepPart.Recipe {
       let checkpoints = json["checkpoints"]?.arrayValue?.compactMap(\.stringValue),
       let digests = json["digests"]?.arrayValue?.compactMap(\.stringValue),
       let multiplyAdds = json["multiply_adds"]?.arrayValue?.compactMap(\.intValue),
-      let options = json["options"], options.objectValue != nil, let entries = json["settings"]?.arrayValue, !entries.isEmpty, !checkpoints.isEmpty
+      let options = json["options"], options.objectValue != nil, let entries = json["settings"]?.arrayValue,
+      !entries.isEmpty, !checkpoints.isEmpty
     else { return nil }
     let settings = entries.compactMap(Setting.init)
     guard settings.count == entries.count, multiplyAdds.count == entries.count,
