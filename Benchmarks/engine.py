@@ -169,7 +169,7 @@ def compare(options, name, directory):
     environment, allocator = tuned_environment()
     subjects = {"this engine": Engine(options, weights)}
     if options.mode == "inference":
-        subjects["this engine, exact"] = Engine(options, weights, "--exact", "true")
+        subjects["this engine, statistics' arithmetic"] = Engine(options, weights, "--sums", "small")
     subjects["PyTorch"] = Peer(options, "torch", name, weights)
     subjects["PyTorch channels_last"] = Peer(options, "torch channels_last", name, weights)
     subjects[f"PyTorch channels_last, tuned ({allocator})"] = Peer(

@@ -10,7 +10,7 @@ import TensorMath
 ///                                                                  BatchNorm's batch mean and biased variance
 ///     engine time MODEL [--arch NAME|FILE.onnx] [--threads N] [--batch N] [--size S] [--mode inference|batch] [--seconds T]
 ///
-/// `--exact true` turns Winograd off.
+/// `--sums direct|small|large` says how 3x3 convolutions are summed.
 @main
 enum Engine {
   struct Failure: Error, CustomStringConvertible { let description: String }
@@ -37,7 +37,7 @@ enum Engine {
     var batch = 32
     var size = 224
     var mode = "inference"
-    var exact = false
+    var sums = ConvolutionSums.largeTiles
     var liveFloats: Int?
     var seconds = 3.0
 
@@ -59,7 +59,10 @@ enum Engine {
         case "--batch": batch = Int(value) ?? batch
         case "--size": size = Int(value) ?? size
         case "--mode": mode = value
-        case "--exact": exact = value == "true"
+        case "--sums":
+          guard let found = ["direct": ConvolutionSums.direct, "small": .smallTiles, "large": .largeTiles][value]
+          else { throw Failure(description: "unknown sums \(value)") }
+          sums = found
         case "--live-floats": liveFloats = Int(value)
         case "--seconds": seconds = Double(value) ?? seconds
         default: throw Failure(description: "unknown option \(name)")
@@ -71,7 +74,7 @@ enum Engine {
 
     func network(_ path: String) throws -> Network {
       let pool = ThreadPool(threads: threads)
-      var compute = ComputeOptions(exact: exact)
+      var compute = ComputeOptions(sums: sums)
       if let liveFloats { compute.liveFloatsPerThread = liveFloats }
       let checkpoint = try openCheckpoint(.path(path))
       if let file = architecture, file.hasSuffix(".onnx") {

@@ -33,11 +33,13 @@ public func openCheckpoint(
   if case .path(let path) = location {
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-      let index = path + (path.hasSuffix("/") ? "" : "/") + ShardedSet.indexName
-      guard access(index, F_OK) == 0 else { throw CheckpointError.directoryWithoutIndex(path: path) }
+      let candidates = ShardedSet.indexNames.map { path + (path.hasSuffix("/") ? "" : "/") + $0 }
+      guard let index = candidates.first(where: { access($0, F_OK) == 0 }) else {
+        throw CheckpointError.directoryWithoutIndex(path: path)
+      }
       return try ShardedSet(index: index, label: path, options: options)
     }
-    if path.hasSuffix(".safetensors.index.json") {
+    if path.hasSuffix(".index.json") {
       return try ShardedSet(index: path, label: path, options: options)
     }
   }

@@ -11,7 +11,7 @@ package struct ArithmeticOptions: ParsableArguments {
 
   package init() {}
 
-  package var compute: ComputeOptions { ComputeOptions(exact: exact) }
+  package var compute: ComputeOptions { ComputeOptions(sums: exact ? .direct : .largeTiles) }
 
   /// What the results depend on, for provenance.
   package var history: [(String, JSON)] { exact ? [("exact", .bool(true))] : [] }

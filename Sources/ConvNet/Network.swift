@@ -76,7 +76,7 @@ public final class Network: Sendable {
     kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
     buffers = BufferPool(slack: graph.readAhead)
     liveFloatsPerThread = options.liveFloatsPerThread
-    parameters = try Parameters(graph, state, kernels: kernels, exact: options.exact)
+    parameters = try Parameters(graph, state, kernels: kernels, sums: options.sums)
     statistics = Mutex(
       try batchNorms.map { layer in
         RunningStatistics(

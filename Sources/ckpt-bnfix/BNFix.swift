@@ -135,8 +135,7 @@ struct BNFix: CheckpointTool {
     }
   }
 
-  /// Winograd's rounding would grow through normalised layers to more than the statistics may be off.
   private func load(_ pool: ThreadPool, _ console: Console) throws -> LoadedModel {
-    try model.load(pool: pool, compute: ComputeOptions(exact: true), console: console)
+    try model.load(pool: pool, compute: .statistics, console: console)
   }
 }

@@ -71,7 +71,9 @@ struct Convert: CheckpointTool {
     }
     var metadata = source.metadata
     if let entry = tensors.provenance { entry.record(in: &metadata) }
-    try tensors.conversion.run(source, metadata: metadata, to: destination, options: writing)
+    try console.watching("converting", [source]) { sources in
+      try tensors.conversion.run(sources[0], metadata: metadata, to: destination, options: writing)
+    }
     for spec in source.tensors { console.detail("\(spec.name): \(spec.layout)") }
   }
 }

@@ -54,8 +54,10 @@ struct Info: CheckpointTool {
   func execute(_ console: Console) throws {
     switch action {
     case .list: try print(files.map { try listing(of: open($0)) })
-    case .stats: try print(files.map { try statistics(of: open($0)) })
-    case .diff: try diff()
+    case .stats:
+      try print(
+        console.watching("reading", files.map { try open($0) }) { try $0.map { try statistics(of: $0) } })
+    case .diff: try diff(console)
     case .verify: try verifyAll(console)
     }
   }
@@ -74,8 +76,11 @@ struct Info: CheckpointTool {
     }
   }
 
-  private func diff() throws {
-    let comparison = try CheckpointComparison(try open(files[0]), try open(files[1]))
+  private func diff(_ console: Console) throws {
+    // Whether bytes are equal is one pass, how far values are apart another.
+    let comparison = try console.watching("comparing", files.map { try open($0) }, passes: 2) {
+      try CheckpointComparison($0[0], $0[1])
+    }
     let differing = comparison.common.filter { !$0.isWithin(tolerance) }
     try print([report(of: comparison, label: "\(files[0]) \(files[1])")])
     guard comparison.isWithin(tolerance) else {
@@ -97,7 +102,7 @@ struct Info: CheckpointTool {
         let source = try open(path)
         counts = (source.tensors.count, source.tensors.reduce(0) { $0 + $1.byteCount })
         checksums = .text(source.checksumCoverage.rawValue)
-        found = verify(source)
+        found = console.watching("verifying", [source]) { verify($0[0]) }
       } catch let error as CheckpointError where error.kind == .badData {
         found = ["\(error)"]
       }

@@ -9,7 +9,7 @@ import TensorMath
 /// Makes BatchNorm statistics for every preprocessing that is measured with recalibrated ones.
 ///
 /// The same pooled statistics as those of `ckpt-bnfix --resize --crop --interpolation --num-images --seed`, whose
-/// batches and exact arithmetic it shares.
+/// batches and arithmetic it shares.
 struct Recalibrator {
   /// That of ckpt-bnfix: statistics depend on it, because every batch normalises with its own.
   static let batchSize = 32
@@ -32,7 +32,7 @@ struct Recalibrator {
     defer { progress.finish() }
     for (index, model) in models.enumerated() where !views[index].isEmpty {
       // A network of its own: Winograd's rounding grows through normalised layers.
-      let network = try model.network(ComputeOptions(exact: true))
+      let network = try model.network(.statistics)
       for group in groups(views[index]) {
         let calibrations = try calibrate(network, group, progress)
         for (view, calibration) in zip(group, calibrations) {

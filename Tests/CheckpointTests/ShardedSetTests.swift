@@ -39,6 +39,28 @@ import Testing
     }
   }
 
+  @Test func setOfPyTorchFiles() throws {
+    let folder = try TemporaryFolder()
+    var options = WriteOptions()
+    options.format = .pytorch
+    let parts: [[TensorName]] = [["a", "b"], ["c", "d"]]
+    for (number, names) in parts.enumerated() {
+      try ContainerTests.write(
+        Self.values.filter { names.contains($0.key) }, to: folder.file("pytorch_model-\(number).bin"),
+        options: options)
+    }
+    let map = parts.enumerated().flatMap { number, names in
+      names.map { "\"\($0)\":\"pytorch_model-\(number).bin\"" }
+    }
+    let index = #"{"metadata":{"total_size":33},"weight_map":{"# + map.joined(separator: ",") + "}}"
+    try folder.write(Array(index.utf8), to: "pytorch_model.bin.index.json")
+    for path in [folder.file(""), folder.file("pytorch_model.bin.index.json")] {
+      let source = try openCheckpoint(.path(path))
+      #expect(Set(source.tensors.map(\.name)) == ["a", "b", "c", "d"])
+      for (name, value) in Self.values { #expect(try source.value(name) == value) }
+    }
+  }
+
   func index(_ json: String, in folder: TemporaryFolder) throws -> CheckpointError? {
     try folder.write(Array(json.utf8), to: "set/model.safetensors.index.json")
     do {
@@ -56,7 +78,7 @@ import Testing
     let folder = try TemporaryFolder()
     try makeSet(folder)
     let error = try index(#"{"weight_map":{"a":"\#(name)"}}"#, in: folder)
-    #expect(error?.description.contains("the index must name a .safetensors file in its own folder") == true)
+    #expect(error?.description.contains("the index must name a .safetensors or .bin file in its own folder") == true)
   }
 
   @Test func indexAndShardsDisagree() throws {

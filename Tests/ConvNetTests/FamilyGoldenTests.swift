@@ -15,9 +15,10 @@ struct FamilyGoldenTests {
   }
 
   private func network(
-    _ golden: FamilyGolden, _ set: ck_isa, threads: Int, exact: Bool = false, liveFloats: Int = 1 << 16
+    _ golden: FamilyGolden, _ set: ck_isa, threads: Int, sums: ConvolutionSums = .largeTiles,
+    liveFloats: Int = 1 << 16
   ) throws -> Network {
-    var options = ComputeOptions(exact: exact, instructionSet: set)
+    var options = ComputeOptions(sums: sums, instructionSet: set)
     options.liveFloatsPerThread = liveFloats
     return try Network(
       golden.checkpoint(), architecture: golden.architecture, pool: ThreadPool(threads: threads),
@@ -26,8 +27,8 @@ struct FamilyGoldenTests {
 
   @Test(arguments: FamilyGolden.all, sets)
   func logits(golden: FamilyGolden, set: ck_isa) throws {
-    for exact in [false, true] {
-      let network = try network(golden, set, threads: 2, exact: exact)
+    for sums in ConvolutionSums.allCases {
+      let network = try network(golden, set, threads: 2, sums: sums)
       let input = try golden.input()
       #expect(ResNetTests.error(try network.logits(input).values, try golden.expected("logits")) < 1e-5)
       let batch = try network.forwardWithBatchStatistics(input) { _, _ in }

@@ -22,12 +22,12 @@ struct InstructionSetTests {
     StateDictMaker.resNet(blocks: [2, 1], isBottleneck: true, base: 16, groups: 4, width: 16),
   ]
 
-  @Test(arguments: sets.flatMap { [($0, true), ($0, false)] }, [0, 1, 2, 3])
-  func agreesWithThePlainPath(way: (set: ck_isa, exact: Bool), index: Int) throws {
+  @Test(arguments: sets.flatMap { set in ConvolutionSums.allCases.map { (set, $0) } }, [0, 1, 2, 3])
+  func agreesWithThePlainPath(way: (set: ck_isa, sums: ConvolutionSums), index: Int) throws {
     let checkpoint = Self.checkpoints[index]
     let pool = ThreadPool(threads: 3)
     func network(_ set: ck_isa) throws -> Network {
-      try Network(checkpoint, pool: pool, options: ComputeOptions(exact: way.exact, instructionSet: set))
+      try Network(checkpoint, pool: pool, options: ComputeOptions(sums: way.sums, instructionSet: set))
     }
     let (plain, own) = (try network(ck_baseline), try network(way.set))
     for shape in [[3, 33, 47, 3], [2, 64, 56, 3]] {
@@ -40,15 +40,15 @@ struct InstructionSetTests {
     }
   }
 
-  @Test(arguments: sets, [0, 1, 2, 3])
-  func sameBitsForAnyThreadsAndBatches(set: ck_isa, index: Int) throws {
+  @Test(arguments: sets.flatMap { set in ConvolutionSums.allCases.map { (set, $0) } }, [0, 1, 2, 3])
+  func sameBitsForAnyThreadsAndBatches(way: (set: ck_isa, sums: ConvolutionSums), index: Int) throws {
     let shape = [3, 33, 47, 3]
     let input = Self.pixels(shape)
     let perImage = input.count / 3
     func network(threads: Int) throws -> Network {
       try Network(
         Self.checkpoints[index], pool: ThreadPool(threads: threads),
-        options: ComputeOptions(instructionSet: set))
+        options: ComputeOptions(sums: way.sums, instructionSet: way.set))
     }
     let expected = try network(threads: 1).logits(input).values
     let three = try network(threads: 3)

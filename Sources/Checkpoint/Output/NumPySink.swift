@@ -1,10 +1,9 @@
-/// Writes an archive of `numpy.savez`: one `.npy` record per tensor. Metadata have no place in it and are left out.
+/// Writes an archive of `numpy.savez`: one `.npy` record per tensor.
 ///
 /// Source: NumPy Enhancement Proposal 1, version 1.0 of the format.
-final class NumPySink: TensorSink {
-  private let output: OutputFile
-  private var zip: ZipWriter
-  private var isUnderway = false
+final class NumPySink: ZipSink {
+  let output: OutputFile
+  var zip: ZipWriter
 
   init(_ output: OutputFile, tensors: [TensorSpec]) throws(CheckpointError) {
     for spec in tensors {
@@ -22,31 +21,13 @@ final class NumPySink: TensorSink {
     zip = ZipWriter(output)
   }
 
-  var canReplaceMetadata: Bool { true }
-
-  func write(_ bytes: UnsafeRawBufferPointer, of spec: TensorSpec) throws {
-    if !isUnderway { try begin(spec) }
-    try zip.append(bytes)
-  }
-
-  func end(_ spec: TensorSpec) throws {
-    if !isUnderway { try begin(spec) }
-    try zip.end()
-    isUnderway = false
-  }
-
-  private func begin(_ spec: TensorSpec) throws {
+  func begin(_ spec: TensorSpec) throws {
     let header = Self.header(spec)
     try zip.begin("\(spec.name.string).npy", size: header.count + spec.byteCount)
     try header.withUnsafeBytes { try zip.append($0) }
-    isUnderway = true
   }
 
   func complete(metadata: Metadata?) throws { try zip.finish() }
-
-  func commit() throws { try output.commit() }
-
-  func abort() { output.abort() }
 
   /// Magic, version, length, and the description as a Python literal, padded to a multiple of 64.
   private static func header(_ spec: TensorSpec) -> [UInt8] {

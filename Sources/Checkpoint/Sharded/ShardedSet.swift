@@ -7,6 +7,8 @@
 /// An open sharded set: a folder with an index that maps tensors to files beside it.
 final class ShardedSet: CheckpointSource {
   static let indexName = "model.safetensors.index.json"
+  /// What an index may be called in a folder: that which is written, then that of a set of PyTorch files.
+  static let indexNames = [indexName, "pytorch_model.bin.index.json"]
 
   let label: String
   let tensors: [TensorSpec]
@@ -15,6 +17,7 @@ final class ShardedSet: CheckpointSource {
   private let shards: [TensorName: any CheckpointSource]
   let formatDescription: String
   let checksumCoverage: ChecksumCoverage
+  let tiedTensors: [[TensorName]]
   /// Where the files of a shard begin among all.
   private let firstFiles: [ObjectIdentifier: Int]
 
@@ -68,6 +71,7 @@ final class ShardedSet: CheckpointSource {
     formatDescription = "\(opened.count) files of a sharded set: \(formats)"
     let coverage = opened.values.map(\.checksumCoverage)
     checksumCoverage = coverage.contains(.some) ? .some : ChecksumCoverage(coverage.map { $0 == .all })
+    tiedTensors = Set(opened.values.flatMap(\.tiedTensors)).sorted { $0[0] < $1[0] }
     self.files = files
     self.firstFiles = firstFiles
     self.label = label
@@ -93,7 +97,7 @@ final class ShardedSet: CheckpointSource {
         throw CheckpointError.malformed(
           path: path,
           reason:
-            "tensor \"\(TensorName(tensor))\": the index must name a .safetensors file in its own folder")
+            "tensor \"\(TensorName(tensor))\": the index must name a .safetensors or .bin file in its own folder")
       }
       return (TensorName(tensor), TensorName(shard))
     }
@@ -101,8 +105,8 @@ final class ShardedSet: CheckpointSource {
 
   /// Names come from a file: nothing that leads out of the folder, into a subfolder, or back to the index.
   private static func isPlainName(_ name: String) -> Bool {
-    name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 >= 0x20 } && name.hasSuffix(".safetensors")
-      && !name.hasPrefix(".")
+    name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 >= 0x20 } && !name.hasPrefix(".")
+      && (name.hasSuffix(".safetensors") || name.hasSuffix(".bin"))
   }
 
   func storedByteCount(_ name: TensorName) -> Int? { shards[name]?.storedByteCount(name) }

@@ -1,11 +1,10 @@
 /// Writes the zip format of `torch.save`: an ordered dictionary of tensors that `torch.load` with `weights_only=True`
-/// reads. Metadata have no place in it and are left out.
-final class TorchSink: TensorSink {
-  private let output: OutputFile
+/// reads.
+final class TorchSink: ZipSink {
+  let output: OutputFile
   private let tensors: [TensorSpec]
-  private var zip: ZipWriter
-  private var ended = 0
-  private var isUnderway = false
+  var zip: ZipWriter
+  private var begun = 0
 
   init(_ output: OutputFile, tensors: [TensorSpec]) throws(CheckpointError) {
     for spec in tensors where TorchElement.written(spec.dtype) == nil {
@@ -17,24 +16,10 @@ final class TorchSink: TensorSink {
     zip = ZipWriter(output)
   }
 
-  var canReplaceMetadata: Bool { true }
-
-  func write(_ bytes: UnsafeRawBufferPointer, of spec: TensorSpec) throws {
-    if !isUnderway { try begin(spec) }
-    try zip.append(bytes)
-  }
-
-  func end(_ spec: TensorSpec) throws {
-    if !isUnderway { try begin(spec) }
-    try zip.end()
-    isUnderway = false
-    ended += 1
-  }
-
-  private func begin(_ spec: TensorSpec) throws {
-    if ended == 0 { try beginArchive() }
-    try zip.begin("archive/data/\(ended)", size: spec.byteCount)
-    isUnderway = true
+  func begin(_ spec: TensorSpec) throws {
+    if begun == 0 { try beginArchive() }
+    try zip.begin("archive/data/\(begun)", size: spec.byteCount)
+    begun += 1
   }
 
   private func beginArchive() throws {
@@ -43,14 +28,10 @@ final class TorchSink: TensorSink {
   }
 
   func complete(metadata: Metadata?) throws {
-    if ended == 0 { try beginArchive() }
+    if begun == 0 { try beginArchive() }
     try zip.add("archive/version", Array("3\n".utf8))
     try zip.finish()
   }
-
-  func commit() throws { try output.commit() }
-
-  func abort() { output.abort() }
 }
 
 /// Writes the pickle of a state dict, protocol 2.

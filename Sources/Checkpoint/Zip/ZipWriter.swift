@@ -11,6 +11,8 @@ struct ZipWriter {
   private var directory: [UInt8] = []
   private var count = 0
   private var record = (name: "", start: 0, size: 0, crc: UInt32(0))
+  /// Whether a record has begun and not ended.
+  private(set) var isUnderway = false
 
   init(_ output: OutputFile) { self.output = output }
 
@@ -24,6 +26,7 @@ struct ZipWriter {
   /// Starts a record; `append` brings its `size` bytes.
   mutating func begin(_ name: String, size: Int) throws {
     record = (name, offset, size, 0)
+    isUnderway = true
     // PyTorch pads an extra field of its own, 'FB'. Sizes stay zero here: they follow the data.
     let is64 = isLarge
     let extra: [UInt8] = is64 ? [1, 0, 16, 0] + [UInt8](repeating: 0, count: 16) : []
@@ -58,6 +61,7 @@ struct ZipWriter {
     directory += [UInt8](repeating: 0, count: 10) + littleEndianBytes(UInt32(clamping: record.start))
     directory += Array(record.name.utf8) + extra
     count += 1
+    isUnderway = false
   }
 
   private var isLarge: Bool { record.size >= 0xFFFF_FFFF }

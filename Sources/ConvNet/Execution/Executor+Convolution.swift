@@ -7,7 +7,7 @@ extension Executor {
     switch network.parameters.layers[step.node]!.method {
     case .product: multiplyFields(step, convolution, into: output)
     case .tiles, .narrow, .depthwise: convolveDirectly(step, convolution, into: output)
-    case .winograd: convolveTransformed(step, convolution, into: output)
+    case .winograd(let side): convolveTransformed(step, convolution, side: side, into: output)
     }
   }
 

@@ -5,7 +5,7 @@ extension Executor {
   /// A 3x3 convolution by Winograd's transforms. The division into tasks does not change any bit of the result.
   /// - Returns: The moments of every image's result where they are needed.
   func convolveTransformed(
-    _ step: Step, _ convolution: Convolution, into output: FeatureMap
+    _ step: Step, _ convolution: Convolution, side: Int, into output: FeatureMap
   ) -> [ChannelMoments]? {
     let node = step.inputs[0]
     let dividesOutputs = dividesOutputs(step)
@@ -16,13 +16,14 @@ extension Executor {
     let geometry = convolution.window.geometry(height: input.size.height, width: input.size.width)!
     let epilogue = mode == .inference ? inferenceEpilogue(step, weights) : Pointwise(shift: weights.bias)
     let residual = mode == .inference ? step.epilogue.residual.map { map($0) } : nil
-    let tiles = images * ((output.size.height + 3) / 4) * ((output.size.width + 3) / 4)
+    let tiles =
+      images * ((output.size.height + side - 1) / side) * ((output.size.width + side - 1) / side)
     let before = rest?.pointwise ?? Pointwise()
     let moments = needsMoments(step) ? MomentsTable(output, blocks: blocksOfMoments(output.size)) : nil
     epilogue.withPointers { scale, shift in
       before.withPointers { inScale, inShift in
         let job = ck_winograd(
-          x: input.pointer, x_stride: input.stride, x_image: input.imageStride,
+          side: side, x: input.pointer, x_stride: input.stride, x_image: input.imageStride,
           height: input.size.height, width: input.size.width, channels: convolution.inputChannels,
           pad_top: geometry.window.pad_top, pad_left: geometry.window.pad_left, in_scale: inScale,
           in_shift: inShift,
@@ -48,15 +49,15 @@ extension Executor {
   }
 
   /// Tiles that are multiplied at a time; a multiple of what the kernel takes at once.
-  private func tilesAtOnce(channels: Int) -> Int {
+  private func tilesAtOnce(_ job: ck_winograd) -> Int {
     let unit = kernels.tile_pixels
-    return max(1, min(56, 144 * 1024 / (36 * channels)) / unit) * unit
+    return max(1, min(2016 / job.elements, 144 * 1024 / (job.elements * job.channels)) / unit) * unit
   }
 
   /// Every task transforms some tiles and computes all their channels.
   private func divideTiles(_ job: ck_winograd) {
-    let block = tilesAtOnce(channels: job.channels)
-    let scratch = TransformScratch(self, block: block, channels: job.channels)
+    let block = tilesAtOnce(job)
+    let scratch = TransformScratch(self, job, block: block)
     // Whole units to every task, and a number of tasks that all threads share evenly when they are few.
     let unit = kernels.tile_pixels
     let units = (job.last_tile + unit - 1) / unit
@@ -75,7 +76,7 @@ extension Executor {
 
   /// Every task computes a few whole images, and their moments while they are in the cache.
   private func divideImages(_ job: ck_winograd, _ moments: MomentsTable) {
-    let scratch = TransformScratch(self, block: tilesAtOnce(channels: job.channels), channels: job.channels)
+    let scratch = TransformScratch(self, job, block: tilesAtOnce(job))
     let perImage = job.last_tile / images
     let unit = kernels.tile_pixels
     // As many as leave little of the last unit of tiles empty.
@@ -94,11 +95,11 @@ extension Executor {
   /// All tiles are transformed first; then every task computes some of their channels, so that weights are read once.
   private func divideTransformedOutputs(_ job: ck_winograd, _ output: FeatureMap, _ moments: MomentsTable?) {
     let tiles = job.last_tile
-    let lease = network.buffers.lease(36 * tiles * job.channels)
+    let lease = network.buffers.lease(job.elements * tiles * job.channels)
     let fields = lease.buffer.pointer
     let unit = kernels.tile_pixels
     let block = 112 / unit * unit
-    let products = scratch(36 * block * kernels.panel_width)
+    let products = scratch(job.elements * block * kernels.panel_width)
     let step = 4
     pool.forEach((tiles + step - 1) / step) { task, _ in
       var part = job
@@ -126,6 +127,11 @@ extension Executor {
   }
 }
 
+extension ck_winograd {
+  /// Elements of a transformed tile.
+  fileprivate var elements: Int { (side + 2) * (side + 2) }
+}
+
 /// Every worker's memory for transformed tiles and their products.
 private struct TransformScratch {
   let block: Int
@@ -133,12 +139,12 @@ private struct TransformScratch {
   let products: [BufferPool.Lease]
   let kernels: ck_layer_kernels
 
-  init(_ executor: Executor, block: Int, channels: Int) {
+  init(_ executor: Executor, _ job: ck_winograd, block: Int) {
     self.block = block
     kernels = executor.kernels
     // Behind the last tile's fields another whole unit may be read.
-    fields = executor.scratch(36 * (block + 1) * channels)
-    products = executor.scratch(36 * block * kernels.panel_width)
+    fields = executor.scratch(job.elements * (block + 1) * job.channels)
+    products = executor.scratch(job.elements * block * kernels.panel_width)
   }
 
   /// Transforms tiles and computes all their channels, `block` tiles at a time.

@@ -13,12 +13,12 @@ struct Parameters: Sendable {
 
   /// - Parameters:
   ///   - kernels: What the weights are packed for.
-  ///   - exact: Whether Winograd's transforms are left out.
-  init(_ graph: Graph, _ state: StateDict, kernels: ck_layer_kernels, exact: Bool) throws {
+  ///   - sums: How 3x3 convolutions are summed.
+  init(_ graph: Graph, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums) throws {
     for (index, node) in graph.nodes.enumerated() {
       switch node.operation {
       case .convolution(let convolution):
-        layers[index] = try LayerWeights(convolution, state, kernels: kernels, exact: exact)
+        layers[index] = try LayerWeights(convolution, state, kernels: kernels, sums: sums)
       case .linear(let linear): layers[index] = try LayerWeights(linear, state)
       case .batchNorm(let layer):
         let weight = state.contains(layer.weightKey.string) ? try state.floats(layer.weightKey) : nil
@@ -68,8 +68,8 @@ struct LayerWeights: Sendable {
     case narrow(width: Int)
     /// Channel by channel, from `[ky][kx][channel]`.
     case depthwise
-    /// By our own tiles on transformed inputs, from transformed panels.
-    case winograd
+    /// By our own tiles on transformed inputs, from transformed panels; tiles of `side` by `side` outputs.
+    case winograd(side: Int)
   }
 
   /// A convolution's as its method has it, a fully connected layer's as `[output][y][x][input]`.
@@ -78,7 +78,9 @@ struct LayerWeights: Sendable {
   let bias: [Float]?
 
   /// Packs PyTorch's `[output][input][ky][kx]`.
-  init(_ convolution: Convolution, _ state: StateDict, kernels: ck_layer_kernels, exact: Bool) throws {
+  init(
+    _ convolution: Convolution, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums
+  ) throws {
     let source = try state.floats(convolution.weight)
     bias = try convolution.bias.map { try state.floats($0) }
     let groups = convolution.groups
@@ -123,10 +125,11 @@ struct LayerWeights: Sendable {
     } else if width == 0 {
       method = .product
       weight = packed
-    } else if groups == 1 && !exact && convolution.suitsWinograd {
-      method = .winograd
-      weight = Tensor(uninitialized: [(outputs + width - 1) / width, 36, inputs, width])
-      ck_winograd_pack(weight.pointer, packed.pointer, inputs, outputs, width)
+    } else if groups == 1, let side = sums.tileSide, convolution.suitsWinograd {
+      method = .winograd(side: side)
+      weight = Tensor(
+        uninitialized: [(outputs + width - 1) / width, (side + 2) * (side + 2), inputs, width])
+      ck_winograd_pack(weight.pointer, packed.pointer, side, inputs, outputs, width)
     } else {
       var joined = max(1, min(groups, width / outputs))
       while groups % joined != 0 { joined -= 1 }
@@ -193,7 +196,7 @@ struct LayerWeights: Sendable {
 }
 
 extension Convolution {
-  /// Whether the transforms of F(4x4, 3x3) cost less than they save.
+  /// Whether Winograd's transforms cost less than they save.
   fileprivate var suitsWinograd: Bool {
     window.kernel == (3, 3) && window.stride == (1, 1) && window.dilation == (1, 1) && inputChannels >= 32
       && outputChannels >= 32
