@@ -127,7 +127,7 @@ extension AveragingError: CustomStringConvertible {
     case .unknownQuantization(let file, let name, let reason):
       "\(text(file)): tensor \"\(name)\": \(reason); convert to floating point before averaging"
     case .stateMismatch(let file, let what, let expected, let found):
-      "\(text(file)): the state was made with \(what) \(expected), not \(found)"
+      "\(text(file)): the state was made with \(what) \(expected), not \(found); name another --state to begin anew"
     case .notAState(let file, let reason): "\(text(file)): is no state of ckpt-average: \(reason)"
     case .notContinuable(let method):
       "method \(method) needs all checkpoints at once and cannot be continued with --state"
@@ -139,7 +139,7 @@ extension AveragingError: CustomStringConvertible {
       "tensor \"\(name)\": not in every checkpoint, which this method needs; --keys intersection leaves it out"
     case .notAGaussian(let file):
       "\(text(file)): has no variances to draw models with; --method swag makes such a file"
-    case .noTensors: "no tensor is selected"
+    case .noTensors: "no tensor is selected; check --include and --exclude"
     }
   }
 

@@ -24,7 +24,8 @@ public struct Conversion: Sendable {
   ) throws {
     let kept = source.tensors.filter { includes($0.name) }
     guard !kept.isEmpty || source.tensors.isEmpty else {
-      throw CheckpointError.invalidRequest(path: source.label, reason: "no tensor is left")
+      throw CheckpointError.invalidRequest(
+        path: source.label, reason: "no tensor is selected; check --include and --exclude")
     }
     var origins: [TensorName: TensorSpec] = [:]
     var outputs: [TensorSpec] = []

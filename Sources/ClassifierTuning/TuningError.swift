@@ -39,20 +39,20 @@ extension TuningError: CustomStringConvertible {
     case .invalidOption(let what, let value, let expected):
       "\(what): expected \(expected), found \(value)"
     case .featureOverflow(let image, let element):
-      "image \(image): a feature is too large for \(element.rawValue); cache in f32 or bf16"
+      "image \(image): a feature is too large for \(element.rawValue); give --cache-dtype f32 or bf16"
     case .outOfMemory(let byteCount):
-      "no memory for \(byteCount) bytes of features; cache them in a file"
+      "no memory for \(byteCount) bytes of features; a smaller --memory puts them into a scratch file"
     case .cacheFailed(let path, let reason), .foreignState(let path, let reason):
       "\(path): \(reason)"
     case .noLastBatchNorm(let architecture):
-      "\(architecture) has no BatchNorm directly before its pooling; train the classifier alone (fc)"
+      "\(architecture) has no BatchNorm directly before its pooling; train the classifier alone (--train fc)"
     case .noClassifier(let architecture):
       "\(architecture) does not end in a fully connected layer behind its pooling, which tuning trains"
     case .batchWithoutVariance(let epoch, let step):
       "epoch \(epoch), step \(step): batch statistics need more than one value per channel;"
-        + " use a larger batch, or fixed statistics"
+        + " give a larger --batch-size, or --bn recalibrate or frozen"
     case .diverged(let epoch, let step, let loss):
-      "training diverged at epoch \(epoch), step \(step): loss \(loss.isNaN ? "nan" : "\(loss)"); try a smaller learning rate"
+      "training diverged at epoch \(epoch), step \(step): loss \(loss.isNaN ? "nan" : "\(loss)"); try a smaller --lr"
     }
   }
 }

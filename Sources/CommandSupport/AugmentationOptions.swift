@@ -29,7 +29,8 @@ package struct AugmentationOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("One random operation per image: \(AutoAugment.name).", valueName: "policy"))
+    help: ArgumentHelp(
+      "One random operation per image, as torchvision's TrivialAugmentWide.", valueName: "policy"))
   package var autoAugment: AutoAugment?
 
   @Option(name: .long, help: ArgumentHelp("Probability of erasing a random rectangle.", valueName: "p"))
@@ -78,8 +79,6 @@ package struct AugmentationOptions: ParsableArguments {
   /// Under torchvision's name for it.
   package enum AutoAugment: String, ExpressibleByArgument, CaseIterable, Sendable {
     case trivialWide = "ta_wide"
-
-    static let name = trivialWide.rawValue
   }
 }
 

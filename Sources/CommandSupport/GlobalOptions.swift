@@ -11,7 +11,8 @@ package struct GlobalOptions: ParsableArguments {
   package var threads: Int?
 
   @Flag(
-    name: .long, inversion: .prefixedNo, help: "Show progress bars even if standard error is no terminal.")
+    name: .long, inversion: .prefixedNo,
+    help: "Show progress bars (default: if standard error is a terminal).")
   var progress: Bool?
 
   @Flag(name: [.short, .long], help: "Only warnings and errors on standard error.")

@@ -19,7 +19,7 @@ package struct PreprocessingOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What --resize is the length of: \(ResizeMode.allCases.map(\.rawValue).joined(separator: ", ")).",
+      "What --resize is the length of: the shorter side, both sides, or the longer one with a border.",
       valueName: "mode"))
   package var resizeMode: ResizeMode?
 
@@ -68,10 +68,7 @@ package struct PreprocessingOptions: ParsableArguments {
 
 /// Interpolation and normalisation of the tools that take one preprocessing.
 package struct ColourOptions: ParsableArguments {
-  @Option(
-    name: .long,
-    help: ArgumentHelp(
-      "\(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "filter"))
+  @Option(name: .long, help: ArgumentHelp("Filter of the resize.", valueName: "filter"))
   package var interpolation: Interpolation?
 
   @OptionGroup package var normalisation: NormalisationOptions

@@ -62,7 +62,7 @@ extension ImageDataError: CustomStringConvertible {
     case .unreadable(let path, let reason), .readFailed(let path, let reason):
       "\(escaped(path)): \(reason)"
     case .unknownDataset(let path, let found):
-      "\(escaped(path)): expected a data set (image folder, tar, tsv, IDX, CIFAR, npy or safetensors), found \(found)"
+      "\(escaped(path)): expected a data set (image folder, tar, tsv, IDX, CIFAR, npy, safetensors or PyTorch file), found \(found)"
     case .badDataset(let path, let reason):
       "\(escaped(path)): \(escaped(reason))"
     case .badTensors(let error): "\(error)"

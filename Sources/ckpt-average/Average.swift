@@ -22,7 +22,7 @@ struct Average: CheckpointTool {
 
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
-  @Option(name: .long, help: "Digest of every input for the provenance: crc32, sha256 or none.")
+  @Option(name: .long, help: "Digest of every input for the provenance (default: crc32).")
   var digest: DigestKind?
 
   @Option(

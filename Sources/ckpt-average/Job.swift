@@ -115,7 +115,8 @@ struct Job {
     for line in summary.lines { console.detail(line) }
     if let warning = summary.warning { console.warning(warning) }
     if !merged.dropped.isEmpty {
-      console.notice("the inputs do not agree on \(merged.dropped.joined(separator: ", ")): left out")
+      console.notice(
+        "the checkpoints' metadata do not agree on \(merged.dropped.joined(separator: ", ")): left out")
     }
   }
 }

@@ -8,14 +8,17 @@ struct MethodOptions: ParsableArguments {
   static let names = averagingMethods.map { $0.name } + [greedySoup, swagSample]
 
   @Option(
-    name: .long, help: ArgumentHelp(Self.names.joined(separator: ", ") + ".", valueName: "name"),
+    name: .long,
+    help: ArgumentHelp(
+      "How checkpoints are combined: \(Self.names.joined(separator: ", ")).", valueName: "name"),
     completion: .list(Self.names))
   var method = "mean"
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "ema: share of the old average that is kept (0.9); several for several outputs.", valueName: "d,d…"))
+      "ema: share of the old average that is kept (default: 0.9, or 0.9999 with --warmup); several for several outputs.",
+      valueName: "d,d…"))
   var decay: NumberList?
 
   @Option(
@@ -32,13 +35,13 @@ struct MethodOptions: ParsableArguments {
   @Flag(name: .long, help: "ema: warm the decay up as timm's ModelEmaV3 does.")
   var warmup = false
 
-  @Option(name: .long, help: ArgumentHelp("ema: power of the warm-up (2/3).", valueName: "p"))
+  @Option(name: .long, help: ArgumentHelp("ema: power of the warm-up (default: 2/3).", valueName: "p"))
   var warmupPower: Double?
 
-  @Option(name: .long, help: ArgumentHelp("ema: inverse factor of the warm-up (1).", valueName: "g"))
+  @Option(name: .long, help: ArgumentHelp("ema: inverse factor of the warm-up (default: 1).", valueName: "g"))
   var warmupGamma: Double?
 
-  @Option(name: .long, help: ArgumentHelp("tanh-ema: factor of tanh(n) (0.9).", valueName: "a"))
+  @Option(name: .long, help: ArgumentHelp("tanh-ema: factor of tanh(n) (default: 0.9).", valueName: "a"))
   var alpha: Double?
 
   @Option(
@@ -56,13 +59,15 @@ struct MethodOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("posthoc-ema: step at which the average ends (the last).", valueName: "step"))
+    help: ArgumentHelp("posthoc-ema: step at which the average ends (default: the last).", valueName: "step"))
   var targetStep: Double?
 
-  @Option(name: .long, help: ArgumentHelp("trimmed-mean: share dropped at either end (0.1).", valueName: "p"))
+  @Option(
+    name: .long,
+    help: ArgumentHelp("trimmed-mean: share dropped at either end (default: 0.1).", valueName: "p"))
   var trim: Double?
 
-  @Option(name: .long, help: ArgumentHelp("swag: number of deviations kept (20).", valueName: "k"))
+  @Option(name: .long, help: ArgumentHelp("swag: number of deviations kept (default: 20).", valueName: "k"))
   var swagRank: Double?
 
   @Flag(name: .long, help: "swag: deviations from the final mean instead of the running one.")

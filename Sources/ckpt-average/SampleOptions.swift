@@ -8,22 +8,24 @@ import TensorMath
 struct SampleOptions: ParsableArguments {
   @Option(
     name: .long,
-    help: ArgumentHelp("swag-sample: factor of the variance (0.5, as in the paper).", valueName: "s"))
+    help: ArgumentHelp(
+      "swag-sample: factor of the variance (default: 0.5, as in the paper).", valueName: "s"))
   var scale: Double?
 
   @Option(
-    name: .long, help: "swag-sample: divide deviations as the paper does or as its code: paper or code.")
+    name: .long, help: "swag-sample: divide deviations as the paper does or as its code (default: paper).")
   var scaling: GaussianSampler.Scaling?
 
   @Flag(name: .long, help: "swag-sample: leave the deviations out.")
   var diagonal = false
 
-  @Option(name: .long, help: ArgumentHelp("swag-sample: seed of the draws (0).", valueName: "n"))
+  @Option(name: .long, help: ArgumentHelp("swag-sample: seed of the draws (default: 0).", valueName: "n"))
   var seed: UInt64?
 
   @Option(
     name: .long,
-    help: ArgumentHelp("swag-sample: number of models; {n} in the output's name.", valueName: "n"))
+    help: ArgumentHelp(
+      "swag-sample: number of models (default: 1); {n} in the output's name.", valueName: "n"))
   var count: Int?
 
   func validate() throws {

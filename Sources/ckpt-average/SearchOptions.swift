@@ -10,7 +10,9 @@ struct SearchOptions: ParsableArguments {
       "Shell command that gets a checkpoint's path as $1 and prints a score.", valueName: "command"))
   var eval: String?
 
-  @Option(name: .long, help: "Whether the largest or the smallest score is the best: max or min.")
+  @Option(
+    name: .long,
+    help: "Whether the largest or the smallest score is the best (default: max; --best needs it).")
   var mode: GreedySoup.Mode?
 
   @Option(

@@ -13,7 +13,7 @@ struct SeriesOptions: ParsableArguments {
     completion: .directory)
   var series: String?
 
-  @Option(name: .long, help: "Order of the series: natural (epoch-9 before epoch-10) or given.")
+  @Option(name: .long, help: "Order of the series: by name with epoch-9 before epoch-10, or as given.")
   var order: SeriesOrder = .natural
 
   @Option(

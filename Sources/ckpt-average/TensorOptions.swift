@@ -4,14 +4,15 @@ import Checkpoint
 
 /// Which tensors, and what becomes of them.
 struct TensorOptions: ParsableArguments {
-  @Option(name: .long, help: "BatchNorm statistics: latest, or average.")
+  @Option(name: .long, help: "BatchNorm statistics: those of the newest checkpoint, or their average.")
   var buffers: BufferRule = .latest
 
-  @Option(name: .long, help: "Element type of the floating-point tensors: same, f32, f16, bf16, f64.")
+  @Option(name: .long, help: "Element type of the floating-point tensors.")
   var dtype: TargetType = .same
 
   @Option(
-    name: .long, help: "Tensors that not all checkpoints have: identical (an error), intersection or union.")
+    name: .long,
+    help: "Tensors that not all checkpoints have: an error, left out, or averaged over those that have them.")
   var keys: KeyPolicy = .identical
 
   @Option(name: .long, help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))

@@ -17,13 +17,13 @@ struct GateOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp(
-      "Crops whose logits the gate averages: center, flip, five, ten.", valueName: "views"))
+    help: ArgumentHelp("Crops whose logits the gate averages.", valueName: "views"))
   var gateViews = CropViews.center
 
   @Option(
     name: .long,
-    help: ArgumentHelp("With --gate: else write nothing and exit with status 1.", valueName: "verdict"))
+    help: ArgumentHelp(
+      "Write nothing and exit with status 1 unless this is what --gate finds.", valueName: "verdict"))
   var require: Verdict?
 
   enum Verdict: String, ExpressibleByArgument, CaseIterable {

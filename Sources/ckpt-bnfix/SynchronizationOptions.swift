@@ -9,7 +9,7 @@ struct SynchronizationOptions: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       "Each layer normalises with its batch's statistics (batch) or with all images' (layer), which makes batch size and order irrelevant.",
-      valueName: "batch|layer"))
+      valueName: "extent"))
   var sync: Synchronization = .batch
 
   @Option(
@@ -22,8 +22,7 @@ struct SynchronizationOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "How activations are stored there (f32); f16 takes half the room and rounds them.",
-      valueName: "f32|f16"))
+      "How activations are stored there; f16 takes half the room and rounds them.", valueName: "type"))
   var scratchDtype = ScratchElement.f32
 
   enum Synchronization: String, ExpressibleByArgument, CaseIterable { case batch, layer }

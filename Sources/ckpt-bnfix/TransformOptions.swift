@@ -9,7 +9,7 @@ struct TransformOptions: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       "Look at images as they are tested (none) or through the random transforms of training (train).",
-      valueName: "none|train"))
+      valueName: "kind"))
   var augment: Kind = .none
 
   @OptionGroup var augmentation: AugmentationOptions

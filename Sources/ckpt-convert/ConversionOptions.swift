@@ -5,9 +5,7 @@ import CommandSupport
 
 /// Which tensors, under which names, in which element type.
 struct ConversionOptions: ParsableArguments {
-  @Option(
-    name: .long,
-    help: "Element type of the floating-point tensors: same, f32, f16, bf16, f64, f8_e4m3, f8_e5m2.")
+  @Option(name: .long, help: "Element type of the floating-point tensors.")
   var dtype: TargetType = .same
 
   @Flag(

@@ -117,7 +117,10 @@ struct FeatureStage {
   func labels(of dataset: any ImageDataset) throws -> [Int] {
     try (0..<dataset.count).map { index in
       guard let label = dataset.label(index) else {
-        throw Failure(.badData, "\(dataset.itemName(index)): no label, which tuning needs")
+        throw Failure(
+          .badData,
+          "\(dataset.itemName(index)): no label; tuning needs labelled images, one folder per class (root/class/image.jpg)"
+        )
       }
       return label
     }

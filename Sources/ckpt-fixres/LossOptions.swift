@@ -20,7 +20,7 @@ struct LossOptions: ParsableArguments {
   var labelSmoothing = 0.0
 
   @Option(
-    name: .long, help: ArgumentHelp("Weight of every class (ce, bce, focal): w,w,...", valueName: "weights"),
+    name: .long, help: ArgumentHelp("Weight of every class (ce, bce, focal).", valueName: "w,w…"),
     transform: parseWeights)
   var classWeights: [Double]?
 

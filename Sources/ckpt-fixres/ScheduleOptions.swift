@@ -8,7 +8,7 @@ struct ScheduleOptions: ParsableArguments {
     case constant, step, multistep, exponential, cosine, polynomial, plateau
   }
 
-  @Option(name: .long, help: ArgumentHelp("Learning rate (1e-3).", valueName: "x"))
+  @Option(name: .long, help: ArgumentHelp("Learning rate (default: 1e-3).", valueName: "x"))
   var lr: Double?
 
   @Option(
@@ -19,7 +19,7 @@ struct ScheduleOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("How it changes over the run (cosine).", valueName: "name"))
+    help: ArgumentHelp("How it changes over the run (default: cosine).", valueName: "name"))
   var schedule: Kind?
 
   @Option(name: .long, help: ArgumentHelp("Epochs per step of the step schedule.", valueName: "n"))
@@ -27,13 +27,15 @@ struct ScheduleOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Epochs after which the multistep schedule decays: n,n,...", valueName: "epochs"),
+    help: ArgumentHelp("Epochs after which the multistep schedule decays.", valueName: "n,n…"),
     transform: parseEpochs)
   var milestones: [Int]?
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Decay factor of step, multistep, exponential and plateau.", valueName: "x"))
+    help: ArgumentHelp(
+      "Decay factor of step, multistep and plateau (default: 0.1) and of exponential (default: 0.9).",
+      valueName: "x"))
   var gamma: Double?
 
   @Option(name: .long, help: ArgumentHelp("Exponent of the polynomial schedule.", valueName: "x"))

@@ -9,20 +9,19 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What is trained (fc+bn; fc where no BatchNorm precedes the pooling).", valueName: "layers"))
+      "What is trained (default: fc+bn; fc where no BatchNorm precedes the pooling).", valueName: "layers"))
   var train: TuningOptions.Layers?
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Statistics of the last BatchNorm (batch; frozen with fc).",
-      valueName: "mode"))
+      "Statistics of the last BatchNorm (default: batch; frozen with fc).", valueName: "mode"))
   var bn: TuningOptions.BatchNormMode?
 
-  @Option(name: .long, help: ArgumentHelp("Passes over the data (30).", valueName: "n"))
+  @Option(name: .long, help: ArgumentHelp("Passes over the data (default: 30).", valueName: "n"))
   var epochs: Int?
 
-  @Option(name: .long, help: ArgumentHelp("Images per step (64).", valueName: "n"))
+  @Option(name: .long, help: ArgumentHelp("Images per step (default: 64).", valueName: "n"))
   var batchSize: Int?
 
   @Option(
@@ -59,7 +58,7 @@ struct TrainingOptions: ParsableArguments {
       "Stop after this many epochs without a lower validation loss and keep the best epoch.", valueName: "n"))
   var earlyStop: Int?
 
-  @Option(name: .long, help: ArgumentHelp("Seed of the order of the images.", valueName: "n"))
+  @Option(name: .long, help: ArgumentHelp("Seed of everything random.", valueName: "n"))
   var seed: UInt64 = 0
 
   @Option(
@@ -77,6 +76,11 @@ struct TrainingOptions: ParsableArguments {
   var faithful = false
 
   func validate() throws {
+    for (name, value) in [("--epochs", epochs), ("--batch-size", batchSize)] {
+      if let value, !(1...1_000_000).contains(value) {
+        throw ValidationError("\(name) takes a number from 1 to 1000000, not \(value)")
+      }
+    }
     if ema != nil && swaStart != nil { throw ValidationError("--ema and --swa-start exclude each other") }
     if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
     if faithful && (train ?? .classifier) != .classifier {

@@ -16,10 +16,10 @@ struct ChoiceOptions: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       "Take the most accurate setting, or the cheapest that cannot be told from it (default: accuracy with --select none, else cheap).",
-      valueName: "accuracy|cheap"))
+      valueName: "preference"))
   var prefer: Preference?
 
-  @Option(name: .long, help: ArgumentHelp("Compare by top1, top5 or loss.", valueName: "metric"))
+  @Option(name: .long, help: ArgumentHelp("What settings are compared by.", valueName: "metric"))
   var metric: Metric = .top1
 
   @Option(

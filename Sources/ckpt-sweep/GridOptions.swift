@@ -55,7 +55,7 @@ struct GridOptions: ParsableArguments {
     if asRecorded
       && (hasSizes || interpolation != nil || resizeMode != nil)
     {
-      throw ValidationError("--as-recorded takes no sizes, ratios or interpolations")
+      throw ValidationError("--as-recorded takes no sizes, ratios, resize modes or interpolations")
     }
   }
 

@@ -59,7 +59,7 @@ struct InputOptions: ParsableArguments {
       let model = try one.load(pool: pool, compute: arithmetic.compute, console: console)
       if model.source.metadata["ckpt.bn"] == "stale" && isStoredMeasuredAlone {
         console.warning(
-          "\(model.source.label): BatchNorm statistics are stale since averaging; run ckpt-bnfix first, or give --bnfix"
+          "\(model.source.label): BatchNorm statistics are stale; run ckpt-bnfix first, or give --bnfix"
         )
       }
       return model

@@ -63,7 +63,10 @@ struct SweepCommand: CheckpointTool {
           pool: pool, isStoredMeasuredAlone: whole.recalibrations.isEmpty, console: console)
       guard try models.isEmpty || models.map({ try contentDigest(of: $0.source) }) == whole.recipe.digests
       else {
-        throw Failure(.badData, "the checkpoints are not those that the parts were measured with")
+        let names = whole.recipe.checkpoints.map { TensorName($0).escaped }.joined(separator: ", ")
+        throw Failure(
+          .badData,
+          "the checkpoints are not those that the states were measured with; give \(names) in this order")
       }
       if !models.isEmpty {
         try parts.check(whole.recalibrations, models.map(\.network), of: parts.merge[0])

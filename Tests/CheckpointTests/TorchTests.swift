@@ -179,7 +179,7 @@ struct Pickle {
         == "tensor \"w\" has the storage torch.QInt8Storage, which is not supported")
     #expect(
       reason(ofTensor: Array("ctorch._utils\n_rebuild_sparse_tensor\n)R".utf8))
-        == "tensor \"w\" is sparse, quantized or of another kind that is not supported (_rebuild_sparse_tensor)"
+        == "tensor \"w\" is sparse, quantised or of another kind that is not supported (_rebuild_sparse_tensor)"
     )
     #expect(
       reason(

@@ -133,7 +133,10 @@ import Testing
       try conversion.run(source, metadata: Metadata(), to: destination, options: WriteOptions())
     }
     conversion.includes = { _ in false }
-    #expect(throws: CheckpointError.invalidRequest(path: folder.file("x"), reason: "no tensor is left")) {
+    #expect(
+      throws: CheckpointError.invalidRequest(
+        path: folder.file("x"), reason: "no tensor is selected; check --include and --exclude")
+    ) {
       try conversion.run(source, metadata: Metadata(), to: destination, options: WriteOptions())
     }
   }

@@ -90,7 +90,7 @@ extension PickleGraph {
     case "torch._utils._rebuild_tensor_v3": metadata = 7
     default:
       let kind = function.split(separator: ".").last.map(String.init) ?? function
-      throw TorchTensorError("is sparse, quantized or of another kind that is not supported (\(kind))")
+      throw TorchTensorError("is sparse, quantised or of another kind that is not supported (\(kind))")
     }
     guard arguments.count >= 4, let offset = integer(arguments[1]), let shape = integers(arguments[2]),
       let strides = integers(arguments[3])

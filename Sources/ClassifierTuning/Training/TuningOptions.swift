@@ -101,7 +101,8 @@ public struct TuningOptions: Sendable {
     if let clipNorm { try check("gradient norm", clipNorm, "a number above zero", clipNorm > 0) }
     if let patience { try check("patience", patience, "a number above zero", patience > 0) }
     try check(
-      "optimiser", optimizer.rawValue, "sgd, adam, adamw or lamb when BatchNorm is trained or in batch mode",
+      "optimiser", optimizer.rawValue,
+      "sgd, adam, adamw or lamb when BatchNorm is trained or in batch mode (lbfgs needs --train fc)",
       optimizer != .lbfgs || (layers == .classifier && batchNorm != .batch))
     if let order {
       try check("epochs of the given order", order.count, "\(epochs)", order.count == epochs)

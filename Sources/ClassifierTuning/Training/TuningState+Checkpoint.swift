@@ -60,7 +60,9 @@ extension TuningState {
       (0...source.tensors.count).contains(slots), (0...source.tensors.count).contains(averages),
       let plateau = PlateauWatch(header["plateau"]), let stopping = PlateauWatch(header["stopping"])
     else { throw fail("no state of ckpt-fixres") }
-    guard header["run"]?.stringValue == run else { throw fail("state of a run with other options or data") }
+    guard header["run"]?.stringValue == run else {
+      throw fail("state of a run with other options or data; remove it or name another --resume")
+    }
 
     func doubles(_ name: String, _ count: Int? = nil) throws -> [Double] {
       guard let spec = source.spec(TensorName(name)), count == nil || spec.elementCount == count else {

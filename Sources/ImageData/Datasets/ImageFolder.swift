@@ -76,8 +76,9 @@ extension ImageFolder {
     if let first = missing.first {
       throw .badDataset(path: path, reason: "no line for the class folder \"\(display(first))\" of \(root)")
     }
-    guard Set(names).count == names.count else {
-      throw .badDataset(path: path, reason: "a class is named twice")
+    var seen: Set<[UInt8]> = []
+    if let twice = names.first(where: { !seen.insert($0).inserted }) {
+      throw .badDataset(path: path, reason: "the class \"\(display(twice))\" is named twice")
     }
     return names
   }

@@ -42,7 +42,9 @@ struct ListDataset: ImageDataset {
     let numbers = fields.map { Int(display($0)) }
     if numbers.allSatisfy({ $0 != nil }) {
       if let wrong = numbers.firstIndex(where: { !(0..<maximumClassCount ~= $0!) }) {
-        throw .badDataset(path: path, reason: "expected a label, found \"\(display(fields[wrong]))\"")
+        let image = display(paths[wrong])
+        throw .badDataset(
+          path: path, reason: "\"\(image)\": expected a label, found \"\(display(fields[wrong]))\"")
       }
       (labels, classNames) = (numbers.map { $0! }, nil)
     } else {
