@@ -69,7 +69,7 @@ extension CheckpointError: CustomStringConvertible {
     switch self {
     case .cannotOpen(let path, let code): "\(text(path)): cannot open: \(systemMessage(code))"
     case .directoryWithoutIndex(let path):
-      "\(text(path)): is a folder without model.safetensors.index.json or pytorch_model.bin.index.json; for a series of checkpoints use --series DIR"
+      "\(text(path)): is a folder without model.safetensors.index.json or pytorch_model.bin.index.json; a series of checkpoints is for ckpt-average --series DIR"
     case .readFailed(let path, let code): "\(text(path)): read failed: \(systemMessage(code))"
     case .fileShrank(let path, let offset):
       "\(text(path)): became shorter while it was read: no data at byte \(offset)"

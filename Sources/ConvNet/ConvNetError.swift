@@ -77,9 +77,9 @@ extension ConvNetError: CustomStringConvertible {
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
     case .scratchFile(let folder, let reason):
-      "\(escape(folder)): scratch file of activations: \(reason); give more memory or another folder"
+      "\(escape(folder)): scratch file of activations: \(reason); give more --memory, or another folder in TMPDIR"
     case .scratchOverflow:
-      "an activation is too large for a scratch file of f16 (65504 at most); keep f32 there, or give more memory"
+      "an activation is too large for a scratch file of f16 (65504 at most); use --scratch-dtype f32 or give more --memory"
     case .inputTooSmall(let height, let width, let layer):
       "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
     }

@@ -24,13 +24,10 @@ struct BNFix: CheckpointTool {
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
   @Option(
-    name: .long,
-    help: ArgumentHelp(
-      "How batches combine: \(Estimator.allCases.map(\.rawValue).joined(separator: ", ")).",
-      valueName: "estimator"))
+    name: .long, help: ArgumentHelp("How batches combine.", valueName: "estimator"))
   var estimator: Estimator = .pooled
 
-  @Option(name: .long, help: ArgumentHelp("Weight of the newest batch with momentum.", valueName: "m"))
+  @Option(name: .long, help: ArgumentHelp("Weight of the newest batch, with --estimator momentum.", valueName: "m"))
   var momentum = 0.1
 
   @Option(

@@ -9,7 +9,7 @@ struct Convert: CheckpointTool {
     commandName: "ckpt-convert",
     abstract: "Convert a checkpoint: format, compression, element type, names, shards.",
     discussion: """
-      Reads safetensors, compressed or not, sharded sets and PyTorch files. Writes safetensors, plain unless \
+      Reads safetensors, compressed or not, PyTorch files, and sharded sets of either. Writes safetensors, plain unless \
       --compress is given; a file for torch.load when the output is called .pt or .pth, an archive of NumPy arrays \
       when it is called .npz.
       """,
@@ -21,7 +21,7 @@ struct Convert: CheckpointTool {
   @OptionGroup(title: "Input and output") var input: InputOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
 
-  @Option(name: .long, help: "Format to write: safetensors, pytorch or npz, whatever the output is called.")
+  @Option(name: .long, help: "Format to write, whatever the output is called.")
   var format: WriteOptions.Format?
 
   @Flag(name: .long, help: "Write the compressed container; with --base, differences to it.")

@@ -22,7 +22,7 @@ struct Info: CheckpointTool {
   @Argument(help: ArgumentHelp("Action and checkpoints.", valueName: "file"), completion: .file())
   var words: [String] = []
 
-  @Option(name: .long, help: "Output: table or json.")
+  @Option(name: .long, help: "How to print the results.")
   var format: Format = .table
 
   @Option(name: .long, help: ArgumentHelp("diff: largest absolute difference that is none.", valueName: "x"))

@@ -98,8 +98,8 @@ public struct TuningOptions: Sendable {
     try check(
       "warm-up factor", warmUp.startFactor, "a number above 0, at most 1",
       warmUp.startFactor > 0 && warmUp.startFactor <= 1)
-    if let clipNorm { try check("gradient norm", clipNorm, "a number above zero", clipNorm > 0) }
-    if let patience { try check("patience", patience, "a number above zero", patience > 0) }
+    if let clipNorm { try check("clip norm", clipNorm, "a number above zero", clipNorm > 0) }
+    if let patience { try check("early stop", patience, "a number above zero", patience > 0) }
     try check(
       "optimiser", optimizer.rawValue,
       "sgd, adam, adamw or lamb when BatchNorm is trained or in batch mode (lbfgs needs --train fc)",
