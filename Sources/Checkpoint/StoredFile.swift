@@ -7,14 +7,6 @@ public protocol StoredFile: Sendable {
   ///
   /// - Throws: `CheckpointError` when the file ends before or cannot be read.
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(CheckpointError)
-
-  /// Maps a part of the file into memory; nil when the system cannot.
-  func window(_ range: Range<Int>) -> MappedWindow?
-}
-
-extension StoredFile {
-  /// Most files can be read only.
-  public func window(_ range: Range<Int>) -> MappedWindow? { nil }
 }
 
 extension InputFile: StoredFile {}

@@ -86,16 +86,14 @@ public struct AveragingPass {
   /// Bytes of tensor data that are read, those that several averages need counted once.
   public var bytesToRead: Int { plans.map(\.bytesToRead).max()! }
 
-  /// Bytes of buffers and of mapped files that `run` has in memory at most; pages that are never used cost nothing.
+  /// Bytes of buffers that `run` has in memory at most; pages that are never used cost nothing.
   public func scratchBytes(threads: Int) -> Int {
     let members = plans[0].series.members
-    let window = InputWindows.size(members: members.count, threads: threads) ?? 0
-    let windows = members.reduce(0) { $0 + min(window, $1.byteCount) }
     let inputs = min(PassWorker.groupSize(threads: threads), members.count) * PassWorker.sliceBytes
     // Sums and results, up to four times as wide as the inputs, and results that wait.
     let outputs = PassWorker.sliceBytes * (1 + 8 * plans.count)
     let waiting = 4 * PassWorker.sliceBytes * Self.waitingPieces(threads: threads) * plans.count
-    return threads * (windows + inputs + outputs) + waiting
+    return threads * (inputs + outputs) + waiting
   }
 
   static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {

@@ -30,15 +30,13 @@ struct Kernel: Sendable {
   ///   - inputs: As many arrays of `count` elements as there are steps.
   ///   - dtype: The inputs' type, one of the native ones.
   ///   - resumes: False if there is no sum yet.
-  /// - Returns: False when a page of a mapped input could not be read; the sums are then void.
-  @discardableResult
   func accumulate(
     _ inputs: [UnsafeRawPointer?], _ dtype: DType, steps: [LinearCombination.Step], count: Int,
     resumes: Bool, into sum: UnsafeMutablePointer<Double>
-  ) -> Bool {
-    ck_mapped_accumulate(
+  ) {
+    ck_average_accumulate(
       variant, Self.element(dtype)!, inputs, steps.map(\.keep), steps.map(\.add), inputs.count, count,
-      resumes ? 1 : 0, sum) == 0
+      resumes ? 1 : 0, sum)
   }
 
   /// out = sum / divisor, rounded to nearest even; true if a result is not finite.

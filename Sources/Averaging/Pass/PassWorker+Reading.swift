@@ -1,11 +1,5 @@
 import Checkpoint
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// Getting the data of the series into memory, and linear sums of them.
 extension PassWorker {
   /// The weighted sums of some plans, each input read once.
@@ -49,18 +43,16 @@ extension PassWorker {
   ) throws {
     let entry = tensor.entry
     if Kernel.isNative(entry.input.dtype) {
-      let isComplete = kernel.accumulate(
+      return kernel.accumulate(
         slots, entry.input.dtype, steps: steps, count: elements.count, resumes: resumes,
         into: sum.baseAddress!)
-      if !isComplete { throw try lostPage(entry, members, elements) }
-      return
     }
     for (index, slot) in slots.enumerated() {
       let values = UnsafeMutableBufferPointer(rebasing: widened[..<elements.count])
       try widen(
         UnsafeRawBufferPointer(start: slot, count: elements.count), entry, members[index], elements,
         into: values.baseAddress!)
-      _ = kernel.accumulate(
+      kernel.accumulate(
         [UnsafeRawPointer(values.baseAddress)], .f64, steps: [steps[index]], count: elements.count,
         resumes: resumes || index > 0, into: sum.baseAddress!)
     }
@@ -86,53 +78,14 @@ extension PassWorker {
     return values
   }
 
-  /// The data of some checkpoints, mapped or read.
+  /// The data of some checkpoints.
   private func load(_ tensor: TensorWork, _ group: Range<Int>, _ elements: Range<Int>) throws
     -> [UnsafeRawPointer?]
   {
-    let entry = tensor.entry
-    let width = entry.input.dtype.bitWidth / 8
-    let count = elements.count * width
-    let offset = elements.lowerBound * width
-    let maps = Kernel.isNative(entry.input.dtype)
-    var isMapped = [Bool](repeating: false, count: group.count)
-    var pointers: [UnsafeRawPointer?] = []
-    pointers.reserveCapacity(group.count)
-    for (slot, index) in group.enumerated() {
-      let input = tensor.needed[index]
-      if maps, let place = tensor.places[index],
-        let pointer = windows.pointer(
-          input, files[input], (place.file, place.offset + offset), count: count)
-      {
-        isMapped[slot] = true
-        pointers.append(pointer)
-      } else {
-        let target = UnsafeMutableRawBufferPointer(rebasing: inputs[slot][..<count])
-        try read(entry, input, at: offset, into: target)
-        pointers.append(UnsafeRawPointer(target.baseAddress))
-      }
+    try zip(tensor.needed[group], inputs).map { input, buffer in
+      try load(tensor.entry, input, elements, into: buffer)
+      return UnsafeRawPointer(buffer.baseAddress)
     }
-    let mapped = isMapped.indices.filter { isMapped[$0] }
-    if mapped.isEmpty { return pointers }
-    bytesRead += mapped.count * count
-    guard computesDigests else { return pointers }
-    let members = mapped.map { tensor.needed[group.lowerBound + $0] }
-    guard let checksums = mappedChecksums(mapped.map { pointers[$0] }, count: count) else {
-      throw try lostPage(entry, members, elements)
-    }
-    for (input, checksum) in zip(members, checksums) {
-      reads.append(
-        Read(input: input, tensor: entry.input.name, offset: offset, count: count, checksum: checksum))
-    }
-    return pointers
-  }
-
-  /// Why a page of a mapped file is not there: reading it says so.
-  private func lostPage(
-    _ entry: AveragingPlan.Entry, _ members: [Int], _ elements: Range<Int>
-  ) throws -> CheckpointError {
-    for input in members { try load(entry, input, elements, into: inputs[0]) }
-    return .readFailed(path: plans[0].series.members[members[0]].label, code: EIO)
   }
 
   func load(

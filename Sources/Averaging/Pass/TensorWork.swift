@@ -17,8 +17,6 @@ struct TensorWork {
   let others: [(plan: Int, combination: Combination)]
   /// The checkpoints that the sums need, ascending.
   let needed: [Int]
-  /// Where the data of the needed checkpoints stand in their files.
-  let places: [(file: Int, offset: Int)?]
 
   init(_ plans: [AveragingPlan], entry index: Int) {
     let series = plans[0].series
@@ -42,9 +40,5 @@ struct TensorWork {
     self.sums = sums
     self.others = others
     needed = sums.count == 1 ? sums[0].steps.inputs : Set(sums.flatMap(\.steps.inputs)).sorted()
-    places = needed.map { input in
-      let member = series.members[input]
-      return member.source.placement(of: member.storedName(entry.input.name))
-    }
   }
 }

@@ -5,7 +5,6 @@
 #include "ck_deflate.h"
 #include "ck_half.h"
 #include "ck_layers.h"
-#include "ck_mapped.h"
 #include "ck_moments.h"
 #include "ck_pending_outputs.h"
 #include "ck_planes.h"

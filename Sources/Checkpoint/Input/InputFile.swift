@@ -41,10 +41,6 @@ package final class InputFile: Sendable {
     }
   }
 
-  package func window(_ range: Range<Int>) -> MappedWindow? {
-    MappedWindow(descriptor: descriptor, range: range)
-  }
-
   /// `count` bytes from `offset` on.
   package func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
     var failure: CheckpointError?
