@@ -147,8 +147,8 @@ def main():
         paths, labels = fixturelib.list_images(".", root=folder / "data")
         images = fixturelib.load_batch(paths, 256, SIZE).contiguous(memory_format=torch.channels_last)
 
-    def fresh():
-        model = make_model(classes).to(memory_format=torch.channels_last)
+    def fresh(layout=torch.channels_last):
+        model = make_model(classes).to(memory_format=layout)
         return model, Trunk(model)
 
     model, trunk = fresh()
@@ -162,12 +162,15 @@ def main():
     row("PyTorch, cached maps", total, f"{loss:.5f}", f"features {cached:.1f} s, training {total - cached:.1f} s")
     del maps, residuals
 
-    model, trunk = fresh()
-    begin = time.perf_counter()
-    train(model, labels, arguments.peer_epochs, lambda rows: trunk(images[rows]))
-    each = (time.perf_counter() - begin) / arguments.peer_epochs
-    note = f"{each:.1f} s per epoch, from {arguments.peer_epochs}"
-    row("PyTorch, straightforward", each * EPOCHS, "", note)
+    layouts = [("channels_last", torch.channels_last), ("default memory format", torch.contiguous_format)]
+    for name, layout in layouts:
+        model, trunk = fresh(layout)
+        images = images.contiguous(memory_format=layout)
+        begin = time.perf_counter()
+        train(model, labels, arguments.peer_epochs, lambda rows: trunk(images[rows]))
+        each = (time.perf_counter() - begin) / arguments.peer_epochs
+        note = f"{each:.1f} s per epoch, from {arguments.peer_epochs}"
+        row(f"PyTorch, straightforward, {name}", each * EPOCHS, "", note)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import Testing
   private func widened(_ kernel: Kernel, _ patterns: [UInt16], _ dtype: DType) -> [Double] {
     var sums = [Double](repeating: -1, count: patterns.count)
     patterns.withUnsafeBytes { bytes in
-      _ = kernel.accumulate(
+      kernel.accumulate(
         [bytes.baseAddress], dtype, steps: [.init(keep: 7, add: 1)], count: patterns.count, resumes: false,
         into: &sums)
     }
