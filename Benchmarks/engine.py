@@ -167,7 +167,9 @@ def compare(options, name, directory):
     prepare(options, name, directory)
     weights, onnx = str(directory / "model.safetensors"), str(directory / "model.onnx")
     environment, allocator = tuned_environment()
-    subjects = {"this engine": Engine(options, weights)}
+    # Batch statistics are measured as the tools measure them.
+    own = ("--sums", "small") if options.mode == "batch" else ()
+    subjects = {"this engine": Engine(options, weights, *own)}
     if options.mode == "inference":
         subjects["this engine, statistics' arithmetic"] = Engine(options, weights, "--sums", "small")
     subjects["PyTorch"] = Peer(options, "torch", name, weights)

@@ -14,6 +14,8 @@ public struct OpenOptions: Sendable {
   public var base: (any CheckpointSource)?
   /// Threads that decompress.
   public var threads = 1
+  /// Whether names of PyTorch files keep what wrappers put before them, as the index of a set has them.
+  var keepsPrefixes = false
   /// Whether input that cannot seek may be opened as a `StreamedCheckpoint`, which is read once and in order.
   public var streams = false
 

@@ -37,12 +37,14 @@ extension Console {
   ///
   /// - Parameters:
   ///   - label: What is done with them.
-  ///   - passes: How many times all of their data are read.
+  ///   - passes: How many times their data are read.
+  ///   - includes: Which tensors are read.
   package func watching<Result>(
     _ label: String, _ sources: [any CheckpointSource], passes: Int = 1,
+    only includes: (TensorName) -> Bool = { _ in true },
     _ body: ([any CheckpointSource]) throws -> Result
   ) rethrows -> Result {
-    let bytes = passes * sources.flatMap(\.tensors).reduce(0) { $0 + $1.byteCount }
+    let bytes = passes * sources.flatMap(\.tensors).reduce(0) { $0 + (includes($1.name) ? $1.byteCount : 0) }
     let bar = progress(label, total: bytes >> 20, unit: "MiB")
     defer { bar.finish() }
     let meter = ByteMeter(bar)

@@ -27,7 +27,8 @@ struct BNFix: CheckpointTool {
     name: .long, help: ArgumentHelp("How batches combine.", valueName: "estimator"))
   var estimator: Estimator = .pooled
 
-  @Option(name: .long, help: ArgumentHelp("Weight of the newest batch, with --estimator momentum.", valueName: "m"))
+  @Option(
+    name: .long, help: ArgumentHelp("Weight of the newest batch, with --estimator momentum.", valueName: "m"))
   var momentum = 0.1
 
   @Option(

@@ -44,6 +44,7 @@ struct GateResult {
   static let significance = 0.05
 
   let dataset: String
+  let views: CropViews
   let before: Proportion
   let after: Proportion
   let comparison: PairedComparison
@@ -58,6 +59,7 @@ struct GateResult {
       path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console)
     try model.check(data)
     dataset = data.name
+    views = cropViews
     let progress = console.progress("gate", total: 2 * data.count, unit: "images")
     defer { progress.finish() }
     func correct() throws -> [Bool] {
@@ -88,7 +90,8 @@ struct GateResult {
 
   var json: JSON {
     .object([
-      ("data", .string(dataset)), ("n", JSON(before.count)), ("top1_before", JSON(before.value)),
+      ("data", .string(dataset)), ("views", .string(views.rawValue)), ("n", JSON(before.count)),
+      ("top1_before", JSON(before.value)),
       ("top1_after", JSON(after.value)), ("difference", JSON(comparison.difference)),
       ("standard_error", JSON(comparison.standardError)),
       (

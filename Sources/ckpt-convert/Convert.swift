@@ -71,8 +71,9 @@ struct Convert: CheckpointTool {
     }
     var metadata = source.metadata
     if let entry = tensors.provenance { entry.record(in: &metadata) }
-    try console.watching("converting", [source]) { sources in
-      try tensors.conversion.run(sources[0], metadata: metadata, to: destination, options: writing)
+    let conversion = tensors.conversion
+    try console.watching("converting", [source], only: conversion.includes) { sources in
+      try conversion.run(sources[0], metadata: metadata, to: destination, options: writing)
     }
     for spec in source.tensors { console.detail("\(spec.name): \(spec.layout)") }
   }

@@ -35,12 +35,12 @@ struct FeatureStage {
   mutating func features(of dataset: any ImageDataset) throws -> LabelledFeatures {
     LabelledFeatures(
       features: try features(of: AugmentedDataset(base: dataset)),
-      labels: try labels(of: dataset))
+      labels: try dataset.labels())
   }
 
   /// The features of all views, and the labels and teacher's logits of the images behind them.
   mutating func features(of views: AugmentedDataset, teacherLogits: [Float]?) throws -> LabelledFeatures {
-    let labels = try labels(of: views.base)
+    let labels = try views.base.labels()
     return LabelledFeatures(
       features: try features(of: views), views: views.views, labels: labels, teacherLogits: teacherLogits)
   }
@@ -113,13 +113,18 @@ struct FeatureStage {
     return hash
   }
 
-  /// The class of each image; whether the classifier has it was checked when the data set was opened.
-  func labels(of dataset: any ImageDataset) throws -> [Int] {
-    try (0..<dataset.count).map { index in
-      guard let label = dataset.label(index) else {
+}
+
+extension ImageDataset {
+  /// The class of each image; whether the classifier has it is checked elsewhere.
+  ///
+  /// - Throws: `Failure` for an image without.
+  func labels() throws -> [Int] {
+    try (0..<count).map { index in
+      guard let label = label(index) else {
         throw Failure(
           .badData,
-          "\(dataset.itemName(index)): no label; tuning needs labelled images, one folder per class (root/class/image.jpg)"
+          "\(itemName(index)): no label; tuning needs labelled images, one folder per class (root/class/image.jpg)"
         )
       }
       return label

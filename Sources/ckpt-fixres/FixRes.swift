@@ -84,6 +84,7 @@ struct FixRes: CheckpointTool {
         argument, part: part, seed: options.seed, views: [resolved.preprocessing], isReadAgain: isReadAgain,
         pool: pool, console: console)
       try loaded.check(dataset, classes: head.numClasses)
+      _ = try dataset.labels()
       return dataset
     }
     let dataset = try open(

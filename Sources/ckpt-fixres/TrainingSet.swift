@@ -23,7 +23,7 @@ enum TrainingSet {
       network = RereadBatches.Teacher(known, preprocessing: view)
     }
     let images = RereadBatches.Images(
-      views, labels: try stage.labels(of: dataset), preprocessing: stage.preprocessing,
+      views, labels: try dataset.labels(), preprocessing: stage.preprocessing,
       augmentation: views.augmentation)
     self = .reread(
       RereadBatches(

@@ -31,7 +31,7 @@ struct Recalibrator {
       "recalibrating", total: images.count * views.reduce(0) { $0 + $1.count }, unit: "images")
     defer { progress.finish() }
     for (index, model) in models.enumerated() where !views[index].isEmpty {
-      // A network of its own: Winograd's rounding grows through normalised layers.
+      // A network of its own: the rounding of large tiles grows through normalised layers.
       let network = try model.network(.statistics)
       for group in groups(views[index]) {
         let calibrations = try calibrate(network, group, progress)

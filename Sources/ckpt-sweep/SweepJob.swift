@@ -29,7 +29,12 @@ struct SweepJob {
     recipe = SweepPart.Recipe(
       dataset: dataset.name, imageCount: dataset.count, checkpoints: models.map(\.source.label),
       digests: command.parts.state == nil ? [] : try models.map { try contentDigest(of: $0.source) },
-      options: .object(command.images.history() + command.input.arithmetic.history), settings: settings,
+      options: .object(
+        command.images.history()
+          + (command.images.sample == nil
+            ? [] : [("sample_seed", .number("\(command.choice.seed)"))])
+          + command.input.arithmetic.history),
+      settings: settings,
       multiplyAdds: try Sweep.multiplyAdds(of: settings, networks),
       calibration: calibrationImages.map {
         .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)

@@ -78,7 +78,9 @@ import Testing
     let folder = try TemporaryFolder()
     try makeSet(folder)
     let error = try index(#"{"weight_map":{"a":"\#(name)"}}"#, in: folder)
-    #expect(error?.description.contains("the index must name a .safetensors or .bin file in its own folder") == true)
+    #expect(
+      error?.description.contains("the index must name a .safetensors or .bin file in its own folder") == true
+    )
   }
 
   @Test func indexAndShardsDisagree() throws {

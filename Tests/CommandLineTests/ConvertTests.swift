@@ -75,7 +75,8 @@ import Testing
       folder.file("x"), "-o", folder.file("z"), "--rename", "^.*$=same", status: 64)
     #expect(clash.contains("would both be called \"same\""))
     #expect(
-      try convert(folder.file("x"), "-o", folder.file("z"), "--include", "none", status: 64).contains("selected"))
+      try convert(folder.file("x"), "-o", folder.file("z"), "--include", "none", status: 64).contains(
+        "selected"))
     #expect(
       try convert(folder.file("x"), "-o", folder.file("z"), "--rename", "(=x", status: 64).contains("rename"))
     #expect(try folder.listing() == ["x", "y"])

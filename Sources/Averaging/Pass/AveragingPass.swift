@@ -90,8 +90,8 @@ public struct AveragingPass {
   public func scratchBytes(threads: Int) -> Int {
     let members = plans[0].series.members
     let inputs = min(PassWorker.groupSize(threads: threads), members.count) * PassWorker.sliceBytes
-    // Sums and results, up to four times as wide as the inputs, and results that wait.
-    let outputs = PassWorker.sliceBytes * (1 + 8 * plans.count)
+    // Sums and results, up to four times as wide as the inputs, what other statistics keep, and results that wait.
+    let outputs = PassWorker.sliceBytes * (1 + 8 * plans.count + 8)
     let waiting = 4 * PassWorker.sliceBytes * Self.waitingPieces(threads: threads) * plans.count
     return threads * (inputs + outputs) + waiting
   }

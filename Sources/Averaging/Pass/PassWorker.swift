@@ -3,7 +3,8 @@ import Checkpoint
 /// The scratch memory of one thread of a pass, and the arithmetic on one piece of the output.
 final class PassWorker: @unchecked Sendable {
   /// Bytes of an input that are looked at at a time: less costs calls, more leaves the second cache.
-  static let sliceBytes = 1 << 17
+  /// A stream can look back this far, which a second look at a slice needs.
+  static let sliceBytes = StreamedCheckpoint.lookBack
   /// Inputs that each of `threads` threads looks at at a time; longer series go through in groups, the sums staying.
   ///
   /// Many threads get smaller groups, so that the memory of all is bounded.

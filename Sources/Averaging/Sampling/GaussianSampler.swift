@@ -71,6 +71,9 @@ public struct GaussianSampler: Sendable {
     requestedRank = max(deviations, source.metadata[SWAGNames.rankKey].flatMap { Int($0) } ?? deviations)
   }
 
+  /// Elements of other pieces are drawn from other sequences: a part of what a seed means, and never to be changed.
+  private static let pieceBytes = 1 << 16
+
   /// Writes the model with this number; it does not depend on which others are drawn.
   ///
   /// - Throws: `AveragingError.overflow` when a value is beyond the range of its type, errors of reading and writing.
@@ -78,7 +81,7 @@ public struct GaussianSampler: Sendable {
     let order = writer.order
     let tasks = TaskList(
       elementCounts: order.map { parameters[$0.name] == nil ? $0.byteCount : $0.elementCount },
-      elementBytes: order.map { parameters[$0.name] == nil ? 1 : 8 }, bytes: PassWorker.sliceBytes)
+      elementBytes: order.map { parameters[$0.name] == nil ? 1 : 8 }, bytes: Self.pieceBytes)
     var shared = PortableNormal(key: [options.seed, UInt64(number), .max])
     let coefficients = (0..<requestedRank).map { _ in shared.next() }
     let turnstile = Turnstile(limit: 4 * pool.threadCount)

@@ -18,6 +18,7 @@ final class ShardedSet: CheckpointSource {
   let formatDescription: String
   let checksumCoverage: ChecksumCoverage
   let tiedTensors: [[TensorName]]
+  let stateDictKey: String?
   /// Where the files of a shard begin among all.
   private let firstFiles: [ObjectIdentifier: Int]
 
@@ -61,6 +62,13 @@ final class ShardedSet: CheckpointSource {
         tensors.append(spec)
       }
     }
+    let keys = Set(opened.values.compactMap(\.stateDictKey)).sorted()
+    guard keys.count <= 1 else {
+      let names = keys.map { "\"\(escapedForDiagnostics($0))\"" }.joined(separator: ", ")
+      throw CheckpointError.malformed(
+        path: path, reason: "its files hold different state dicts, \(names); choose one with --key")
+    }
+    stateDictKey = keys.first
     var files: [any StoredFile] = []
     var firstFiles: [ObjectIdentifier: Int] = [:]
     for (_, source) in opened.sorted(by: { $0.key < $1.key }) {
@@ -97,7 +105,8 @@ final class ShardedSet: CheckpointSource {
         throw CheckpointError.malformed(
           path: path,
           reason:
-            "tensor \"\(TensorName(tensor))\": the index must name a .safetensors or .bin file in its own folder")
+            "tensor \"\(TensorName(tensor))\": the index must name a .safetensors or .bin file in its own folder"
+        )
       }
       return (TensorName(tensor), TensorName(shard))
     }
@@ -134,6 +143,8 @@ private func openShard(_ path: String, options: OpenOptions) throws -> any Check
     throw CheckpointError.malformed(
       path: path, reason: "a shard must be a regular file in the folder of its index")
   }
+  var options = options
+  options.keepsPrefixes = true
   return try openFile(
     try InputFile.open(.path(path), temporaryFolder: options.temporaryFolder), options: options)
 }

@@ -8,6 +8,8 @@ struct StateDictSelection {
   static let prefixes = ["module.", "_orig_mod."]
 
   let graph: PickleGraph
+  /// Whether what wrappers put before every key stays.
+  var keepsPrefixes = false
 
   /// Tensors by name, in the order of the file.
   typealias Found = [(name: TensorName, tensor: PickleGraph.Reference)]
@@ -75,7 +77,8 @@ struct StateDictSelection {
       found = moduleTensors(reference)
     }
     if found.isEmpty { return nil }
-    return strippingPrefixes(lastOfEachName(found))
+    let named = lastOfEachName(found)
+    return keepsPrefixes ? named : strippingPrefixes(named)
   }
 
   private func keyText(_ reference: PickleGraph.Reference) -> String? {

@@ -16,7 +16,7 @@ final class TorchFile: CheckpointSource {
     do {
       let contents = try format == .torchZip ? TorchContents(zip: file) : TorchContents(legacy: file)
       let name = format == .torchZip ? "PyTorch zip" : "PyTorch legacy"
-      try self.init(file, contents, formatName: name, key: options.key)
+      try self.init(file, contents, formatName: name, options)
     } catch let error as PickleError {
       throw CheckpointError.malformed(path: file.label, reason: "\(error)")
     } catch let error as ZipError {
@@ -26,8 +26,11 @@ final class TorchFile: CheckpointSource {
     }
   }
 
-  private init(_ file: InputFile, _ contents: TorchContents, formatName: String, key: String?) throws {
-    let (key, found) = try StateDictSelection(graph: contents.graph).tensors(from: contents.root, key: key)
+  private init(_ file: InputFile, _ contents: TorchContents, formatName: String, _ options: OpenOptions)
+    throws
+  {
+    let (key, found) = try StateDictSelection(graph: contents.graph, keepsPrefixes: options.keepsPrefixes)
+      .tensors(from: contents.root, key: options.key)
     stateDictKey = key
     formatDescription =
       key.isEmpty ? formatName : "\(formatName), state dict \"\(escapedForDiagnostics(key))\""

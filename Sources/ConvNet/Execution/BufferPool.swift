@@ -6,24 +6,27 @@ final class BufferPool: Sendable {
   /// A buffer that goes back to its pool with its last owner.
   final class Lease: Sendable {
     let buffer: Tensor
+    /// Floats that were asked for; the buffer may be larger.
+    private let wanted: Int
     private let pool: BufferPool
 
-    fileprivate init(_ buffer: Tensor, _ pool: BufferPool) {
+    fileprivate init(_ buffer: Tensor, wanted: Int, _ pool: BufferPool) {
       self.buffer = buffer
+      self.wanted = wanted
       self.pool = pool
     }
 
-    deinit { pool.giveBack(buffer) }
+    deinit { pool.giveBack(buffer, wanted: wanted) }
   }
 
   private struct State {
     /// Unused buffers, those longest unused first.
     var free: [Tensor] = []
-    /// Floats of all buffers, and of those in use, now and at most.
+    /// Floats of all buffers, and those asked for by whoever uses some, now and at most.
     var total = 0
     var used = 0
     var mostUsed = 0
-    /// What may be held: half as much again as was ever in use.
+    /// What may be held: half as much again as was ever asked for.
     var limit: Int { mostUsed + mostUsed / 2 }
   }
 
@@ -49,7 +52,7 @@ final class BufferPool: Sendable {
         if best.map({ state.free[$0].count > buffer.count }) ?? true { best = index }
       }
       let buffer = best.map { state.free.remove(at: $0) }
-      state.used += buffer?.count ?? count
+      state.used += count
       state.mostUsed = max(state.mostUsed, state.used)
       guard buffer == nil else { return buffer }
       state.total += count
@@ -62,12 +65,12 @@ final class BufferPool: Sendable {
       state.free.removeFirst(dropped)
       return nil
     }
-    return Lease(found ?? Tensor(uninitialized: [count]), self)
+    return Lease(found ?? Tensor(uninitialized: [count]), wanted: count, self)
   }
 
-  private func giveBack(_ buffer: Tensor) {
+  private func giveBack(_ buffer: Tensor, wanted: Int) {
     state.withLock { state in
-      state.used -= buffer.count
+      state.used -= wanted
       state.free.append(buffer)
     }
   }

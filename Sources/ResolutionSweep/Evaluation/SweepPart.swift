@@ -38,9 +38,15 @@ public struct SweepPart: Sendable, Equatable {
       self.calibration = calibration
     }
 
+    /// Without a file's name, and without how much was tolerated: the images that are left tell.
+    private var measuredOptions: JSON {
+      .object((options.objectValue ?? []).filter { $0.0 != "class_map" && $0.0 != "skip_bad" })
+    }
+
     /// Names may differ from machine to machine; what is measured may not.
     func measuresTheSame(as other: Recipe) -> Bool {
-      imageCount == other.imageCount && digests == other.digests && options == other.options
+      imageCount == other.imageCount && digests == other.digests
+        && measuredOptions == other.measuredOptions
         && settings == other.settings
         && calibration?.imageCount == other.calibration?.imageCount
         && calibration?.seed == other.calibration?.seed

@@ -18,7 +18,7 @@ public struct Proportion: Sendable, Equatable {
   /// The score interval of Wilson (1927) with continuity correction, at a two-sided normal quantile.
   ///
   /// Without the correction the coverage swings around its nominal value, by a percent at 200 trials; with it the
-  /// nominal value is a lower bound, for an interval wider by 1/n.
+  /// nominal value is very nearly a lower bound, for an interval wider by 1/n.
   ///
   /// Source: R. G. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17 (1998),
   /// method 4.
