@@ -26,7 +26,7 @@ try writer.finish()
 
 // Recalibrate: each batch shows every layer its moments, which then combine exactly.
 let average = try openCheckpoint(.path(output))
-let network = try Network(average, pool: pool, options: ComputeOptions(exact: true))
+let network = try Network(average, pool: pool, options: .statistics)
 var preprocessing = Preprocessing.imageNet
 (preprocessing.resize, preprocessing.crop) = (54, 48)
 var generator = SeededGenerator(seed: 0)
