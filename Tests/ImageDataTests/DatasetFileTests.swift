@@ -163,7 +163,9 @@ import Testing
   @Test func truncatedIDXIsRefused() throws { try truncate("x-idx3-ubyte", digits) }
 
   @Test func hugeIDXSizesAreRefused() throws {
-    for sizes in [bigEndian(-1, -1, -1), bigEndian(2, 0, 3), bigEndian(1 << 30, 1, 1)] {
+    for sizes in [
+      bigEndian(-1, -1, -1), bigEndian(2, 0, 3), bigEndian(1 << 30, 1, 1), bigEndian(0, -1, -1),
+    ] {
       let path = try write("x-idx3-ubyte", [0, 0, 8, 3] + sizes)
       #expect(throws: ImageDataError.self) { try openDataset(path) }
     }
@@ -214,7 +216,9 @@ import Testing
   @Test func unusableNumPyArraysAreRefused() throws {
     let data = (0..<12).map { UInt8($0) }
     for bytes in [
-      npy("<f4", "(1, 1, 3)", data), npy("|u1", "(12,)", data), npy("|u1", "(2, 2, 3)", data, order: "True"),
+      npy("<f4", "(1, 1, 3)", data), npy("|u1", "(12,)", data),
+      npy("|u1", "(0, 4611686018427387904, 4611686018427387904)", []),
+      npy("|u1", "(2, 2, 3)", data, order: "True"),
       npy("|u1", "(2, 2, 4)", data), npy("|u1", "(0, 2, 2)", []), npy("|u1", "(99999999999999, 2, 2)", data),
       npy("|u1", "(1, 2, 3, 2)", data),
     ] {

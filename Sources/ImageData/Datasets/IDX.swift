@@ -81,7 +81,8 @@ enum IDX {
 
   private static func checked(_ header: Header, path: String) throws(ImageDataError) -> Header {
     var product = 1
-    for size in header.sizes {
+    // A size of zero would hide that the product of the others overflows.
+    for size in header.sizes where size > 0 {
       let (next, overflow) = product.multipliedReportingOverflow(by: size)
       guard !overflow, next < 1 << 48 else {
         throw .badDataset(path: path, reason: "sizes \(header.sizes) are too large")

@@ -83,8 +83,9 @@ enum NumPy {
     guard match.2 == "False" else { throw bad("expected an array in C order, found Fortran order") }
     let shape = match.3.split(separator: ",").map { Int($0.filter { $0 != " " }) ?? -1 }
     var product = 8
+    // A size of zero would hide that the product of the others overflows.
     for size in shape {
-      let (next, overflow) = product.multipliedReportingOverflow(by: size)
+      let (next, overflow) = product.multipliedReportingOverflow(by: max(size, 1))
       guard size >= 0, !overflow, next < 1 << 48 else { throw bad("bad shape (\(match.3))") }
       product = next
     }
