@@ -1,5 +1,4 @@
 import Checkpoint
-import Synchronization
 
 /// A checkpoint whose reading moves a progress bar, for work that goes through all of its data.
 package final class WatchedCheckpoint: CheckpointSource {
@@ -45,24 +44,8 @@ extension Console {
     _ body: ([any CheckpointSource]) throws -> Result
   ) rethrows -> Result {
     let bytes = passes * sources.flatMap(\.tensors).reduce(0) { $0 + (includes($1.name) ? $1.byteCount : 0) }
-    let bar = progress(label, total: bytes >> 20, unit: "MiB")
-    defer { bar.finish() }
-    let meter = ByteMeter(bar)
+    let meter = byteMeter(label, total: bytes)
+    defer { meter.finish() }
     return try body(sources.map { WatchedCheckpoint($0, meter) })
-  }
-}
-
-/// Bytes on a bar that counts MiB. Thread safe, which the bar is not.
-final class ByteMeter: @unchecked Sendable {
-  private let bar: ProgressBar
-  private let count = Mutex(0)
-
-  init(_ bar: ProgressBar) { self.bar = bar }
-
-  func add(_ bytes: Int) {
-    count.withLock { count in
-      bar.advance(by: (count + bytes) >> 20 - count >> 20)
-      count += bytes
-    }
   }
 }

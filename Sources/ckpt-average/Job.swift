@@ -85,14 +85,10 @@ struct Job {
     }
     let checksStreams = !allowsDuplicates && series.members.contains { $0.liveStream != nil }
     if !allowsDuplicates { try series.refuseDuplicates() }
-    let total = pass.bytesToRead
-    let progress = console.progress("averaging", total: total >> 20, unit: "MiB")
-    var bytes = 0
-    let found = try pass.run(into: writers, digests: digests || checksStreams, pool: pool) { count in
-      progress.advance(by: (bytes + count) >> 20 - bytes >> 20)
-      bytes += count
-    }
-    progress.finish()
+    let meter = console.byteMeter("averaging", total: pass.bytesToRead)
+    let found = try pass.run(
+      into: writers, digests: digests || checksStreams, pool: pool, progress: meter.add)
+    meter.finish()
     if checksStreams, let found { try series.refuseDuplicates(digests: found) }
     return digests ? found : nil
   }
@@ -105,9 +101,9 @@ struct Job {
   func sha256() throws -> [String] {
     try series.spoolStreams()
     let total = series.members.reduce(0) { $0 + $1.byteCount }
-    let progress = console.progress("SHA-256", total: total >> 20, unit: "MiB")
-    defer { progress.finish() }
-    return try series.sha256(pool: pool) { progress.advance(by: $0 >> 20) }
+    let meter = console.byteMeter("SHA-256", total: total)
+    defer { meter.finish() }
+    return try series.sha256(pool: pool, progress: meter.add)
   }
 
   private func tell(_ plan: AveragingPlan, _ merged: MergedMetadata) {

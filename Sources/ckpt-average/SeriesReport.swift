@@ -12,14 +12,11 @@ struct SeriesReport {
 
   /// Reads the series once more and writes the report; warns of checkpoints that are far from the rest.
   func write(to path: String) throws {
-    let progress = job.console.progress(
-      "comparing", total: job.series.members.reduce(0) { $0 + $1.byteCount } >> 20, unit: "MiB")
-    var bytes = 0
-    let drift = try DriftReport(job.series, isSelected: job.options.isSelected, pool: job.pool) { count in
-      progress.advance(by: (bytes + count) >> 20 - bytes >> 20)
-      bytes += count
-    }
-    progress.finish()
+    let meter = job.console.byteMeter(
+      "comparing", total: job.series.members.reduce(0) { $0 + $1.byteCount })
+    let drift = try DriftReport(
+      job.series, isSelected: job.options.isSelected, pool: job.pool, progress: meter.add)
+    meter.finish()
     for outlier in drift.model.outliers {
       job.console.warning(
         "\(job.series.members[outlier.checkpoint].label) is far from the rest: \(String(format: "%.1f", outlier.ratio)) times the median distance"

@@ -10,8 +10,7 @@ extension Executor {
     case .tiles(let groups): return groups == 1 && weights.weight.count > 160 * 1024
     // Transformed weights are larger and read less often; all transformed inputs must fit into memory then.
     case .winograd(let side):
-      let output = sizes[step.output]
-      let tiles = images * ((output.height + side - 1) / side) * ((output.width + side - 1) / side)
+      let tiles = tileCount(sizes[step.output], side: side)
       let fields = (side + 2) * (side + 2) * tiles * sizes[step.inputs[0]].channels
       return weights.weight.count > 640 * 1024 && fields <= 24 << 20
     default: return false

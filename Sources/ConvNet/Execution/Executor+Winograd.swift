@@ -16,8 +16,7 @@ extension Executor {
     let geometry = convolution.window.geometry(height: input.size.height, width: input.size.width)!
     let epilogue = mode == .inference ? inferenceEpilogue(step, weights) : Pointwise(shift: weights.bias)
     let residual = mode == .inference ? step.epilogue.residual.map { map($0) } : nil
-    let tiles =
-      images * ((output.size.height + side - 1) / side) * ((output.size.width + side - 1) / side)
+    let tiles = tileCount(output.size, side: side)
     let before = rest?.pointwise ?? Pointwise()
     let moments = needsMoments(step) ? MomentsTable(output, blocks: blocksOfMoments(output.size)) : nil
     epilogue.withPointers { scale, shift in
@@ -46,6 +45,11 @@ extension Executor {
       }
     }
     return moments?.perImage()
+  }
+
+  /// Tiles of `side` by `side` outputs that cover the maps of all images.
+  func tileCount(_ size: MapSize, side: Int) -> Int {
+    images * ((size.height + side - 1) / side) * ((size.width + side - 1) / side)
   }
 
   /// Tiles that are multiplied at a time; a multiple of what the kernel takes at once.
