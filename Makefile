@@ -65,7 +65,8 @@ SANITIZERS ?= address thread
 sanitize: setup
 	for kind in $(SANITIZERS); do \
 	  options="-c release -Xswiftc -enable-testing --scratch-path .build/$$kind --sanitize=$$kind"; \
-	  $(SWIFT) build $$options --build-tests && ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test $$options --skip-build || exit 1; \
+	  $(SWIFT) build $$options --build-tests && ASAN_OPTIONS=detect_leaks=0 \
+	    TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.txt $(SWIFT) test $$options --skip-build || exit 1; \
 	done
 
 # Python peers (PyTorch, torchvision, timm, safetensors, NumPy, Pillow), in a virtual environment outside the clone.

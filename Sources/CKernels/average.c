@@ -1,5 +1,8 @@
 #include "ck_average.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -96,38 +99,39 @@ BODY uint16_t odd_to_f16(uint32_t bits) {
 enum { block = 64 };
 
 #define ACCUMULATE(name, widen)                                                                                  \
-  BODY void name(const void *const *x, const double *keep, const double *add, ptrdiff_t inputs, ptrdiff_t count, \
-                 int resume, double *sum) {                                                                    \
-    for (ptrdiff_t first = 0; first < count; first += block) {                                                 \
-      double s[block];                                                                                         \
-      if (count - first >= block) {                                                                            \
-        ptrdiff_t k = 0;                                                                                       \
-        if (resume) {                                                                                          \
-          memcpy(s, sum + first, sizeof s);                                                                    \
-        } else {                                                                                               \
-          for (ptrdiff_t i = 0; i < block; i++) s[i] = add[0] * widen(x[0], first + i);                        \
-          k = 1;                                                                                               \
-        }                                                                                                      \
-        for (; k < inputs; k++) {                                                                              \
-          const double a = keep[k], b = add[k];                                                                \
-          const void *const in = x[k];                                                                         \
-          if (a == 1 && b == 1) {                                                                              \
-            for (ptrdiff_t i = 0; i < block; i++) s[i] = s[i] + widen(in, first + i);                          \
-          } else if (a == 1) {                                                                                 \
-            for (ptrdiff_t i = 0; i < block; i++) s[i] = s[i] + b * widen(in, first + i);                      \
-          } else {                                                                                             \
-            for (ptrdiff_t i = 0; i < block; i++) s[i] = a * s[i] + b * widen(in, first + i);                  \
-          }                                                                                                    \
-        }                                                                                                      \
-        memcpy(sum + first, s, sizeof s);                                                                      \
-      } else {                                                                                                 \
-        for (ptrdiff_t i = first; i < count; i++) {                                                            \
-          double t = resume ? sum[i] : add[0] * widen(x[0], i);                                                \
-          for (ptrdiff_t k = resume ? 0 : 1; k < inputs; k++) t = keep[k] * t + add[k] * widen(x[k], i);       \
-          sum[i] = t;                                                                                          \
-        }                                                                                                      \
-      }                                                                                                        \
-    }                                                                                                          \
+  BODY void name(const void *const *x, const double *keep, const double *add, ptrdiff_t inputs, ptrdiff_t from,  \
+                 ptrdiff_t count, int resume, double *sum) {                                                     \
+    for (ptrdiff_t first = 0; first < count; first += block) {                                                   \
+      const ptrdiff_t at = from + first;                                                                         \
+      double s[block];                                                                                           \
+      if (count - first >= block) {                                                                              \
+        ptrdiff_t k = 0;                                                                                         \
+        if (resume) {                                                                                            \
+          memcpy(s, sum + first, sizeof s);                                                                      \
+        } else {                                                                                                 \
+          for (ptrdiff_t i = 0; i < block; i++) s[i] = add[0] * widen(x[0], at + i);                             \
+          k = 1;                                                                                                 \
+        }                                                                                                        \
+        for (; k < inputs; k++) {                                                                                \
+          const double a = keep[k], b = add[k];                                                                  \
+          const void *const in = x[k];                                                                           \
+          if (a == 1 && b == 1) {                                                                                \
+            for (ptrdiff_t i = 0; i < block; i++) s[i] = s[i] + widen(in, at + i);                               \
+          } else if (a == 1) {                                                                                   \
+            for (ptrdiff_t i = 0; i < block; i++) s[i] = s[i] + b * widen(in, at + i);                           \
+          } else {                                                                                               \
+            for (ptrdiff_t i = 0; i < block; i++) s[i] = a * s[i] + b * widen(in, at + i);                       \
+          }                                                                                                      \
+        }                                                                                                        \
+        memcpy(sum + first, s, sizeof s);                                                                        \
+      } else {                                                                                                   \
+        for (ptrdiff_t i = first; i < count; i++) {                                                              \
+          double t = resume ? sum[i] : add[0] * widen(x[0], from + i);                                           \
+          for (ptrdiff_t k = resume ? 0 : 1; k < inputs; k++) t = keep[k] * t + add[k] * widen(x[k], from + i);  \
+          sum[i] = t;                                                                                            \
+        }                                                                                                        \
+      }                                                                                                          \
+    }                                                                                                            \
   }
 
 ACCUMULATE(accumulate_f64, widen_f64)
@@ -214,42 +218,127 @@ BODY void welford(const double *x, double number, ptrdiff_t count, double *mean,
   }
 }
 
-#define VARIANT(suffix, f16, attribute)                                                                         \
-  attribute static void accumulate_##suffix(ck_element element, const void *const *x, const double *keep,       \
-                                            const double *add, ptrdiff_t inputs, ptrdiff_t count, int resume,   \
-                                            double *sum) {                                                      \
-    switch (element) {                                                                                          \
-      case CK_F64: accumulate_f64(x, keep, add, inputs, count, resume, sum); break;                             \
-      case CK_F32: accumulate_f32(x, keep, add, inputs, count, resume, sum); break;                             \
-      case CK_F16: f16(x, keep, add, inputs, count, resume, sum); break;                                        \
-      case CK_BF16: accumulate_bf16(x, keep, add, inputs, count, resume, sum); break;                           \
-    }                                                                                                           \
-  }                                                                                                             \
-  attribute static int round_##suffix(ck_element element, const double *sum, double divisor, ptrdiff_t count,   \
-                                      void *out) {                                                              \
-    return round_sums(element, sum, divisor, count, out);                                                       \
-  }                                                                                                             \
-  attribute static int trimmed_##suffix(double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count,    \
-                                        ptrdiff_t trim, double *sum) {                                          \
-    return trimmed_sum(values, inputs, stride, count, trim, sum);                                               \
-  }                                                                                                             \
-  attribute static void welford_##suffix(const double *x, double number, ptrdiff_t count, double *mean,         \
-                                         double *m2) {                                                          \
-    welford(x, number, count, mean, m2);                                                                        \
+#define AVX2 __attribute__((target("avx2,f16c,fma")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c,fma"), min_vector_width(512)))
+
+// Means made at a time in float: more make it likelier that one of them does not hold, fewer cost more looks at the flag.
+// Where one does not, smaller blocks are tried.
+enum { mean_width = 512, mean_block = 128 };
+
+#if defined(__x86_64__)
+BODY void clear_inexact(void) {
+  _mm_setcsr(_mm_getcsr() & ~_MM_EXCEPT_MASK);
+  __asm__ volatile("" ::: "memory");
+}
+
+// Whether an operation on the way to what `results` holds was.
+BODY int was_inexact(const float *results) {
+  __asm__ volatile("" : : "r"(results) : "memory");
+  return (_mm_getcsr() & _MM_EXCEPT_INEXACT) != 0;
+}
+
+// Emulators such as Valgrind do not keep the flags.
+BODY int has_inexact_flag(void) {
+  volatile float one = 1, sum[1];
+  clear_inexact();
+  sum[0] = one + 0x1p-30f;
+  return was_inexact((const float *)sum);
+}
+
+#pragma clang attribute push(__attribute__((target("avx2,f16c,fma"))), apply_to = function)
+#define MEAN16_BYTES 32
+#include "mean16.inc.h"
+#undef MEAN16_BYTES
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c,fma"))), apply_to = function)
+#define MEAN16_BYTES 64
+#include "mean16.inc.h"
+#undef MEAN16_BYTES
+#pragma clang attribute pop
+#else
+BODY int has_inexact_flag(void) { return 0; }
+#endif
+
+BODY int no_mean(ck_element element, const void *const *x, ptrdiff_t inputs, ptrdiff_t first, ptrdiff_t count,
+                 double divisor, uint16_t *out) {
+  return 0;
+}
+
+// Whether the mean of these inputs may be tried in float.
+BODY int is_mean16(ck_element from, ck_element to, const double *keep, const double *add, ptrdiff_t inputs,
+                   double divisor) {
+  if (from != to || (from != CK_F16 && from != CK_BF16)) return 0;
+  // No mean is larger than the largest value.
+  if (!(divisor >= (double)inputs && divisor <= 256) || divisor != (double)(int)divisor) return 0;
+  for (ptrdiff_t k = 0; k < inputs; k++)
+    if ((k > 0 && keep[k] != 1) || add[k] != 1) return 0;
+  return has_inexact_flag();
+}
+
+// In strips whose sums are still in the first cache when they are rounded.
+#define COMBINE(suffix, mean, attribute)                                                                           \
+  attribute static int combine_##suffix(ck_element from, ck_element to, const void *const *x, const double *keep,  \
+                                        const double *add, ptrdiff_t inputs, ptrdiff_t count, double divisor,      \
+                                        void *out) {                                                               \
+    const ptrdiff_t size = to == CK_F64 ? 8 : to == CK_F32 ? 4 : 2;                                                \
+    const int in_float = is_mean16(from, to, keep, add, inputs, divisor);                                          \
+    double sum[mean_width];                                                                                        \
+    int bad = 0;                                                                                                   \
+    ptrdiff_t n;                                                                                                   \
+    for (ptrdiff_t first = 0, mixed = 0; first < count; first += n) {                                              \
+      const ptrdiff_t step = first < mixed ? mean_block : mean_width;                                              \
+      n = count - first < step ? count - first : step;                                                             \
+      char *const results = (char *)out + size * first;                                                            \
+      if (in_float && n % mean_block == 0) {                                                                       \
+        if (mean(from, x, inputs, first, n, divisor, (uint16_t *)results)) continue;                               \
+        if (first >= mixed) {                                                                                      \
+          mixed = first + n;                                                                                       \
+          n = 0;                                                                                                   \
+          continue;                                                                                                \
+        }                                                                                                          \
+      }                                                                                                            \
+      sum_##suffix(from, x, keep, add, inputs, first, n, 0, sum);                                                  \
+      bad |= round_sums(to, sum, divisor, n, results);                                                             \
+    }                                                                                                              \
+    return bad;                                                                                                    \
   }
 
-VARIANT(plain, accumulate_f16, )
+#define VARIANT(suffix, f16, mean, attribute)                                                               \
+  attribute static void sum_##suffix(ck_element element, const void *const *x, const double *keep,                 \
+                                     const double *add, ptrdiff_t inputs, ptrdiff_t first, ptrdiff_t count,        \
+                                     int resume, double *sum) {                                                    \
+    switch (element) {                                                                                             \
+      case CK_F64: accumulate_f64(x, keep, add, inputs, first, count, resume, sum); break;                         \
+      case CK_F32: accumulate_f32(x, keep, add, inputs, first, count, resume, sum); break;                         \
+      case CK_F16: f16(x, keep, add, inputs, first, count, resume, sum); break;                                    \
+      case CK_BF16: accumulate_bf16(x, keep, add, inputs, first, count, resume, sum); break;                       \
+    }                                                                                                              \
+  }                                                                                                                \
+  attribute static int round_##suffix(ck_element element, const double *sum, double divisor, ptrdiff_t count,      \
+                                      void *out) {                                                                 \
+    return round_sums(element, sum, divisor, count, out);                                                          \
+  }                                                                                                                \
+  COMBINE(suffix, mean, attribute)                                                                          \
+  attribute static int trimmed_##suffix(double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count,       \
+                                        ptrdiff_t trim, double *sum) {                                             \
+    return trimmed_sum(values, inputs, stride, count, trim, sum);                                                  \
+  }                                                                                                                \
+  attribute static void welford_##suffix(const double *x, double number, ptrdiff_t count, double *mean_,           \
+                                         double *m2) {                                                             \
+    welford(x, number, count, mean_, m2);                                                                          \
+  }
+
+VARIANT(plain, accumulate_f16, no_mean, )
 #if defined(__x86_64__)
-VARIANT(avx2, accumulate_f16c, __attribute__((target("avx2,f16c"))))
-VARIANT(avx512, accumulate_f16c,
-        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c"), min_vector_width(512))))
+VARIANT(avx2, accumulate_f16c, mean32, AVX2)
+VARIANT(avx512, accumulate_f16c, mean64, AVX512)
 #endif
 
 int ck_average_supported(ck_average_variant variant) {
   switch (variant) {
     case CK_AVERAGE_PLAIN: return 1;
 #if defined(__x86_64__)
-    case CK_AVERAGE_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    case CK_AVERAGE_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
     case CK_AVERAGE_AVX512:
       return ck_average_supported(CK_AVERAGE_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -267,10 +356,22 @@ void ck_average_accumulate(ck_average_variant variant, ck_element element, const
                            const double *add, ptrdiff_t inputs, ptrdiff_t count, int resume, double *sum) {
   switch (variant) {
 #if defined(__x86_64__)
-    case CK_AVERAGE_AVX512: accumulate_avx512(element, x, keep, add, inputs, count, resume, sum); break;
-    case CK_AVERAGE_AVX2: accumulate_avx2(element, x, keep, add, inputs, count, resume, sum); break;
+    case CK_AVERAGE_AVX512: sum_avx512(element, x, keep, add, inputs, 0, count, resume, sum); break;
+    case CK_AVERAGE_AVX2: sum_avx2(element, x, keep, add, inputs, 0, count, resume, sum); break;
 #endif
-    default: accumulate_plain(element, x, keep, add, inputs, count, resume, sum);
+    default: sum_plain(element, x, keep, add, inputs, 0, count, resume, sum);
+  }
+}
+
+int ck_average_combine(ck_average_variant variant, ck_element from, ck_element to, const void *const *x,
+                       const double *keep, const double *add, ptrdiff_t inputs, ptrdiff_t count, double divisor,
+                       void *out) {
+  switch (variant) {
+#if defined(__x86_64__)
+    case CK_AVERAGE_AVX512: return combine_avx512(from, to, x, keep, add, inputs, count, divisor, out);
+    case CK_AVERAGE_AVX2: return combine_avx2(from, to, x, keep, add, inputs, count, divisor, out);
+#endif
+    default: return combine_plain(from, to, x, keep, add, inputs, count, divisor, out);
   }
 }
 

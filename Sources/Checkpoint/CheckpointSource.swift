@@ -1,3 +1,7 @@
+/// Reads a part of a tensor's data into a buffer, which is filled completely.
+public typealias TensorReader =
+  @Sendable (_ byteOffset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws -> Void
+
 /// An open checkpoint of any format. Reading is thread safe.
 public protocol CheckpointSource: AnyObject, Sendable {
   /// The name in diagnostics.
@@ -30,6 +34,9 @@ public protocol CheckpointSource: AnyObject, Sendable {
   ///   - buffer: Filled completely.
   /// - Throws: `CheckpointError` when there is no such tensor or range, or when reading fails.
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
+
+  /// Reads parts of one tensor as `read` does, looking the name up once.
+  func reader(of name: TensorName) -> TensorReader
 
   /// The files that the checkpoint is stored in, for checksums of their bytes.
   var files: [any StoredFile] { get }
@@ -73,6 +80,11 @@ extension CheckpointSource {
 
   /// None: most formats have no checksum per tensor.
   public func recordedChecksum(_ name: TensorName) -> UInt32? { nil }
+
+  /// Most formats have more to do than to look the name up.
+  public func reader(of name: TensorName) -> TensorReader {
+    { [self] in try read(name, at: $0, into: $1) }
+  }
 
   /// A whole tensor.
   ///

@@ -11,7 +11,7 @@ package struct InputOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Checkpoint that a compressed difference was made against.", valueName: "path"),
+    help: ArgumentHelp("Checkpoint that a compressed difference was made against.", valueName: "checkpoint"),
     completion: .file())
   package var base: String?
 

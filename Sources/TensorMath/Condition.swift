@@ -5,6 +5,9 @@
 #endif
 
 /// A lock on which threads can wait for a change of what it guards.
+///
+/// Also the lock to take where threads often meet: the thread sanitizer knows it, while of `Mutex` it only sees those
+/// locks that nobody waited for.
 package final class Condition: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -24,6 +27,14 @@ package final class Condition: @unchecked Sendable {
   package func lock() { pthread_mutex_lock(mutex) }
 
   package func unlock() { pthread_mutex_unlock(mutex) }
+
+  package func withLock<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure)
+    -> Result
+  {
+    lock()
+    defer { unlock() }
+    return try body()
+  }
 
   /// Gives the lock away until somebody broadcasts; wakes without reason at times.
   package func wait() { pthread_cond_wait(changed, mutex) }

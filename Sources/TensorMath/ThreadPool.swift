@@ -17,6 +17,7 @@ public final class ThreadPool: Sendable {
 
   private let shared: Shared
   private let threads: [pthread_t]
+  private let failureLock = Condition()
 
   /// Starts `threads - 1` threads; the caller of a loop is the remaining one.
   /// - Parameter threads: Number of threads; values below 1 count as 1.
@@ -57,7 +58,7 @@ public final class ThreadPool: Sendable {
       return
     }
     let failure: Failure? = withoutActuallyEscaping(body) { body in
-      let failures = Mutex<(index: Int, error: Failure)?>(nil)
+      var first: (index: Int, error: Failure)?
       let next = Atomic(0)
       shared.run(participants: min(threads.count, count - 1)) { worker in
         while true {
@@ -68,13 +69,13 @@ public final class ThreadPool: Sendable {
           } catch {
             // Indices are handed out in order, so every lower index has been begun and will report too.
             next.store(count, ordering: .relaxed)
-            failures.withLock { first in
+            self.failureLock.withLock {
               if index < first?.index ?? Int.max { first = (index, error) }
             }
           }
         }
       }
-      return failures.withLock { $0?.error }
+      return first?.error
     }
     if let failure { throw failure }
   }

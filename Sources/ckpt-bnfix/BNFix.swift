@@ -63,7 +63,7 @@ struct BNFix: CheckpointTool {
   @Flag(name: .long, help: "Report how far the statistics move and write no checkpoint.")
   var dryRun = false
 
-  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "path"), completion: .file())
+  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "file"), completion: .file())
   var report: String?
 
   @OptionGroup(title: "Data set") var images: DataOptions

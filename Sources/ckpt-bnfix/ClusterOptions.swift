@@ -11,12 +11,12 @@ struct ClusterOptions: ParsableArguments {
   var shard: ShardOption?
 
   @Option(
-    name: .long, help: ArgumentHelp("Where the shard's moments go.", valueName: "path"), completion: .file())
+    name: .long, help: ArgumentHelp("Where the shard's moments go.", valueName: "file"), completion: .file())
   var statsOut: String?
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: ArgumentHelp("Finish from the parts of all shards.", valueName: "path"), completion: .file())
+    help: ArgumentHelp("Finish from the parts of all shards.", valueName: "file"), completion: .file())
   var merge: [String] = []
 
   func validate() throws {

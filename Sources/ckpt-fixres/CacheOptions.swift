@@ -28,7 +28,7 @@ struct CacheOptions: ParsableArguments {
   var reread = false
 
   @Option(
-    name: .long, help: ArgumentHelp("Keep features in this folder for later runs.", valueName: "folder"),
+    name: .long, help: ArgumentHelp("Keep features in this folder for later runs.", valueName: "dir"),
     completion: .directory)
   var cache: String?
 

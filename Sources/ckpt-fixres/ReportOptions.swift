@@ -4,11 +4,11 @@ import CommandSupport
 
 /// Files beside the checkpoint.
 struct ReportOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "path"), completion: .file())
+  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "file"), completion: .file())
   var report: String?
 
   @Option(
-    name: .long, help: ArgumentHelp("Write the learning curve as SVG.", valueName: "path"),
+    name: .long, help: ArgumentHelp("Write the learning curve as SVG.", valueName: "file"),
     completion: .file())
   var plot: String?
 

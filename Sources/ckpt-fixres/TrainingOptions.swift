@@ -65,7 +65,7 @@ struct TrainingOptions: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       "Keep the state of the run in this file after every epoch, and go on from it if it exists.",
-      valueName: "path"),
+      valueName: "file"),
     completion: .file())
   var resume: String?
 

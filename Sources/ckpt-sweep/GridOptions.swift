@@ -23,19 +23,22 @@ struct GridOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "One or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "i,i"))
+      "One or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "i,i"),
+    completion: .list(Interpolation.allCases.map(\.rawValue)))
   var interpolation: InterpolationList?
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What --resize is the length of: shorter-side, or as timm's squash and border.", valueName: "m,m"))
+      "What --resize is the length of: shorter-side, or as timm's squash and border.", valueName: "m,m"),
+    completion: .list(ResizeMode.allCases.map(\.rawValue)))
   var resizeMode: ResizeModeList?
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Crops whose logits are averaged: center, flip, five, ten (default: center).", valueName: "v,v"))
+      "Crops whose logits are averaged: center, flip, five, ten (default: center).", valueName: "v,v"),
+    completion: .list(CropViews.allCases.map(\.rawValue)))
   var views: ViewsList?
 
   @Option(

@@ -17,13 +17,13 @@ struct PartOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Keep what has been measured here, and continue from it.", valueName: "path"),
+    help: ArgumentHelp("Keep what has been measured here, and continue from it.", valueName: "file"),
     completion: .file())
   var state: String?
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: ArgumentHelp("Choose from the states of all shards instead of measuring.", valueName: "path"),
+    help: ArgumentHelp("Choose from the states of all shards instead of measuring.", valueName: "file"),
     completion: .file())
   var merge: [String] = []
 

@@ -28,7 +28,7 @@ struct ResultOptions: ParsableArguments {
   var timing = false
 
   @Option(
-    name: .long, help: ArgumentHelp("Write a JSON report of results and run.", valueName: "path"),
+    name: .long, help: ArgumentHelp("Write a JSON report of results and run.", valueName: "file"),
     completion: .file())
   var report: String?
 

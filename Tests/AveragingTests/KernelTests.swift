@@ -1,5 +1,6 @@
 import CKernels
 import Checkpoint
+import TensorMath
 import Testing
 
 @testable import Averaging
@@ -127,6 +128,56 @@ import Testing
         kernel.accumulate(
           pointers(2..<5), .f32, steps: Array(steps[2...]), count: count, resumes: true, into: &sums)
         #expect(sums == expected, "in two parts")
+      }
+    }
+  }
+
+  /// Means of 16-bit numbers take another way where their sums fit a float: exponents around the widest distance that
+  /// does, signs and zeros at random, and some numbers of any size are held against the plain way.
+  @Test(arguments: [DType.f16, .bf16]) func bothWaysToAMeanGiveTheSameBytes(_ dtype: DType) throws {
+    let (fraction, exponents) = dtype == .f16 ? (10, 30) : (7, 254)
+    var generator = SeededGenerator(seed: 16)
+    func bits(_ limit: Int) -> UInt16 { UInt16(generator.next() % UInt64(limit)) }
+    let plain = Kernel(variant: CK_AVERAGE_PLAIN)
+    for (inputs, divisor) in [(2, 2.0), (3, 3), (5, 7), (10, 10), (16, 16), (16, 1), (9, 0.3), (17, 17)] {
+      for count in [1, 32, 127, 700] {
+        for spread in 0..<exponents {
+          let low = (0..<count).map { _ in Int(bits(exponents - spread)) }
+          var patterns = (0..<inputs).map { _ in
+            (0..<count).map { i -> UInt16 in
+              if bits(40) == 0 { return bits(2) << 15 }
+              let exponent = UInt16(low[i]) + bits(spread + 1)
+              return bits(2) << 15 | exponent << UInt16(fraction) | bits(1 << fraction)
+            }
+          }
+          if bits(8) == 0 { patterns[0][count - 1] = UInt16(exponents + 1) << UInt16(fraction) }
+          let steps = [LinearCombination.Step](repeating: .init(keep: 1, add: 1), count: inputs)
+          let storage = patterns.map { input in
+            let memory = UnsafeMutablePointer<UInt16>.allocate(capacity: count)
+            memory.update(from: input, count: count)
+            return memory
+          }
+          defer { for memory in storage { memory.deallocate() } }
+          let pointers = storage.map { UnsafeRawPointer($0) as UnsafeRawPointer? }
+          var sums = [Double](repeating: 0, count: count)
+          plain.accumulate(pointers, dtype, steps: steps, count: count, resumes: false, into: &sums)
+          for output in [dtype, .f32] {
+            let expected = rounded(plain, sums, to: output, divisor: divisor)
+            for kernel in Self.kernels {
+              var bytes = [UInt8](repeating: 0, count: count * output.bitWidth / 8)
+              let isFinite = bytes.withUnsafeMutableBytes {
+                kernel.combine(
+                  pointers, from: dtype, steps: steps, count: count, divisor: divisor, to: output,
+                  into: $0.baseAddress!)
+              }
+              #expect(isFinite != expected.failed)
+              if isFinite && bytes != expected.bytes {
+                Issue.record(
+                  "\(kernel.variant) \(inputs) inputs, \(count) elements, spread \(spread), \(output)")
+              }
+            }
+          }
+        }
       }
     }
   }

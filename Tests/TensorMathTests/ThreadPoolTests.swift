@@ -10,14 +10,17 @@ struct ThreadPoolTests {
     let pool = ThreadPool(threads: threads)
     #expect(pool.threadCount == threads)
     for count in [0, 1, 2, 3, 1000] {
-      let visits = Mutex([Int](repeating: 0, count: count))
-      let workers = Mutex(Set<Int>())
+      let lock = Condition()
+      var visits = [Int](repeating: 0, count: count)
+      var workers: Set<Int> = []
       pool.forEach(count) { index, worker in
-        visits.withLock { $0[index] += 1 }
-        _ = workers.withLock { $0.insert(worker) }
+        lock.withLock {
+          visits[index] += 1
+          workers.insert(worker)
+        }
       }
-      #expect(visits.withLock { $0.allSatisfy { $0 == 1 } })
-      #expect(workers.withLock { $0.allSatisfy { (0..<threads).contains($0) } })
+      #expect(visits.allSatisfy { $0 == 1 })
+      #expect(workers.allSatisfy { (0..<threads).contains($0) })
     }
   }
 

@@ -1,6 +1,5 @@
 import CCrypto
 import Checkpoint
-import Synchronization
 import TensorMath
 
 extension Series {
@@ -10,7 +9,8 @@ extension Series {
   ///   - pool: Its threads read one checkpoint each.
   ///   - progress: Called with the number of bytes just read, by one thread at a time.
   public func sha256(pool: ThreadPool, progress: @escaping (Int) -> Void = { _ in }) throws -> [String] {
-    let results = Mutex([String](repeating: "", count: members.count))
+    let lock = Condition()
+    var results = [String](repeating: "", count: members.count)
     try pool.forEach(members.count) { (index, _) throws in
       var digest = SHA256()
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
@@ -24,12 +24,12 @@ extension Series {
         }
       }
       let text = digest.finish()
-      results.withLock { results in
+      lock.withLock {
         results[index] = text
         progress(members[index].byteCount)
       }
     }
-    return results.withLock { $0 }
+    return results
   }
 }
 

@@ -71,7 +71,7 @@ public struct AveragingPass {
         account(worker.reads, worker.bytesRead)
       } later: {
         let pieces = worker.pieces.map { Array($0) }
-        let (reads, bytes) = (worker.reads, worker.bytesRead)
+        let (reads, bytes) = (worker.takeReads(), worker.bytesRead)
         return {
           for (writer, piece) in zip(writers, pieces) { try piece.withUnsafeBytes { try writer.write($0) } }
           account(reads, bytes)

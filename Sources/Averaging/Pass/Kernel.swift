@@ -39,6 +39,18 @@ struct Kernel: Sendable {
       resumes ? 1 : 0, sum)
   }
 
+  /// The sum and its rounding at once, from the first input on, between native types; false if a result is not finite.
+  func combine(
+    _ inputs: [UnsafeRawPointer?], from input: DType, steps: [LinearCombination.Step], count: Int,
+    divisor: Double,
+    to output: DType, into out: UnsafeMutableRawPointer
+  ) -> Bool {
+    ck_average_combine(
+      variant, Self.element(input)!, Self.element(output)!, inputs, steps.map(\.keep), steps.map(\.add),
+      inputs.count,
+      count, divisor, out) == 0
+  }
+
   /// out = sum / divisor, rounded to nearest even; true if a result is not finite.
   func round(
     _ sum: UnsafePointer<Double>, divisor: Double, count: Int, to dtype: DType,

@@ -79,11 +79,14 @@ extension PassWorker {
   }
 
   /// The data of some checkpoints.
-  private func load(_ tensor: TensorWork, _ group: Range<Int>, _ elements: Range<Int>) throws
+  func load(_ tensor: TensorWork, _ group: Range<Int>, _ elements: Range<Int>) throws
     -> [UnsafeRawPointer?]
   {
-    try zip(tensor.needed[group], inputs).map { input, buffer in
-      try load(tensor.entry, input, elements, into: buffer)
+    let width = tensor.entry.input.dtype.bitWidth / 8
+    return try zip(group, inputs).map { place, buffer in
+      let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(elements.count * width)])
+      try tensor.readers[place](elements.lowerBound * width, target)
+      account(tensor.entry.input.name, tensor.needed[place], at: elements.lowerBound * width, target)
       return UnsafeRawPointer(buffer.baseAddress)
     }
   }
@@ -101,12 +104,18 @@ extension PassWorker {
     _ entry: AveragingPlan.Entry, _ input: Int, at offset: Int, into target: UnsafeMutableRawBufferPointer
   ) throws {
     try plans[0].series.members[input].read(entry.input.name, at: offset, into: target)
-    bytesRead += target.count
+    account(entry.input.name, input, at: offset, target)
+  }
+
+  private func account(
+    _ tensor: TensorName, _ input: Int, at offset: Int, _ data: UnsafeMutableRawBufferPointer
+  ) {
+    bytesRead += data.count
     if computesDigests {
       reads.append(
         Read(
-          input: input, tensor: entry.input.name, offset: offset, count: target.count,
-          checksum: crc32(UnsafeRawBufferPointer(target))))
+          input: input, tensor: tensor, offset: offset, count: data.count,
+          checksum: crc32(UnsafeRawBufferPointer(data))))
     }
   }
 }

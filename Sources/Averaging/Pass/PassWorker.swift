@@ -8,7 +8,7 @@ final class PassWorker: @unchecked Sendable {
   /// Inputs that each of `threads` threads looks at at a time; longer series go through in groups, the sums staying.
   ///
   /// Many threads get smaller groups, so that the memory of all is bounded.
-  static func groupSize(threads: Int) -> Int { max(2, min(16, 256 / threads)) }
+  static func groupSize(threads: Int) -> Int { max(2, min(16, 128 / threads)) }
 
   /// A piece of an input file that has been read.
   struct Read {
@@ -82,6 +82,12 @@ final class PassWorker: @unchecked Sendable {
     reads.removeAll(keepingCapacity: true)
   }
 
+  /// What has been read, for another thread to keep.
+  func takeReads() -> [Read] {
+    defer { reads = [] }
+    return reads
+  }
+
   /// Appends some elements of a tensor to the pieces in `outputs`.
   func process(_ segment: TaskList.Segment) throws {
     let entry = plans[0].entries[segment.entry]
@@ -120,9 +126,24 @@ final class PassWorker: @unchecked Sendable {
       try accumulate(tensor.entry, segment.elements, combination, into: sums[plan])
       try finish(segment, output: plan, divisor: Self.divisor(combination))
     }
-    if tensor.sums.isEmpty { return }
+    if try tensor.sums.isEmpty || combineInOneGo(tensor, segment) { return }
     try accumulate(tensor, segment.elements)
     for sum in tensor.sums { try finish(segment, output: sum.plan, divisor: sum.steps.divisor) }
+  }
+
+  /// The same results where nothing else needs the sums, which then never leave the first cache.
+  ///
+  /// - Returns: False if this is no such case or a result is not finite, which the sums explain.
+  private func combineInOneGo(_ tensor: TensorWork, _ segment: TaskList.Segment) throws -> Bool {
+    let (input, output) = (tensor.entry.input.dtype, tensor.entry.output.dtype)
+    guard tensor.isPlain, Kernel.isNative(input), Kernel.isNative(output), tensor.needed.count <= inputs.count
+    else { return false }
+    let pointers = try load(tensor, tensor.needed.indices, segment.elements)
+    return tensor.sums.allSatisfy { sum in
+      kernel.combine(
+        tensor.slots(of: sum, pointers), from: input, steps: sum.steps.steps, count: segment.elements.count,
+        divisor: sum.steps.divisor, to: output, into: outputs[sum.plan].baseAddress! + used)
+    }
   }
 
   private func tensorWork(_ entry: Int) -> TensorWork {

@@ -17,6 +17,20 @@ struct TensorWork {
   let others: [(plan: Int, combination: Combination)]
   /// The checkpoints that the sums need, ascending.
   let needed: [Int]
+  /// What reads the tensor from each of them.
+  let readers: [TensorReader]
+
+  /// Whether results follow from the inputs of one go alone, whatever the sums are on the way.
+  var isPlain: Bool {
+    entry.quantization == nil && entry.output.name.lastComponent != "running_var"
+      && sums.allSatisfy { $0.state == nil && !$0.steps.inputs.isEmpty }
+  }
+
+  /// What a sum needs of the data of all `needed` checkpoints.
+  func slots(of sum: Sum, _ pointers: [UnsafeRawPointer?]) -> [UnsafeRawPointer?] {
+    let inputs = sum.steps.inputs
+    return inputs.count == needed.count ? pointers : inputs.map { pointers[needed.firstIndex(of: $0)!] }
+  }
 
   init(_ plans: [AveragingPlan], entry index: Int) {
     let series = plans[0].series
@@ -40,5 +54,6 @@ struct TensorWork {
     self.sums = sums
     self.others = others
     needed = sums.count == 1 ? sums[0].steps.inputs : Set(sums.flatMap(\.steps.inputs)).sorted()
+    readers = needed.map { series.members[$0].reader(of: entry.input.name) }
   }
 }

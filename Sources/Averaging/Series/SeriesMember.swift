@@ -22,6 +22,7 @@ public struct SeriesMember: Sendable {
   }
 
   private let places: [TensorName: Place]
+  private let hasOtherNames: Bool
 
   /// - Parameter source: An open checkpoint.
   /// - Throws: `AveragingError.nameCollision` when two tensors have the same name without wrappers; `CheckpointError`
@@ -40,6 +41,7 @@ public struct SeriesMember: Sendable {
     }
     var tensors: [TensorSpec] = []
     var places: [TensorName: Place] = [:]
+    var hasOtherNames = false
     for (index, stored) in source.tensors.enumerated() where index != names.counter {
       let tensor = TensorSpec(
         name: TensorName(names.names[index]), dtype: stored.dtype, shape: stored.shape)
@@ -49,9 +51,11 @@ public struct SeriesMember: Sendable {
           file: source.label, tensor.name, other.storedName, stored.name)
       }
       tensors.append(tensor)
+      hasOtherNames = hasOtherNames || tensor.name != stored.name
     }
     self.tensors = tensors
     self.places = places
+    self.hasOtherNames = hasOtherNames
   }
 
   /// The file's name in diagnostics.
@@ -66,7 +70,9 @@ public struct SeriesMember: Sendable {
   public func spec(_ name: TensorName) -> TensorSpec? { places[name].map { tensors[$0.index] } }
 
   /// The name of a tensor in the file.
-  func storedName(_ name: TensorName) -> TensorName { places[name]?.storedName ?? name }
+  func storedName(_ name: TensorName) -> TensorName {
+    hasOtherNames ? places[name]?.storedName ?? name : name
+  }
 
   /// Groups of tensors that share their data in this file.
   var tiedTensors: [[TensorName]] {
@@ -86,6 +92,9 @@ public struct SeriesMember: Sendable {
   public var byteCount: Int {
     (source as? StreamedCheckpoint)?.byteCount ?? source.files.reduce(0) { $0 + $1.length }
   }
+
+  /// Reads the bytes of a tensor, looking its name up once; thread safe.
+  func reader(of name: TensorName) -> TensorReader { source.reader(of: storedName(name)) }
 
   /// Reads the bytes of a tensor from `offset` on; thread safe.
   func read(_ name: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {

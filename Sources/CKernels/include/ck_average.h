@@ -22,6 +22,12 @@ void ck_average_accumulate(ck_average_variant variant, ck_element element, const
 int ck_average_round(ck_average_variant variant, ck_element element, const double *sum, double divisor,
                      ptrdiff_t count, void *out);
 
+// Both at once: the sum of one to all inputs from the beginning, divided and rounded to another element type. The
+// bytes are those of the two calls; sums of 16-bit numbers may take a shorter way to them.
+int ck_average_combine(ck_average_variant variant, ck_element from, ck_element to, const void *const *x,
+                       const double *keep, const double *add, ptrdiff_t inputs, ptrdiff_t count, double divisor,
+                       void *out);
+
 // sum[i] = the sum, in ascending order, of values[k * stride + i] over k without the `trim` smallest and largest of the
 // `inputs` values. The values are sorted in place. Returns nonzero if a value is not finite; the sums are then void.
 int ck_trimmed_sum(ck_average_variant variant, double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count,

@@ -7,8 +7,8 @@ import Synchronization
 /// the order does not suit, `spool()` copies the rest to a temporary file, after which any order does.
 public final class StreamedCheckpoint: CheckpointSource {
   /// Bytes before the last one delivered that can still be read.
-  public static let lookBack = 1 << 17
-  private static let capacity = 1 << 18
+  public static let lookBack = 1 << 18
+  private static let capacity = 1 << 19
 
   /// The name in diagnostics.
   public let label: String

@@ -43,8 +43,17 @@ final class SafetensorsFile: CheckpointSource {
   }
 
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    guard let index = header.indices[name] else { throw CheckpointError.missingTensor(path: label, name) }
-    try checkRange(of: tensors[index], at: byteOffset, count: buffer.count)
-    try file.read(at: header.dataStart + header.entries[index].begin + byteOffset, into: buffer)
+    try reader(of: name)(byteOffset, buffer)
+  }
+
+  func reader(of name: TensorName) -> TensorReader {
+    guard let index = header.indices[name] else {
+      return { [label] _, _ in throw CheckpointError.missingTensor(path: label, name) }
+    }
+    let (spec, start) = (tensors[index], header.dataStart + header.entries[index].begin)
+    return { [self] byteOffset, buffer in
+      try checkRange(of: spec, at: byteOffset, count: buffer.count)
+      try file.read(at: start + byteOffset, into: buffer)
+    }
   }
 }

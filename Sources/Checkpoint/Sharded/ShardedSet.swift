@@ -133,6 +133,11 @@ final class ShardedSet: CheckpointSource {
     guard let shard = shards[name] else { throw CheckpointError.missingTensor(path: label, name) }
     try shard.read(name, at: byteOffset, into: buffer)
   }
+
+  func reader(of name: TensorName) -> TensorReader {
+    if let shard = shards[name] { return shard.reader(of: name) }
+    return { [label] _, _ in throw CheckpointError.missingTensor(path: label, name) }
+  }
 }
 
 /// Opens a shard: a regular file of the folder itself, not a link out of it.

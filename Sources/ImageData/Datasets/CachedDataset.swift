@@ -1,4 +1,4 @@
-import Synchronization
+import TensorMath
 
 extension ImageDataset {
   /// This data set with decoded images kept in memory, for callers that go through it several times.
@@ -10,18 +10,15 @@ extension ImageDataset {
 ///
 /// Nothing is ever thrown out: of passes over more images than fit, the oldest would always be thrown out just before
 /// it is needed.
-private final class CachedDataset: ImageDataset {
+private final class CachedDataset: ImageDataset, @unchecked Sendable {
   private let base: any ImageDataset
-  private let state: Mutex<State>
-
-  private struct State {
-    var images: [Int: RGBImage] = [:]
-    var free: Int
-  }
+  private let lock = Condition()
+  private var images: [Int: RGBImage] = [:]
+  private var free: Int
 
   init(_ base: any ImageDataset, budget: Int) {
     self.base = base
-    state = Mutex(State(free: budget))
+    free = budget
   }
 
   var name: String { base.name }
@@ -31,13 +28,13 @@ private final class CachedDataset: ImageDataset {
   func itemName(_ index: Int) -> String { base.itemName(index) }
 
   func image(_ index: Int) throws -> RGBImage {
-    if let image = state.withLock({ $0.images[index] }) { return image }
+    if let image = lock.withLock({ images[index] }) { return image }
     let image = try base.image(index)
-    state.withLock { state in
+    lock.withLock {
       // Another thread may have read the same image meanwhile.
-      guard image.pixels.count <= state.free, state.images[index] == nil else { return }
-      state.images[index] = image
-      state.free -= image.pixels.count
+      guard image.pixels.count <= free, images[index] == nil else { return }
+      images[index] = image
+      free -= image.pixels.count
     }
     return image
   }
