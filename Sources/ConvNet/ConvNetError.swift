@@ -22,6 +22,8 @@ public enum ConvNetError: Error, Sendable, Equatable {
   case unknownNode(String, architecture: String)
   /// A map became too small for a layer; `height` and `width` are the network's input size.
   case inputTooSmall(height: Int, width: Int, layer: String)
+  /// The layers of an ONNX file depend on the input's size and are known for multiples of `divisor` only.
+  case inputNotDivisible(height: Int, width: Int, divisor: Int)
   /// Activations that do not fit into memory cannot be kept on disk either.
   case scratchFile(folder: String, reason: String)
   /// An activation is too large for a scratch file of half precision.
@@ -40,7 +42,7 @@ public enum ConvNetError: Error, Sendable, Equatable {
   /// What kind of failure this is, for exit statuses.
   public var kind: Kind {
     switch self {
-    case .unknownName, .unknownNode, .inputTooSmall: .usage
+    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible: .usage
     case .scratchFile: .io
     default: .badData
     }
@@ -82,6 +84,9 @@ extension ConvNetError: CustomStringConvertible {
       "an activation is too large for a scratch file of f16 (65504 at most); use --scratch-dtype f32 or give more --memory"
     case .inputTooSmall(let height, let width, let layer):
       "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
+    case .inputNotDivisible(let height, let width, let divisor):
+      "an input of \(height)x\(width) pixels: the ONNX file computes layers from the size, which is supported for "
+        + "multiples of \(divisor); export it with a fixed size of the input"
     }
   }
 }

@@ -73,43 +73,58 @@ extension Network {
   }
 
   /// Runs the first `end` steps on all images and gives `body` the executors that hold their results, some images each.
+  ///
+  /// Of many images every thread takes some and runs all layers on them: threads that met after every layer would wait
+  /// for one another. Of few images the threads share every layer. `body` may be called by several threads at a time.
   func forEachChunk(
     of input: Tensor, end: Int, statistics: BatchNormStatistics? = nil,
     _ body: (_ executor: Executor, _ first: Int) throws -> Void
   ) throws {
     let images = try imageCount(input)
     let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
-    let stages = plan.stages(end: end, sizes: sizes, budget: liveFloatsPerThread * pool.threadCount)
+    let threads = pool.threadCount
+    let isDivided = threads > 1 && images >= 2 * threads
+    let stages = plan.stages(
+      end: end, sizes: sizes, budget: liveFloatsPerThread * (isDivided ? 1 : threads),
+      // Four turns for every thread, so that none waits long for the last.
+      mostImages: isDivided ? (images + 4 * threads - 1) / (4 * threads) : Plan.mostImages)
     let affines = runningAffines(for: plan, with: statistics)
 
-    /// An executor that has run the stages up to `stage` on some images, each stage with as many as suit it.
-    func run(_ stage: Int, _ first: Int, _ count: Int) throws -> Executor {
-      let executor = Executor(self, mode: .inference, affines: affines, images: count, sizes: sizes)
-      if stage == 0 {
+    /// An executor that has run the stages before `end` on some images, each stage with as many as suit it.
+    func run(_ end: Int, _ first: Int, _ count: Int) throws -> Executor {
+      let executor = Executor(
+        self, mode: .inference, affines: affines, images: count, sizes: sizes,
+        pool: isDivided ? .caller : pool)
+      guard end > 0 else {
+        executor.setInput(input, first: first)
+        return executor
+      }
+      let stage = stages[end - 1]
+      if end == 1 {
         executor.setInput(input, first: first)
       } else {
-        let (node, size) = (stages[stage - 1].output, sizes[stages[stage - 1].output])
-        let map = FeatureMap(buffers, images: count, size: size)
-        for begin in stride(from: 0, to: count, by: stages[stage - 1].images) {
-          let part = min(stages[stage - 1].images, count - begin)
-          try run(stage - 1, first + begin, part).map(node).copy(to: map.image(begin))
+        let before = stages[end - 2]
+        let map = FeatureMap(buffers, images: count, size: sizes[before.output])
+        for begin in stride(from: 0, to: count, by: before.images) {
+          let part = min(before.images, count - begin)
+          try run(end - 1, first + begin, part).map(before.output).copy(to: map.image(begin))
         }
-        executor.put(map, at: node)
+        executor.put(map, at: before.output)
       }
-      try executor.run(stages[stage].steps)
+      try executor.run(stage.steps)
       return executor
     }
 
     let chunk = stages.last?.images ?? max(images, 1)
-    for first in stride(from: 0, to: images, by: chunk) {
-      let count = min(chunk, images - first)
-      if stages.isEmpty {
-        let executor = Executor(self, mode: .inference, affines: affines, images: count, sizes: sizes)
-        executor.setInput(input, first: first)
-        try body(executor, first)
-      } else {
-        try body(run(stages.count - 1, first, count), first)
-      }
+    let chunks = (images + chunk - 1) / chunk
+    func runChunk(_ index: Int) throws {
+      let first = index * chunk
+      try body(run(stages.count, first, min(chunk, images - first)), first)
+    }
+    if isDivided {
+      try pool.forEach(chunks) { (index, _) throws in try runChunk(index) }
+    } else {
+      for index in 0..<chunks { try runChunk(index) }
     }
   }
 

@@ -43,6 +43,9 @@ public final class ThreadPool: Sendable {
     for thread in threads { pthread_join(thread, nil) }
   }
 
+  /// No threads: loops run on their caller, also inside a loop of another pool.
+  public static let caller = ThreadPool(threads: 1)
+
   /// Runs `body` for every index below `count` and returns when all have finished.
   ///
   /// - Parameters:

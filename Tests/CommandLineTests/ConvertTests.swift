@@ -110,8 +110,10 @@ import Testing
 
   static let outputs = ["", "--compress", "--format pytorch", "--format npz"]
 
-  /// A disk that fills up: no partial file, the old one as it was, status 74.
-  @Test(arguments: outputs) func limitedDisk(_ options: String) throws {
+  /// A disk that fills up: no partial file, the old one as it was, status 74. The thread sanitizer has memory of its own
+  /// in a file, which the limit would cut.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["TSAN_OPTIONS"] == nil), arguments: outputs)
+  func limitedDisk(_ options: String) throws {
     let old = Data("the old result".utf8)
     for name in ["new", "old"] {
       if name == "old" { try old.write(to: URL(fileURLWithPath: folder.file(name))) }

@@ -43,8 +43,6 @@ package final class InputFile: Sendable {
 
   /// `count` bytes from `offset` on.
   package func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
-    // An array of no bytes is one that all threads share.
-    if count == 0 { return [] }
     var failure: CheckpointError?
     let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(CheckpointError) {

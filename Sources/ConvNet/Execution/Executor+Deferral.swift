@@ -1,7 +1,8 @@
 import CKernels
 import TensorMath
 
-/// A map whose BatchNorm, sum and activation are still to be done: y = activation(x * scale + shift + residual).
+/// A map whose BatchNorm, sum and activation are still to be done: y = activation(x * scale + shift + residual). A gate
+/// has the scales of every image.
 ///
 /// Its first reader does it where it can, while the map passes through the cache anyway. A pass of its own over a map
 /// larger than the caches takes longer than all its arithmetic.
@@ -9,6 +10,7 @@ struct Deferred {
   let input: FeatureMap
   let residual: FeatureMap?
   let pointwise: Pointwise
+  var gate: FeatureMap?
 }
 
 extension Executor {
@@ -92,7 +94,7 @@ struct RowSource {
     let target = isInPlace ? map.row(inputs.lowerBound, image: image) : scratch
     rest.pointwise.apply(
       kernels, to: target, stride: stride, from: map.row(inputs.lowerBound, image: image),
-      fromStride: map.stride,
+      fromStride: map.stride, gate: rest.gate?.image(image),
       residual: rest.residual.map { $0.row(inputs.lowerBound, image: image) },
       residualStride: rest.residual?.stride ?? 0,
       rows: inputs.count * map.size.width, channels: map.size.channels)

@@ -20,23 +20,6 @@ extension Executor {
     }
   }
 
-  func gate(_ step: Step, into output: FeatureMap) {
-    let (input, gate) = (map(step.inputs[0]), map(step.inputs[1]))
-    let size = output.size
-    let blocks = freeBlocks(size, floatsPerPixel: 2 * size.channels)
-    pool.forEach(images * blocks.count) { task, _ in
-      let image = task / blocks.count
-      let rows = blocks[task % blocks.count]
-      var job = ck_pointwise(
-        y: output.row(rows.lowerBound, image: image), y_stride: output.stride,
-        x: input.row(rows.lowerBound, image: image), x_stride: input.stride, residual: nil,
-        residual_stride: 0,
-        scale: gate.image(image), shift: nil, rows: rows.count * size.width, channels: size.channels,
-        activation: step.epilogue.activation.kernelCode)
-      kernels.pointwise(&job)
-    }
-  }
-
   func slide(_ step: Step, _ window: Window, _ kind: ck_pooling, into output: FeatureMap) {
     let inputSize = sizes[step.inputs[0]]
     let geometry = window.geometry(height: inputSize.height, width: inputSize.width)!
@@ -132,7 +115,10 @@ extension Executor {
   }
 
   /// Applies `pointwise` to whole maps; `output` may be `input` or `residual`.
-  func apply(_ pointwise: Pointwise, _ input: FeatureMap, residual: FeatureMap?, into output: FeatureMap) {
+  func apply(
+    _ pointwise: Pointwise, _ input: FeatureMap, gate: FeatureMap? = nil, residual: FeatureMap?,
+    into output: FeatureMap
+  ) {
     let size = output.size
     let blocks = freeBlocks(size, floatsPerPixel: 3 * size.channels)
     pool.forEach(images * blocks.count) { task, _ in
@@ -140,7 +126,7 @@ extension Executor {
       let rows = blocks[task % blocks.count]
       pointwise.apply(
         kernels, to: output.row(rows.lowerBound, image: image), stride: output.stride,
-        from: input.row(rows.lowerBound, image: image), fromStride: input.stride,
+        from: input.row(rows.lowerBound, image: image), fromStride: input.stride, gate: gate?.image(image),
         residual: residual.map { $0.row(rows.lowerBound, image: image) },
         residualStride: residual?.stride ?? 0,
         rows: rows.count * size.width, channels: size.channels)

@@ -28,7 +28,7 @@ final class Executor {
   /// Maps that are in the scratch file, whether or not they are also in memory.
   var slots: [Int: ScratchFile.Slot] = [:]
 
-  var pool: ThreadPool { network.pool }
+  let pool: ThreadPool
   var kernels: ck_layer_kernels { network.kernels }
   var nodesInMemory: [Int] { maps.keys.sorted() }
 
@@ -37,9 +37,10 @@ final class Executor {
   ///   - sizes: Every node's map size for these images.
   ///   - sharesMaps: Whether maps may be ranges of wider ones' channels.
   ///   - plan: Another plan than the network's.
+  ///   - pool: Another pool than the network's.
   init(
     _ network: Network, mode: ForwardMode, affines: [ChannelAffine], images: Int, sizes: [MapSize],
-    measuredLayers: Set<Int>? = nil, sharesMaps: Bool = true, plan: Plan? = nil
+    measuredLayers: Set<Int>? = nil, sharesMaps: Bool = true, plan: Plan? = nil, pool: ThreadPool? = nil
   ) {
     self.network = network
     self.plan = plan ?? network.plan
@@ -49,6 +50,7 @@ final class Executor {
     self.sizes = sizes
     self.measuredLayers = measuredLayers
     self.sharesMaps = sharesMaps
+    self.pool = pool ?? network.pool
   }
 
   deinit {
@@ -116,7 +118,7 @@ final class Executor {
     if let rest = deferred.removeValue(forKey: node) {
       let output = maps[node] ?? newMap(node)
       maps[node] = output
-      apply(rest.pointwise, rest.input, residual: rest.residual, into: output)
+      apply(rest.pointwise, rest.input, gate: rest.gate, residual: rest.residual, into: output)
     }
     return maps[node]!
   }
@@ -148,6 +150,7 @@ final class Executor {
 
   private func runOperation(of step: Step) -> [ChannelMoments]? {
     if case .batchNorm = step.operation { return isMeasured(step) ? moments(of: map(step.inputs[0])) : nil }
+    if case .gate = step.operation { return nil }
     if case .slice(let range) = step.operation, sharesMaps, plan.places[step.output] == nil,
       !plan.needsContiguousMap(step.output)
     {
@@ -169,7 +172,6 @@ final class Executor {
       if step.epilogue.activation != .identity {
         apply(Pointwise(activation: step.epilogue.activation), output, residual: nil, into: output)
       }
-    case .gate: gate(step, into: output)
     case .concatenate: concatenate(step, into: output)
     case .slice(let range): copyChannels(step, from: range.lowerBound, into: output)
     case .shuffle(let groups): shuffle(step, groups: groups, into: output)
@@ -192,7 +194,7 @@ final class Executor {
       convolveAcrossChannels(step, taps: taps, padding: padding, into: output)
     case .softmax(let groups): softmax(step, groups: groups, into: output)
     case .sumOfGroups(let groups): sumGroups(step, groups, into: output)
-    case .input, .batchNorm: preconditionFailure("not an operation of its own")
+    case .input, .batchNorm, .gate: preconditionFailure("not an operation of its own")
     }
     return nil
   }
@@ -202,12 +204,14 @@ final class Executor {
     return measuredLayers.map { $0.contains(layer) } ?? true
   }
 
-  /// BatchNorm, residual and activation, where `runOperation` has left them.
+  /// Gate, BatchNorm, residual and activation, where `runOperation` has left them.
   private func rest(of step: Step, moments: ChannelMoments?) -> Deferred? {
     let input: FeatureMap
+    var gate: FeatureMap?
     switch step.operation {
     case .convolution where mode == .batchStatistics: input = map(step.output)
     case .batchNorm: input = map(step.inputs[0])
+    case .gate: (input, gate) = (map(step.inputs[0]), map(step.inputs[1]))
     default: return nil
     }
     var pointwise = Pointwise(activation: step.epilogue.activation)
@@ -226,7 +230,7 @@ final class Executor {
     }
     let residual = step.epilogue.residual.map { map($0) }
     if pointwise.isIdentity && residual == nil && maps[step.output] != nil { return nil }
-    return Deferred(input: input, residual: residual, pointwise: pointwise)
+    return Deferred(input: input, residual: residual, pointwise: pointwise, gate: gate)
   }
 }
 

@@ -9,15 +9,17 @@ struct Pointwise {
   var isIdentity: Bool { scale == nil && shift == nil && activation == .identity }
 
   /// Applies it to `rows` pixels; `y` may be `x` or `residual`.
+  /// - Parameter gate: Takes the place of `scale`.
   func apply(
     _ kernels: ck_layer_kernels, to y: UnsafeMutablePointer<Float>, stride: Int, from x: UnsafePointer<Float>,
-    fromStride: Int, residual: UnsafePointer<Float>?, residualStride: Int, rows: Int, channels: Int
+    fromStride: Int, gate: UnsafePointer<Float>? = nil, residual: UnsafePointer<Float>?, residualStride: Int,
+    rows: Int, channels: Int
   ) {
     withPointers { scale, shift in
       var job = ck_pointwise(
         y: y, y_stride: stride, x: x, x_stride: fromStride, residual: residual,
         residual_stride: residualStride,
-        scale: scale, shift: shift, rows: rows, channels: channels, activation: activation.kernelCode)
+        scale: gate ?? scale, shift: shift, rows: rows, channels: channels, activation: activation.kernelCode)
       kernels.pointwise(&job)
     }
   }

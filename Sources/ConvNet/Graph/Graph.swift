@@ -12,6 +12,8 @@ struct Graph: Sendable, Equatable {
 
   let nodes: [Node]
   let output: Int
+  /// What height and width of the input must be multiples of, for layers that would be others at other sizes.
+  var sizeDivisor = 1
 
   var batchNorms: [BatchNormLayer] {
     nodes.compactMap { node in

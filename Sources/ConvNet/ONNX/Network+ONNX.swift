@@ -31,7 +31,8 @@ extension Network {
       graph, name: name, StateDict(source), of: checkpoint, pool: pool, options: options, isImported: true)
   }
 
-  /// Where the file leaves the image's size open, two sizes must give the same layers.
+  /// Where the file leaves the image's size open, two sizes must give the same layers. Padding as TensorFlow does it is
+  /// computed from the size; it is the same for all sizes that stay even down to the smallest map.
   private static func graph(of model: ONNXModel, _ state: StateDict) throws -> (
     Graph, [TensorName: TensorValue]
   ) {
@@ -41,14 +42,16 @@ extension Network {
     }
     let shape = model.inputs.first?.shape.flatMap { $0.count == 4 ? $0 : nil }
     let (rows, columns) = (shape?[2], shape?[3])
-    let result = try build(rows ?? 224, columns ?? 224)
-    guard rows == nil || columns == nil else { return result }
+    var (graph, ownTensors) = try build(rows ?? 224, columns ?? 224)
+    guard rows == nil || columns == nil else { return (graph, ownTensors) }
     let (other, _) = try build(rows ?? 288, columns ?? 320)
-    if other != result.0 {
-      let differing = zip(result.0.nodes, other.nodes).first { $0 != $1 }?.0.name ?? "?"
+    if other != graph {
+      let differing = zip(graph.nodes, other.nodes).first { $0 != $1 }?.0.name ?? "?"
       throw ONNXImportError.dependsOnSize(label: model.label, node: differing)
     }
-    return result
+    graph.sizeDivisor =
+      [1, 2, 4, 8, 16].first { (try? build(rows ?? 224 + $0, columns ?? 288 + $0))?.0 == graph } ?? 32
+    return (graph, ownTensors)
   }
 
   /// An exporter that computes BatchNorms into convolutions may leave these their names: such a file with a checkpoint's

@@ -50,7 +50,7 @@ extension ONNXImporter {
   }
 
   private mutating func clip(_ node: ONNXNode) throws -> [ImportedValue] {
-    if let folded = try fold(node) { return folded }
+    if let folded = try foldClip(node) { return folded }
     func bound(_ index: Int, _ attribute: String, _ none: Float) throws -> Float {
       if let value = node.real(attribute) { return Float(value) }
       guard let numbers = try numbers(node, index) else { return none }

@@ -11,6 +11,9 @@ struct MapSize: Sendable, Equatable {
 extension Graph {
   /// The size of every node's map for an input of the given size, checked before any arithmetic.
   func sizes(height: Int, width: Int) throws(ConvNetError) -> [MapSize] {
+    guard height % sizeDivisor == 0, width % sizeDivisor == 0 else {
+      throw ConvNetError.inputNotDivisible(height: height, width: width, divisor: sizeDivisor)
+    }
     var sizes: [MapSize] = []
     sizes.reserveCapacity(nodes.count)
     for node in nodes {

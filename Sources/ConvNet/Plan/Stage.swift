@@ -13,7 +13,8 @@ extension Plan {
   /// - Parameters:
   ///   - sizes: Every node's map size.
   ///   - budget: Floats that the maps in use shall take.
-  func stages(end: Int, sizes: [MapSize], budget: Int) -> [Stage] {
+  ///   - mostImages: Images at a time where maps are small.
+  func stages(end: Int, sizes: [MapSize], budget: Int, mostImages: Int = Self.mostImages) -> [Stage] {
     var stages: [Stage] = []
     var live: Set<Int> = [0]
     var (first, peak) = (0, 0)
@@ -23,7 +24,7 @@ extension Plan {
       live.subtract(released[index])
       guard live.count == 1 || index == end - 1 else { continue }
       var stage = Stage(
-        steps: first..<index + 1, images: min(max(budget / max(peak, 1), 1), Self.mostImages),
+        steps: first..<index + 1, images: min(max(budget / max(peak, 1), 1), mostImages),
         output: live.first ?? steps[index].output)
       while let last = stages.last, stage.images < 2 * last.images {
         stage.steps = last.steps.lowerBound..<stage.steps.upperBound
@@ -36,5 +37,5 @@ extension Plan {
     return stages
   }
 
-  private static let mostImages = 32
+  static let mostImages = 32
 }

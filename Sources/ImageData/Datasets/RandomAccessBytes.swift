@@ -97,8 +97,6 @@ final class RandomAccessBytes: Sendable {
 
   private func read(_ descriptor: Int32, at offset: Int, count length: Int) throws(ImageDataError) -> [UInt8]
   {
-    // An array of no bytes is one that all threads share.
-    if length == 0 { return [] }
     var reason: String?
     let bytes = [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
       while filled < length {

@@ -193,6 +193,31 @@ struct ONNXImportTests {
     }
   }
 
+  /// Padding by a pixel where the size is odd, as exporters of TensorFlow's padding compute it.
+  @Test func paddingComputedFromTheSize() throws {
+    var maker = Self.maker([1, 1, 0, 0])
+    maker.ints("start", [2])
+    maker.ints("end", [4])
+    maker.ints("two", [2])
+    maker.ints("front", [0, 0, 0, 0, 0, 0])
+    maker.ints("zero", [0])
+    maker.node("Shape", ["x"], ["shape"])
+    maker.node("Slice", ["shape", "start", "end"], ["size"])
+    maker.node("Mod", ["size", "two"], ["rest"])
+    maker.node("Clip", ["rest", "zero", ""], ["odd"])
+    maker.node("Concat", ["front", "odd"], ["pads"], ["axis": .ints([0])])
+    maker.node("Pad", ["x", "pads"], ["y"])
+    let network = try network(maker)
+    #expect(
+      try network.logits(Tensor(shape: [1, 6, 4, 1], values: Array(repeating: 1, count: 24))).values == [
+        1
+      ])
+    let error = #expect(throws: ConvNetError.self) {
+      _ = try network.logits(Tensor(shape: [1, 7, 4, 1], values: Array(repeating: 1, count: 28)))
+    }
+    #expect(error?.description.contains("multiples of 2;") == true)
+  }
+
   @Test func linearLayersOfEveryForm() throws {
     let weight: [Float] = [1, 2, 3, 4, 5, 6, 7, 8]
     let transposed: [Float] = [1, 5, 2, 6, 3, 7, 4, 8]
