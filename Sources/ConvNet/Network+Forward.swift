@@ -88,7 +88,7 @@ extension Network {
       end: end, sizes: sizes, budget: liveFloatsPerThread * (isDivided ? 1 : threads),
       // Four turns for every thread, so that none waits long for the last.
       mostImages: isDivided ? (images + 4 * threads - 1) / (4 * threads) : Plan.mostImages)
-    let affines = runningAffines(for: plan, with: statistics)
+    let affines = affines(with: statistics)
 
     /// An executor that has run the stages before `end` on some images, each stage with as many as suit it.
     func run(_ end: Int, _ first: Int, _ count: Int) throws -> Executor {

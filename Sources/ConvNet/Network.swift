@@ -32,7 +32,13 @@ public final class Network: Sendable {
   /// Floats of maps that inference keeps in use for every thread.
   let liveFloatsPerThread: Int
   private let source: any CheckpointSource
-  private let statistics: Mutex<[RunningStatistics]>
+  private let statistics: Mutex<Statistics>
+
+  private struct Statistics {
+    var running: [RunningStatistics]
+    /// What follows from them for `plan`, once it has been computed.
+    var affines: [ChannelAffine]?
+  }
 
   /// Builds the network that a checkpoint's keys and shapes describe.
   /// - Parameters:
@@ -78,11 +84,12 @@ public final class Network: Sendable {
     liveFloatsPerThread = options.liveFloatsPerThread
     parameters = try Parameters(graph, state, kernels: kernels, sums: options.sums)
     statistics = Mutex(
-      try batchNorms.map { layer in
-        RunningStatistics(
-          mean: try state.floats(layer.runningMeanKey).map(Double.init),
-          variance: try state.floats(layer.runningVarKey).map(Double.init))
-      })
+      Statistics(
+        running: try batchNorms.map { layer in
+          RunningStatistics(
+            mean: try state.floats(layer.runningMeanKey).map(Double.init),
+            variance: try state.floats(layer.runningVarKey).map(Double.init))
+        }))
     self.pool = pool
     source = checkpoint
   }
@@ -127,7 +134,10 @@ public final class Network: Sendable {
     let channels = batchNorms[index].channels
     precondition(
       mean.count == channels && variance.count == channels, "statistics of \(layer) are not [\(channels)]")
-    statistics.withLock { $0[index] = RunningStatistics(mean: mean, variance: variance) }
+    statistics.withLock {
+      $0.running[index] = RunningStatistics(mean: mean, variance: variance)
+      $0.affines = nil
+    }
   }
 
   /// A BatchNorm with the given statistics, and the bias of the convolution before it.
@@ -141,16 +151,30 @@ public final class Network: Sendable {
 
   /// A BatchNorm with its running statistics, behind a convolution that adds its bias itself.
   func runningAffine(_ index: Int) -> ChannelAffine {
-    let current = statistics.withLock { $0[index] }
+    let current = statistics.withLock { $0.running[index] }
     return affine(index, mean: current.mean, variance: current.variance)
   }
 
-  /// All BatchNorms with given statistics, nil for their running ones, in a plan's terms.
-  func runningAffines(for plan: Plan, with given: BatchNormStatistics? = nil) -> [ChannelAffine] {
-    precondition(given.map(fits) ?? true, "statistics of another network")
-    let current =
-      given.map { zip($0.means, $0.variances).map { RunningStatistics(mean: $0, variance: $1) } }
-      ?? statistics.withLock { $0 }
+  /// All BatchNorms with given statistics, nil for their running ones, in the plan's terms.
+  func affines(with given: BatchNormStatistics?) -> [ChannelAffine] {
+    if let given {
+      precondition(fits(given), "statistics of another network")
+      return affines(
+        for: plan, zip(given.means, given.variances).map { RunningStatistics(mean: $0, variance: $1) })
+    }
+    return statistics.withLock { statistics in
+      let affines = statistics.affines ?? affines(for: plan, statistics.running)
+      statistics.affines = affines
+      return affines
+    }
+  }
+
+  /// All BatchNorms with their running statistics in another plan's terms.
+  func runningAffines(for plan: Plan) -> [ChannelAffine] {
+    affines(for: plan, statistics.withLock { $0.running })
+  }
+
+  private func affines(for plan: Plan, _ current: [RunningStatistics]) -> [ChannelAffine] {
     var biases: [Int: [Float]] = [:]
     for step in plan.steps {
       guard let index = step.epilogue.batchNorm, case .convolution = step.operation else { continue }

@@ -57,9 +57,11 @@ extension ThreadPool {
       self.work = work
       self.participants = participants
       generation += 1
-      announced.store(generation, ordering: .releasing)
-      pthread_cond_broadcast(begun)
+      let current = generation
       pthread_mutex_unlock(mutex)
+      // Only now: who comes at once would find the mutex taken and be put to sleep.
+      announced.store(current, ordering: .releasing)
+      pthread_cond_broadcast(begun)
 
       work(0)
 
@@ -85,7 +87,7 @@ extension ThreadPool {
         seen = generation
         if work != nil && !isOver {
           running += 1
-          busy.store(running, ordering: .relaxed)
+          busy.add(1, ordering: .relaxed)
         }
         pthread_mutex_unlock(mutex)
         if isOver { break }
@@ -95,9 +97,9 @@ extension ThreadPool {
         work = nil
         pthread_mutex_lock(mutex)
         running -= 1
-        busy.store(running, ordering: .releasing)
         if running == 0 { pthread_cond_signal(ended) }
         pthread_mutex_unlock(mutex)
+        busy.subtract(1, ordering: .releasing)
       }
     }
 

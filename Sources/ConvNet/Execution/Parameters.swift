@@ -125,7 +125,10 @@ struct LayerWeights: Sendable {
     } else if width == 0 {
       method = .product
       weight = packed
-    } else if groups == 1, let side = sums.tileSide, convolution.suitsWinograd {
+    } else if groups == 1, let largest = sums.tileSide, convolution.suitsWinograd {
+      // Layers of many channels have small maps: large tiles save them little and make four times as much of their
+      // weights, which few images then wait for.
+      let side = inputs * outputs < 256 * 256 ? largest : min(largest, 2)
       method = .winograd(side: side)
       weight = Tensor(
         uninitialized: [(outputs + width - 1) / width, (side + 2) * (side + 2), inputs, width])
