@@ -8,7 +8,7 @@ public enum ConvolutionSums: CaseIterable, Sendable {
   /// BatchNorm statistics are, needs that.
   case smallTiles
   /// By Winograd's F(4x4, 3x3): a quarter of the products, rounding about ten times as much, some 1e-6 of the largest
-  /// logit.
+  /// logit. Layers of 256 channels and more have small tiles all the same.
   case largeTiles
 
   /// Outputs of a tile along each axis; nil without tiles.
