@@ -275,7 +275,8 @@ BODY int is_mean16(ck_element from, ck_element to, const double *keep, const dou
   return has_inexact_flag();
 }
 
-// In strips whose sums are still in the first cache when they are rounded.
+// In strips whose sums are still in the first cache when they are rounded. One that holds an element whose mean cannot be
+// made in float (`first` is then before `mixed`) is gone through again in smaller blocks.
 #define COMBINE(suffix, mean, attribute)                                                                           \
   attribute static int combine_##suffix(ck_element from, ck_element to, const void *const *x, const double *keep,  \
                                         const double *add, ptrdiff_t inputs, ptrdiff_t count, double divisor,      \
@@ -303,7 +304,7 @@ BODY int is_mean16(ck_element from, ck_element to, const double *keep, const dou
     return bad;                                                                                                    \
   }
 
-#define VARIANT(suffix, f16, mean, attribute)                                                               \
+#define VARIANT(suffix, f16, mean, attribute)                                                                      \
   attribute static void sum_##suffix(ck_element element, const void *const *x, const double *keep,                 \
                                      const double *add, ptrdiff_t inputs, ptrdiff_t first, ptrdiff_t count,        \
                                      int resume, double *sum) {                                                    \
@@ -318,7 +319,7 @@ BODY int is_mean16(ck_element from, ck_element to, const double *keep, const dou
                                       void *out) {                                                                 \
     return round_sums(element, sum, divisor, count, out);                                                          \
   }                                                                                                                \
-  COMBINE(suffix, mean, attribute)                                                                          \
+  COMBINE(suffix, mean, attribute)                                                                                 \
   attribute static int trimmed_##suffix(double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count,       \
                                         ptrdiff_t trim, double *sum) {                                             \
     return trimmed_sum(values, inputs, stride, count, trim, sum);                                                  \
@@ -338,7 +339,8 @@ int ck_average_supported(ck_average_variant variant) {
   switch (variant) {
     case CK_AVERAGE_PLAIN: return 1;
 #if defined(__x86_64__)
-    case CK_AVERAGE_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
+    case CK_AVERAGE_AVX2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
     case CK_AVERAGE_AVX512:
       return ck_average_supported(CK_AVERAGE_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

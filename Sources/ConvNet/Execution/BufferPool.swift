@@ -1,8 +1,7 @@
-import Synchronization
 import TensorMath
 
 /// Memory of activations, reused from layer to layer and call to call: fresh pages cost more than arithmetic.
-final class BufferPool: Sendable {
+final class BufferPool: @unchecked Sendable {
   /// A buffer that goes back to its pool with its last owner.
   final class Lease: Sendable {
     let buffer: Tensor
@@ -30,19 +29,20 @@ final class BufferPool: Sendable {
     var limit: Int { mostUsed + mostUsed / 2 }
   }
 
-  private let state = Mutex(State())
+  private let lock = Condition()
+  private var state = State()
   /// Floats behind every buffer's end that kernels may read, though not use.
   private let slack: Int
 
   init(slack: Int) { self.slack = slack }
 
   /// Floats of all buffers, in use or not.
-  var heldFloats: Int { state.withLock { $0.total } }
+  var heldFloats: Int { lock.withLock { state.total } }
 
   /// A buffer of at least `floats` floats with undefined contents.
   func lease(_ floats: Int) -> Lease {
     let count = floats + slack
-    let found = state.withLock { state -> Tensor? in
+    let found = lock.withLock { () -> Tensor? in
       // The smallest that fits. If it is far too large a new one is better, but not over and over: when there are
       // too many already, one would be dropped to be made again for the next image.
       let isFull = state.total + count > state.limit
@@ -69,7 +69,7 @@ final class BufferPool: Sendable {
   }
 
   private func giveBack(_ buffer: Tensor, wanted: Int) {
-    state.withLock { state in
+    lock.withLock {
       state.used -= wanted
       state.free.append(buffer)
     }
