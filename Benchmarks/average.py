@@ -4,9 +4,9 @@
     python Benchmarks/average.py path/to/ckpt-average [--timm path/to/avg_checkpoints.py] [--folder DIR]
 
 Needs a virtual environment with torch, safetensors and timm, and a C compiler for the plain read. The data, ten
-checkpoints of about 100 MB in F32 (ResNet-50), BF16 and F16 (ResNet-101), are made in a temporary folder and stay in the page cache. fsync is
-left out on all sides. Times are the best of several rounds in which all competitors take turns; peak memory is that
-of the whole process.
+checkpoints of about 100 MB in F32 (ResNet-50), BF16 and F16 (ResNet-101), are made in a temporary folder and stay in
+the page cache. fsync is left out on all sides. Times are the best of several rounds in which all competitors take
+turns; peak memory is that of the whole process.
 """
 
 import argparse

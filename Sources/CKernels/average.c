@@ -219,7 +219,7 @@ BODY void welford(const double *x, double number, ptrdiff_t count, double *mean,
 }
 
 #define AVX2 __attribute__((target("avx2,f16c,fma")))
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c,fma"), min_vector_width(512)))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c,fma")))
 
 // Means made at a time in float: more make it likelier that one of them does not hold, fewer cost more looks at the flag.
 // Where one does not, smaller blocks are tried.
@@ -245,12 +245,12 @@ BODY int has_inexact_flag(void) {
   return was_inexact((const float *)sum);
 }
 
-#pragma clang attribute push(__attribute__((target("avx2,f16c,fma"))), apply_to = function)
+#pragma clang attribute push(AVX2, apply_to = function)
 #define MEAN16_BYTES 32
 #include "mean16.inc.h"
 #undef MEAN16_BYTES
 #pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c,fma"))), apply_to = function)
+#pragma clang attribute push(AVX512, apply_to = function)
 #define MEAN16_BYTES 64
 #include "mean16.inc.h"
 #undef MEAN16_BYTES
@@ -332,7 +332,7 @@ BODY int is_mean16(ck_element from, ck_element to, const double *keep, const dou
 VARIANT(plain, accumulate_f16, no_mean, )
 #if defined(__x86_64__)
 VARIANT(avx2, accumulate_f16c, mean32, AVX2)
-VARIANT(avx512, accumulate_f16c, mean64, AVX512)
+VARIANT(avx512, accumulate_f16c, mean64, AVX512 __attribute__((min_vector_width(512))))
 #endif
 
 int ck_average_supported(ck_average_variant variant) {

@@ -87,31 +87,27 @@ extension Network {
     let stages = plan.stages(
       end: end, sizes: sizes, budget: liveFloatsPerThread * (isDivided ? 1 : threads),
       // Four turns for every thread, so that none waits long for the last.
-      mostImages: isDivided ? (images + 4 * threads - 1) / (4 * threads) : Plan.mostImages)
+      mostImages: isDivided
+        ? min((images + 4 * threads - 1) / (4 * threads), Plan.mostImages) : Plan.mostImages)
     let affines = affines(with: statistics)
 
-    /// An executor that has run the stages before `end` on some images, each stage with as many as suit it.
-    func run(_ end: Int, _ first: Int, _ count: Int) throws -> Executor {
+    /// An executor that has run the first stages on some images, each stage with as many as suit it.
+    func run(_ stageCount: Int, _ first: Int, _ count: Int) throws -> Executor {
       let executor = Executor(
         self, mode: .inference, affines: affines, images: count, sizes: sizes,
         pool: isDivided ? .caller : pool)
-      guard end > 0 else {
-        executor.setInput(input, first: first)
-        return executor
-      }
-      let stage = stages[end - 1]
-      if end == 1 {
-        executor.setInput(input, first: first)
-      } else {
-        let before = stages[end - 2]
+      if stageCount > 1 {
+        let before = stages[stageCount - 2]
         let map = FeatureMap(buffers, images: count, size: sizes[before.output])
         for begin in stride(from: 0, to: count, by: before.images) {
           let part = min(before.images, count - begin)
-          try run(end - 1, first + begin, part).map(before.output).copy(to: map.image(begin))
+          try run(stageCount - 1, first + begin, part).map(before.output).copy(to: map.image(begin))
         }
         executor.put(map, at: before.output)
+      } else {
+        executor.setInput(input, first: first)
       }
-      try executor.run(stage.steps)
+      if stageCount > 0 { try executor.run(stages[stageCount - 1].steps) }
       return executor
     }
 

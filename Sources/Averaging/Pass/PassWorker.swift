@@ -2,7 +2,7 @@ import Checkpoint
 
 /// The scratch memory of one thread of a pass, and the arithmetic on one piece of the output.
 final class PassWorker: @unchecked Sendable {
-  /// Bytes of an input that are looked at at a time: less costs calls, more leaves the second cache.
+  /// Bytes of an input that are looked at at a time: less costs calls, more costs memory.
   /// A stream can look back this far, which a second look at a slice needs.
   static let sliceBytes = StreamedCheckpoint.lookBack
   /// Inputs that each of `threads` threads looks at at a time; longer series go through in groups, the sums staying.

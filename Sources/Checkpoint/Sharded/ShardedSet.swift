@@ -130,8 +130,7 @@ final class ShardedSet: CheckpointSource {
   }
 
   func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    guard let shard = shards[name] else { throw CheckpointError.missingTensor(path: label, name) }
-    try shard.read(name, at: byteOffset, into: buffer)
+    try reader(of: name)(byteOffset, buffer)
   }
 
   func reader(of name: TensorName) -> TensorReader {

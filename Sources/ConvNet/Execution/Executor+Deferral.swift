@@ -10,7 +10,7 @@ struct Deferred {
   let input: FeatureMap
   let residual: FeatureMap?
   let pointwise: Pointwise
-  var gate: FeatureMap?
+  let gate: FeatureMap?
 }
 
 extension Executor {

@@ -39,6 +39,17 @@ struct Numbers: Equatable {
     return first
   }
 
+  /// With every element kept within bounds; integers stay where a bound is none.
+  func clamped(low: Double, high: Double) -> Numbers {
+    var result = self
+    switch elements {
+    case .ints(let values):
+      result.elements = .ints(values.map { Int(exactly: min(max(Double($0), low), high)) ?? $0 })
+    case .reals(let values): result.elements = .reals(values.map { min(max($0, low), high) })
+    }
+    return result
+  }
+
   /// The elements at the given positions.
   func picking(_ positions: [Int], shape: [Int]) -> Numbers {
     var result = self

@@ -50,7 +50,6 @@ extension ONNXImporter {
   }
 
   private mutating func clip(_ node: ONNXNode) throws -> [ImportedValue] {
-    if let folded = try foldClip(node) { return folded }
     func bound(_ index: Int, _ attribute: String, _ none: Float) throws -> Float {
       if let value = node.real(attribute) { return Float(value) }
       guard let numbers = try numbers(node, index) else { return none }
@@ -62,6 +61,9 @@ extension ONNXImporter {
     let low = try bound(1, "min", -.infinity)
     let high = try bound(2, "max", .infinity)
     guard low <= high else { throw unsupported(node, "the bounds \(low) and \(high) are impossible") }
+    if case .numbers(let numbers)? = operand(node, 0) {
+      return [.numbers(numbers.clamped(low: Double(low), high: Double(high)))]
+    }
     switch (low, high) {
     case (0, 6): return try activation(node, .relu6)
     case (0, Float.greatestFiniteMagnitude...): return try activation(node, .relu)

@@ -158,21 +158,6 @@ extension ONNXImporter {
     return Numbers(reals: a.reals.map(change), shape: a.shape)
   }
 
-  /// The result of `Clip` where everything is known.
-  func foldClip(_ node: ONNXNode) throws -> [ImportedValue]? {
-    guard case .numbers(var result)? = operand(node, 0) else { return nil }
-    for (index, keeping) in [(1, max), (2, min)] as [(Int, (Double, Double) -> Double)] {
-      guard let bound = try numbers(node, index) else { continue }
-      guard let bound = bound.uniform else { throw unsupported(node, "a bound is expected to be one number") }
-      switch result.elements {
-      case .ints(let values):
-        result.elements = .ints(values.map { Int(exactly: keeping(Double($0), bound)) ?? $0 })
-      case .reals(let values): result.elements = .reals(values.map { keeping($0, bound) })
-      }
-    }
-    return [.numbers(result)]
-  }
-
   private func fold(_ a: Numbers, _ b: Numbers, _ node: ONNXNode) throws -> Numbers {
     guard let shape = Numbers.broadcastShape(a.shape, b.shape), let x = a.broadcast(to: shape),
       let y = b.broadcast(to: shape)

@@ -194,7 +194,7 @@ struct ONNXImportTests {
   }
 
   /// Padding by a pixel where the size is odd, as exporters of TensorFlow's padding compute it.
-  @Test func paddingComputedFromTheSize() throws {
+  @Test(arguments: [false, true]) func paddingComputedFromTheSize(boundIsAttribute: Bool) throws {
     var maker = Self.maker([1, 1, 0, 0])
     maker.ints("start", [2])
     maker.ints("end", [4])
@@ -204,7 +204,11 @@ struct ONNXImportTests {
     maker.node("Shape", ["x"], ["shape"])
     maker.node("Slice", ["shape", "start", "end"], ["size"])
     maker.node("Mod", ["size", "two"], ["rest"])
-    maker.node("Clip", ["rest", "zero", ""], ["odd"])
+    if boundIsAttribute {
+      maker.node("Clip", ["rest"], ["odd"], ["min": .real(0)])
+    } else {
+      maker.node("Clip", ["rest", "zero", ""], ["odd"])
+    }
     maker.node("Concat", ["front", "odd"], ["pads"], ["axis": .ints([0])])
     maker.node("Pad", ["x", "pads"], ["y"])
     let network = try network(maker)
