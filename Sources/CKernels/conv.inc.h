@@ -22,9 +22,16 @@ INLINE void conv_tile(const ck_conv *j, const conv_source *source, const float *
                       const pixel_group *groups, int group_count) {
   float acc[2 * GROUP * PANEL] __attribute__((aligned(64)));
   const pixel_group *other = group_count > 1 ? groups + 1 : groups;
+  // The pixels of a second group follow those of the first, in another image at the latest.
+  const tile_ahead ahead = {
+      .target = groups[0].y + first_output,
+      .residual = groups[0].residual ? groups[0].residual + first_output : NULL,
+      .stride = j->y_stride,
+      .rows = groups[0].count + (group_count > 1 ? groups[1].count : 0)};
   for (ptrdiff_t s = 0; s < source->segments; s++) {
     const ptrdiff_t offset = s / source->runs_per_row * source->row + s % source->runs_per_row * source->run;
-    tile(acc, groups[0].x + offset, other->x + offset, source->pixel, panel, source->segment, s == 0);
+    tile(acc, groups[0].x + offset, other->x + offset, source->pixel, panel, source->segment, s == 0,
+         s == source->segments - 1 ? &ahead : &nothing_ahead);
     panel += source->segment * PANEL;
   }
   const ptrdiff_t width = minimum_of(PANEL, j->outputs - first_output);

@@ -4,7 +4,8 @@ enum { GROUP = 3, PANEL = 16 };
 
 // As for AVX-512, with these sizes.
 static void tile(float *acc, const float *a, const float *b, ptrdiff_t stride, const float *w, ptrdiff_t count,
-                 int is_first) {
+                 int is_first, const tile_ahead *ahead) {
+  (void)ahead;
   vec sums[2 * GROUP][2];
 #pragma clang loop unroll(full)
   for (int i = 0; i < 2 * GROUP; i++)

@@ -35,41 +35,60 @@ enum { GROUP = 7, PANEL = 32 };
   F("0") F("1") F("2") F("3") F("4") F("5") F("6") F("7") F("8") F("9") F("10") F("11") F("12") F("13") F("14")     \
   F("15") F("16") F("17") F("18") F("19") F("20") F("21") F("22") F("23") F("24") F("25") F("26") F("27")
 
+#define QUAD CHANNEL("0", "0") CHANNEL("128", "4") CHANNEL("256", "8") CHANNEL("384", "12")
+#define NEXT_QUAD         \
+  "addq $16, %[a]\n"      \
+  "addq $16, %[b]\n"      \
+  "addq $512, %[w]\n"     \
+  "decq %[quads]\n"
+
 // Adds to `acc` [2 * GROUP][PANEL] the products of `count` input channels: those of GROUP pixels from `a` on, `stride`
 // floats apart, and of GROUP pixels from `b` on, with weights [count][PANEL]. `is_first` begins with zeros.
+// The last multiplications alternate with prefetching one row of `ahead` after the other.
 static void tile(float *acc, const float *a, const float *b, ptrdiff_t stride, const float *w, ptrdiff_t count,
-                 int is_first) {
+                 int is_first, const tile_ahead *ahead) {
   const ptrdiff_t s = stride * 4;
-  ptrdiff_t quads = count / 4, rest = count % 4;
+  const ptrdiff_t last_quads = minimum_of(ahead->rows, count / 4);
+  ptrdiff_t quads = count / 4 - last_quads, rest = count % 4;
+  const char *target = (const char *)ahead->target;
+  const ptrdiff_t residual = ahead->residual ? (const char *)ahead->residual - target : 0;
   __asm__ volatile(
-      "testl %[first], %[first]\n"
-      "jz 1f\n" ACCUMULATORS(ZERO)
+      "cmpl $0, %[first]\n"
+      "je 1f\n" ACCUMULATORS(ZERO)
       "jmp 2f\n"
       "1:\n" ACCUMULATORS(LOAD)
       "2:\n"
       "testq %[quads], %[quads]\n"
       "jz 4f\n"
       ".p2align 5\n"
-      "3:\n"
-      CHANNEL("0", "0") CHANNEL("128", "4") CHANNEL("256", "8") CHANNEL("384", "12")
-      "addq $16, %[a]\n"
-      "addq $16, %[b]\n"
-      "addq $512, %[w]\n"
-      "decq %[quads]\n"
+      "3:\n" QUAD NEXT_QUAD
       "jnz 3b\n"
       "4:\n"
-      "testq %[rest], %[rest]\n"
+      "movq %[last], %[quads]\n"
+      "testq %[quads], %[quads]\n"
       "jz 6f\n"
+      ".p2align 5\n"
       "5:\n"
+      "prefetchw (%[target])\n" CHANNEL("0", "0")
+      "prefetchw 64(%[target])\n" CHANNEL("128", "4")
+      "prefetcht0 (%[target],%[residual])\n" CHANNEL("256", "8")
+      "prefetcht0 64(%[target],%[residual])\n" CHANNEL("384", "12")
+      "addq %[step], %[target]\n" NEXT_QUAD
+      "jnz 5b\n"
+      "6:\n"
+      "testq %[rest], %[rest]\n"
+      "jz 8f\n"
+      "7:\n"
       CHANNEL("0", "0")
       "addq $4, %[a]\n"
       "addq $4, %[b]\n"
       "addq $128, %[w]\n"
       "decq %[rest]\n"
-      "jnz 5b\n"
-      "6:\n" ACCUMULATORS(SAVE)
-      : [a] "+r"(a), [b] "+r"(b), [w] "+r"(w), [quads] "+r"(quads), [rest] "+r"(rest)
-      : [acc] "r"(acc), [s] "r"(s), [s3] "r"(3 * s), [s5] "r"(5 * s), [first] "r"(is_first)
+      "jnz 7b\n"
+      "8:\n" ACCUMULATORS(SAVE)
+      : [a] "+r"(a), [b] "+r"(b), [w] "+r"(w), [quads] "+r"(quads), [rest] "+r"(rest), [target] "+r"(target)
+      : [acc] "r"(acc), [s] "r"(s), [s3] "r"(3 * s), [s5] "r"(5 * s), [residual] "r"(residual),
+        [step] "r"(ahead->stride * 4), [last] "m"(last_quads), [first] "m"(is_first)
       : "memory", "cc", "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10",
         "zmm11", "zmm12", "zmm13", "zmm14", "zmm15", "zmm16", "zmm17", "zmm18", "zmm19", "zmm20", "zmm21", "zmm22",
         "zmm23", "zmm24", "zmm25", "zmm26", "zmm27", "zmm28", "zmm29", "zmm30");

@@ -172,7 +172,7 @@ INLINE void winograd_outputs_by(const ck_winograd *j, int side) {
       for (ptrdiff_t g = 0; g < groups; g++) {
         const float *a = fields + g * 2 * GROUP * j->channels;
         tile(j->products + (e * groups + g) * 2 * GROUP * PANEL, a, a + GROUP * j->channels, j->channels, weight,
-             j->channels, 1);
+             j->channels, 1, &nothing_ahead);
       }
     }
     if (j->activation == ck_relu)

@@ -82,8 +82,7 @@ final class Executor {
   ///
   /// - Returns: The moments of what the BatchNorm reads, image by image; nil where its running statistics are used.
   func measure(_ index: Int) -> [ChannelMoments]? {
-    let step = plan.steps[index]
-    return runOperation(of: step)
+    runOperation(of: plan.steps[index], releasing: plan.released[index])
   }
 
   /// The second half of a step: its BatchNorm and what follows; results that no later step reads are released.
@@ -148,7 +147,7 @@ final class Executor {
 
   // MARK: Steps
 
-  private func runOperation(of step: Step) -> [ChannelMoments]? {
+  private func runOperation(of step: Step, releasing released: [Int]) -> [ChannelMoments]? {
     if case .batchNorm = step.operation { return isMeasured(step) ? moments(of: map(step.inputs[0])) : nil }
     if case .gate = step.operation { return nil }
     if case .slice(let range) = step.operation, sharesMaps, plan.places[step.output] == nil,
@@ -157,7 +156,7 @@ final class Executor {
       put(map(step.inputs[0]).channels(from: range.lowerBound, count: range.count), at: step.output)
       return nil
     }
-    let output = newMap(step.output)
+    let output = residualMap(of: step, releasing: released) ?? newMap(step.output)
     put(output, at: step.output)
     switch step.operation {
     case .convolution(let convolution):
@@ -197,6 +196,20 @@ final class Executor {
     case .input, .batchNorm, .gate: preconditionFailure("not an operation of its own")
     }
     return nil
+  }
+
+  /// The map of a convolution's residual where nothing reads it any more: the sums then take its place, and one map less
+  /// passes through the caches.
+  private func residualMap(of step: Step, releasing released: [Int]) -> FeatureMap? {
+    guard mode == .inference, sharesMaps, scratch == nil, case .convolution = step.operation,
+      let residual = step.epilogue.residual, released.contains(residual), !step.inputs.contains(residual),
+      plan.places[step.output] == nil
+    else { return nil }
+    _ = map(residual)
+    var found = maps.removeValue(forKey: residual)!
+    let isFree = found.isOnlyOwner()
+    maps[residual] = found
+    return isFree && found.size == sizes[step.output] ? found : nil
   }
 
   private func isMeasured(_ step: Step) -> Bool {

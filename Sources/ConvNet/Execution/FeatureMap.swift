@@ -2,7 +2,7 @@ import TensorMath
 
 /// The maps of some images at one node: pixels one after the other, `stride` floats apart.
 struct FeatureMap {
-  let storage: BufferPool.Lease
+  private(set) var storage: BufferPool.Lease
   let images: Int
   let size: MapSize
   /// More than the map's channels where it is a part of a wider one.
@@ -44,6 +44,9 @@ struct FeatureMap {
   func row(_ row: Int, image: Int) -> UnsafeMutablePointer<Float> {
     pointer + (image * size.pixels + row * size.width) * stride
   }
+
+  /// Whether no other map, at another node or of other channels, has the same buffer.
+  mutating func isOnlyOwner() -> Bool { isKnownUniquelyReferenced(&storage) }
 
   /// Copies all images to where they stand without gaps.
   func copy(to target: UnsafeMutablePointer<Float>) {
