@@ -148,39 +148,45 @@ INLINE void winograd_write(const ck_winograd *j, const float *products, ptrdiff_
     }
 }
 
-INLINE void winograd_write_panel(const ck_winograd *j, ptrdiff_t panel, ptrdiff_t tiles, int side,
-                                 ck_activation activation) {
+INLINE void winograd_write_panel(const ck_winograd *j, const float *products, ptrdiff_t panel, ptrdiff_t tiles,
+                                 int side, ck_activation activation) {
   const ptrdiff_t step = (tiles + 2 * GROUP - 1) / (2 * GROUP) * (2 * GROUP) * PANEL;
   for (ptrdiff_t t = 0; t < tiles; t++) {
     const winograd_place place = winograd_locate(j, j->first_tile + t, side);
     for (ptrdiff_t lane = 0; lane < PANEL && panel * PANEL + lane < j->outputs; lane += CK_LANES) {
       const ptrdiff_t o = panel * PANEL + lane;
       winograd_write(
-          j, j->products + t * PANEL + lane, step, place, o, minimum_of(CK_LANES, j->outputs - o), side, activation);
+          j, products + t * PANEL + lane, step, place, o, minimum_of(CK_LANES, j->outputs - o), side, activation);
     }
   }
 }
 
+// Some panels at a time, element by element: one element of the fields and of these panels' weights fits into the cache
+// next to the processor, where all elements would not.
 INLINE void winograd_outputs_by(const ck_winograd *j, int side) {
   const ptrdiff_t elements = (side + 2) * (side + 2);
   const ptrdiff_t tiles = j->last_tile - j->first_tile;
   const ptrdiff_t groups = (tiles + 2 * GROUP - 1) / (2 * GROUP);
-  for (ptrdiff_t p = j->first_panel; p < j->last_panel; p++) {
-    for (ptrdiff_t e = 0; e < elements; e++) {
-      const float *fields = j->fields + e * j->field_tiles * j->channels;
-      const float *weight = j->weight + (p * elements + e) * j->channels * PANEL;
-      for (ptrdiff_t g = 0; g < groups; g++) {
-        const float *a = fields + g * 2 * GROUP * j->channels;
-        tile(j->products + (e * groups + g) * 2 * GROUP * PANEL, a, a + GROUP * j->channels, j->channels, weight,
-             j->channels, 1, &nothing_ahead);
-      }
+  const ptrdiff_t per_panel = elements * groups * 2 * GROUP * PANEL;
+  for (ptrdiff_t first = j->first_panel; first < j->last_panel; first += CK_WINOGRAD_PANELS) {
+    const ptrdiff_t panels = minimum_of(CK_WINOGRAD_PANELS, j->last_panel - first);
+    for (ptrdiff_t e = 0; e < elements; e++)
+      for (ptrdiff_t p = 0; p < panels; p++)
+        for (ptrdiff_t g = 0; g < groups; g++) {
+          const float *a = j->fields + (e * j->field_tiles + g * 2 * GROUP) * j->channels;
+          tile(j->products + p * per_panel + (e * groups + g) * 2 * GROUP * PANEL, a, a + GROUP * j->channels,
+               j->channels, j->weight + ((first + p) * elements + e) * j->channels * PANEL, j->channels, 1,
+               &nothing_ahead);
+        }
+    for (ptrdiff_t p = 0; p < panels; p++) {
+      const float *products = j->products + p * per_panel;
+      if (j->activation == ck_relu)
+        winograd_write_panel(j, products, first + p, tiles, side, ck_relu);
+      else if (j->activation == ck_identity)
+        winograd_write_panel(j, products, first + p, tiles, side, ck_identity);
+      else
+        winograd_write_panel(j, products, first + p, tiles, side, j->activation);
     }
-    if (j->activation == ck_relu)
-      winograd_write_panel(j, p, tiles, side, ck_relu);
-    else if (j->activation == ck_identity)
-      winograd_write_panel(j, p, tiles, side, ck_identity);
-    else
-      winograd_write_panel(j, p, tiles, side, j->activation);
   }
 }
 

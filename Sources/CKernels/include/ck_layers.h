@@ -104,6 +104,9 @@ void ck_pad(float *to, const float *x, ptrdiff_t x_stride, ptrdiff_t channels, c
 // Packs [depth][outputs] into panels.
 void ck_conv_pack(float *panels, const float *matrix, ptrdiff_t depth, ptrdiff_t outputs, ptrdiff_t panel_width);
 
+// Panels of products that `winograd_outputs` keeps at a time.
+enum { CK_WINOGRAD_PANELS = 4 };
+
 // A 3x3 convolution of stride 1 by Winograd's minimal filtering (Lavin, Gray 2016): every tile of 4x4 outputs takes 36
 // products per pair of channels instead of 144, every tile of 2x2 outputs 16 instead of 36. Tiles are counted through
 // rows and images.
@@ -127,7 +130,7 @@ typedef struct ck_winograd {
   float *fields;  // [elements][field_tiles][channels], its first row being that of first_tile; 14 rows more may be read
   ptrdiff_t field_tiles;
   ptrdiff_t first_panel, last_panel;
-  float *products;  // [elements][tiles, a multiple of tile_pixels][panel_width]
+  float *products;  // [CK_WINOGRAD_PANELS, or fewer where there are][elements][tiles, a multiple of tile_pixels][panel_width]
 } ck_winograd;
 
 // Transforms 3x3 kernels [3][3][channels][outputs] into panels of ck_winograd, computed in double.

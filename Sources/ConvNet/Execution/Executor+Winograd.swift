@@ -103,7 +103,9 @@ extension Executor {
     let fields = lease.buffer.pointer
     let unit = kernels.tile_pixels
     let block = 112 / unit * unit
-    let products = scratch(job.elements * block * kernels.panel_width)
+    let panels = job.last_panel
+    let tasks = pool.threadCount == 1 ? 1 : min(panels, 2 * pool.threadCount)
+    let products = scratch(job.productCount(tiles: block, panels: (panels + tasks - 1) / tasks, kernels))
     let step = 4
     pool.forEach((tiles + step - 1) / step) { task, _ in
       var part = job
@@ -113,10 +115,10 @@ extension Executor {
       part.field_tiles = tiles
       kernels.winograd_fields(&part)
     }
-    pool.forEach(job.last_panel) { panel, worker in
+    pool.forEach(tasks) { task, worker in
       var part = job
-      part.first_panel = panel
-      part.last_panel = panel + 1
+      part.first_panel = task * panels / tasks
+      part.last_panel = (task + 1) * panels / tasks
       part.field_tiles = tiles
       part.products = products[worker].buffer.pointer
       for first in stride(from: 0, to: tiles, by: block) {
@@ -125,7 +127,7 @@ extension Executor {
         part.fields = fields + first * job.channels
         kernels.winograd_outputs(&part)
       }
-      if let moments { measurePanels(moments, panel..<panel + 1, of: output) }
+      if let moments { measurePanels(moments, part.first_panel..<part.last_panel, of: output) }
     }
     withExtendedLifetime(lease) {}
   }
@@ -134,6 +136,11 @@ extension Executor {
 extension ck_winograd {
   /// Elements of a transformed tile.
   fileprivate var elements: Int { (side + 2) * (side + 2) }
+
+  /// Floats of the products of some tiles, a multiple of the kernel's, with some panels.
+  fileprivate func productCount(tiles: Int, panels: Int, _ kernels: ck_layer_kernels) -> Int {
+    min(panels, CK_WINOGRAD_PANELS) * elements * tiles * kernels.panel_width
+  }
 }
 
 /// Every worker's memory for transformed tiles and their products.
@@ -148,7 +155,7 @@ private struct TransformScratch {
     kernels = executor.kernels
     // Behind the last tile's fields another whole unit may be read.
     fields = executor.scratch(job.elements * (block + 1) * job.channels)
-    products = executor.scratch(job.elements * block * kernels.panel_width)
+    products = executor.scratch(job.productCount(tiles: block, panels: job.last_panel, kernels))
   }
 
   /// Transforms tiles and computes all their channels, `block` tiles at a time.
