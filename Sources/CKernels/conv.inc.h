@@ -18,6 +18,28 @@ typedef struct conv_source {
   ptrdiff_t row, run;           // distance between kernel rows, and between the runs of one
 } conv_source;
 
+// As `pointwise` on a whole panel of some pixels, whose scales are loaded once. `activation` is a compile-time constant.
+INLINE void finish_panel(const ck_pointwise *job, ck_activation activation) {
+  enum { VECTORS = PANEL / CK_LANES };
+  const ck_pointwise j = *job;
+  vec scale[VECTORS], shift[VECTORS];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < VECTORS; i++) {
+    scale[i] = j.scale ? load(j.scale + i * CK_LANES) : splat(1.0f);
+    shift[i] = j.shift ? load(j.shift + i * CK_LANES) : splat(0.0f);
+  }
+  for (ptrdiff_t row = 0; row < j.rows; row++)
+#pragma clang loop unroll(full)
+    for (int i = 0; i < VECTORS; i++) {
+      // Statements of their own are not contracted: these are the bits of `pointwise`.
+      vec v = load(j.x + row * PANEL + i * CK_LANES);
+      v *= scale[i];
+      v += shift[i];
+      if (j.residual) v += load(j.residual + row * j.residual_stride + i * CK_LANES);
+      store(j.y + row * j.y_stride + i * CK_LANES, activate(v, activation));
+    }
+}
+
 INLINE void conv_tile(const ck_conv *j, const conv_source *source, const float *panel, ptrdiff_t first_output,
                       const pixel_group *groups, int group_count) {
   float acc[2 * GROUP * PANEL] __attribute__((aligned(64)));
@@ -49,7 +71,12 @@ INLINE void conv_tile(const ck_conv *j, const conv_source *source, const float *
         .rows = group->count,
         .channels = width,
         .activation = j->activation};
-    pointwise(&rest);
+    if (width == PANEL && j->activation == ck_relu)
+      finish_panel(&rest, ck_relu);
+    else if (width == PANEL && j->activation == ck_identity)
+      finish_panel(&rest, ck_identity);
+    else
+      pointwise(&rest);
   }
 }
 

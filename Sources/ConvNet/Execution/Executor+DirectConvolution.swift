@@ -137,18 +137,38 @@ extension Executor {
       job.last_image = 1
     }
     let moments = needsMoments(step) ? MomentsTable(output, blocks: blocksOfMoments(output.size)) : nil
+    // A task's weights stay in the cache next to the processor while the pixels pass by, some at a time.
     let panels = job.last_panel
-    let tasks = min(panels, max(4, 2 * pool.threadCount))
+    let weights = network.parameters.layers[step.node]!.weight.count
+    let tasks = min(panels, max(weights / Self.cachedFloats, pool.threadCount == 1 ? 1 : 2 * pool.threadCount))
+    let isColumn = job.last_image == 1
+    let count = isColumn ? job.last_row : job.last_image
+    let floats = job.channels * job.window.width * (isColumn ? 1 : job.window.height)
+    // Rows or images that leave no tile half empty.
+    let tile = kernels.tile_pixels
+    let unit = isColumn ? (1...tile).first { $0 * job.window.width % tile == 0 }! : 2
+    let atOnce = max(1, Self.cachedFloats / 2 / floats / unit) * unit
     pool.forEach(tasks) { task, _ in
       var part = job
       part.first_panel = task * panels / tasks
       part.last_panel = (task + 1) * panels / tasks
-      kernels.conv(&part)
+      for first in stride(from: 0, to: count, by: atOnce) {
+        let range = first..<min(first + atOnce, count)
+        if isColumn {
+          (part.first_row, part.last_row) = (range.lowerBound, range.upperBound)
+        } else {
+          (part.first_image, part.last_image) = (range.lowerBound, range.upperBound)
+        }
+        kernels.conv(&part)
+      }
       if let moments { measurePanels(moments, part.first_panel..<part.last_panel, of: output) }
     }
     withExtendedLifetime(padded) {}
     return moments?.perImage()
   }
+
+  /// What the cache next to a processor holds beside the rest.
+  private static let cachedFloats = 256 * 1024
 
   /// Takes the moments of some panels' channels of all images.
   func measurePanels(_ moments: MomentsTable, _ panels: Range<Int>, of output: FeatureMap) {
