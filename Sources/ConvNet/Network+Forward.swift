@@ -86,9 +86,9 @@ extension Network {
     let isDivided = threads > 1 && images >= 2 * threads
     let stages = plan.stages(
       end: end, sizes: sizes, budget: liveFloatsPerThread * (isDivided ? 1 : threads),
-      // Four turns for every thread, so that none waits long for the last.
+      // Two turns for every thread, so that none waits long for the last.
       mostImages: isDivided
-        ? min((images + 4 * threads - 1) / (4 * threads), Plan.mostImages) : Plan.mostImages)
+        ? min((images + 2 * threads - 1) / (2 * threads), Plan.mostImages) : Plan.mostImages)
     let affines = affines(with: statistics)
 
     /// An executor that has run the first stages on some images, each stage with as many as suit it.
