@@ -10,7 +10,7 @@ import TensorMath
 ///                                                                  BatchNorm's batch mean and biased variance
 ///     engine time MODEL [--arch NAME|FILE.onnx] [--threads N] [--batch N] [--size S] [--mode inference|batch] [--seconds T]
 ///
-/// `--sums direct|small|large` says how 3x3 convolutions are summed.
+/// `--sums direct|small|large` says how 3x3 convolutions are summed, `--compute f32|bf16` what convolutions multiply.
 @main
 enum Engine {
   struct Failure: Error, CustomStringConvertible { let description: String }
@@ -38,6 +38,7 @@ enum Engine {
     var size = 224
     var mode = "inference"
     var sums = ConvolutionSums.largeTiles
+    var precision = ComputePrecision.float32
     var liveFloats: Int?
     var seconds = 3.0
 
@@ -63,6 +64,11 @@ enum Engine {
           guard let found = ["direct": ConvolutionSums.direct, "small": .smallTiles, "large": .largeTiles][value]
           else { throw Failure(description: "unknown sums \(value)") }
           sums = found
+        case "--compute":
+          guard let found = ComputePrecision(rawValue: value) else {
+            throw Failure(description: "unknown type \(value)")
+          }
+          precision = found
         case "--live-floats": liveFloats = Int(value)
         case "--seconds": seconds = Double(value) ?? seconds
         default: throw Failure(description: "unknown option \(name)")
@@ -74,7 +80,7 @@ enum Engine {
 
     func network(_ path: String) throws -> Network {
       let pool = ThreadPool(threads: threads)
-      var compute = ComputeOptions(sums: sums)
+      var compute = ComputeOptions(sums: sums, precision: precision)
       if let liveFloats { compute.liveFloatsPerThread = liveFloats }
       let checkpoint = try openCheckpoint(.path(path))
       if let file = architecture, file.hasSuffix(".onnx") {

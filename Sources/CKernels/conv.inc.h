@@ -40,7 +40,11 @@ INLINE void finish_panel(const ck_pointwise *job, ck_activation activation) {
     }
 }
 
-INLINE void conv_tile(const ck_conv *j, const conv_source *source, const float *panel, ptrdiff_t first_output,
+// How a tile's products are added, see the tiles themselves; a compile-time constant everywhere.
+typedef void tile_function(float *acc, const float *a, const float *b, ptrdiff_t stride, const float *w,
+                           ptrdiff_t count, int is_first, const tile_ahead *ahead);
+
+INLINE void conv_tile(tile_function *multiply, const ck_conv *j, const conv_source *source, const float *panel, ptrdiff_t first_output,
                       const pixel_group *groups, int group_count) {
   float acc[2 * GROUP * PANEL] __attribute__((aligned(64)));
   const pixel_group *other = group_count > 1 ? groups + 1 : groups;
@@ -52,8 +56,8 @@ INLINE void conv_tile(const ck_conv *j, const conv_source *source, const float *
       .rows = groups[0].count + (group_count > 1 ? groups[1].count : 0)};
   for (ptrdiff_t s = 0; s < source->segments; s++) {
     const ptrdiff_t offset = s / source->runs_per_row * source->row + s % source->runs_per_row * source->run;
-    tile(acc, groups[0].x + offset, other->x + offset, source->pixel, panel, source->segment, s == 0,
-         s == source->segments - 1 ? &ahead : &nothing_ahead);
+    multiply(acc, groups[0].x + offset, other->x + offset, source->pixel, panel, source->segment, s == 0,
+             s == source->segments - 1 ? &ahead : &nothing_ahead);
     panel += source->segment * PANEL;
   }
   const ptrdiff_t width = minimum_of(PANEL, j->outputs - first_output);
@@ -80,7 +84,7 @@ INLINE void conv_tile(const ck_conv *j, const conv_source *source, const float *
   }
 }
 
-static void conv(const ck_conv *job) {
+INLINE void conv_by(const ck_conv *job, tile_function *multiply) {
   const ck_conv *j = job;
   const ck_window *w = &j->window;
   const ptrdiff_t padded_width = (w->out_width - 1) * w->stride_x + (w->kernel_width - 1) * w->dilation_x + 1;
@@ -124,12 +128,12 @@ static void conv(const ck_conv *job) {
                                             .skip = at - begin,
                                             .count = minimum_of(GROUP, line - at)};
             if (count == 2) {
-              conv_tile(j, &source, j->weight + p * depth * PANEL, p * PANEL, groups, 2);
+              conv_tile(multiply, j, &source, j->weight + p * depth * PANEL, p * PANEL, groups, 2);
               count = 0;
             }
           }
         }
-      if (count) conv_tile(j, &source, j->weight + p * depth * PANEL, p * PANEL, groups, 1);
+      if (count) conv_tile(multiply, j, &source, j->weight + p * depth * PANEL, p * PANEL, groups, 1);
     }
   }
 }

@@ -1,13 +1,15 @@
 // The convolution tile for AVX-512: 14 pixels by 32 output channels in 28 of the 32 registers. It is written in assembly
-// because clang moves accumulators to memory when it allocates the registers itself.
+// because clang moves accumulators to memory when it allocates the registers itself. TILE is the function's name, and
+// MULTIPLY the instruction that multiplies 32-bit elements with 32-bit elements and adds to floats.
 
+#ifndef PIXEL
 enum { GROUP = 7, PANEL = 32 };
 
 // Multiplies the next input channel of one pixel, which stands at `address`, into accumulators `low` and `high`.
 #define PIXEL(address, low, high)                 \
   "vbroadcastss " address ", %%zmm30\n"           \
-  "vfmadd231ps %%zmm28, %%zmm30, %%zmm" low "\n"  \
-  "vfmadd231ps %%zmm29, %%zmm30, %%zmm" high "\n"
+  MULTIPLY " %%zmm28, %%zmm30, %%zmm" low "\n"       \
+  MULTIPLY " %%zmm29, %%zmm30, %%zmm" high "\n"
 
 // One input channel of all pixels; its weights stand at `w`, and `d` is the channel's offset in bytes.
 #define CHANNEL(w, d)                             \
@@ -41,11 +43,12 @@ enum { GROUP = 7, PANEL = 32 };
   "addq $16, %[b]\n"      \
   "addq $512, %[w]\n"     \
   "decq %[quads]\n"
+#endif
 
 // Adds to `acc` [2 * GROUP][PANEL] the products of `count` input channels: those of GROUP pixels from `a` on, `stride`
 // floats apart, and of GROUP pixels from `b` on, with weights [count][PANEL]. `is_first` begins with zeros.
 // The last multiplications alternate with prefetching one row of `ahead` after the other.
-static void tile(float *acc, const float *a, const float *b, ptrdiff_t stride, const float *w, ptrdiff_t count,
+static void TILE(float *acc, const float *a, const float *b, ptrdiff_t stride, const float *w, ptrdiff_t count,
                  int is_first, const tile_ahead *ahead) {
   const ptrdiff_t s = stride * 4;
   const ptrdiff_t last_quads = minimum_of(ahead->rows, count / 4);

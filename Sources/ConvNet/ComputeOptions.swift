@@ -4,20 +4,28 @@ import CKernels
 public struct ComputeOptions: Sendable {
   /// How 3x3 convolutions are summed.
   public var sums: ConvolutionSums
+  /// What dense convolutions multiply.
+  public var precision: ComputePrecision
   /// The kernels to use; where this processor has not got them, the baseline.
   var instructionSet = ck_best_isa()
+  var bfloat16Kernels = ck_best_bf16()?.pointee
   /// Floats of maps that inference keeps in use for every thread: about a share of the last cache.
   package var liveFloatsPerThread = 2 << 20
 
-  /// - Parameter sums: How 3x3 convolutions are summed.
-  public init(sums: ConvolutionSums = .largeTiles) { self.sums = sums }
+  /// - Parameters:
+  ///   - sums: How 3x3 convolutions are summed.
+  ///   - precision: What dense convolutions multiply.
+  public init(sums: ConvolutionSums = .largeTiles, precision: ComputePrecision = .float32) {
+    self.sums = sums
+    self.precision = precision
+  }
 
   /// How BatchNorm statistics are measured: the rounding of large tiles would grow through normalised layers to more than
   /// statistics may be off.
   public static let statistics = ComputeOptions(sums: .smallTiles)
 
   init(sums: ConvolutionSums = .largeTiles, instructionSet: ck_isa) {
-    self.sums = sums
+    self.init(sums: sums)
     self.instructionSet = instructionSet
   }
 }

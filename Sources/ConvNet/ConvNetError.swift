@@ -24,6 +24,8 @@ public enum ConvNetError: Error, Sendable, Equatable {
   case inputTooSmall(height: Int, width: Int, layer: String)
   /// The layers of an ONNX file depend on the input's size and are known for multiples of `divisor` only.
   case inputNotDivisible(height: Int, width: Int, divisor: Int)
+  /// This processor multiplies no bfloat16 numbers.
+  case noBFloat16
   /// Activations that do not fit into memory cannot be kept on disk either.
   case scratchFile(folder: String, reason: String)
   /// An activation is too large for a scratch file of half precision.
@@ -42,7 +44,7 @@ public enum ConvNetError: Error, Sendable, Equatable {
   /// What kind of failure this is, for exit statuses.
   public var kind: Kind {
     switch self {
-    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible: .usage
+    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .noBFloat16: .usage
     case .scratchFile: .io
     default: .badData
     }
@@ -78,6 +80,8 @@ extension ConvNetError: CustomStringConvertible {
       "no layer \"\(escape(name))\" in \(architecture); layers have the names of their modules in the checkpoint"
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
+    case .noBFloat16:
+      "this processor has no arithmetic for bfloat16 (AMX or AVX-512 BF16): leave out --compute bf16"
     case .scratchFile(let folder, let reason):
       "\(escape(folder)): scratch file of activations: \(reason); give more --memory, or another folder in TMPDIR"
     case .scratchOverflow:

@@ -28,6 +28,8 @@ public final class Network: Sendable {
   let parameters: Parameters
   let pool: ThreadPool
   let kernels: ck_layer_kernels
+  /// Those of dense convolutions, where they multiply bfloat16 numbers.
+  let bfloat16Kernels: ck_bf16_kernels?
   let buffers: BufferPool
   /// Floats of maps that inference keeps in use for every thread.
   let liveFloatsPerThread: Int
@@ -82,7 +84,10 @@ public final class Network: Sendable {
     kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
     buffers = BufferPool(slack: graph.readAhead)
     liveFloatsPerThread = options.liveFloatsPerThread
-    parameters = try Parameters(graph, state, kernels: kernels, sums: options.sums)
+    bfloat16Kernels = options.precision == .bfloat16 ? options.bfloat16Kernels : nil
+    if options.precision == .bfloat16 && bfloat16Kernels == nil { throw ConvNetError.noBFloat16 }
+    parameters = try Parameters(
+      graph, state, kernels: kernels, sums: options.sums, precision: options.precision)
     statistics = Mutex(
       Statistics(
         running: try batchNorms.map { layer in
@@ -97,6 +102,11 @@ public final class Network: Sendable {
   /// The instruction set of the kernels in use, for example `avx512`.
   public static var instructionSet: String {
     String(cString: ck_layer_kernels_for(ck_best_isa()).pointee.name)
+  }
+
+  /// The instruction set of bfloat16 convolutions, for example `amx-bf16`; nil where this processor has none.
+  public static var bfloat16InstructionSet: String? {
+    ck_best_bf16().map { String(cString: $0.pointee.name) }
   }
 
   /// A tensor of the checkpoint as it stands there.

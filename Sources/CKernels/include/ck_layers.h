@@ -173,6 +173,31 @@ const ck_layer_kernels *ck_layer_kernels_for(ck_isa isa);
 // The best instruction set of this processor.
 ck_isa ck_best_isa(void);
 
+// Kernels for bfloat16 numbers: inputs and weights are rounded to them, sums are float32.
+typedef struct __attribute__((swift_attr("@Sendable"))) ck_bf16_kernels {
+  const char *name;
+  // As that of ck_layer_kernels but for weights, from ck_conv_bf16_pack, and the size of the scratch.
+  void (*conv)(const ck_conv *);
+} ck_bf16_kernels;
+
+typedef enum ck_bf16_isa { ck_bf16_avx512, ck_bf16_amx, ck_bf16_isa_count } ck_bf16_isa;
+
+// The kernels of `isa`, or NULL where this processor (or this build) has not got it; and the best there are.
+const ck_bf16_kernels *ck_bf16_kernels_for(ck_bf16_isa isa);
+const ck_bf16_kernels *ck_best_bf16(void);
+
+// Output channels of a panel; input channels are filled up to a multiple.
+enum { CK_BF16_PANEL = 32, CK_BF16_CHANNELS = 32 };
+
+// Floats of scratch that a job over `rows` rows needs.
+ptrdiff_t ck_conv_bf16_scratch(const ck_window *window, ptrdiff_t channels, ptrdiff_t rows);
+
+// Floats of memory of one panel of weights.
+ptrdiff_t ck_conv_bf16_panel(ptrdiff_t taps, ptrdiff_t channels);
+
+// Rounds and packs [taps][channels][outputs] into panels [taps][channels / 2][CK_BF16_PANEL][2].
+void ck_conv_bf16_pack(float *panels, const float *matrix, ptrdiff_t taps, ptrdiff_t channels, ptrdiff_t outputs);
+
 // The matrix whose rows are the receptive fields of output pixels in rows [first_row, last_row) of an image, as
 // [kernel_height][kernel_width][channels]; zeros outside of the image.
 void ck_im2col(float *matrix, const float *x, ptrdiff_t x_stride, ptrdiff_t channels, const ck_window *window,

@@ -6,7 +6,7 @@ extension Executor {
   func convolve(_ step: Step, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
     switch network.parameters.layers[step.node]!.method {
     case .product: multiplyFields(step, convolution, into: output)
-    case .tiles, .narrow, .depthwise: convolveDirectly(step, convolution, into: output)
+    case .tiles, .narrow, .depthwise, .bfloat16: convolveDirectly(step, convolution, into: output)
     case .winograd(let side): convolveTransformed(step, convolution, side: side, into: output)
     }
   }

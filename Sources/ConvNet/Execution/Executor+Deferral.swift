@@ -47,7 +47,7 @@ extension Executor {
       switch network.parameters.layers[step.node]!.method {
       case .product: return .finished
       case .winograd: return dividesOutputs(step) ? .finished : .elements
-      case .tiles, .narrow, .depthwise:
+      case .tiles, .narrow, .depthwise, .bfloat16:
         if dividesOutputs(step) { return .finished }
         return convolution.window.isPointwise ? .inPlace : .rows
       }

@@ -47,6 +47,10 @@ extension Executor {
         if dividesOutputs { return divideOutputs(step, job, convolution, input: input, output: output) }
         return divideRows(step, job, source!, groups: groups, output: output, run: kernels.conv)
       }
+      if case .bfloat16 = weights.method {
+        job.last_panel = weights.weight.shape[0]
+        return divideRows(step, job, source!, groups: 1, output: output, run: network.bfloat16Kernels!.conv)
+      }
       if case .narrow(let width) = weights.method {
         job.group_width = width
         return divideRows(step, job, source!, groups: 1, output: output, run: kernels.grouped)
@@ -74,7 +78,11 @@ extension Executor {
         height: size.height, width: size.width, floatsPerPixel: floatsPerPixel, images: images,
         threads: pool.threadCount)
     var window = job.window
-    let scratch = scratch(ck_conv_scratch(&window, job.channels, blocks.most))
+    // Of rounded numbers the kernel makes a copy, smaller or not much larger than the padded rows.
+    let scratch = scratch(
+      max(
+        ck_conv_scratch(&window, job.channels, blocks.most),
+        ck_conv_bf16_scratch(&window, job.channels, blocks.most)))
     let finished = source.rest == nil ? [] : self.scratch(source.scratchCount(rows: blocks.most))
     let weightsPerGroup =
       job.last_panel * kernels.panel_width * window.kernel_height * window.kernel_width * job.channels

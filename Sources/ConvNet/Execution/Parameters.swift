@@ -14,11 +14,16 @@ struct Parameters: Sendable {
   /// - Parameters:
   ///   - kernels: What the weights are packed for.
   ///   - sums: How 3x3 convolutions are summed.
-  init(_ graph: Graph, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums) throws {
+  ///   - precision: What dense convolutions multiply.
+  init(
+    _ graph: Graph, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums,
+    precision: ComputePrecision
+  ) throws {
     for (index, node) in graph.nodes.enumerated() {
       switch node.operation {
       case .convolution(let convolution):
-        layers[index] = try LayerWeights(convolution, state, kernels: kernels, sums: sums)
+        layers[index] = try LayerWeights(
+          convolution, state, kernels: kernels, sums: sums, precision: precision)
       case .linear(let linear): layers[index] = try LayerWeights(linear, state)
       case .batchNorm(let layer):
         let weight = state.contains(layer.weightKey.string) ? try state.floats(layer.weightKey) : nil
@@ -68,6 +73,8 @@ struct LayerWeights: Sendable {
     case narrow(width: Int)
     /// Channel by channel, from `[ky][kx][channel]`.
     case depthwise
+    /// By our own tiles on numbers rounded to bfloat16, from panels of output channels.
+    case bfloat16
     /// By our own tiles on transformed inputs, from transformed panels; tiles of `side` by `side` outputs.
     case winograd(side: Int)
   }
@@ -79,7 +86,8 @@ struct LayerWeights: Sendable {
 
   /// Packs PyTorch's `[output][input][ky][kx]`.
   init(
-    _ convolution: Convolution, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums
+    _ convolution: Convolution, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums,
+    precision: ComputePrecision
   ) throws {
     let source = try state.floats(convolution.weight)
     bias = try convolution.bias.map { try state.floats($0) }
@@ -122,6 +130,12 @@ struct LayerWeights: Sendable {
             from: packed.pointer + (group * taps * inputs + row) * outputs, count: outputs)
         }
       }
+    } else if precision == .bfloat16 && groups == 1 && inputs >= Self.fewestRoundedChannels {
+      let panel = Int(CK_BF16_PANEL)
+      let panels = (outputs + panel - 1) / panel
+      method = .bfloat16
+      weight = Tensor(uninitialized: [panels, ck_conv_bf16_panel(taps, inputs)])
+      ck_conv_bf16_pack(weight.pointer, packed.pointer, taps, inputs, outputs)
     } else if width == 0 {
       method = .product
       weight = packed
@@ -148,6 +162,9 @@ struct LayerWeights: Sendable {
       }
     }
   }
+
+  /// Fewer, those of an image, would mostly be multiplied by zeros.
+  private static let fewestRoundedChannels = 16
 
   /// Joins every `joined` groups of `[group][tap][input][output]` to one, with zeros between different groups.
   private static func join(_ weights: Tensor, by joined: Int) -> Tensor {
