@@ -221,15 +221,22 @@ BODY void welford(const double *x, double number, ptrdiff_t count, double *mean,
 #define AVX2 __attribute__((target("avx2,f16c,fma")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c,fma")))
 
-// Means made at a time in float: more make it likelier that one of them does not hold, fewer cost more looks at the flag.
-// Where one does not, smaller blocks are tried.
-enum { mean_width = 512, mean_block = 128 };
+// Elements whose mean is made at a time: of 16-bit numbers all of them go the long way if one has to, more of them make
+// that likelier and fewer cost more looks at the flag.
+enum { mean_width = 256 };
+
+// What mean.inc.h needs to know: a divisor, its reciprocal rounded towards zero and what that leaves, and the flags to
+// begin with.
+typedef struct {
+  double divisor, high, low;
+  unsigned flags;
+} mean_constants;
 
 #if defined(__x86_64__)
-BODY void clear_inexact(void) {
-  _mm_setcsr(_mm_getcsr() & ~_MM_EXCEPT_MASK);
-  __asm__ volatile("" ::: "memory");
-}
+// The flags as `state` has them: cleared.
+BODY void clear_flags(const unsigned *state) { __asm__ volatile("ldmxcsr %0" : : "m"(*state) : "memory"); }
+
+BODY unsigned cleared_flags(void) { return _mm_getcsr() & ~_MM_EXCEPT_MASK; }
 
 // Whether an operation on the way to what `results` holds was.
 BODY int was_inexact(const float *results) {
@@ -240,71 +247,74 @@ BODY int was_inexact(const float *results) {
 // Emulators such as Valgrind do not keep the flags.
 BODY int has_inexact_flag(void) {
   volatile float one = 1, sum[1];
-  clear_inexact();
+  const unsigned state = cleared_flags();
+  clear_flags(&state);
   sum[0] = one + 0x1p-30f;
   return was_inexact((const float *)sum);
 }
 
 #pragma clang attribute push(AVX2, apply_to = function)
-#define MEAN16_BYTES 32
-#include "mean16.inc.h"
-#undef MEAN16_BYTES
+#define MEAN_BYTES 32
+#include "mean.inc.h"
+#undef MEAN_BYTES
 #pragma clang attribute pop
 #pragma clang attribute push(AVX512, apply_to = function)
-#define MEAN16_BYTES 64
-#include "mean16.inc.h"
-#undef MEAN16_BYTES
+#define MEAN_BYTES 64
+#include "mean.inc.h"
+#undef MEAN_BYTES
 #pragma clang attribute pop
 #else
+BODY unsigned cleared_flags(void) { return 0; }
 BODY int has_inexact_flag(void) { return 0; }
 #endif
 
-BODY int no_mean(ck_element element, const void *const *x, ptrdiff_t inputs, ptrdiff_t first, ptrdiff_t count,
-                 double divisor, uint16_t *out) {
+// The plain variant has one way only.
+BODY int in_float0(ck_element element, const void *const *x, ptrdiff_t inputs, ptrdiff_t first,
+                   const mean_constants *mean, void *out) {
   return 0;
 }
+BODY void in_double0(ck_element element, const void *const *x, ptrdiff_t inputs, ptrdiff_t first,
+                     const mean_constants *mean, double *out) {}
 
-// Whether the mean of these inputs may be tried in float.
-BODY int is_mean16(ck_element from, ck_element to, const double *keep, const double *add, ptrdiff_t inputs,
-                   double divisor) {
-  if (from != to || (from != CK_F16 && from != CK_BF16)) return 0;
+// Whether the result is a mean of which mean.inc.h knows shorter ways.
+BODY int is_mean(ck_element from, ck_element to, const double *keep, const double *add, ptrdiff_t inputs,
+                 double divisor, mean_constants *mean) {
+  if (from != to || from == CK_F64) return 0;
   // No mean is larger than the largest value.
   if (!(divisor >= (double)inputs && divisor <= 256) || divisor != (double)(int)divisor) return 0;
   for (ptrdiff_t k = 0; k < inputs; k++)
     if ((k > 0 && keep[k] != 1) || add[k] != 1) return 0;
-  return has_inexact_flag();
+  double high = 1 / divisor;
+  if (__builtin_fma(high, divisor, -1) > 0) high = nextafter(high, 0);
+  *mean = (mean_constants){divisor, high, __builtin_fma(-high, divisor, 1) / divisor, cleared_flags()};
+  return from == CK_F32 || has_inexact_flag();
 }
 
-// In strips whose sums are still in the first cache when they are rounded. One that holds an element whose mean cannot be
-// made in float (`first` is then before `mixed`) is gone through again in smaller blocks.
-#define COMBINE(suffix, mean, attribute)                                                                           \
+// In strips whose sums are still in the first cache when they are rounded.
+#define COMBINE(suffix, mean_bytes, attribute)                                                                     \
   attribute static int combine_##suffix(ck_element from, ck_element to, const void *const *x, const double *keep,  \
                                         const double *add, ptrdiff_t inputs, ptrdiff_t count, double divisor,      \
                                         void *out) {                                                               \
     const ptrdiff_t size = to == CK_F64 ? 8 : to == CK_F32 ? 4 : 2;                                                \
-    const int in_float = is_mean16(from, to, keep, add, inputs, divisor);                                          \
+    mean_constants mean;                                                                                           \
+    const int means = mean_bytes > 0 && is_mean(from, to, keep, add, inputs, divisor, &mean);                      \
     double sum[mean_width];                                                                                        \
     int bad = 0;                                                                                                   \
-    ptrdiff_t n;                                                                                                   \
-    for (ptrdiff_t first = 0, mixed = 0; first < count; first += n) {                                              \
-      const ptrdiff_t step = first < mixed ? mean_block : mean_width;                                              \
-      n = count - first < step ? count - first : step;                                                             \
+    for (ptrdiff_t first = 0; first < count; first += mean_width) {                                                \
+      const ptrdiff_t n = count - first < mean_width ? count - first : mean_width;                                 \
       char *const results = (char *)out + size * first;                                                            \
-      if (in_float && n % mean_block == 0) {                                                                       \
-        if (mean(from, x, inputs, first, n, divisor, (uint16_t *)results)) continue;                               \
-        if (first >= mixed) {                                                                                      \
-          mixed = first + n;                                                                                       \
-          n = 0;                                                                                                   \
-          continue;                                                                                                \
-        }                                                                                                          \
+      if (!means || n < mean_width) {                                                                              \
+        sum_##suffix(from, x, keep, add, inputs, first, n, 0, sum);                                                \
+        bad |= round_sums(to, sum, divisor, n, results);                                                           \
+      } else if (from == CK_F32 || !in_float##mean_bytes(from, x, inputs, first, &mean, results)) {                \
+        in_double##mean_bytes(from, x, inputs, first, &mean, sum);                                                 \
+        bad |= round_sums(to, sum, 1, mean_width, results);                                                        \
       }                                                                                                            \
-      sum_##suffix(from, x, keep, add, inputs, first, n, 0, sum);                                                  \
-      bad |= round_sums(to, sum, divisor, n, results);                                                             \
     }                                                                                                              \
     return bad;                                                                                                    \
   }
 
-#define VARIANT(suffix, f16, mean, attribute)                                                                      \
+#define VARIANT(suffix, f16, mean_bytes, attribute)                                                                \
   attribute static void sum_##suffix(ck_element element, const void *const *x, const double *keep,                 \
                                      const double *add, ptrdiff_t inputs, ptrdiff_t first, ptrdiff_t count,        \
                                      int resume, double *sum) {                                                    \
@@ -319,7 +329,7 @@ BODY int is_mean16(ck_element from, ck_element to, const double *keep, const dou
                                       void *out) {                                                                 \
     return round_sums(element, sum, divisor, count, out);                                                          \
   }                                                                                                                \
-  COMBINE(suffix, mean, attribute)                                                                                 \
+  COMBINE(suffix, mean_bytes, attribute)                                                                           \
   attribute static int trimmed_##suffix(double *values, ptrdiff_t inputs, ptrdiff_t stride, ptrdiff_t count,       \
                                         ptrdiff_t trim, double *sum) {                                             \
     return trimmed_sum(values, inputs, stride, count, trim, sum);                                                  \
@@ -329,10 +339,10 @@ BODY int is_mean16(ck_element from, ck_element to, const double *keep, const dou
     welford(x, number, count, mean_, m2);                                                                          \
   }
 
-VARIANT(plain, accumulate_f16, no_mean, )
+VARIANT(plain, accumulate_f16, 0, )
 #if defined(__x86_64__)
-VARIANT(avx2, accumulate_f16c, mean32, AVX2)
-VARIANT(avx512, accumulate_f16c, mean64, AVX512 __attribute__((min_vector_width(512))))
+VARIANT(avx2, accumulate_f16c, 32, AVX2)
+VARIANT(avx512, accumulate_f16c, 64, AVX512 __attribute__((min_vector_width(512))))
 #endif
 
 int ck_average_supported(ck_average_variant variant) {

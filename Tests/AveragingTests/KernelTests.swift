@@ -182,6 +182,48 @@ import Testing
     }
   }
 
+  /// Means of F32 are made without a division: numbers of all sizes, zeros of either sign and sums that cancel.
+  @Test func meansWithoutDivisionGiveTheSameBytes() throws {
+    var generator = SeededGenerator(seed: 32)
+    let plain = Kernel(variant: CK_AVERAGE_PLAIN)
+    let count = 600
+    for divisor in 1...257 {
+      let inputs = 1 + divisor % 12
+      var values = (0..<inputs).map { _ in
+        (0..<count).map { _ in
+          let bits = UInt32(truncatingIfNeeded: generator.next())
+          return bits % 16 == 0 ? Float(bitPattern: bits & 0x8000_0000) : Float(bitPattern: bits)
+        }
+      }
+      for i in 0..<count {
+        for k in 0..<inputs where !values[k][i].isFinite { values[k][i] = Float(k + 1) / 3 }
+        if i % 3 == 0 { values[0][i] = values[inputs - 1][i].nextUp * -1 }
+      }
+      if divisor % 16 == 0 { values[0][divisor] = divisor % 32 == 0 ? .infinity : .nan }
+      let steps = [LinearCombination.Step](repeating: .init(keep: 1, add: 1), count: inputs)
+      let storage = values.map { input in
+        let memory = UnsafeMutablePointer<Float>.allocate(capacity: count)
+        memory.update(from: input, count: count)
+        return memory
+      }
+      defer { for memory in storage { memory.deallocate() } }
+      let pointers = storage.map { UnsafeRawPointer($0) as UnsafeRawPointer? }
+      var sums = [Double](repeating: 0, count: count)
+      plain.accumulate(pointers, .f32, steps: steps, count: count, resumes: false, into: &sums)
+      let expected = rounded(plain, sums, to: .f32, divisor: Double(divisor))
+      for kernel in Self.kernels {
+        var bytes = [UInt8](repeating: 0, count: count * 4)
+        let isFinite = bytes.withUnsafeMutableBytes {
+          kernel.combine(
+            pointers, from: .f32, steps: steps, count: count, divisor: Double(divisor), to: .f32,
+            into: $0.baseAddress!)
+        }
+        #expect(isFinite != expected.failed)
+        #expect(!isFinite || bytes == expected.bytes, "\(kernel.variant), divisor \(divisor)")
+      }
+    }
+  }
+
   @Test func negativeZeroStays() {
     for kernel in Self.kernels {
       let sums = widened(kernel, [0x8000, 0x8000], .f16)
