@@ -130,8 +130,10 @@ extension Quantization {
     case .f8e8m0: return "block scales (OCP MX)"
     default: break
     }
-    let text = tensor.name.string
-    if text.contains("quant_state.bitsandbytes") { return "weights quantised by bitsandbytes" }
+    // The description of the others; looking for it in every name would take longer than everything else here.
+    if tensor.dtype == .u8, tensor.name.string.contains("quant_state.bitsandbytes") {
+      return "weights quantised by bitsandbytes"
+    }
     switch tensor.name.lastComponent {
     case "qweight", "qzeros": return "low-bit weights packed into integers (GPTQ, AWQ)"
     case "weight_packed", "_packed_params": return "low-bit weights packed into integers"

@@ -86,6 +86,8 @@ public struct Series: Sendable {
   }
 
   private static func checkNames(_ member: SeriesMember, against first: SeriesMember) throws {
+    // The usual case, without a look-up.
+    if member.tensors == first.tensors { return }
     if let missing = first.tensors.first(where: { member.spec($0.name) == nil }) {
       throw AveragingError.missingTensor(file: member.label, missing.name, reference: first.label)
     }
@@ -96,7 +98,8 @@ public struct Series: Sendable {
 
   private static func checkLayouts(_ members: [SeriesMember]) throws {
     var known: [TensorName: TensorSpec] = [:]
-    for member in members {
+    for (index, member) in members.enumerated() {
+      if index > 0, member.tensors == members[index - 1].tensors { continue }
       for tensor in member.tensors {
         if let expected = known[tensor.name], expected != tensor {
           throw AveragingError.mismatch(

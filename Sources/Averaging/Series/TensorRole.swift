@@ -25,7 +25,10 @@ public enum TensorRole: Sendable, Equatable {
 
 extension TensorName {
   /// What follows the last dot.
-  var lastComponent: Substring { string.split(separator: ".", omittingEmptySubsequences: false).last ?? "" }
+  var lastComponent: Substring {
+    let start = string.utf8.lastIndex(of: UInt8(ascii: ".")).map { string.utf8.index(after: $0) }
+    return string[(start ?? string.startIndex)...]
+  }
 }
 
 /// What becomes of floating-point buffers.

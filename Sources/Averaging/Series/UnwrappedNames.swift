@@ -35,8 +35,8 @@ struct UnwrappedNames {
   private static func averagedCounter(_ names: [String], _ tensors: [TensorSpec]) -> Int? {
     guard
       let found = names.indices.first(where: {
-        TensorName(names[$0]) == "n_averaged" && !tensors[$0].dtype.isFloatingPoint
-          && tensors[$0].dtype.isReal && tensors[$0].elementCount == 1
+        !tensors[$0].dtype.isFloatingPoint && tensors[$0].dtype.isReal && tensors[$0].elementCount == 1
+          && TensorName(names[$0]) == "n_averaged"
       }), names.count > 1,
       names.indices.allSatisfy({ $0 == found || begins(names[$0], with: parallel) })
     else { return nil }
@@ -52,8 +52,19 @@ struct UnwrappedNames {
   }
 
   private static func containsCompiled(_ name: String) -> Bool {
-    name.utf8.count > compiled.utf8.count
+    // Hardly any name has the first letter at the beginning of a part, and splitting takes its time.
+    mayContainCompiled(name)
       && name.split(separator: ".", omittingEmptySubsequences: false).dropLast().contains("_orig_mod")
+  }
+
+  private static func mayContainCompiled(_ name: String) -> Bool {
+    guard name.utf8.count > compiled.utf8.count else { return false }
+    var before = UInt8(ascii: ".")
+    for letter in name.utf8 {
+      if before == UInt8(ascii: "."), letter == UInt8(ascii: "_") { return true }
+      before = letter
+    }
+    return false
   }
 
   private static func withoutCompiled(_ name: String) -> String {
