@@ -46,8 +46,10 @@ public struct AveragingPass {
     let streams = series.members.compactMap(\.liveStream)
     let pool = streams.isEmpty ? pool : ThreadPool(threads: 1)
     var digests = series.members.map { SourceDigest($0, observesStream: computesDigests) }
+    let spare = PassWorker.pieceBuffers(ordered)
     let workers = (0..<pool.threadCount).map { _ in
-      PassWorker(ordered, kernel: kernel, computesDigests: computesDigests, threads: pool.threadCount)
+      PassWorker(
+        ordered, kernel: kernel, computesDigests: computesDigests, threads: pool.threadCount, spare: spare)
     }
     let scales = try QuantizedScales(ordered, workers, pool: pool)
     for worker in workers { worker.scales = scales }
@@ -62,19 +64,18 @@ public struct AveragingPass {
         turnstile.fail(task)
         throw error
       }
-      func account(_ reads: [PassWorker.Read], _ bytes: Int) {
-        for read in reads { digests[read.input].add(read) }
-        progress(bytes)
+      func write(_ finished: PassWorker.Finished) throws {
+        for (writer, piece) in zip(writers, finished.pieces) { try writer.write(piece) }
+        for read in finished.reads { digests[read.input].add(read) }
+        progress(finished.bytesRead)
       }
       try turnstile.pass(task) {
-        for (writer, piece) in zip(writers, worker.pieces) { try writer.write(piece) }
-        account(worker.reads, worker.bytesRead)
+        try write(worker.finished)
       } later: {
-        let pieces = worker.pieces.map { Array($0) }
-        let (reads, bytes) = (worker.takeReads(), worker.bytesRead)
+        let finished = worker.passOn()
         return {
-          for (writer, piece) in zip(writers, pieces) { try piece.withUnsafeBytes { try writer.write($0) } }
-          account(reads, bytes)
+          try write(finished)
+          spare.give(finished.outputs)
         }
       }
     }

@@ -86,7 +86,7 @@ extension PassWorker {
     return try zip(group, inputs).map { place, buffer in
       let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(elements.count * width)])
       try tensor.readers[place](elements.lowerBound * width, target)
-      account(tensor.entry.input.name, tensor.needed[place], at: elements.lowerBound * width, target)
+      account(tensor.entry, tensor.needed[place], at: elements.lowerBound * width, target)
       return UnsafeRawPointer(buffer.baseAddress)
     }
   }
@@ -104,17 +104,17 @@ extension PassWorker {
     _ entry: AveragingPlan.Entry, _ input: Int, at offset: Int, into target: UnsafeMutableRawBufferPointer
   ) throws {
     try plans[0].series.members[input].read(entry.input.name, at: offset, into: target)
-    account(entry.input.name, input, at: offset, target)
+    account(entry, input, at: offset, target)
   }
 
   private func account(
-    _ tensor: TensorName, _ input: Int, at offset: Int, _ data: UnsafeMutableRawBufferPointer
+    _ entry: AveragingPlan.Entry, _ input: Int, at offset: Int, _ data: UnsafeMutableRawBufferPointer
   ) {
     bytesRead += data.count
     if computesDigests {
       reads.append(
         Read(
-          input: input, tensor: tensor, offset: offset, count: data.count,
+          input: input, tensor: entry.input.name, offset: offset, count: data.count,
           checksum: crc32(UnsafeRawBufferPointer(data))))
     }
   }

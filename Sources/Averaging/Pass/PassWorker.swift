@@ -2,9 +2,9 @@ import Checkpoint
 
 /// The scratch memory of one thread of a pass, and the arithmetic on one piece of the output.
 final class PassWorker: @unchecked Sendable {
-  /// Bytes of an input that are looked at at a time: less costs calls, more costs memory.
-  /// A stream can look back this far, which a second look at a slice needs.
-  static let sliceBytes = StreamedCheckpoint.lookBack
+  /// Bytes of an input that are looked at at a time: less costs calls, more than fit into the second cache for ten
+  /// inputs are slower to add up. A stream can look back this far, which a second look at a slice needs.
+  static let sliceBytes = StreamedCheckpoint.lookBack / 2
   /// Inputs that each of `threads` threads looks at at a time; longer series go through in groups, the sums staying.
   ///
   /// Many threads get smaller groups, so that the memory of all is bounded.
@@ -24,7 +24,7 @@ final class PassWorker: @unchecked Sendable {
   let inputs: [UnsafeMutableRawBufferPointer]
   let widened: UnsafeMutableBufferPointer<Double>
   let sums: [UnsafeMutableBufferPointer<Double>]
-  let outputs: [UnsafeMutableRawBufferPointer]
+  private(set) var outputs: PieceBuffers.Buffers
   /// The scales of quantised outputs; set before pieces are made.
   var scales: QuantizedScales?
 
@@ -34,23 +34,33 @@ final class PassWorker: @unchecked Sendable {
   var bytesRead = 0
   private var work: (entry: Int, tensor: TensorWork)?
   private(set) var used = 0
+  private let spare: PieceBuffers
 
-  init(_ plans: [AveragingPlan], kernel: Kernel, computesDigests: Bool, threads: Int) {
+  /// Memory for the outputs of some workers on the same plans.
+  static func pieceBuffers(_ plans: [AveragingPlan]) -> PieceBuffers {
+    PieceBuffers(outputs: plans.count, byteCount: elementLimit * 8)
+  }
+
+  /// Elements have two bytes or more, or are widened to eight.
+  private static let elementLimit = sliceBytes / 2
+
+  init(
+    _ plans: [AveragingPlan], kernel: Kernel, computesDigests: Bool, threads: Int, spare: PieceBuffers
+  ) {
     self.plans = plans
+    self.spare = spare
     self.kernel = kernel
     self.computesDigests = computesDigests
     let members = plans[0].series.members
     let group = min(Self.groupSize(threads: threads), members.count)
-    // Elements have two bytes or more, or are widened to eight.
-    let elements = Self.sliceBytes / 2
     inputs = (0..<group).map { _ in .allocate(byteCount: Self.sliceBytes, alignment: 64) }
     widened = .allocate(capacity: Self.sliceBytes / 8)
-    sums = plans.map { _ in .allocate(capacity: elements) }
-    outputs = plans.map { _ in .allocate(byteCount: elements * 8, alignment: 64) }
+    sums = plans.map { _ in .allocate(capacity: Self.elementLimit) }
+    outputs = spare.take()
   }
 
   deinit {
-    for buffer in inputs + outputs { buffer.deallocate() }
+    for buffer in inputs { buffer.deallocate() }
     for buffer in sums { buffer.deallocate() }
     widened.deallocate()
   }
@@ -72,20 +82,34 @@ final class PassWorker: @unchecked Sendable {
     }
   }
 
-  /// The finished piece of every output.
-  var pieces: [UnsafeRawBufferPointer] { outputs.map { UnsafeRawBufferPointer(rebasing: $0[..<used]) } }
+  /// What the worker has made and read since `begin()`.
+  struct Finished {
+    let outputs: PieceBuffers.Buffers
+    fileprivate let used: Int
+    let reads: [Read]
+    let bytesRead: Int
+
+    /// The finished piece of every output.
+    var pieces: [UnsafeRawBufferPointer] { outputs.map { UnsafeRawBufferPointer(rebasing: $0[..<used]) } }
+  }
+
+  /// What has been made, until the next `begin()`.
+  var finished: Finished { Finished(outputs: outputs, used: used, reads: reads, bytesRead: bytesRead) }
+
+  /// What has been made, for another thread to keep until it gives the memory back.
+  func passOn() -> Finished {
+    defer {
+      outputs = spare.take()
+      reads = []
+    }
+    return finished
+  }
 
   /// Forgets the last piece.
   func begin() {
     used = 0
     bytesRead = 0
     reads.removeAll(keepingCapacity: true)
-  }
-
-  /// What has been read, for another thread to keep.
-  func takeReads() -> [Read] {
-    defer { reads = [] }
-    return reads
   }
 
   /// Appends some elements of a tensor to the pieces in `outputs`.

@@ -21,10 +21,7 @@ struct TensorWork {
   let readers: [TensorReader]
 
   /// Whether results follow from the inputs of one go alone, whatever the sums are on the way.
-  var isPlain: Bool {
-    entry.quantization == nil && entry.output.name.lastComponent != "running_var"
-      && sums.allSatisfy { $0.state == nil && !$0.steps.inputs.isEmpty }
-  }
+  let isPlain: Bool
 
   /// What a sum needs of the data of all `needed` checkpoints.
   func slots(of sum: Sum, _ pointers: [UnsafeRawPointer?]) -> [UnsafeRawPointer?] {
@@ -53,6 +50,9 @@ struct TensorWork {
     }
     self.sums = sums
     self.others = others
+    isPlain =
+      entry.quantization == nil && entry.output.name.lastComponent != "running_var"
+      && sums.allSatisfy { $0.state == nil && !$0.steps.inputs.isEmpty }
     needed = sums.count == 1 ? sums[0].steps.inputs : Set(sums.flatMap(\.steps.inputs)).sorted()
     readers = needed.map { series.members[$0].reader(of: entry.input.name) }
   }
