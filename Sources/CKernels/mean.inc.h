@@ -107,8 +107,6 @@ BODY void MEAN(sums)(int is_f16, const void *const *x, ptrdiff_t inputs, ptrdiff
 #pragma clang loop unroll(full)
       for (int i = 0; i < vectors; i++) {
         const char *const from = (const char *)x[k] + 2 * (first + start + i * lanes);
-        // Of the inputs that were read first, a part has left the second cache again.
-        __builtin_prefetch(from + 1024);
         floats a, b;
         if (is_f16) {
           small low, high;

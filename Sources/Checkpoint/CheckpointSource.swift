@@ -38,6 +38,9 @@ public protocol CheckpointSource: AnyObject, Sendable {
   /// Reads parts of one tensor as `read` does, looking the name up once.
   func reader(of name: TensorName) -> TensorReader
 
+  /// The same for the tensor at a place in `tensors`, without looking a name up.
+  func reader(at index: Int) -> TensorReader
+
   /// The files that the checkpoint is stored in, for checksums of their bytes.
   var files: [any StoredFile] { get }
 
@@ -85,6 +88,9 @@ extension CheckpointSource {
   public func reader(of name: TensorName) -> TensorReader {
     { [self] in try read(name, at: $0, into: $1) }
   }
+
+  /// Most formats know tensors by name.
+  public func reader(at index: Int) -> TensorReader { reader(of: tensors[index].name) }
 
   /// A whole tensor.
   ///

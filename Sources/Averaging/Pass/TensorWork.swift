@@ -54,6 +54,6 @@ struct TensorWork {
       entry.quantization == nil && entry.output.name.lastComponent != "running_var"
       && sums.allSatisfy { $0.state == nil && !$0.steps.inputs.isEmpty }
     needed = sums.count == 1 ? sums[0].steps.inputs : Set(sums.flatMap(\.steps.inputs)).sorted()
-    readers = needed.map { series.members[$0].reader(of: entry.input.name) }
+    readers = series.readers(of: entry.input.name, in: needed)
   }
 }

@@ -18,6 +18,8 @@ public struct Series: Sendable {
   public let tensors: [TensorSpec]
   /// The checkpoints that have a tensor, for those that not all have.
   private let partial: [TensorName: [Int]]
+  /// Whether every tensor has the same place in all files, the usual case.
+  private let hasEqualPlaces: Bool
 
   /// - Throws: `AveragingError.emptySeries`, or what keeps the files from being averaged: a missing, additional or
   ///   different tensor, with the file that differs from the first one.
@@ -26,10 +28,14 @@ public struct Series: Sendable {
     self.members = members
     guard let first = members.first, let last = members.last else { throw AveragingError.emptySeries }
     try Self.checkKeys(members)
-    if keys == .identical {
-      for member in members.dropFirst() { try Self.checkNames(member, against: first) }
+    let isUniform = members.dropFirst().allSatisfy { $0.tensors == first.tensors }
+    hasEqualPlaces = isUniform && members.allSatisfy(\.hasAllTensors)
+    if !isUniform {
+      if keys == .identical {
+        for member in members.dropFirst() { try Self.checkNames(member, against: first) }
+      }
+      try Self.checkLayouts(members)
     }
-    try Self.checkLayouts(members)
     guard keys != .identical else {
       tensors = last.tensors
       partial = [:]
@@ -52,6 +58,14 @@ public struct Series: Sendable {
 
   /// The checkpoints that have a tensor, ascending; nil for all.
   func holders(of name: TensorName) -> [Int]? { partial[name] }
+
+  /// What reads a tensor from some checkpoints.
+  func readers(of name: TensorName, in inputs: [Int]) -> [TensorReader] {
+    guard hasEqualPlaces, let index = members[0].index(of: name) else {
+      return inputs.map { members[$0].reader(of: name) }
+    }
+    return inputs.map { members[$0].source.reader(at: index) }
+  }
 
   /// Groups of tensors that share their data in every one of some checkpoints.
   func tiedTensors(in inputs: [Int]) -> [[TensorName]] {
@@ -86,8 +100,6 @@ public struct Series: Sendable {
   }
 
   private static func checkNames(_ member: SeriesMember, against first: SeriesMember) throws {
-    // The usual case, without a look-up.
-    if member.tensors == first.tensors { return }
     if let missing = first.tensors.first(where: { member.spec($0.name) == nil }) {
       throw AveragingError.missingTensor(file: member.label, missing.name, reference: first.label)
     }
@@ -98,8 +110,7 @@ public struct Series: Sendable {
 
   private static func checkLayouts(_ members: [SeriesMember]) throws {
     var known: [TensorName: TensorSpec] = [:]
-    for (index, member) in members.enumerated() {
-      if index > 0, member.tensors == members[index - 1].tensors { continue }
+    for member in members {
       for tensor in member.tensors {
         if let expected = known[tensor.name], expected != tensor {
           throw AveragingError.mismatch(

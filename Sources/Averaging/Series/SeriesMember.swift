@@ -96,6 +96,12 @@ public struct SeriesMember: Sendable {
   /// Reads the bytes of a tensor, looking its name up once; thread safe.
   func reader(of name: TensorName) -> TensorReader { source.reader(of: storedName(name)) }
 
+  /// The place of a tensor in `tensors`.
+  func index(of name: TensorName) -> Int? { places[name]?.index }
+
+  /// Whether the places in `tensors` are those in the file.
+  var hasAllTensors: Bool { tensors.count == source.tensors.count }
+
   /// Reads the bytes of a tensor from `offset` on; thread safe.
   func read(_ name: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     try source.read(storedName(name), at: offset, into: buffer)

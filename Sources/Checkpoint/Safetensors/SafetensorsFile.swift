@@ -50,9 +50,17 @@ final class SafetensorsFile: CheckpointSource {
     guard let index = header.indices[name] else {
       return { [label] _, _ in throw CheckpointError.missingTensor(path: label, name) }
     }
-    let (spec, start) = (tensors[index], header.dataStart + header.entries[index].begin)
+    return reader(at: index)
+  }
+
+  func reader(at index: Int) -> TensorReader {
+    let (begin, end) = (header.entries[index].begin, header.entries[index].end)
+    let start = header.dataStart + begin
     return { [self] byteOffset, buffer in
-      try checkRange(of: spec, at: byteOffset, count: buffer.count)
+      // The name is of interest only when this fails.
+      if byteOffset < 0 || byteOffset > end - begin || buffer.count > end - begin - byteOffset {
+        try checkRange(of: tensors[index], at: byteOffset, count: buffer.count)
+      }
       try file.read(at: start + byteOffset, into: buffer)
     }
   }
