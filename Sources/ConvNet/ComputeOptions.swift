@@ -10,7 +10,7 @@ public struct ComputeOptions: Sendable {
   var instructionSet = ck_best_isa()
   var bfloat16Kernels = ck_best_bf16()?.pointee
   /// Floats of maps that inference keeps in use for every thread: about a share of the last cache.
-  package var liveFloatsPerThread = 2 << 20
+  package var liveFloatsPerThread = 4 << 20
 
   /// - Parameters:
   ///   - sums: How 3x3 convolutions are summed.
