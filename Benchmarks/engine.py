@@ -1,7 +1,7 @@
 """Speed and memory of the convolution engine beside PyTorch, ONNX Runtime and OpenVINO, all in one run and in turns.
 
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python Benchmarks/engine.py ENGINE [--models A,B] [--batch 32]
-        [--mode inference|batch] [--threads 2] [--rounds 3] [--seconds 3] [--out RESULTS.tsv]
+        [--mode inference|batch] [--compute f32|bf16] [--threads 2] [--rounds 3] [--seconds 3] [--out RESULTS.tsv]
 
 Every runtime has a process of its own that keeps its model loaded. Every round lets each of them work for a few seconds
 while the others sleep; the best pass counts. Columns: images per second of wall time, and per second of processor time
@@ -13,7 +13,8 @@ counts interpreter and libraries), and the part of it above what it held before 
     python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv --models resnet50 --mode batch
     python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv --models resnet50 --batch 1
 
-Weights are random; all runtimes compute in float32. "tuned" keeps freed memory in the process instead of giving it
+Weights are random; all runtimes compute in float32, or with `--compute bf16` in bfloat16, which ONNX Runtime has no
+kernels for. "tuned" keeps freed memory in the process instead of giving it
 back to the system after every layer: tcmalloc where it is installed, else glibc's own settings.
 """
 
@@ -66,6 +67,9 @@ def torch_pass(options, path):
         model = model.to(memory_format=torch.channels_last)
         x = x.to(memory_format=torch.channels_last)
 
+    if options.compute == "bf16":
+        model, x = model.to(torch.bfloat16), x.to(torch.bfloat16)
+
     def run():
         with torch.inference_mode():
             model(x)
@@ -90,7 +94,7 @@ def openvino_pass(options, path):
     feed = random_input(options)
     core = openvino.Core()
     before = memory("VmRSS")
-    properties = {"INFERENCE_NUM_THREADS": options.threads, "INFERENCE_PRECISION_HINT": "f32"}
+    properties = {"INFERENCE_NUM_THREADS": options.threads, "INFERENCE_PRECISION_HINT": options.compute}
     compiled = core.compile_model(core.read_model(path), "CPU", properties)
     return lambda: compiled([feed]), before
 
@@ -116,7 +120,7 @@ def work(options):
 class Peer:
     def __init__(self, options, worker, name, path, environment=None):
         command = [sys.executable, __file__, options.engine, "--worker", worker, "--path", path, "--models", name]
-        for option in ("batch", "size", "mode", "threads", "seconds"):
+        for option in ("batch", "size", "mode", "compute", "threads", "seconds"):
             command += [f"--{option}", str(getattr(options, option))]
         environment = {**os.environ, **(environment or {})}
         self.process = subprocess.Popen(
@@ -168,17 +172,18 @@ def compare(options, name, directory):
     weights, onnx = str(directory / "model.safetensors"), str(directory / "model.onnx")
     environment, allocator = tuned_environment()
     # Batch statistics are measured as the tools measure them.
-    own = ("--sums", "small") if options.mode == "batch" else ()
+    own = ("--sums", "small") if options.mode == "batch" else ("--compute", options.compute)
     subjects = {"this engine": Engine(options, weights, *own)}
-    if options.mode == "inference":
+    if options.mode == "inference" and options.compute == "f32":
         subjects["this engine, statistics' arithmetic"] = Engine(options, weights, "--sums", "small")
     subjects["PyTorch"] = Peer(options, "torch", name, weights)
     subjects["PyTorch channels_last"] = Peer(options, "torch channels_last", name, weights)
     subjects[f"PyTorch channels_last, tuned ({allocator})"] = Peer(
         options, "torch channels_last", name, weights, environment
     )
-    if options.mode == "inference":
+    if options.mode == "inference" and options.compute == "f32":
         subjects["ONNX Runtime"] = Peer(options, "onnxruntime", name, onnx)
+    if options.mode == "inference":
         subjects["OpenVINO"] = Peer(options, "openvino", name, onnx)
     best = {label: [float("inf"), float("inf"), 0.0, 0.0] for label in subjects}
     for _ in range(options.rounds):
@@ -193,10 +198,10 @@ def compare(options, name, directory):
         own_wall, _, _, own_memory = best["this engine"]
         ratio = own_wall and wall / own_wall
         if not label.startswith("this engine"):
-            task = f"{name}, {options.mode}, batch {options.batch}"
+            task = f"{name}, {options.mode}, batch {options.batch}" + (", bf16" if options.compute == "bf16" else "")
             record(task, label, options.batch / own_wall, rate, "images/s", own_memory, own)
         yield (
-            f"{name}\t{options.mode}\t{options.batch}\t{label}\t{rate:.1f}\t{options.batch / processor:.1f}"
+            f"{name}\t{options.mode}{' bf16' if options.compute == 'bf16' else ''}\t{options.batch}\t{label}\t{rate:.1f}\t{options.batch / processor:.1f}"
             f"\t{peak:.0f}\t{own:.0f}\t{ratio:.2f}"
         )
 
@@ -219,6 +224,7 @@ def main():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--mode", default="inference", choices=["inference", "batch"])
+    parser.add_argument("--compute", default="f32", choices=["f32", "bf16"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
@@ -230,6 +236,8 @@ def main():
         return work(options)
     if any(name.startswith("OPENBLAS_") for name in os.environ):
         sys.exit("unset the OPENBLAS_ variables: they pin the kernel type")
+    if options.compute == "bf16" and "_bf16" not in Path("/proc/cpuinfo").read_text():
+        return print("this processor has no arithmetic for bfloat16")
     lines = []
     if not options.out or not Path(options.out).exists():
         lines = [

@@ -28,6 +28,7 @@ BENCHMARKS = [
     ("engine", "engine.py", ["BIN/engine"], ["--seconds", "2", "--rounds", "2"]),
     ("engine", "engine.py", ["BIN/engine", "--models", "resnet50", "--batch", "1"], ["--seconds", "2", "--rounds", "2"]),
     ("engine", "engine.py", ["BIN/engine", "--models", "resnet50", "--mode", "batch"], ["--seconds", "2", "--rounds", "2"]),
+    ("engine", "engine.py", ["BIN/engine", "--models", "resnet50", "--compute", "bf16"], ["--seconds", "2", "--rounds", "2"]),
     ("bnfix", "bnfix.py", ["BIN"], []),
     ("fixres", "fixres.py", ["BIN"], ["--peer-epochs", "1"]),
     ("sweep", "sweep.py", ["BIN"], []),

@@ -8,4 +8,7 @@ package let toolsVersion = "0.1.0"
 package func versionText(_ tool: String) -> String { "\(tool) \(toolsVersion)\n\(kernelText)" }
 
 /// The kernel types in use.
-var kernelText: String { "kernels: \(Network.instructionSet), \(blasDescription)" }
+var kernelText: String {
+  let kernels = [Network.instructionSet, Network.bfloat16InstructionSet, blasDescription]
+  return "kernels: \(kernels.compactMap(\.self).joined(separator: ", "))"
+}

@@ -8,7 +8,8 @@ public struct ComputeOptions: Sendable {
   public var precision: ComputePrecision
   /// The kernels to use; where this processor has not got them, the baseline.
   var instructionSet = ck_best_isa()
-  var bfloat16Kernels = ck_best_bf16()?.pointee
+  /// Those of bfloat16 numbers; nil is the best that this processor has.
+  var bfloat16Kernels: ck_bf16_kernels?
   /// Floats of maps that inference keeps in use for every thread: about a share of the last cache.
   package var liveFloatsPerThread = 4 << 20
 

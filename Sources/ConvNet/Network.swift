@@ -84,7 +84,8 @@ public final class Network: Sendable {
     kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
     buffers = BufferPool(slack: graph.readAhead)
     liveFloatsPerThread = options.liveFloatsPerThread
-    bfloat16Kernels = options.precision == .bfloat16 ? options.bfloat16Kernels : nil
+    bfloat16Kernels =
+      options.precision == .bfloat16 ? options.bfloat16Kernels ?? ck_best_bf16()?.pointee : nil
     if options.precision == .bfloat16 && bfloat16Kernels == nil { throw ConvNetError.noBFloat16 }
     parameters = try Parameters(
       graph, state, kernels: kernels, sums: options.sums, precision: options.precision)

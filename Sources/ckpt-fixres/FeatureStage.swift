@@ -98,6 +98,7 @@ struct FeatureStage {
     hash.add(preprocessing.summary)
     hash.add(caching.cacheDtype.rawValue)
     hash.add("\(blasDescription) \(Network.instructionSet)\(arithmetic.exact ? " exact" : "")")
+    if arithmetic.precision == .bfloat16 { hash.add("bf16 \(Network.bfloat16InstructionSet ?? "")") }
     hash.add("\(views.kind) \(views.views)")
     if let augmentation = views.augmentation { hash.add("\(augmentation) \(views.seed)") }
     let dataset = views.base

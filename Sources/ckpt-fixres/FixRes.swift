@@ -106,6 +106,8 @@ struct FixRes: CheckpointTool {
       samples: dataset.count)
     let state = try run.load(like: begin)
 
+    try arithmetic.reportLoss(
+      of: loaded, on: dataset, as: resolved.preprocessing, workers: global.threadCount, console: console)
     var stage = FeatureStage(
       tail: tail, preprocessing: resolved.preprocessing, caching: caching, arithmetic: arithmetic, pool: pool,
       workers: global.threadCount, console: console)

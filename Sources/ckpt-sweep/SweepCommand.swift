@@ -92,6 +92,10 @@ struct SweepCommand: CheckpointTool {
     let dataset = try open(data, .selected)
     let confirmation = try input.confirm.map { try open($0, .all) }
     let calibrationImages = try calibration.data.map { try open($0, .all, isLabelled: false) }
+    for model in models {
+      try input.arithmetic.reportLoss(
+        of: model, on: dataset, as: settings[0].preprocessing, workers: global.threadCount, console: console)
+    }
     let job = try SweepJob(
       self, models: models, settings: settings, dataset: dataset, calibrationImages: calibrationImages,
       console: console)

@@ -12,6 +12,30 @@ import Testing
     try Tool.run("ckpt-sweep", arguments.map { $0.replacingOccurrences(of: "OUT", with: folder.path) })
   }
 
+  /// Where this processor has no bfloat16 arithmetic, that is said.
+  @Test func whatRoundingChangesIsReported() throws {
+    let folder = try TemporaryFolder()
+    let grid = [Self.model, "--data", Self.val, "--crop", "48", "--format", "json"]
+    let version = try sweep(["--version"], in: folder)
+    let rounded = try sweep(grid + ["--compute", "bf16"], in: folder)
+    guard String(decoding: version.output, as: UTF8.self).contains("bf16") else {
+      #expect(rounded.status == 64)
+      #expect(rounded.messages.contains("leave out --compute bf16"))
+      return
+    }
+    #expect(rounded.status == 0, "\(rounded.messages)")
+    #expect(rounded.messages.contains("of 64 predictions differ from those of f32; logits by up to "))
+    let plain = try sweep(grid, in: folder)
+    func loss(_ outcome: Tool.Outcome) throws -> Double {
+      try #require(JSON.parse(Array(outcome.output))["rows"]?.arrayValue?[0]["loss"]?.doubleValue)
+    }
+    let difference = try abs(loss(rounded) / loss(plain) - 1)
+    #expect(difference > 0 && difference < 0.02)
+    let both = try sweep(grid + ["--compute", "bf16", "--exact"], in: folder)
+    #expect(both.status == 64)
+    #expect(both.messages.contains("contradict"))
+  }
+
   @Test func shardsMergedAreTheWhole() throws {
     let folder = try TemporaryFolder()
     let grid = [Self.model, "--data", Self.val, "--resize", "56,64", "--crop", "48", "--quiet"]

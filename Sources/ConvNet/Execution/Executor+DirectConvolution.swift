@@ -148,7 +148,8 @@ extension Executor {
     // A task's weights stay in the cache next to the processor while the pixels pass by, some at a time.
     let panels = job.last_panel
     let weights = network.parameters.layers[step.node]!.weight.count
-    let tasks = min(panels, max(weights / Self.cachedFloats, pool.threadCount == 1 ? 1 : 2 * pool.threadCount))
+    let threads = pool.threadCount
+    let tasks = min(panels, max(weights / Self.cachedFloats, threads == 1 ? 1 : 2 * threads))
     let isColumn = job.last_image == 1
     let count = isColumn ? job.last_row : job.last_image
     let floats = job.channels * job.window.width * (isColumn ? 1 : job.window.height)

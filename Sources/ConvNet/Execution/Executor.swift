@@ -205,6 +205,8 @@ final class Executor {
       let residual = step.epilogue.residual, released.contains(residual), !step.inputs.contains(residual),
       plan.places[step.output] == nil
     else { return nil }
+    // BLAS writes its products before the residual is added.
+    if case .product = network.parameters.layers[step.node]!.method { return nil }
     _ = map(residual)
     var found = maps.removeValue(forKey: residual)!
     let isFree = found.isOnlyOwner()
