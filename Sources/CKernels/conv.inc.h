@@ -44,11 +44,11 @@ INLINE void finish_panel(const ck_pointwise *job, ck_activation activation) {
 typedef void tile_function(float *acc, const float *a, const float *b, ptrdiff_t stride, const float *w,
                            ptrdiff_t count, int is_first, const tile_ahead *ahead);
 
-INLINE void conv_tile(tile_function *multiply, const ck_conv *j, const conv_source *source, const float *panel, ptrdiff_t first_output,
-                      const pixel_group *groups, int group_count) {
+INLINE void conv_tile(tile_function *multiply, const ck_conv *j, const conv_source *source, const float *panel,
+                      ptrdiff_t first_output, const pixel_group *groups, int group_count) {
   float acc[2 * GROUP * PANEL] __attribute__((aligned(64)));
   const pixel_group *other = group_count > 1 ? groups + 1 : groups;
-  // The pixels of a second group follow those of the first, in another image at the latest.
+  // The second group's pixels stand behind the first's, unless they are another image's.
   const tile_ahead ahead = {
       .target = groups[0].y + first_output,
       .residual = groups[0].residual ? groups[0].residual + first_output : NULL,

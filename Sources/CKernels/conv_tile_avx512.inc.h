@@ -8,7 +8,7 @@ enum { GROUP = 7, PANEL = 32 };
 // Multiplies the next input channel of one pixel, which stands at `address`, into accumulators `low` and `high`.
 #define PIXEL(address, low, high)                 \
   "vbroadcastss " address ", %%zmm30\n"           \
-  MULTIPLY " %%zmm28, %%zmm30, %%zmm" low "\n"       \
+  MULTIPLY " %%zmm28, %%zmm30, %%zmm" low "\n"    \
   MULTIPLY " %%zmm29, %%zmm30, %%zmm" high "\n"
 
 // One input channel of all pixels; its weights stand at `w`, and `d` is the channel's offset in bytes.
