@@ -1,6 +1,6 @@
 // The convolution tile for AVX-512: 14 pixels by 32 output channels in 28 of the 32 registers. It is written in assembly
 // because clang moves accumulators to memory when it allocates the registers itself. TILE is the function's name, and
-// MULTIPLY the instruction that multiplies 32-bit elements with 32-bit elements and adds to floats.
+// MULTIPLY the instruction that multiplies 32-bit elements, floats or pairs of bfloat16, and adds to floats.
 
 #ifndef PIXEL
 enum { GROUP = 7, PANEL = 32 };

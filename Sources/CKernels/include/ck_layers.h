@@ -189,6 +189,9 @@ const ck_bf16_kernels *ck_best_bf16(void);
 // Output channels of a panel; input channels are filled up to a multiple.
 enum { CK_BF16_PANEL = 32, CK_BF16_CHANNELS = 32 };
 
+// Pairs of channels that a pixel has with those filled up.
+ptrdiff_t ck_conv_bf16_pairs(ptrdiff_t channels);
+
 // Floats of scratch that a job over `rows` rows needs.
 ptrdiff_t ck_conv_bf16_scratch(const ck_window *window, ptrdiff_t channels, ptrdiff_t rows);
 

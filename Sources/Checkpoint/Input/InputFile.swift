@@ -6,8 +6,7 @@
 
 /// A file that can be read at any position by several threads.
 ///
-/// `pread` rather than a mapping: when the file shrinks underneath, that is an error and not a `SIGBUS`. Hot loops that
-/// are prepared for that ask for a `window`.
+/// `pread` rather than a mapping: when the file shrinks underneath, that is an error and not a `SIGBUS`.
 package final class InputFile: Sendable {
   package let label: String
   package let length: Int
