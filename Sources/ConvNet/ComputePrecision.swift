@@ -1,5 +1,6 @@
 /// The type of what dense convolutions multiply; sums, all other layers and all maps between layers are float32.
 public enum ComputePrecision: String, CaseIterable, Sendable {
+  /// Everything is float32.
   case float32 = "f32"
   /// Inputs and weights are rounded to bfloat16, 8 bits of mantissa: logits are off by about 1e-2 of the largest. The first
   /// convolution, grouped ones and fully connected layers stay float32, as mixed-precision training leaves them.
