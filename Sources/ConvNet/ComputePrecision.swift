@@ -2,8 +2,8 @@
 public enum ComputePrecision: String, CaseIterable, Sendable {
   /// Everything is float32.
   case float32 = "f32"
-  /// Inputs and weights are rounded to bfloat16, 8 bits of mantissa: logits are off by about 1e-2 of the largest. The first
-  /// convolution, grouped ones and fully connected layers stay float32, as mixed-precision training leaves them.
-  /// Needs a processor with AMX or AVX-512 BF16.
+  /// Inputs and weights are rounded to bfloat16, 8 bits of mantissa: logits are off by up to about 1e-2 of the largest.
+  /// The first convolution, grouped ones and fully connected layers stay float32. Needs a processor with AMX or AVX-512
+  /// BF16.
   case bfloat16 = "bf16"
 }
