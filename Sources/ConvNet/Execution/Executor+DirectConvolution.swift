@@ -65,9 +65,9 @@ extension Executor {
     run: @convention(c) (UnsafePointer<ck_conv>?) -> Void
   ) -> [ChannelMoments]? {
     let size = output.size
-    var floatsPerPixel = 2 * groups * (job.channels + job.outputs)
+    let isRounded = if case .bfloat16 = network.parameters.layers[step.node]!.method { true } else { false }
     // Multiplying rounded numbers takes less time than reading the weights: larger blocks read them less often.
-    if case .bfloat16 = network.parameters.layers[step.node]!.method { floatsPerPixel /= 4 }
+    let floatsPerPixel = (isRounded ? 1 : 4) * groups * (job.channels + job.outputs) / 2
     let moments =
       needsMoments(step)
       ? MomentsTable(
@@ -80,11 +80,10 @@ extension Executor {
         height: size.height, width: size.width, floatsPerPixel: floatsPerPixel, images: images,
         threads: pool.threadCount)
     var window = job.window
-    // Of rounded numbers the kernel makes a copy, smaller or not much larger than the padded rows.
     let scratch = scratch(
-      max(
-        ck_conv_scratch(&window, job.channels, blocks.most),
-        ck_conv_bf16_scratch(&window, job.channels, blocks.most)))
+      isRounded
+        ? ck_conv_bf16_scratch(&window, job.channels, blocks.most)
+        : ck_conv_scratch(&window, job.channels, blocks.most))
     let finished = source.rest == nil ? [] : self.scratch(source.scratchCount(rows: blocks.most))
     let weightsPerGroup =
       job.last_panel * kernels.panel_width * window.kernel_height * window.kernel_width * job.channels
