@@ -261,6 +261,7 @@ import Testing
     ("layer.qweight", DType.i32, [8, 4], "GPTQ"), ("layer.weight_packed", .i32, [8, 4], "packed"),
     ("layer.weight.absmax", .f32, [4], "bitsandbytes"), ("layer.SCB", .f32, [4], "bitsandbytes"),
     ("layer.weight.quant_state.bitsandbytes__nf4", .u8, [4], "bitsandbytes"),
+    ("layer.weight.quant_state.bitsandbytes__nf4", .f32, [4], "bitsandbytes"),
     ("layer.weight", .f4, [8, 4], "F4"), ("layer.weight_scale", .f8e8m0, [8, 1], "block scales"),
     ("layer.weight", .i8, [8, 4], "without a scale"),
   ])

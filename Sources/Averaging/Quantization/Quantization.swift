@@ -130,8 +130,9 @@ extension Quantization {
     case .f8e8m0: return "block scales (OCP MX)"
     default: break
     }
-    // The description of the others; looking for it in every name would take longer than everything else here.
-    if tensor.dtype == .u8, tensor.name.string.contains("quant_state.bitsandbytes") {
+    // Searching every name would take longer than everything else here, and most have no q.
+    let text = tensor.name.string
+    if text.utf8.contains(UInt8(ascii: "q")), text.contains("quant_state.bitsandbytes") {
       return "weights quantised by bitsandbytes"
     }
     switch tensor.name.lastComponent {
