@@ -14,8 +14,8 @@ counts interpreter and libraries), and the part of it above what it held before 
     python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv --models resnet50 --batch 1
 
 Weights are random; all runtimes compute in float32, or with `--compute bf16` in bfloat16, which ONNX Runtime has no
-kernels for. "tuned" keeps freed memory in the process instead of giving it
-back to the system after every layer: tcmalloc where it is installed, else glibc's own settings.
+kernels for. "tuned" keeps freed memory in the process instead of giving it back to the system after every layer: tcmalloc
+where it is installed, else glibc's own settings.
 """
 
 import argparse
@@ -200,8 +200,9 @@ def compare(options, name, directory):
         if not label.startswith("this engine"):
             task = f"{name}, {options.mode}, batch {options.batch}" + (", bf16" if options.compute == "bf16" else "")
             record(task, label, options.batch / own_wall, rate, "images/s", own_memory, own)
+        mode = options.mode + (" bf16" if options.compute == "bf16" else "")
         yield (
-            f"{name}\t{options.mode}{' bf16' if options.compute == 'bf16' else ''}\t{options.batch}\t{label}\t{rate:.1f}\t{options.batch / processor:.1f}"
+            f"{name}\t{mode}\t{options.batch}\t{label}\t{rate:.1f}\t{options.batch / processor:.1f}"
             f"\t{peak:.0f}\t{own:.0f}\t{ratio:.2f}"
         )
 

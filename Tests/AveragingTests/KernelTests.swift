@@ -138,7 +138,6 @@ import Testing
     let (fraction, exponents) = dtype == .f16 ? (10, 30) : (7, 254)
     var generator = SeededGenerator(seed: 16)
     func bits(_ limit: Int) -> UInt16 { UInt16(generator.next() % UInt64(limit)) }
-    let plain = Kernel(variant: CK_AVERAGE_PLAIN)
     for (inputs, divisor) in [(2, 2.0), (3, 3), (5, 7), (10, 10), (16, 16), (16, 1), (9, 0.3), (17, 17)] {
       for count in [1, 32, 127, 700] {
         for spread in 0..<exponents {
@@ -151,32 +150,9 @@ import Testing
             }
           }
           if bits(8) == 0 { patterns[0][count - 1] = UInt16(exponents + 1) << UInt16(fraction) }
-          let steps = [LinearCombination.Step](repeating: .init(keep: 1, add: 1), count: inputs)
-          let storage = patterns.map { input in
-            let memory = UnsafeMutablePointer<UInt16>.allocate(capacity: count)
-            memory.update(from: input, count: count)
-            return memory
-          }
-          defer { for memory in storage { memory.deallocate() } }
-          let pointers = storage.map { UnsafeRawPointer($0) as UnsafeRawPointer? }
-          var sums = [Double](repeating: 0, count: count)
-          plain.accumulate(pointers, dtype, steps: steps, count: count, resumes: false, into: &sums)
-          for output in [dtype, .f32] {
-            let expected = rounded(plain, sums, to: output, divisor: divisor)
-            for kernel in Self.kernels {
-              var bytes = [UInt8](repeating: 0, count: count * output.bitWidth / 8)
-              let isFinite = bytes.withUnsafeMutableBytes {
-                kernel.combine(
-                  pointers, from: dtype, steps: steps, count: count, divisor: divisor, to: output,
-                  into: $0.baseAddress!)
-              }
-              #expect(isFinite != expected.failed)
-              if isFinite && bytes != expected.bytes {
-                Issue.record(
-                  "\(kernel.variant) \(inputs) inputs, \(count) elements, spread \(spread), \(output)")
-              }
-            }
-          }
+          expectPlainBytes(
+            patterns, dtype, to: [dtype, .f32], divisor: divisor,
+            "\(inputs) inputs, \(count) elements, spread \(spread)")
         }
       }
     }
@@ -185,7 +161,6 @@ import Testing
   /// Means of F32 are made without a division: numbers of all sizes, zeros of either sign and sums that cancel.
   @Test func meansWithoutDivisionGiveTheSameBytes() throws {
     var generator = SeededGenerator(seed: 32)
-    let plain = Kernel(variant: CK_AVERAGE_PLAIN)
     let count = 600
     for divisor in 1...257 {
       let inputs = 1 + divisor % 12
@@ -200,26 +175,37 @@ import Testing
         if i % 3 == 0 { values[0][i] = values[inputs - 1][i].nextUp * -1 }
       }
       if divisor % 16 == 0 { values[0][divisor] = divisor % 32 == 0 ? .infinity : .nan }
-      let steps = [LinearCombination.Step](repeating: .init(keep: 1, add: 1), count: inputs)
-      let storage = values.map { input in
-        let memory = UnsafeMutablePointer<Float>.allocate(capacity: count)
-        memory.update(from: input, count: count)
-        return memory
-      }
-      defer { for memory in storage { memory.deallocate() } }
-      let pointers = storage.map { UnsafeRawPointer($0) as UnsafeRawPointer? }
-      var sums = [Double](repeating: 0, count: count)
-      plain.accumulate(pointers, .f32, steps: steps, count: count, resumes: false, into: &sums)
-      let expected = rounded(plain, sums, to: .f32, divisor: Double(divisor))
+      expectPlainBytes(values, .f32, to: [.f32], divisor: Double(divisor), "divisor \(divisor)")
+    }
+  }
+
+  /// Every kernel's mean of some inputs has the bytes of the plain sum, divided and rounded.
+  private func expectPlainBytes<Element>(
+    _ inputs: [[Element]], _ dtype: DType, to outputs: [DType], divisor: Double, _ subject: String
+  ) {
+    let count = inputs[0].count
+    let plain = Kernel(variant: CK_AVERAGE_PLAIN)
+    let steps = [LinearCombination.Step](repeating: .init(keep: 1, add: 1), count: inputs.count)
+    let storage = inputs.map { input in
+      let memory = UnsafeMutablePointer<Element>.allocate(capacity: count)
+      memory.initialize(from: input, count: count)
+      return memory
+    }
+    defer { for memory in storage { memory.deallocate() } }
+    let pointers = storage.map { UnsafeRawPointer($0) as UnsafeRawPointer? }
+    var sums = [Double](repeating: 0, count: count)
+    plain.accumulate(pointers, dtype, steps: steps, count: count, resumes: false, into: &sums)
+    for output in outputs {
+      let expected = rounded(plain, sums, to: output, divisor: divisor)
       for kernel in Self.kernels {
-        var bytes = [UInt8](repeating: 0, count: count * 4)
+        var bytes = [UInt8](repeating: 0, count: count * output.bitWidth / 8)
         let isFinite = bytes.withUnsafeMutableBytes {
           kernel.combine(
-            pointers, from: .f32, steps: steps, count: count, divisor: Double(divisor), to: .f32,
+            pointers, from: dtype, steps: steps, count: count, divisor: divisor, to: output,
             into: $0.baseAddress!)
         }
         #expect(isFinite != expected.failed)
-        #expect(!isFinite || bytes == expected.bytes, "\(kernel.variant), divisor \(divisor)")
+        #expect(!isFinite || bytes == expected.bytes, "\(kernel.variant), \(subject), \(output)")
       }
     }
   }

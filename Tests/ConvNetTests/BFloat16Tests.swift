@@ -107,10 +107,6 @@ struct BFloat16Tests {
     #expect(worst < 3e-4)
   }
 
-  private static func pixels(_ shape: [Int]) -> Tensor {
-    Tensor(shape: shape, values: random(shape.reduce(1, *), seed: 31))
-  }
-
   private static func network(
     _ checkpoint: MemoryCheckpoint, threads: Int, _ variant: Variant?
   ) throws -> Network {
@@ -122,7 +118,7 @@ struct BFloat16Tests {
   @Test(arguments: variants, InstructionSetTests.checkpoints.indices)
   func logitsAreNearThoseOfFloat32(variant: Variant, index: Int) throws {
     let checkpoint = InstructionSetTests.checkpoints[index]
-    let input = Self.pixels([3, 64, 56, 3])
+    let input = InstructionSetTests.pixels([3, 64, 56, 3])
     let expected = try Self.network(checkpoint, threads: 2, nil).logits(input).values.map(Double.init)
     let found = try Self.network(checkpoint, threads: 2, variant).logits(input).values
     let error = ResNetTests.error(found, expected)
@@ -132,17 +128,9 @@ struct BFloat16Tests {
 
   @Test(arguments: variants)
   func sameBitsForAnyThreadsAndBatches(variant: Variant) throws {
-    let checkpoint = InstructionSetTests.checkpoints[2]
-    let input = Self.pixels([3, 33, 47, 3])
-    let perImage = input.count / 3
-    let expected = try Self.network(checkpoint, threads: 1, variant).logits(input).values
-    let three = try Self.network(checkpoint, threads: 3, variant)
-    #expect(try three.logits(input).values == expected)
-    let single = try (0..<3).flatMap { image in
-      let values = Array(input.values[image * perImage..<(image + 1) * perImage])
-      return try three.logits(Tensor(shape: [1, 33, 47, 3], values: values)).values
+    try InstructionSetTests.expectSameBits { threads in
+      try Self.network(InstructionSetTests.checkpoints[2], threads: threads, variant)
     }
-    #expect(single == expected)
   }
 
   @Test func otherProcessorsRefuse() throws {

@@ -8,7 +8,7 @@ import Testing
 struct InstructionSetTests {
   static let sets = [ck_avx2, ck_avx512].filter { ck_layer_kernels_for($0) != nil }
 
-  private static func pixels(_ shape: [Int]) -> Tensor {
+  static func pixels(_ shape: [Int]) -> Tensor {
     var generator = SeededGenerator(seed: 31)
     return Tensor(shape: shape, values: (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) })
   }
@@ -42,16 +42,21 @@ struct InstructionSetTests {
 
   @Test(arguments: sets.flatMap { set in ConvolutionSums.allCases.map { (set, $0) } }, [0, 1, 2, 3])
   func sameBitsForAnyThreadsAndBatches(way: (set: ck_isa, sums: ConvolutionSums), index: Int) throws {
-    let shape = [3, 33, 47, 3]
-    let input = Self.pixels(shape)
-    let perImage = input.count / 3
-    func network(threads: Int) throws -> Network {
+    try Self.expectSameBits { threads in
       try Network(
         Self.checkpoints[index], pool: ThreadPool(threads: threads),
         options: ComputeOptions(sums: way.sums, instructionSet: way.set))
     }
-    let expected = try network(threads: 1).logits(input).values
-    let three = try network(threads: 3)
+  }
+
+  /// One thread and three, all images at once and one by one.
+  /// - Parameter network: Makes the network for a number of threads.
+  static func expectSameBits(_ network: (_ threads: Int) throws -> Network) throws {
+    let shape = [3, 33, 47, 3]
+    let input = pixels(shape)
+    let perImage = input.count / 3
+    let expected = try network(1).logits(input).values
+    let three = try network(3)
     #expect(try three.logits(input).values == expected)
     let single = try (0..<3).flatMap { image in
       let values = Array(input.values[image * perImage..<(image + 1) * perImage])

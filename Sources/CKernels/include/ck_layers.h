@@ -130,7 +130,8 @@ typedef struct ck_winograd {
   float *fields;  // [elements][field_tiles][channels], its first row being that of first_tile; 14 rows more may be read
   ptrdiff_t field_tiles;
   ptrdiff_t first_panel, last_panel;
-  float *products;  // [CK_WINOGRAD_PANELS, or fewer where there are][elements][tiles, a multiple of tile_pixels][panel_width]
+  // [panels, at most CK_WINOGRAD_PANELS][elements][tiles, a multiple of tile_pixels][panel_width]
+  float *products;
 } ck_winograd;
 
 // Transforms 3x3 kernels [3][3][channels][outputs] into panels of ck_winograd, computed in double.
