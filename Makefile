@@ -20,11 +20,11 @@ ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 DATADIR := $(DESTDIR)$(PREFIX)/share/ckpt-tools
 
-VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupport/Version.swift)
+VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandLine/Command/Version.swift)
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build demo test test-cluster sanitize lint interop fuzz example docs soak bench table install \
+.PHONY: all setup build benchmarks demo test test-cluster sanitize lint interop fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -39,6 +39,13 @@ setup:
 
 build: setup
 	$(BUILD)
+
+# The benchmarks, which are a package of their own; the interoperability tests compare logits by one of them.
+BENCHMARK_BUILD := $(SWIFT) build -c release --package-path Benchmarks --scratch-path .build/benchmarks
+BENCHMARK_BIN    = $$($(BENCHMARK_BUILD) --show-bin-path)
+
+benchmarks: setup
+	$(BENCHMARK_BUILD)
 
 demo: build
 	fixtures/demo.sh "$(BIN)"
@@ -73,10 +80,11 @@ sanitize: setup
 $(VENV)/ready: Tests/Interop/requirements.txt
 	$(call venv,$<)
 
-interop: build $(VENV)/ready
-	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples onnx_logits; do \
+interop: build benchmarks $(VENV)/ready
+	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
+	@echo "== onnx_logits"; $(VENV)/bin/python Tests/Interop/onnx_logits.py "$(BENCHMARK_BIN)"
 
 # Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
 FUZZ_SECONDS ?= 15
@@ -85,7 +93,7 @@ fuzz: setup
 	Tests/ImageFuzz/run.sh $(FUZZ_SECONDS)
 
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Benchmarks
 	! grep -rn --exclude='*.pb.swift' '^import Foundation$$' Sources
 	$(call apt,mandoc,mandoc)
 	mandoc -T lint -W warning man/*.[157]
@@ -109,8 +117,8 @@ $(BENCH_VENV)/ready: Benchmarks/requirements.txt Tests/Interop/requirements.txt
 	$(call venv,$<)
 
 # Speed and memory beside the peers, in one table. Takes about half an hour on two quiet cores.
-bench: build $(BENCH_VENV)/ready
-	$(BENCH_VENV)/bin/python Benchmarks/run.py "$(BIN)" --out Benchmarks/RESULTS.md
+bench: build benchmarks $(BENCH_VENV)/ready
+	$(BENCH_VENV)/bin/python Benchmarks/run.py "$(BIN)" "$(BENCHMARK_BIN)" --out Benchmarks/RESULTS.md
 
 install: build install-files
 

@@ -1,125 +1,174 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// The floors of the house, from the ground up; CONTRIBUTING.md walks through them. A target depends on targets of its
+// own floor that stand before it and on lower floors only, which Tests/HouseTests checks.
+
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-/// A library of the module graph. Imports point downwards only; the layers are explained in CONTRIBUTING.md.
-func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/SystemLibraries/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func kernels(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Sources/Kernels/\(name)")
+}
+
+func library(
+  _ floor: String, _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: "Sources/\(floor)/\(name)", exclude: exclude,
+    swiftSettings: strict)
 }
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(
-    name: name,
-    dependencies: dependencies + [
-      "CommandSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-    ],
+    name: name, dependencies: dependencies + ["Command", argumentParser], path: "Sources/Tools/\(name)",
     swiftSettings: strict)
 }
 
-func tests(_ module: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
   .testTarget(
-    name: module + "Tests",
-    dependencies: [.byName(name: module), "TestSupport"] + dependencies, exclude: exclude,
-    swiftSettings: strict)
+    name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude, swiftSettings: strict)
 }
 
-func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
-  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
-}
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 
-let tools: [Target] = [
-  tool("ckpt-average", ["Averaging", "Checkpoint", "TensorMath"]),
-  tool(
-    "ckpt-bnfix",
-    ["BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "ResolutionSweep", "TensorMath"]),
-  tool("ckpt-fixres", ["ClassifierTuning", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-  tool("ckpt-convert", ["Checkpoint", "CheckpointTools"]),
-  tool("ckpt-info", ["Checkpoint", "CheckpointTools", "ConvNet"]),
-  tool(
-    "ckpt-sweep",
-    ["BatchNormCalibration", "ResolutionSweep", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+let systemLibraries = [
+  systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
+  systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+  systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+  systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
+  systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
+  systemLibrary("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
+  systemLibrary("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
+]
+
+let cKernels = [
+  kernels("CKernels"),
+  kernels("CImageCodecs", ["CJPEG", "CPNG", "CWebP"]),
 ]
 
 let libraries = [
-  "Checkpoint", "TensorMath", "CheckpointTools", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration",
-  "ClassifierTuning", "ResolutionSweep",
+  library("Foundations", "Platform", ["CKernels"]),
+  library("Foundations", "Statistics", ["CKernels", "Platform"]),
+  library("Foundations", "TensorMath", ["COpenBLAS", "Platform"]),
+
+  library("Formats", "Checkpoint", ["CDeflate", "CKernels", "CZlib", "Platform"]),
+  library("Data", "ImageData", ["CImageCodecs", "CKernels", "CZlib", "Checkpoint", "Platform", "Statistics", "TensorMath"]),
+
+  library(
+    "Networks", "NetworkGraphs", ["Checkpoint", "Platform", protobuf],
+    exclude: ["ONNX/Model/Schema/onnx_subset.proto"]),
+  library(
+    "Networks", "NetworkExecution",
+    ["CKernels", "Checkpoint", "NetworkGraphs", "Platform", "Statistics", "TensorMath"]),
+
+  library(
+    "Methods", "Evaluation",
+    ["Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics", "TensorMath"]),
+  library(
+    "Methods", "BatchNormCalibration",
+    ["Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics", "TensorMath"]),
+  library("Methods", "Averaging", ["CCrypto", "CKernels", "Checkpoint", "Platform", "Statistics"]),
+  library(
+    "Methods", "FineTuning",
+    [
+      "CKernels", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
+      "TensorMath",
+    ]),
+  library(
+    "Methods", "ResolutionSweep",
+    [
+      "Checkpoint", "Evaluation", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
+    ]),
+
+  library("CommandLine", "Charts", ["Platform"]),
+  library("CommandLine", "Command", ["Checkpoint", "Platform", argumentParser]),
+  library(
+    "CommandLine", "NetworkCommand",
+    [
+      "Checkpoint", "Command", "Evaluation", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform",
+      "TensorMath", argumentParser,
+    ]),
+]
+
+let tools: [Target] = [
+  tool("ckpt-average", ["Averaging", "Checkpoint", "Platform", "Statistics"]),
+  tool(
+    "ckpt-bnfix",
+    [
+      "BatchNormCalibration", "Checkpoint", "Evaluation", "ImageData", "NetworkCommand", "NetworkExecution",
+      "NetworkGraphs", "Platform", "Statistics",
+    ]),
+  tool("ckpt-convert", ["Checkpoint", "Platform"]),
+  tool(
+    "ckpt-fixres",
+    [
+      "Charts", "Checkpoint", "FineTuning", "ImageData", "NetworkCommand", "NetworkExecution", "NetworkGraphs",
+      "Platform", "Statistics", "TensorMath",
+    ]),
+  tool("ckpt-info", ["Checkpoint", "NetworkGraphs", "Platform"]),
+  tool(
+    "ckpt-sweep",
+    [
+      "BatchNormCalibration", "Charts", "Checkpoint", "Evaluation", "ImageData", "NetworkCommand",
+      "NetworkExecution", "NetworkGraphs", "Platform", "ResolutionSweep", "Statistics",
+    ]),
 ]
 
 let package = Package(
   name: "ckpt-tools",
-  products: libraries.map { .library(name: $0, targets: [$0]) }
+  products: libraries.map { .library(name: $0.name, targets: [$0.name]) }
     + tools.map { .executable(name: $0.name, targets: [$0.name]) },
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     // Without its default traits, one of which needs the whole of Foundation.
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
   ],
-  targets: [
-    systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
-    systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
-    systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
-    systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
-    systemLibrary("CJPEG", pkgConfig: "libjpeg", apt: "libjpeg-dev"),
-    systemLibrary("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
-    systemLibrary("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
-    .target(name: "CKernels"),
-    .target(name: "CImageCodecs", dependencies: ["CJPEG", "CPNG", "CWebP"]),
-
-    library("Checkpoint", ["CDeflate", "CZlib", "CKernels"]),
-    library("TensorMath", ["COpenBLAS", "CKernels"]),
-
-    library("CheckpointTools", ["Checkpoint"]),
+  targets: systemLibraries + cKernels + libraries + tools + [
     .target(
-      name: "ONNXModel",
-      dependencies: ["Checkpoint", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
-      exclude: ["Schema/onnx_subset.proto"], swiftSettings: strict),
-    library("ConvNet", ["Checkpoint", "TensorMath", "CKernels", "ONNXModel"]),
-    library("ImageData", ["Checkpoint", "TensorMath", "CImageCodecs", "CKernels", "CZlib"]),
-
-    library("Averaging", ["Checkpoint", "TensorMath", "CCrypto", "CKernels"]),
-    library("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    library("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath", "CKernels"]),
-    library("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-
-    .target(
-      name: "CommandSupport",
-      dependencies: [
-        "Checkpoint", "ConvNet", "ImageData", "ONNXModel", "TensorMath",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
+      name: "TestSupport", dependencies: ["Checkpoint", "Platform"], path: "Tests/TestSupport",
       swiftSettings: strict),
-
-    .executableTarget(
-      name: "sweep-simulation", dependencies: ["ResolutionSweep", "TensorMath"],
-      path: "Benchmarks/SweepSimulation", exclude: ["RESULTS.txt"], swiftSettings: strict),
-
-    .target(
-      name: "TestSupport", dependencies: ["Checkpoint"], path: "Tests/TestSupport",
-      swiftSettings: strict),
-    .executableTarget(
-      name: "image-loading", dependencies: ["ImageData"], path: "Benchmarks/ImageLoading",
-      exclude: ["compare.py"], swiftSettings: strict),
-    .executableTarget(
-      name: "container", dependencies: ["Checkpoint"], path: "Benchmarks/Container", swiftSettings: strict),
-    .executableTarget(
-      name: "engine", dependencies: ["Checkpoint", "ConvNet", "ONNXModel", "TensorMath"],
-      path: "Benchmarks/Engine",
-      swiftSettings: strict),
-    tests("Checkpoint", ["CKernels", "CZlib"]),
-    tests("CheckpointTools", ["Checkpoint"]),
-    tests("TensorMath"),
+    .testTarget(name: "HouseTests", swiftSettings: strict),
+    tests("FoundationsTests", ["Platform", "Statistics", "TensorMath"]),
+    tests("CheckpointTests", ["CKernels", "CZlib", "Checkpoint", "Platform"]),
+    tests("ImageDataTests", ["CZlib", "Checkpoint", "ImageData", "Platform", "Statistics", "TensorMath"]),
     tests(
-      "ConvNet", ["CKernels", "Checkpoint", "ImageData", "ONNXModel", "TensorMath"], exclude: ["Goldens"]),
-    tests("ImageData", ["CZlib", "Checkpoint", "TensorMath"]),
-    tests("Averaging", ["CKernels", "Checkpoint", "TensorMath"]),
-    tests("BatchNormCalibration", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    tests("ClassifierTuning", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
-    tests("ResolutionSweep", ["Checkpoint", "ConvNet", "ImageData", "TensorMath"]),
+      "NetworkTests",
+      [
+        "CKernels", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
+        "TensorMath",
+      ], exclude: ["Goldens"]),
+    tests("AveragingTests", ["Averaging", "CKernels", "Checkpoint", "Platform", "Statistics"]),
+    tests(
+      "BatchNormCalibrationTests",
+      [
+        "BatchNormCalibration", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform",
+        "Statistics", "TensorMath",
+      ]),
+    tests(
+      "FineTuningTests",
+      [
+        "Checkpoint", "FineTuning", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
+        "TensorMath",
+      ]),
+    tests(
+      "ResolutionSweepTests",
+      [
+        "Checkpoint", "Evaluation", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform",
+        "ResolutionSweep", "Statistics", "TensorMath",
+      ]),
     .testTarget(
-      name: "CommandLineTests",
-      dependencies: ["TestSupport", "Checkpoint", "CommandSupport", "ImageData"]
-        + tools.map { .byName(name: $0.name) },
-      swiftSettings: strict),
-  ] + tools
+      name: "CommandTests",
+      dependencies: [
+        "Averaging", "BatchNormCalibration", "Charts", "Checkpoint", "Command", "Evaluation", "FineTuning",
+        "ImageData", "NetworkCommand", "NetworkExecution", "NetworkGraphs", "Platform", "ResolutionSweep",
+        "Statistics", "TensorMath", "TestSupport",
+      ] + tools.map { .byName(name: $0.name) },
+      path: "Tests/Commands", swiftSettings: strict),
+  ]
 )

@@ -1,6 +1,6 @@
 """All comparisons with the peers, one after the other on this machine, and one Markdown table of their ratios.
 
-    python Benchmarks/run.py BIN_FOLDER [--out Benchmarks/RESULTS.md] [--only average,engine,...] [--quick]
+    python Benchmarks/run.py BIN_FOLDER BENCHMARK_FOLDER [--out Benchmarks/RESULTS.md] [--only average,engine,...] [--quick]
 
 `make bench` installs the peers and calls it. What pins OpenBLAS to a kernel type is unset for all contestants. Each
 script stays usable alone; its head says what is measured and how.
@@ -23,12 +23,12 @@ PEERS = ["torch", "torchvision", "timm", "fvcore", "safetensors", "onnxruntime",
 # Name, script and its arguments; BIN is the folder of the executables.
 BENCHMARKS = [
     ("average", "average.py", ["BIN/ckpt-average"], []),
-    ("container", "container.py", ["BIN"], []),
-    ("loading", "ImageLoading/compare.py", ["BIN/image-loading"], []),
-    ("engine", "engine.py", ["BIN/engine"], ["--seconds", "2", "--rounds", "2"]),
-    ("engine", "engine.py", ["BIN/engine", "--models", "resnet50", "--batch", "1"], ["--seconds", "2", "--rounds", "2"]),
-    ("engine", "engine.py", ["BIN/engine", "--models", "resnet50", "--mode", "batch"], ["--seconds", "2", "--rounds", "2"]),
-    ("engine", "engine.py", ["BIN/engine", "--models", "resnet50", "--compute", "bf16"], ["--seconds", "2", "--rounds", "2"]),
+    ("container", "container.py", ["BENCH"], []),
+    ("loading", "image_loading.py", ["BENCH/image-loading"], []),
+    ("engine", "engine.py", ["BENCH/engine"], ["--seconds", "2", "--rounds", "2"]),
+    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--batch", "1"], ["--seconds", "2", "--rounds", "2"]),
+    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--mode", "batch"], ["--seconds", "2", "--rounds", "2"]),
+    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--compute", "bf16"], ["--seconds", "2", "--rounds", "2"]),
     ("bnfix", "bnfix.py", ["BIN"], []),
     ("fixres", "fixres.py", ["BIN"], ["--peer-epochs", "1"]),
     ("sweep", "sweep.py", ["BIN"], []),
@@ -61,6 +61,7 @@ def table(lines):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binaries", type=Path)
+    parser.add_argument("benchmarks", type=Path, help="folder of the built benchmarks")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", default=",".join(name for name, *_ in BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
@@ -77,7 +78,9 @@ def main():
             if name not in names:
                 continue
             print(f"== {name}", flush=True)
-            arguments = [argument.replace("BIN", str(binaries)) for argument in arguments]
+            arguments = [
+                argument.replace("BIN", str(binaries)).replace("BENCH", str(options.benchmarks.resolve()))
+                for argument in arguments]
             subprocess.run([sys.executable, HERE / script, *arguments, *(quick if options.quick else [])], check=True,
                            env=environment)
         lines = [json.loads(line) for line in Path(records.name).read_text().splitlines()]

@@ -1,6 +1,6 @@
 import Checkpoint
 import Foundation
-import TensorMath
+import Statistics
 import Testing
 
 @testable import Averaging

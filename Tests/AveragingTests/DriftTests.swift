@@ -1,5 +1,6 @@
 import Checkpoint
-import TensorMath
+import Platform
+import Statistics
 import Testing
 
 @testable import Averaging

@@ -1,5 +1,5 @@
 import Checkpoint
-import TensorMath
+import Platform
 import TestSupport
 import Testing
 

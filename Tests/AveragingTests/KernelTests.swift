@@ -1,6 +1,6 @@
 import CKernels
 import Checkpoint
-import TensorMath
+import Statistics
 import Testing
 
 @testable import Averaging

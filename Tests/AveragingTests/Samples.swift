@@ -1,6 +1,6 @@
 import Checkpoint
 import Foundation
-import TensorMath
+import Platform
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import Checkpoint
-import TensorMath
+import Statistics
 import Testing
 
 @testable import Averaging

@@ -1,5 +1,5 @@
+import Platform
 import Synchronization
-import TensorMath
 import Testing
 
 @testable import Averaging

@@ -1,6 +1,6 @@
 import Foundation
+import Statistics
 import Testing
-import TensorMath
 
 @testable import BatchNormCalibration
 

@@ -1,7 +1,8 @@
 import Checkpoint
-import ConvNet
 import Foundation
 import ImageData
+import NetworkExecution
+import Platform
 import TensorMath
 import TestSupport
 import Testing

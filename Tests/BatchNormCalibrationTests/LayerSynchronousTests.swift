@@ -1,5 +1,8 @@
 import Checkpoint
-import ConvNet
+import NetworkExecution
+import NetworkGraphs
+import Platform
+import Statistics
 import TensorMath
 import TestSupport
 import Testing
@@ -97,7 +100,7 @@ import Testing
     var image = images()[0]
     image = Tensor(shape: image.shape, values: image.values.map { $0 + 1e5 })
     let folder = try TemporaryFolder()
-    #expect(throws: ConvNetError.scratchOverflow) {
+    #expect(throws: NetworkError.scratchOverflow) {
       try BatchMoments.layerSynchronous(
         through: network, layers: network.batchNorms, batchCount: 2, memory: 0, scratchFolder: folder.path,
         scratchElement: .f16, load: { _ in image }, onStep: { _ in })

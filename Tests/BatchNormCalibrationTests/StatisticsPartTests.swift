@@ -1,6 +1,6 @@
 import Checkpoint
-import ImageData
-import TensorMath
+import Platform
+import Statistics
 import TestSupport
 import Testing
 

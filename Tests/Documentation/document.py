@@ -14,15 +14,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIBRARIES = [
-    "TensorMath", "Checkpoint", "CheckpointTools", "ConvNet", "ImageData", "Averaging", "BatchNormCalibration",
-    "ClassifierTuning", "ResolutionSweep",
+    "Platform", "Statistics", "TensorMath", "Checkpoint", "ImageData", "NetworkGraphs", "NetworkExecution", "Evaluation",
+    "BatchNormCalibration", "Averaging", "FineTuning", "ResolutionSweep",
 ]
 
 
 def symbol_graph(library, build, folder):
     """What the compiler knows of a library's public declarations."""
     folder.mkdir(parents=True)
-    maps = sorted(ROOT.glob("Sources/C*/module.modulemap"))
+    maps = sorted(ROOT.glob("Sources/SystemLibraries/*/module.modulemap"))
     maps += sorted(build.glob("C*.build/module.modulemap"))
     subprocess.run(
         ["swift", "symbolgraph-extract", "-module-name", library, "-I", build / "Modules",

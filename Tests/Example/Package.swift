@@ -8,7 +8,9 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "Recipe",
-      dependencies: ["Averaging", "BatchNormCalibration", "Checkpoint", "ConvNet", "ImageData", "TensorMath"]
-        .map { .product(name: $0, package: "ckpt-tools") })
+      dependencies: [
+        "Averaging", "BatchNormCalibration", "Checkpoint", "ImageData", "NetworkExecution", "Platform",
+        "Statistics",
+      ].map { .product(name: $0, package: "ckpt-tools") })
   ]
 )

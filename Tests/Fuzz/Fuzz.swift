@@ -1,6 +1,6 @@
-// Built together with the sources of Checkpoint, so that internal declarations are visible.
-
 import Glibc
+
+// Built together with the sources of Checkpoint, so that internal declarations are visible.
 
 /// What an input is taken for.
 private enum Target: String { case header, pickle, zip, container }

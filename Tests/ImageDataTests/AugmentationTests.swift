@@ -1,5 +1,5 @@
 import Foundation
-import TensorMath
+import Statistics
 import Testing
 
 @testable import ImageData

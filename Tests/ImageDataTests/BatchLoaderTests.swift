@@ -1,8 +1,8 @@
 import Synchronization
-import TensorMath
 import Testing
 
 @testable import ImageData
+@testable import Platform
 
 /// Images of one colour: the pixels of image i are i. Some can be bad, all can be slow.
 private final class Plain: ImageDataset {

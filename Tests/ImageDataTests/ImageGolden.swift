@@ -1,6 +1,6 @@
 import Foundation
 import ImageData
-import TensorMath
+import Statistics
 import TestSupport
 
 /// What `fixtures/make_image_goldens.py` recorded of Pillow and torchvision.

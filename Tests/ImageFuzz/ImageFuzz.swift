@@ -1,5 +1,4 @@
 import Foundation
-import TensorMath
 
 @testable import ImageData
 

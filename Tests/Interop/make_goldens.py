@@ -1,4 +1,4 @@
-"""Writes Tests/ConvNetTests/Goldens/*.json: logits of small networks of every family, computed by PyTorch in float64.
+"""Writes Tests/NetworkTests/Goldens/*.json: logits of small networks of every family, computed by PyTorch in float64.
 
 Weights are not stored: test and script both draw them by SplitMix64, tensor by tensor in the byte order of the names,
 with the tensor's position as the seed. Versions used are in the files.
@@ -114,7 +114,7 @@ MODELS = {
 
 
 def main():
-    directory = Path(__file__).parent.parent / "ConvNetTests" / "Goldens"
+    directory = Path(__file__).parent.parent / "NetworkTests" / "Goldens"
     directory.mkdir(exist_ok=True)
     for name, (build, height, width, architecture) in MODELS.items():
         model = build()

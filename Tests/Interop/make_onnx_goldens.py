@@ -1,6 +1,6 @@
 """Writes the ONNX files of the tests and the logits that PyTorch computes for them in float64.
 
-Tests/ConvNetTests/Goldens/onnx/*.onnx are small networks with their weights, from both of PyTorch's exporters; the .json
+Tests/NetworkTests/Goldens/onnx/*.onnx are small networks with their weights, from both of PyTorch's exporters; the .json
 beside each has logits at two input sizes, of which the file was exported at the first. Inputs are SplitMix64's, as in
 make_goldens.py. fixtures/onnx/*.onnx describe the fixtures' network and leave the weights in a file that is not
 committed: the checkpoints have them.
@@ -22,7 +22,7 @@ from logits import batch_statistics, randomise
 from make_goldens import uniform
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GOLDENS = ROOT / "Tests/ConvNetTests/Goldens/onnx"
+GOLDENS = ROOT / "Tests/NetworkTests/Goldens/onnx"
 
 
 class Unit(nn.Sequential):

@@ -1,7 +1,8 @@
-import TensorMath
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
+@testable import Statistics
 
 @Suite struct ConfidenceSetTests {
   /// `only` images that setting 1 alone gets right, in a hundred.

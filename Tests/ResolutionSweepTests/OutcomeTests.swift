@@ -1,7 +1,9 @@
 import Foundation
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
+@testable import Statistics
 
 @Suite struct OutcomeTests {
   @Test func crossEntropyRankAndConfidence() {

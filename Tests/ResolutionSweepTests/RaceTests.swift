@@ -1,7 +1,8 @@
-import TensorMath
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
+@testable import Statistics
 
 @Suite struct RaceTests {
   /// Every order of a small data set: the mean capital never exceeds the start when the rival is not better.

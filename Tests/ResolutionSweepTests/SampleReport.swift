@@ -1,5 +1,6 @@
 import ImageData
 
+@testable import Evaluation
 @testable import ResolutionSweep
 
 /// A report without a network: settings of given sizes, the first of which is chosen.

@@ -1,7 +1,8 @@
-import TensorMath
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
+@testable import Statistics
 
 @Suite struct SelectionTests {
   private let accurate = SelectionRule(preference: .accuracy, replicates: 200)

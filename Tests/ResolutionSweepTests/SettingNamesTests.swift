@@ -2,6 +2,7 @@ import Foundation
 import ImageData
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
 
 @Suite struct SettingNamesTests {

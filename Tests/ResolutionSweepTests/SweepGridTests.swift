@@ -1,6 +1,7 @@
 import ImageData
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
 
 @Suite struct SweepGridTests {

@@ -1,9 +1,11 @@
 import Checkpoint
-import ConvNet
 import ImageData
+import NetworkExecution
+import Platform
 import TestSupport
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
 
 @Suite struct SweepPartTests {
@@ -64,7 +66,10 @@ import Testing
     var measurements = Measurements(
       settings: recipe.settings, images: plain.measurements.images, multiplyAdds: [10, 100])
     measurements.outcomes = plain.measurements.outcomes
-    let statistics = BatchNormStatistics(means: [[0.5, -1 + shift], [3]], variances: [[1, 4], [0]])
+    let statistics = [
+      RunningStatistics(mean: [0.5, -1 + shift], variance: [1, 4]),
+      RunningStatistics(mean: [3], variance: [0]),
+    ]
     return SweepPart(
       recipe: recipe, shard: plain.shard, measurements: measurements,
       recalibrations: [

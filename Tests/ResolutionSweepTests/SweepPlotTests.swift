@@ -1,7 +1,8 @@
 import Foundation
-import ImageData
 import Testing
 
+@testable import Charts
+@testable import Evaluation
 @testable import ResolutionSweep
 
 @Suite struct SweepPlotTests {

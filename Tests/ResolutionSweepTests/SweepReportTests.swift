@@ -1,8 +1,9 @@
 import Checkpoint
-import ImageData
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
+@testable import Statistics
 
 @Suite struct SweepReportTests {
   private let report = SampleReport.make(sizes: [(56, 48), (60, 48), (64, 48)])

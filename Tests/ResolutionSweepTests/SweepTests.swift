@@ -1,10 +1,12 @@
 import Checkpoint
-import ConvNet
 import ImageData
+import NetworkExecution
+import Platform
 import TensorMath
 import TestSupport
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
 
 @Suite struct SweepTests {
@@ -24,10 +26,9 @@ import Testing
   private func outcomes(
     _ settings: [Setting], images: [Int], networks: [Network]? = nil, batchSize: Int? = nil
   ) throws -> [SettingOutcomes] {
-    let sweep = try Sweep(
+    let sweep = try Evaluator(
       networks: networks ?? [network], settings: settings, dataset: dataset, images: images)
-    var race: Race?
-    try sweep.run(batchSize: batchSize, workers: 2, race: &race)
+    try sweep.run(batchSize: batchSize, workers: 2)
     return sweep.measurements.outcomes
   }
 
@@ -69,13 +70,13 @@ import Testing
 
   @Test func aRaceMeasuresTheDroppedOnFewerImages() throws {
     let images = Array(stride(from: 0, to: 450, by: 3))
-    let sweep = try Sweep(
+    let sweep = try Evaluator(
       networks: [network], settings: [setting(56, 48), setting(8, 48), setting(54, 48)], dataset: dataset,
       images: images)
-    var race: Race? = Race(settingCount: 3, imageCount: images.count)
+    var race = Race(settingCount: 3, imageCount: images.count)
     var evaluations = 0
-    try sweep.run(batchSize: 10, workers: 1, race: &race) { evaluations += $0 }
-    #expect(race?.active.contains(1) == false)
+    try sweep.run(&race, batchSize: 10, workers: 1) { evaluations += $0 }
+    #expect(race.active.contains(1) == false)
     #expect(sweep.measurements.outcomes[1].count < 60)
     #expect(sweep.measurements.outcomes[0].count == images.count)
     #expect(evaluations == sweep.measurements.outcomes.map(\.count).reduce(0, +))
@@ -102,7 +103,7 @@ import Testing
   }
 
   @Test func costGrowsWithTheCrop() throws {
-    let sweep = try Sweep(
+    let sweep = try Evaluator(
       networks: [network], settings: [setting(64, 48), setting(80, 48), setting(64, 64)], dataset: dataset)
     let costs = sweep.measurements.multiplyAdds
     #expect(costs[0] == costs[1])
@@ -132,18 +133,15 @@ import Testing
     let plain = setting(56, 48)
     var other = plain
     other.batchNorm = .recalibrated
-    var statistics = BatchNormStatistics(
-      means: try network.batchNorms.map { try network.parameter($0.runningMeanKey).doubles() },
-      variances: try network.batchNorms.map { try network.parameter($0.runningVarKey).doubles() })
+    var statistics = network.runningStatistics
     func measure() throws -> [SettingOutcomes] {
-      let sweep = try Sweep(
+      let sweep = try Evaluator(
         networks: [network], settings: [plain, other], dataset: dataset, images: images,
         recalibrations: [
           Recalibration(
             network: 0, preprocessing: plain.preprocessing, batchCount: 1, statistics: statistics)
         ])
-      var race: Race?
-      try sweep.run(workers: 2, race: &race)
+      try sweep.run(workers: 2)
       return sweep.measurements.outcomes
     }
     let same = try measure()
@@ -160,7 +158,7 @@ import Testing
     let plain = setting(136, 136)
     let measured = try outcomes([plain, pooled], images: [3, 50])
     #expect(measured[0].losses != measured[1].losses)
-    let costs = try Sweep.multiplyAdds(of: [plain, pooled], [network])
+    let costs = try Evaluator.multiplyAdds(of: [plain, pooled], [network])
     // Sixteen windows on a map of 5x5.
     let features = try #require(network.classifier).featureCount
     #expect(costs[1] - costs[0] == 15 * features * 10)
@@ -169,11 +167,11 @@ import Testing
     for (a, b) in zip(whole[0].losses, whole[1].losses) { #expect(abs(a - b) < 1e-5) }
   }
 
-  private func sweepError(labels: [Int?]) -> SweepError? {
+  private func sweepError(labels: [Int?]) -> EvaluationError? {
     do {
-      _ = try Sweep(networks: [network], settings: [setting(8, 8)], dataset: LabelledBlanks(labels: labels))
+      _ = try Evaluator(networks: [network], settings: [setting(8, 8)], dataset: LabelledBlanks(labels: labels))
       return nil
-    } catch { return error as? SweepError }
+    } catch { return error as? EvaluationError }
   }
 
   @Test func impossibleLabelsAreRefused() {
@@ -185,8 +183,8 @@ import Testing
   }
 
   @Test func messagesSayWhatToDoAndEscapeNames() {
-    #expect(SweepError.unlabelled(dataset: "d", item: "x").description.contains("root/class/image.jpg"))
-    let message = SweepError.labelOutOfRange(dataset: "d\u{1B}", item: "x\n", label: 10, classes: 10)
+    #expect(EvaluationError.unlabelled(dataset: "d", item: "x").description.contains("root/class/image.jpg"))
+    let message = EvaluationError.labelOutOfRange(dataset: "d\u{1B}", item: "x\n", label: 10, classes: 10)
       .description
     #expect(!message.unicodeScalars.contains { $0.value < 0x20 })
     #expect(message.hasSuffix("the network has 10 classes, 0 to 9"))

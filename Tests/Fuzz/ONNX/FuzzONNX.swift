@@ -1,5 +1,6 @@
-import ConvNet
-import ONNXModel
+import NetworkExecution
+import NetworkGraphs
+import Platform
 import TensorMath
 
 private let pool = ThreadPool(threads: 1)

@@ -1,13 +1,15 @@
+import Averaging
+import BatchNormCalibration
+import Checkpoint
+import ImageData
+import NetworkExecution
+import Platform
+import Statistics
+
 // The mean of a series of checkpoints with its BatchNorm statistics recalibrated, without a tool or a file in between
 // that is not wanted.
 //
 //     Recipe OUTPUT DATASET CHECKPOINT...
-import Averaging
-import BatchNormCalibration
-import Checkpoint
-import ConvNet
-import ImageData
-import TensorMath
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 guard arguments.count >= 3 else { fatalError("usage: Recipe OUTPUT DATASET CHECKPOINT...") }
@@ -32,17 +34,9 @@ var preprocessing = Preprocessing.imageNet
 var generator = SeededGenerator(seed: 0)
 let loader = BatchLoader(
   dataset, indices: generator.permutation(dataset.count), batchSize: 32, views: [preprocessing], workers: 2)
-var calibration = try Calibration(network: network, estimator: .pooled)
-while let batch = try loader.next() {
-  try calibration.add(
-    BatchMoments(
-      of: batch.views[0], through: network, layers: network.batchNorms, batch: calibration.batchCount))
-}
-var replacements: [TensorName: TensorValue] = [:]
-for (layer, new) in try calibration.statistics() {
-  for (key, values) in [(layer.runningMeanKey, new.mean), (layer.runningVarKey, new.variance)] {
-    replacements[key] = try TensorValue(doubles: values, shape: [layer.channels], dtype: .f32, name: key)
-  }
-}
-try rewriteCheckpoint(average, replacing: replacements, metadata: average.metadata, to: .path(output))
+let calibration = try recalibrate(network, loader)[0]
+try rewriteCheckpoint(
+  average,
+  replacing: network.stored(calibration.statistics(), batchCount: calibration.batchCount, in: average),
+  metadata: average.metadata, to: .path(output))
 print("\(network.architectureName): \(files.count) checkpoints, \(calibration.imageCount) images")

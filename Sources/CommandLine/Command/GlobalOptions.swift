@@ -1,0 +1,42 @@
+import ArgumentParser
+import FoundationEssentials
+import Platform
+
+/// Options that every tool has.
+package struct GlobalOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Worker threads (default: all cores). The result does not depend on it.", valueName: "n"))
+  package var threads: Int?
+
+  @Flag(
+    name: .long, inversion: .prefixedNo,
+    help: "Show progress bars (default: if standard error is a terminal).")
+  var progress: Bool?
+
+  @Flag(name: [.short, .long], help: "Only warnings and errors on standard error.")
+  var quiet = false
+
+  @Flag(name: [.short, .long], help: "Tell what was recognised and chosen.")
+  var verbose = false
+
+  package init() {}
+
+  package func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")
+    }
+    if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
+  }
+
+  /// The number of worker threads to use.
+  package var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+
+  /// A pool of `threadCount` threads.
+  package func makePool() -> ThreadPool { ThreadPool(threads: threadCount) }
+
+  func makeConsole(tool: String) -> Console {
+    Console(tool: tool, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, progress: progress)
+  }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Checkpoint
+import NetworkExecution
+
+/// How exactly the network computes.
+package struct ArithmeticOptions: ParsableArguments {
+  @Flag(
+    name: .long,
+    help: "Sum 3x3 convolutions product by product: slower, and the last bits are nearer to the truth.")
+  package var exact = false
+
+  @Option(
+    name: .customLong("compute"),
+    help: ArgumentHelp(
+      "Type that convolutions multiply; bf16 is several times faster and rounds to 8 bits, and what that does to "
+        + "the predictions is reported.", valueName: "f32|bf16"))
+  package var precision = ComputePrecision.float32
+
+  package init() {}
+
+  package func validate() throws {
+    if exact && precision == .bfloat16 {
+      throw ValidationError("--exact and --compute bf16 contradict each other")
+    }
+  }
+
+  package var compute: ComputeOptions {
+    ComputeOptions(sums: exact ? .direct : .largeTiles, precision: precision)
+  }
+
+  /// What the results depend on, for provenance.
+  package var history: [(String, JSON)] {
+    (exact ? [("exact", .bool(true))] : [])
+      + (precision == .float32 ? [] : [("compute", .string(precision.rawValue))])
+  }
+}
+
+extension ComputePrecision: ExpressibleByArgument {}

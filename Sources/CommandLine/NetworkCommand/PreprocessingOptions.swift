@@ -1,0 +1,137 @@
+import ArgumentParser
+import Checkpoint
+import Command
+import ImageData
+
+/// How images are resized, cropped and normalised: options first, then the checkpoint's metadata, then ImageNet's.
+package struct PreprocessingOptions: ParsableArguments {
+  @Option(name: .long, help: ArgumentHelp("Shorter side after resizing.", valueName: "pixels"))
+  package var resize: Int?
+
+  @Option(name: .long, help: ArgumentHelp("Side of the centre crop.", valueName: "pixels"))
+  package var crop: Int?
+
+  @Option(
+    name: [.long, .customLong("crop-pct")],
+    help: ArgumentHelp(
+      "Instead of --resize, the share of it that the crop keeps, such as 0.875.", valueName: "r"))
+  package var ratio: Double?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What --resize is the length of: the shorter side, both sides, or the longer one with a border.",
+      valueName: "mode"))
+  package var resizeMode: ResizeMode?
+
+  @OptionGroup package var colour: ColourOptions
+
+  package init() {}
+
+  package func validate() throws {
+    for (name, value) in [("--resize", resize), ("--crop", crop)] {
+      if let value, !SizeList.limit.contains(value) {
+        throw ValidationError("\(name) takes a size from 1 to \(SizeList.limit.upperBound), not \(value)")
+      }
+    }
+    if resize != nil && ratio != nil { throw ValidationError("--resize and --ratio exclude each other") }
+    if let ratio, !Self.ratios.contains(ratio) {
+      throw ValidationError("--ratio takes a share from 0.01 to 1, not \(ratio)")
+    }
+  }
+
+  /// Shares of the resized side that a crop may keep.
+  package static let ratios = 0.01...1.0
+
+  /// The preprocessing to use with a checkpoint of this metadata.
+  package func resolve(_ metadata: Metadata, label: String, console: Console) throws -> ResolvedPreprocessing
+  {
+    let known = try Preprocessing(metadata: { metadata[$0] }, source: label)
+    var used = known ?? .imageNet
+    if let crop {
+      // `--crop` alone keeps the ratio of the two sizes, truncated as torchvision's and timm's scripts do.
+      used.resize = crop * used.resize / used.crop
+      used.crop = crop
+    }
+    if let resize { used.resize = resize }
+    if let ratio { used.resize = Preprocessing.resize(crop: used.crop, cropPercentage: ratio) }
+    if let resizeMode { used.mode = resizeMode }
+    colour.apply(to: &used)
+    let isGiven = resize != nil || crop != nil || ratio != nil || resizeMode != nil || colour.isGiven
+    if known == nil && !isGiven {
+      console.notice("no preprocessing in \(label): using \(used.summary); --resize and --crop say otherwise")
+    } else {
+      console.detail("preprocessing: \(used.summary)")
+    }
+    return ResolvedPreprocessing(preprocessing: used, isRecorded: isGiven)
+  }
+}
+
+/// Interpolation and normalisation of the tools that take one preprocessing.
+package struct ColourOptions: ParsableArguments {
+  @Option(name: .long, help: ArgumentHelp("Filter of the resize.", valueName: "filter"))
+  package var interpolation: Interpolation?
+
+  @OptionGroup package var normalisation: NormalisationOptions
+
+  package init() {}
+
+  package var isGiven: Bool { interpolation != nil || normalisation.isGiven }
+
+  package func apply(to preprocessing: inout Preprocessing) {
+    if let interpolation { preprocessing.interpolation = interpolation }
+    normalisation.apply(to: &preprocessing)
+  }
+}
+
+/// Normalisation, shared by the tools that take one preprocessing and the one that takes many.
+package struct NormalisationOptions: ParsableArguments {
+  @Option(name: .long, help: ArgumentHelp("Mean of each channel, of pixels from 0 to 1.", valueName: "r,g,b"))
+  var mean: ChannelTriple?
+
+  @Option(name: .long, help: ArgumentHelp("Standard deviation of each channel.", valueName: "r,g,b"))
+  var std: ChannelTriple?
+
+  package init() {}
+
+  package func validate() throws {
+    if let std, std.values.contains(where: { $0 <= 0 }) {
+      throw ValidationError("--std takes three numbers above zero")
+    }
+  }
+
+  package var isGiven: Bool { mean != nil || std != nil }
+
+  package func apply(to preprocessing: inout Preprocessing) {
+    if let mean { preprocessing.mean = mean.values }
+    if let std { preprocessing.std = std.values }
+  }
+}
+
+/// The preprocessing in use, and whether it is to be written into the output's metadata.
+package struct ResolvedPreprocessing: Sendable {
+  package let preprocessing: Preprocessing
+  let isRecorded: Bool
+
+  /// Writes the preprocessing into `metadata` if options had a part in it; defaults are never recorded.
+  package func record(in metadata: inout Metadata) {
+    guard isRecorded else { return }
+    for (key, value) in preprocessing.metadataEntries { metadata[key] = value }
+  }
+}
+
+/// Three numbers for the three channels, from `0.485,0.456,0.406` or one number for all.
+struct ChannelTriple: ExpressibleByArgument {
+  let values: [Float]
+
+  init?(argument: String) {
+    let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) }
+    guard numbers.allSatisfy({ $0?.isFinite ?? false }), numbers.count == 3 || numbers.count == 1 else {
+      return nil
+    }
+    values = numbers.count == 3 ? numbers.map { $0! } : Array(repeating: numbers[0]!, count: 3)
+  }
+}
+
+extension Interpolation: ExpressibleByArgument {}
+extension ResizeMode: ExpressibleByArgument {}

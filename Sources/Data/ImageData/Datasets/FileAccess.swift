@@ -1,0 +1,109 @@
+import Platform
+
+// File names are bytes: names that are not UTF-8 must open, and must sort by their bytes.
+
+/// What a path leads to, symbolic links followed.
+enum FileKind {
+  case folder, file, other
+
+  init(path: String) throws(ImageDataError) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw .unreadable(path: path, reason: systemMessage()) }
+    self.init(status)
+  }
+
+  fileprivate init(_ status: stat) {
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR: self = .folder
+    case S_IFREG: self = .file
+    default: self = .other
+    }
+  }
+}
+
+/// The file names of a folder, sorted by bytes.
+struct FolderListing {
+  private(set) var folders: [[UInt8]] = []
+  private(set) var files: [[UInt8]] = []
+  /// Device and inode: what tells this folder from all others.
+  let identity: [UInt64]
+
+  /// Lists the folder at `path`. As in Python, what cannot be looked at counts as a file.
+  init(path: [UInt8]) throws(ImageDataError) {
+    guard let stream = opendir(path.map(CChar.init(bitPattern:)) + [0]) else {
+      throw .unreadable(path: display(path), reason: systemMessage())
+    }
+    defer { closedir(stream) }
+    var status = stat()
+    guard fstat(dirfd(stream), &status) == 0 else {
+      throw .readFailed(path: display(path), reason: systemMessage())
+    }
+    identity = [UInt64(truncatingIfNeeded: status.st_dev), UInt64(truncatingIfNeeded: status.st_ino)]
+    errno = 0
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      if name == Array(".".utf8) || name == Array("..".utf8) { continue }
+      var kind = FileKind.file
+      if entry.pointee.d_type == UInt8(DT_DIR) {
+        kind = .folder
+      } else if entry.pointee.d_type != UInt8(DT_REG) {
+        var target = stat()
+        if fstatat(dirfd(stream), name.map(CChar.init(bitPattern:)) + [0], &target, 0) == 0 {
+          kind = FileKind(target)
+        }
+      }
+      if kind == .folder { folders.append(name) } else { files.append(name) }
+      errno = 0
+    }
+    guard errno == 0 else { throw .readFailed(path: display(path), reason: systemMessage()) }
+    folders.sort { $0.lexicographicallyPrecedes($1) }
+    files.sort { $0.lexicographicallyPrecedes($1) }
+  }
+}
+
+/// The contents of the regular file at `path`.
+func readFile(_ path: [UInt8]) throws(ImageDataError) -> [UInt8] {
+  // A FIFO among the images must not block the run: without O_NONBLOCK, opening it would wait for a writer.
+  let descriptor = open(path.map(CChar.init(bitPattern:)) + [0], O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+  guard descriptor >= 0 else { throw .unreadable(path: display(path), reason: openFailure(path)) }
+  defer { close(descriptor) }
+  var status = stat()
+  guard fstat(descriptor, &status) == 0 else {
+    throw .readFailed(path: display(path), reason: systemMessage())
+  }
+  guard FileKind(status) == .file else { throw .badImage(item: display(path), reason: "not a regular file") }
+  var failure: ImageDataError?
+  let size = Int(status.st_size)
+  let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+    while filled < size {
+      let count = read(descriptor, buffer.baseAddress! + filled, size - filled)
+      if count < 0 && errno == EINTR { continue }
+      if count < 0 { failure = .readFailed(path: display(path), reason: systemMessage()) }
+      if count <= 0 { return }
+      filled += count
+    }
+  }
+  if let failure { throw failure }
+  return bytes
+}
+
+/// Why `path` did not open: a link that leads nowhere is there, and yet there is no such file.
+private func openFailure(_ path: [UInt8]) -> String {
+  let code = errno
+  var status = stat()
+  if code == ENOENT, lstat(path.map(CChar.init(bitPattern:)) + [0], &status) == 0 {
+    return "a symbolic link to a file that is not there"
+  }
+  return String(cString: strerror(code))
+}
+
+/// `path` as text; bytes that are not UTF-8 are shown as U+FFFD.
+func display(_ path: some Collection<UInt8>) -> String { String(decoding: path, as: UTF8.self) }
+
+/// What the last failed system call said.
+func systemMessage() -> String { String(cString: strerror(errno)) }
+
+/// ASCII letters in lower case.
+func lowercased(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+  bytes.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 }
+}

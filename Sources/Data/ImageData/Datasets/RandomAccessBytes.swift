@@ -1,0 +1,128 @@
+import Checkpoint
+import Platform
+
+/// Bytes that any thread can read at any place: an open file, memory, or a tensor.
+final class RandomAccessBytes: Sendable {
+  /// Name in errors.
+  let path: String
+  /// Number of bytes.
+  let count: Int
+  private let storage: Storage
+
+  private enum Storage: Sendable {
+    case descriptor(Int32)
+    case memory([UInt8])
+    case tensor(any CheckpointSource, TensorName)
+  }
+
+  /// Opens the regular file at `path`.
+  init(path: String) throws(ImageDataError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .unreadable(path: path, reason: systemMessage()) }
+    self.path = path
+    storage = .descriptor(descriptor)
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      close(descriptor)
+      throw .readFailed(path: path, reason: systemMessage())
+    }
+    count = Int(status.st_size)
+  }
+
+  /// Bytes in memory under the name of the file they came from.
+  init(_ bytes: [UInt8], path: String) {
+    self.path = path
+    count = bytes.count
+    storage = .memory(bytes)
+  }
+
+  /// The data of a tensor in the file at `path`.
+  init(_ source: any CheckpointSource, tensor: TensorSpec, path: String) {
+    self.path = path
+    count = tensor.byteCount
+    storage = .tensor(source, tensor.name)
+  }
+
+  /// Copies everything that `input` still gives into a temporary file that has no name.
+  init(spooling input: Int32, path: String) throws(ImageDataError) {
+    guard let file = tmpfile() else { throw .readFailed(path: path, reason: "spooling: \(systemMessage())") }
+    defer { fclose(file) }
+    let descriptor = dup(fileno(file))
+    guard descriptor >= 0 else { throw .readFailed(path: path, reason: "spooling: \(systemMessage())") }
+    self.path = path
+    storage = .descriptor(descriptor)
+    var total = 0
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let taken = readSome(input, &buffer)
+      if taken < 0 && errno == EINTR { continue }
+      guard taken >= 0, Self.writeAll(buffer[..<taken], to: descriptor) else {
+        close(descriptor)
+        throw .readFailed(path: path, reason: systemMessage())
+      }
+      if taken == 0 { break }
+      total += taken
+    }
+    count = total
+  }
+
+  deinit {
+    if case .descriptor(let descriptor) = storage { close(descriptor) }
+  }
+
+  /// The `length` bytes from `offset` on.
+  /// - Throws: `readFailed`, also when there are fewer.
+  func read(at offset: Int, count length: Int) throws(ImageDataError) -> [UInt8] {
+    guard offset >= 0, length >= 0, offset <= count, length <= count - offset else {
+      throw .readFailed(path: path, reason: "expected \(length) bytes at \(offset), found \(count) in all")
+    }
+    switch storage {
+    case .memory(let bytes): return Array(bytes[offset..<(offset + length)])
+    case .descriptor(let descriptor): return try read(descriptor, at: offset, count: length)
+    case .tensor(let source, let name):
+      return try TensorFile.wrapped(path) {
+        try [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
+          let target = UnsafeMutableRawBufferPointer(buffer)
+          try source.read(name, at: offset, into: UnsafeMutableRawBufferPointer(rebasing: target[..<length]))
+          filled = length
+        }
+      }
+    }
+  }
+
+  private func read(_ descriptor: Int32, at offset: Int, count length: Int) throws(ImageDataError) -> [UInt8]
+  {
+    var reason: String?
+    let bytes = [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
+      while filled < length {
+        let taken = pread(descriptor, buffer.baseAddress! + filled, length - filled, off_t(offset + filled))
+        if taken < 0 && errno == EINTR { continue }
+        guard taken > 0 else {
+          reason = taken < 0 ? systemMessage() : "the file became shorter while it was read"
+          return
+        }
+        filled += taken
+      }
+    }
+    if let reason { throw .readFailed(path: path, reason: reason) }
+    return bytes
+  }
+
+  private static func writeAll(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
+    bytes.withUnsafeBytes { buffer in
+      var done = 0
+      while done < buffer.count {
+        let written = write(descriptor, buffer.baseAddress! + done, buffer.count - done)
+        if written < 0 && errno == EINTR { continue }
+        guard written > 0 else { return false }
+        done += written
+      }
+      return true
+    }
+  }
+}
+
+// Outside the class, whose own `read` hides the system's.
+private func readSome(_ descriptor: Int32, _ buffer: inout [UInt8]) -> Int {
+  read(descriptor, &buffer, buffer.count)
+}

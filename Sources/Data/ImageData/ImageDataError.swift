@@ -1,0 +1,102 @@
+import Checkpoint
+import Platform
+
+/// What went wrong with images or their data set; every case names the file.
+public enum ImageDataError: ClassifiedError, Equatable, Sendable {
+  /// A file or folder that is not there or may not be read.
+  case unreadable(path: String, reason: String)
+  /// Reading failed although the file could be opened.
+  case readFailed(path: String, reason: String)
+  /// The argument is no data set of a known kind.
+  case unknownDataset(path: String, found: String)
+  /// A data set file whose content is wrong.
+  case badDataset(path: String, reason: String)
+  /// A file of tensors that cannot be read.
+  case badTensors(CheckpointError)
+  /// A data set without a single image.
+  case emptyDataset(path: String, found: String)
+  /// Class folders without a single image.
+  case emptyClasses(path: String, classes: [String])
+  /// A symbolic link inside a data set that leads back to a folder around it.
+  case linkLoop(path: String)
+  /// A data set whose classes are not those of the classifier.
+  case classCountMismatch(path: String, found: Int, classifier: String, expected: Int)
+  /// A label that the classifier does not have.
+  case labelOutOfRange(item: String, label: Int, classifier: String, classCount: Int)
+  /// An image that cannot be decoded.
+  case badImage(item: String, reason: String)
+  /// An image of more pixels than `RGBImage.maximumPixelCount`.
+  case imageTooLarge(item: String, width: Int, height: Int, limit: Int)
+  /// A preprocessing entry of a checkpoint's metadata that cannot be used.
+  case badPreprocessing(source: String, key: String, expected: String, found: String)
+
+  /// The kind of this failure.
+  public var kind: FailureKind {
+    switch self {
+    case .unreadable: .noInput
+    case .readFailed: .io
+    case .badTensors(let error):
+      switch error.kind {
+      case .noInput: .noInput
+      case .io: .io
+      default: .badData
+      }
+    default: .badData
+    }
+  }
+}
+
+extension ImageDataError: CustomStringConvertible {
+  /// One line without the tool's name.
+  public var description: String {
+    switch self {
+    case .unreadable(let path, let reason), .readFailed(let path, let reason):
+      "\(escaped(path)): \(reason)"
+    case .unknownDataset(let path, let found):
+      "\(escaped(path)): expected a data set (image folder, tar, tsv, IDX, CIFAR, npy, safetensors or PyTorch file), found \(found)"
+    case .badDataset(let path, let reason):
+      "\(escaped(path)): \(escaped(reason))"
+    case .badTensors(let error): "\(error)"
+    case .classCountMismatch(let path, let found, let classifier, let expected):
+      "\(escaped(path)): \(found) class\(found == 1 ? "" : "es"), but \(escaped(classifier)) has \(expected)"
+    case .labelOutOfRange(let item, let label, let classifier, let classCount):
+      "\(escaped(item)): label \(label), but \(escaped(classifier)) has \(classCount) classes, numbered from 0"
+    case .emptyDataset(let path, let found):
+      "\(escaped(path)): no images in the data set (\(found))"
+    case .emptyClasses(let path, let classes):
+      "\(escaped(path)): no images in class folder\(classes.count == 1 ? "" : "s") \(Self.list(classes))"
+    case .linkLoop(let path):
+      "\(escaped(path)): the symbolic link leads back to a folder around it"
+    case .badImage(let item, let reason):
+      "\(escaped(item)): \(escaped(reason))"
+    case .imageTooLarge(let item, let width, let height, let limit):
+      "\(escaped(item)): expected at most \(limit) pixels, found \(width) x \(height)"
+    case .badPreprocessing(let source, let key, let expected, let found):
+      "\(escaped(source)): metadata \"\(escaped(key))\": expected \(expected), found \"\(escaped(found))\""
+    }
+  }
+
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(5).map { "\"\(escaped($0))\"" }.joined(separator: ", ")
+    return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
+  }
+}
+
+/// `text` on one line: control characters are shown, not sent to the terminal.
+func escaped(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\n": result += "\\n"
+    case "\r": result += "\\r"
+    case "\t": result += "\\t"
+    default:
+      if scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format {
+        result += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+  }
+  return result
+}

@@ -1,0 +1,63 @@
+import Platform
+
+/// Where the bytes of an output really go, once links are followed.
+enum OutputTarget: Equatable {
+  /// A regular file, existing or new, that is replaced by a rename.
+  case replaced(path: String, permissions: FilePermissions?)
+  /// A FIFO, a device, or a descriptor under `/proc`: written into, never renamed over.
+  case writtenInto(path: String)
+
+  struct FilePermissions: Equatable {
+    var mode: mode_t
+    var owner: uid_t
+    var group: gid_t
+  }
+
+  /// - Throws: `CheckpointError.cannotCreate`.
+  init(path: String) throws(CheckpointError) {
+    guard !path.isEmpty else { throw .cannotCreate(path: path, reason: "the name is empty") }
+    var status = stat()
+    let exists = stat(path, &status) == 0
+    let kind = status.st_mode & S_IFMT
+    if exists && kind == S_IFDIR { throw .cannotCreate(path: path, reason: "is a folder") }
+    if exists && kind != S_IFREG {
+      self = .writtenInto(path: path)
+      return
+    }
+    guard let resolved = try Self.followingLinks(path) else {
+      self = .writtenInto(path: path)
+      return
+    }
+    guard exists else {
+      self = .replaced(path: resolved, permissions: nil)
+      return
+    }
+    // A rename would go through on a read-only file, which is not what its owner asked for.
+    guard access(resolved, W_OK) == 0 else {
+      throw .cannotCreate(path: path, reason: systemMessage(errno))
+    }
+    self = .replaced(
+      path: resolved,
+      permissions: .init(mode: status.st_mode & 0o7777, owner: status.st_uid, group: status.st_gid))
+  }
+
+  /// The path behind symbolic links, the last of which may dangle; nil when it leads into `/proc` or `/dev/fd`,
+  /// whose links name open descriptors and not places.
+  private static func followingLinks(_ path: String) throws(CheckpointError) -> String? {
+    var current = path
+    for _ in 0..<40 {
+      if current.hasPrefix("/proc/") || current.hasPrefix("/dev/fd/") { return nil }
+      var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+      let length = buffer.withUnsafeMutableBytes { readlink(current, $0.baseAddress!, $0.count) }
+      guard length >= 0 else { return current }
+      let link = String(decoding: buffer[..<length], as: UTF8.self)
+      current = link.hasPrefix("/") ? link : folder(of: current) + link
+    }
+    throw .cannotCreate(path: path, reason: systemMessage(ELOOP))
+  }
+
+  /// The folder with its slash; empty for a bare name.
+  static func folder(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+  }
+}

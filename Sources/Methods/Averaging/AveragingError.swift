@@ -1,0 +1,155 @@
+import Checkpoint
+import Platform
+
+/// Why a series could not be averaged. No output is left behind when one of these is thrown.
+public enum AveragingError: ClassifiedError, Sendable, Equatable {
+  /// Nothing to average.
+  case emptySeries
+  /// No method has this name.
+  case unknownMethod(String, known: [String])
+  /// The method has no use for a parameter that was given.
+  case parameterNotTaken(method: String, MethodParameter)
+  /// The method cannot do without a parameter.
+  case parameterMissing(method: String, MethodParameter)
+  /// A parameter is outside its range.
+  case parameterOutOfRange(MethodParameter, value: Double, range: String)
+  /// Two parameters say the same thing.
+  case parametersExclude(MethodParameter, MethodParameter)
+  /// The method works on training steps, and none were given.
+  case stepsMissing(method: String)
+  /// A list has the wrong length.
+  case countMismatch(MethodParameter, expected: Int, found: Int)
+  /// The method needs more checkpoints.
+  case tooFew(method: String, needed: Int, found: Int)
+  /// The weights add up to zero, so that they cannot be normalised.
+  case weightsCancel
+  /// Every input has weight zero.
+  case allWeightsZero
+  /// A file name has no step number.
+  case noStep(file: String)
+  /// Steps do not increase along the series.
+  case stepsNotIncreasing(file: String, step: Double, previous: Double)
+  /// A power-function EMA begins at step 0, so that no checkpoint can be there.
+  case stepNotPositive(file: String, step: Double)
+  /// The profiles of the snapshots do not determine weights: two of them are the same.
+  case snapshotsDependent
+  /// A tensor that the first file has is not in this one.
+  case missingTensor(file: String, TensorName, reference: String)
+  /// This file has a tensor that the first one does not have.
+  case extraTensor(file: String, TensorName, reference: String)
+  /// A tensor's element type or shape differs from the first file's.
+  case mismatch(file: String, TensorName, expected: String, found: String)
+  /// NaN or an infinity in an input.
+  case notFinite(file: String, TensorName, index: [Int], value: Double)
+  /// A finite result is beyond the range of the output's element type.
+  case overflow(TensorName, DType, index: [Int], value: Double)
+  /// Weights below zero made a running variance negative.
+  case negativeVariance(TensorName, index: [Int], value: Double)
+  /// Two tensors have the same name once wrappers' names are taken off.
+  case nameCollision(file: String, TensorName, TensorName, TensorName)
+  /// The weights of one file are an average that training kept, those of another are not.
+  case differentKeys(file: String, key: String, reference: String, String)
+  /// Weights are quantised in a way that cannot be averaged.
+  case unknownQuantization(file: String, TensorName, reason: String)
+  /// A state belongs to another computation.
+  case stateMismatch(file: String, what: String, expected: String, found: String)
+  /// A file is no state of an average.
+  case notAState(file: String, reason: String)
+  /// The method needs all checkpoints at once.
+  case notContinuable(method: String)
+  /// A checkpoint is part of a state already, but others come before it.
+  case alreadyCounted(file: String, state: String)
+  /// The same checkpoint twice.
+  case duplicate(file: String, of: String)
+  /// A tensor that not all checkpoints have, and a method that needs all of them.
+  case unionNeedsWeights(TensorName)
+  /// A file without the variances that models are drawn with.
+  case notAGaussian(file: String)
+  /// No tensor is left after selection.
+  case noTensors
+}
+
+extension AveragingError {
+  /// Usage where the request is at fault rather than the files.
+  public var kind: FailureKind {
+    switch self {
+    case .emptySeries, .unknownMethod, .parameterNotTaken, .parameterMissing, .parameterOutOfRange,
+      .parametersExclude, .stepsMissing, .countMismatch, .weightsCancel, .allWeightsZero,
+      .snapshotsDependent, .tooFew, .notContinuable, .stateMismatch:
+      .usage
+    default: .badData
+    }
+  }
+}
+
+extension AveragingError: CustomStringConvertible {
+  /// One line without the tool's name.
+  public var description: String {
+    switch self {
+    case .emptySeries: "no checkpoints to average"
+    case .unknownMethod(let name, let known):
+      "unknown method \"\(TensorName(name).escaped)\"; there are \(known.joined(separator: ", "))"
+    case .parameterNotTaken(let method, let parameter):
+      "--\(parameter.rawValue) has no meaning for method \(method)"
+    case .parameterMissing(let method, let parameter): "method \(method) needs --\(parameter.rawValue)"
+    case .parameterOutOfRange(let parameter, let value, let range):
+      "--\(parameter.rawValue) takes \(range), not \(value)"
+    case .parametersExclude(let a, let b): "--\(a.rawValue) and --\(b.rawValue) exclude each other"
+    case .stepsMissing(let method): "method \(method) works on training steps; give --steps"
+    case .countMismatch(let parameter, let expected, let found):
+      "--\(parameter.rawValue) has \(found) values for \(expected) checkpoints"
+    case .tooFew(let method, let needed, let found):
+      "method \(method) needs at least \(needed) checkpoints, not \(found)"
+    case .weightsCancel: "the weights add up to zero and cannot be normalised"
+    case .allWeightsZero: "every weight is zero"
+    case .noStep(let file): "\(text(file)): no step number in the name; give the steps with --steps"
+    case .stepsNotIncreasing(let file, let step, let previous):
+      "\(text(file)): step \(plain(step)) does not come after \(plain(previous))"
+    case .stepNotPositive(let file, let step):
+      "\(text(file)): step \(plain(step)), but a power-function EMA begins at step 0"
+    case .snapshotsDependent:
+      "the snapshots do not determine the weights: two have the same step and width, or none is early enough"
+    case .missingTensor(let file, let name, let reference):
+      "\(text(file)): tensor \"\(name)\": missing, but \(text(reference)) has it"
+    case .extraTensor(let file, let name, let reference):
+      "\(text(file)): tensor \"\(name)\": not in \(text(reference))"
+    case .mismatch(let file, let name, let expected, let found):
+      "\(text(file)): tensor \"\(name)\": expected \(expected), found \(found)"
+    case .notFinite(let file, let name, let index, let value):
+      "\(text(file)): tensor \"\(name)\": element \(index) is \(value)"
+    case .overflow(let name, let dtype, let index, let value):
+      "tensor \"\(name)\": element \(index) of the average is \(value), beyond the range of \(dtype)"
+    case .negativeVariance(let name, let index, let value):
+      "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative; --buffers latest keeps the newest"
+    case .nameCollision(let file, let name, let first, let second):
+      "\(text(file)): tensor \"\(name)\": both \"\(first)\" and \"\(second)\" have this name without wrappers"
+    case .differentKeys(let file, let key, let reference, let other):
+      "\(text(file)): weights from \(level(key)), but those of \(text(reference)) from \(level(other)); choose with --key"
+    case .unknownQuantization(let file, let name, let reason):
+      "\(text(file)): tensor \"\(name)\": \(reason); convert to floating point before averaging"
+    case .stateMismatch(let file, let what, let expected, let found):
+      "\(text(file)): the state was made with \(what) \(expected), not \(found); name another --state to begin anew"
+    case .notAState(let file, let reason): "\(text(file)): is no state of ckpt-average: \(reason)"
+    case .notContinuable(let method):
+      "method \(method) needs all checkpoints at once and cannot be continued with --state"
+    case .alreadyCounted(let file, let state):
+      "\(text(file)): is part of \(text(state)) already; give it before new checkpoints, or not at all"
+    case .duplicate(let file, let other):
+      "\(text(file)): the same checkpoint as \(text(other)); --allow-duplicates counts it twice"
+    case .unionNeedsWeights(let name):
+      "tensor \"\(name)\": not in every checkpoint, which this method needs; --keys intersection leaves it out"
+    case .notAGaussian(let file):
+      "\(text(file)): has no variances to draw models with; --method swag makes such a file"
+    case .noTensors: "no tensor is selected; check --include and --exclude"
+    }
+  }
+
+  private func text(_ path: String) -> String { TensorName(path).escaped }
+
+  private func level(_ key: String) -> String { key.isEmpty ? "the top level" : "\"\(text(key))\"" }
+}
+
+/// A number without a trailing `.0`.
+func plain(_ value: Double) -> String {
+  Int(exactly: value).map(String.init) ?? "\(value)"
+}

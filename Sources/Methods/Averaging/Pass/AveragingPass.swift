@@ -1,0 +1,104 @@
+import Checkpoint
+import Platform
+
+/// One streaming read of a series that makes one or several averages.
+///
+/// Every tensor is taken in slices of bounded size, slices are shared out among threads and written in order. Sums
+/// are float64 in the order of the series and are rounded once, to nearest even, so the bytes are the same at any
+/// number of threads. Memory depends on the number of threads alone, not on the size or number of the inputs.
+public struct AveragingPass {
+  /// Finished pieces that may wait for their turn.
+  private static func waitingPieces(threads: Int) -> Int { max(threads, min(4 * threads, 128)) }
+
+  let plans: [AveragingPlan]
+  private let kernel: Kernel
+
+  /// - Parameter plans: Plans over the same series with the same options.
+  public init(_ plans: [AveragingPlan]) { self.init(plans, kernel: .best) }
+
+  init(_ plans: [AveragingPlan], kernel: Kernel) {
+    precondition(!plans.isEmpty, "no plan")
+    self.plans = plans
+    self.kernel = kernel
+  }
+
+  /// Reads the series once and writes every average.
+  ///
+  /// - Parameters:
+  ///   - writers: One per plan, made for the plan's output tensors; not finished here.
+  ///   - computesDigests: Whether the CRC-32 of every input file is computed too.
+  ///   - pool: Runs the arithmetic.
+  ///   - progress: Called with the number of bytes just read, by one thread at a time.
+  /// - Returns: The CRC-32 of every input file in hexadecimal when `digests` is asked for.
+  /// - Throws: `AveragingError` for values that have no average, `CheckpointError` for reading and writing.
+  @discardableResult
+  public func run(
+    into writers: [CheckpointWriter], digests computesDigests: Bool = false, pool: ThreadPool,
+    progress: @escaping (Int) -> Void = { _ in }
+  ) throws -> [String]? {
+    let ordered = try plans.map { try Self.arrange($0, writers[0].order) }
+    let entries = ordered[0].entries
+    let tasks = TaskList(
+      elementCounts: entries.map(PassWorker.elementCount), elementBytes: entries.map(PassWorker.footprint),
+      bytes: PassWorker.sliceBytes)
+    let series = ordered[0].series
+    // Streams come in order; their senders are the other half of the work.
+    let streams = series.members.compactMap(\.liveStream)
+    let pool = streams.isEmpty ? pool : ThreadPool(threads: 1)
+    var digests = series.members.map { SourceDigest($0, observesStream: computesDigests) }
+    let spare = PassWorker.pieceBuffers(ordered)
+    let workers = (0..<pool.threadCount).map { _ in
+      PassWorker(
+        ordered, kernel: kernel, computesDigests: computesDigests, threads: pool.threadCount, spare: spare)
+    }
+    let scales = try QuantizedScales(ordered, workers, pool: pool)
+    for worker in workers { worker.scales = scales }
+    let turnstile = Turnstile(limit: Self.waitingPieces(threads: pool.threadCount))
+
+    try pool.forEach(tasks.count) { (task, number) throws in
+      let worker = workers[number]
+      do {
+        worker.begin()
+        for segment in tasks[task] { try worker.process(segment) }
+      } catch {
+        turnstile.fail(task)
+        throw error
+      }
+      func write(_ finished: PassWorker.Finished) throws {
+        for (writer, piece) in zip(writers, finished.pieces) { try writer.write(piece) }
+        for read in finished.reads { digests[read.input].add(read) }
+        progress(finished.bytesRead)
+      }
+      try turnstile.pass(task) {
+        try write(worker.finished)
+      } later: {
+        let finished = worker.passOn()
+        return {
+          try write(finished)
+          spare.give(finished.outputs)
+        }
+      }
+    }
+    for stream in streams { try stream.drain() }
+    guard computesDigests else { return nil }
+    return try digests.indices.map { try digests[$0].finish() }
+  }
+
+  /// Bytes of tensor data that are read, those that several averages need counted once.
+  public var bytesToRead: Int { plans.map(\.bytesToRead).max()! }
+
+  /// Bytes of buffers that `run` has in memory at most; pages that are never used cost nothing.
+  public func scratchBytes(threads: Int) -> Int {
+    let members = plans[0].series.members
+    let inputs = min(PassWorker.groupSize(threads: threads), members.count) * PassWorker.sliceBytes
+    // Sums and results, up to four times as wide as the inputs, what other statistics keep, and results that wait.
+    let outputs = PassWorker.sliceBytes * (1 + 8 * plans.count + 8)
+    let waiting = 4 * PassWorker.sliceBytes * Self.waitingPieces(threads: threads) * plans.count
+    return threads * (inputs + outputs) + waiting
+  }
+
+  static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {
+    let byName = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.output.name, $0) })
+    return plan.with(entries: order.map { byName[$0.name]! })
+  }
+}

@@ -1,0 +1,160 @@
+import Checkpoint
+import Platform
+
+/// Draws models from the Gaussian that the method `swag` has fitted.
+///
+/// θ = mean + √scale·(√variance ⊙ z₁ + D·z₂ / √(K - 1)), z₁ one standard normal number for each parameter, z₂ one for
+/// each deviation, shared by all parameters (Maddox et al. 2019, arXiv 1902.02476, algorithm 1 and equation 1; their ½
+/// is the scale 0.5).
+public struct GaussianSampler: Sendable {
+  /// What K is.
+  public enum Scaling: String, CaseIterable, Sendable {
+    /// The number of deviations that there are, as in the paper.
+    case paper
+    /// The number that was asked for, also when there are fewer, as in the published code.
+    case code
+  }
+
+  /// How a model is drawn.
+  public struct Options: Sendable {
+    /// Factor of the variance.
+    public var scale = 0.5
+    /// What K is.
+    public var scaling = Scaling.paper
+    /// Whether deviations are left out.
+    public var isDiagonal = false
+    /// All draws follow from it.
+    public var seed: UInt64 = 0
+
+    /// The defaults.
+    public init() {}
+  }
+
+  private struct Parameter: Sendable {
+    let mean: TensorSpec
+    let variance: TensorSpec
+    let deviations: [TensorSpec]
+  }
+
+  /// The tensors of a drawn model.
+  public let tensors: [TensorSpec]
+
+  private let source: any CheckpointSource
+  private let parameters: [TensorName: Parameter]
+  private let requestedRank: Int
+
+  /// - Throws: `AveragingError.notAGaussian` when the checkpoint has no variances, `.mismatch` when one does not fit.
+  public init(_ source: any CheckpointSource) throws {
+    self.source = source
+    let byName = Dictionary(source.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var parameters: [TensorName: Parameter] = [:]
+    var companions: Set<TensorName> = []
+    for mean in source.tensors where mean.dtype.isFloatingPoint {
+      func companion(_ suffix: String) throws -> TensorSpec? {
+        guard let found = byName[TensorName(mean.name.string + suffix)] else { return nil }
+        guard found.shape == mean.shape, found.dtype.isFloatingPoint else {
+          throw AveragingError.mismatch(
+            file: source.label, found.name, expected: "F32 \(mean.shape)", found: found.layout)
+        }
+        companions.insert(found.name)
+        return found
+      }
+      guard let variance = try companion(SWAGNames.variance) else { continue }
+      var deviations: [TensorSpec] = []
+      while let next = try companion(SWAGNames.deviation(deviations.count)) { deviations.append(next) }
+      parameters[mean.name] = Parameter(mean: mean, variance: variance, deviations: deviations)
+    }
+    guard !parameters.isEmpty else { throw AveragingError.notAGaussian(file: source.label) }
+    self.parameters = parameters
+    tensors = source.tensors.filter { !companions.contains($0.name) }
+    let deviations = parameters.values.map(\.deviations.count).max()!
+    requestedRank = max(deviations, source.metadata[SWAGNames.rankKey].flatMap { Int($0) } ?? deviations)
+  }
+
+  /// Elements of other pieces are drawn from other sequences: a part of what a seed means, and never to be changed.
+  private static let pieceBytes = 1 << 16
+
+  /// Writes the model with this number; it does not depend on which others are drawn.
+  ///
+  /// - Throws: `AveragingError.overflow` when a value is beyond the range of its type, errors of reading and writing.
+  public func draw(_ number: Int, _ options: Options, to writer: CheckpointWriter, pool: ThreadPool) throws {
+    let order = writer.order
+    let tasks = TaskList(
+      elementCounts: order.map { parameters[$0.name] == nil ? $0.byteCount : $0.elementCount },
+      elementBytes: order.map { parameters[$0.name] == nil ? 1 : 8 }, bytes: Self.pieceBytes)
+    var shared = PortableNormal(key: [options.seed, UInt64(number), .max])
+    let coefficients = (0..<requestedRank).map { _ in shared.next() }
+    let turnstile = Turnstile(limit: 4 * pool.threadCount)
+    try pool.forEach(tasks.count) { (task, _) throws in
+      var output: [UInt8] = []
+      do {
+        for segment in tasks[task] {
+          let tensor = order[segment.entry]
+          if let parameter = parameters[tensor.name] {
+            let key = [
+              options.seed, UInt64(number), UInt64(segment.entry), UInt64(segment.elements.lowerBound),
+            ]
+            output += try draw(parameter, segment.elements, options, PortableNormal(key: key), coefficients)
+          } else {
+            output += try bytes(tensor, segment.elements)
+          }
+        }
+      } catch {
+        turnstile.fail(task)
+        throw error
+      }
+      let finished = output
+      func write() throws { try finished.withUnsafeBytes { try writer.write($0) } }
+      try turnstile.pass(task, now: write, later: { write })
+    }
+  }
+
+  private func draw(
+    _ parameter: Parameter, _ elements: Range<Int>, _ options: Options, _ normal: PortableNormal,
+    _ coefficients: [Double]
+  ) throws -> [UInt8] {
+    var normal = normal
+    var noise = try values(parameter.variance, elements).map { max($0, 0).squareRoot() * normal.next() }
+    let rank = options.scaling == .paper ? parameter.deviations.count : requestedRank
+    if !options.isDiagonal && rank > 1 {
+      let factor = 1 / Double(rank - 1).squareRoot()
+      for (deviation, coefficient) in zip(parameter.deviations, coefficients) {
+        for (index, value) in try values(deviation, elements).enumerated() {
+          noise[index] += factor * coefficient * value
+        }
+      }
+    }
+    let root = options.scale.squareRoot()
+    let mean = try values(parameter.mean, elements)
+    let drawn = zip(mean, noise).map { $0 + root * $1 }
+    let dtype = parameter.mean.dtype
+    do {
+      return try TensorValue(doubles: drawn, shape: [drawn.count], dtype: dtype).bytes
+    } catch CheckpointError.unrepresentable(_, _, let index, let value) {
+      throw AveragingError.overflow(
+        parameter.mean.name, dtype, index: parameter.mean.index(of: elements.lowerBound + index), value: value
+      )
+    }
+  }
+
+  private func values(_ tensor: TensorSpec, _ elements: Range<Int>) throws -> [Double] {
+    let width = tensor.dtype.bitWidth / 8
+    let bytes = try bytes(tensor, elements.lowerBound * width..<elements.upperBound * width)
+    let values = try TensorValue(dtype: tensor.dtype, shape: [elements.count], bytes: bytes).doubles()
+    if let index = values.firstIndex(where: { !$0.isFinite }) {
+      throw AveragingError.notFinite(
+        file: source.label, tensor.name, index: tensor.index(of: elements.lowerBound + index),
+        value: values[index])
+    }
+    return values
+  }
+
+  private func bytes(_ tensor: TensorSpec, _ range: Range<Int>) throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+      let target = UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count])
+      try source.read(tensor.name, at: range.lowerBound, into: target)
+      count = range.count
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import NetworkExecution
+import NetworkGraphs
+
+/// Combines the moments of batches into new running statistics for a network's BatchNorm layers.
+public struct Calibration: Sendable {
+  /// The layers meant, in execution order.
+  public let layers: [BatchNormLayer]
+  /// How batches combine.
+  public let estimator: Estimator
+  /// Batches added so far.
+  public private(set) var batchCount = 0
+  /// Images added so far.
+  public private(set) var imageCount = 0
+  /// Images that the stored statistics count as.
+  public let prior: Double
+  private let network: Network
+  private let stored: [RunningStatistics]
+  private var estimators: [any StatisticsEstimator]
+
+  /// An empty calibration.
+  ///
+  /// - Parameters:
+  ///   - network: gives the stored statistics.
+  ///   - layers: the layers meant, in execution order; nil is all that training had not frozen.
+  ///   - estimator: how batches combine.
+  ///   - prior: images N that the stored statistics count as beside the n added: the result is
+  ///     N/(N+n)·stored + n/(N+n)·new for mean and variance (Schneider et al. 2020, equation 2); 0 leaves them out.
+  ///   - momentum: weight of the newest batch, for the estimator of that name.
+  /// - Throws: `CalibrationError.noBatchNorm` for a network without BatchNorm.
+  public init(
+    network: Network, layers: [BatchNormLayer]? = nil, estimator: Estimator, prior: Double = 0,
+    momentum: Double = 0.1
+  ) throws {
+    guard !network.batchNorms.isEmpty else {
+      throw CalibrationError.noBatchNorm(architecture: network.architectureName)
+    }
+    let layers = layers ?? network.trainedBatchNorms
+    self.layers = layers
+    self.estimator = estimator
+    self.prior = prior
+    self.network = network
+    let stored = Dictionary(uniqueKeysWithValues: zip(network.batchNorms.map(\.name), network.runningStatistics))
+    self.stored = layers.map { stored[$0.name]! }
+    estimators = layers.map { estimator.make(channels: $0.channels, momentum: momentum) }
+  }
+
+  /// Adds the next batch in the order of the data.
+  ///
+  /// - Throws: `CalibrationError.notFinite`, `.oneValuePerChannel`.
+  public mutating func add(_ moments: BatchMoments) throws {
+    for (index, batch) in moments.layers.enumerated() {
+      try batch.check(layer: layers[index], batch: moments.batch)
+      estimators[index].add(batch)
+    }
+    batchCount += 1
+    imageCount += moments.imageCount
+  }
+
+  /// The statistics of all BatchNorms of the network in execution order, the stored ones where a layer is not meant.
+  ///
+  /// - Throws: `CalibrationError.noImages`.
+  public func networkStatistics() throws -> [RunningStatistics] {
+    let new = Dictionary(
+      uniqueKeysWithValues: try statistics().map { ($0.layer.name, $0.statistics) })
+    return zip(network.batchNorms, network.runningStatistics).map { new[$0.name] ?? $1 }
+  }
+
+  /// The new statistics of the layers meant, in execution order.
+  ///
+  /// - Throws: `CalibrationError.noImages` when nothing was added: zeros are never a result.
+  public func statistics() throws -> [(layer: BatchNormLayer, statistics: RunningStatistics)] {
+    guard batchCount > 0 else { throw CalibrationError.noImages }
+    let weight = Double(imageCount) / (prior + Double(imageCount))
+    return layers.indices.map { index in
+      let new = estimators[index].statistics
+      return (layers[index], prior == 0 ? new : stored[index].mixed(with: new, weight: weight))
+    }
+  }
+}

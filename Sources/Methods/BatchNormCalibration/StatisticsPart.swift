@@ -1,0 +1,206 @@
+import Checkpoint
+import ImageData
+import Platform
+import Statistics
+
+/// The moments that one shard measured, as a file that any shard's process can write and the merge can read.
+///
+/// Moments stay apart for each batch, because merging must add the batches in the order of the data: the result is
+/// then that of one process to the last bit, however the batches were shared out.
+///
+/// As tensors: `batch` and `images` are I64 [b]; for every layer `<layer>.count` is F64 [b], `<layer>.mean` and
+/// `<layer>.m2` are F64 [b, channels]. Everything else stands in the metadata as one JSON object.
+public struct StatisticsPart: Sendable {
+  /// What all parts of one calculation must agree on, beside the shard's number.
+  public struct Recipe: Sendable, Equatable {
+    /// Identity of the checkpoint's tensors.
+    public var model: String
+    /// Number of batches of the whole data set in use.
+    public var batchCount: Int
+    /// Everything that the statistics depend on, as it stands in the provenance.
+    public var options: JSON
+    /// Metadata that the result is to carry.
+    public var recorded: [String: String]
+
+    /// A recipe of the given parts.
+    public init(model: String, batchCount: Int, options: JSON, recorded: [String: String]) {
+      self.model = model
+      self.batchCount = batchCount
+      self.options = options
+      self.recorded = recorded
+    }
+  }
+
+  /// Which share of the batches this is.
+  public let shard: Shard
+  /// What was measured.
+  public let recipe: Recipe
+  /// The batches of the shard, ascending.
+  public let batches: [BatchMoments]
+
+  /// A part of moments just measured.
+  public init(shard: Shard, recipe: Recipe, batches: [BatchMoments]) {
+    self.shard = shard
+    self.recipe = recipe
+    self.batches = batches
+  }
+}
+
+extension StatisticsPart {
+  static let metadataKey = "ckpt.bn_part"
+
+  /// The part as tensors and metadata, ready for a checkpoint writer.
+  public func encoded(layers: [String]) throws -> (tensors: [TensorName: TensorValue], metadata: Metadata) {
+    let count = batches.count
+    var tensors: [TensorName: TensorValue] = [
+      "batch": TensorValue(i64: batches.map { Int64($0.batch) }, shape: [count]),
+      "images": TensorValue(i64: batches.map { Int64($0.imageCount) }, shape: [count]),
+    ]
+    for (index, layer) in layers.enumerated() {
+      let moments = batches.map { $0.layers[index] }
+      let channels = moments.first?.mean.count ?? 0
+      tensors[Self.key(layer, "count")] = try TensorValue(
+        doubles: moments.map(\.count), shape: [count], dtype: .f64)
+      tensors[Self.key(layer, "mean")] = try TensorValue(
+        doubles: moments.flatMap(\.mean), shape: [count, channels], dtype: .f64)
+      tensors[Self.key(layer, "m2")] = try TensorValue(
+        doubles: moments.flatMap(\.m2), shape: [count, channels], dtype: .f64)
+    }
+    var metadata = Metadata()
+    metadata[Self.metadataKey] =
+      JSON.object([
+        ("shard", .number("\(shard.index)")), ("shards", .number("\(shard.count)")),
+        ("batches", .number("\(recipe.batchCount)")), ("model", .string(recipe.model)),
+        ("options", recipe.options),
+        (
+          "recorded",
+          .object(recipe.recorded.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+        ),
+      ]).encoded()
+    return (tensors, metadata)
+  }
+
+  /// Reads a part back.
+  ///
+  /// - Parameters:
+  ///   - source: the open file.
+  ///   - layers: name and channel count of the network's BatchNorm layers, in execution order.
+  /// - Throws: `PartError.malformed` when the file is something else or does not fit these layers.
+  public init(reading source: any CheckpointSource, layers: [(name: String, channels: Int)]) throws {
+    func malformed(_ problem: String) -> PartError { .malformed(source.label, problem) }
+    guard let text = source.metadata[Self.metadataKey], let header = try? JSON.parse(Array(text.utf8)) else {
+      throw malformed("no \"\(Self.metadataKey)\" in its metadata")
+    }
+    guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
+      let shard = Shard(index: index, count: count), let batchCount = header["batches"]?.intValue,
+      batchCount >= 1,
+      let model = header["model"]?.stringValue, let options = header["options"],
+      case .object(let recorded)? = header["recorded"]
+    else { throw malformed("its \"\(Self.metadataKey)\" is damaged") }
+
+    func values(_ key: TensorName, count: Int) throws -> [Double] {
+      guard let spec = source.spec(key) else { throw malformed("no tensor \"\(key.escaped)\"") }
+      guard spec.dtype == .f64 || spec.dtype == .i64, spec.elementCount == count else {
+        throw malformed("tensor \"\(key.escaped)\" is \(spec.dtype.name) \(spec.shape)")
+      }
+      return try source.value(key).doubles()
+    }
+    let own = shard.items(of: batchCount)
+    let numbers = try values("batch", count: own.count)
+    let images = try values("images", count: own.count)
+    let moments = try layers.map { layer in
+      let counts = try values(Self.key(layer.name, "count"), count: own.count)
+      let mean = try values(Self.key(layer.name, "mean"), count: own.count * layer.channels)
+      let m2 = try values(Self.key(layer.name, "m2"), count: own.count * layer.channels)
+      return counts.indices.map { batch in
+        let range = batch * layer.channels..<(batch + 1) * layer.channels
+        return ChannelMoments(count: counts[batch], mean: Array(mean[range]), m2: Array(m2[range]))
+      }
+    }
+    self.init(
+      shard: shard,
+      recipe: Recipe(
+        model: model, batchCount: batchCount, options: options,
+        recorded: recorded.reduce(into: [:]) { $0[$1.0] = $1.1.stringValue }),
+      batches: own.indices.map { place in
+        BatchMoments(
+          batch: Int(numbers[place]), imageCount: Int(images[place]), layers: moments.map { $0[place] })
+      })
+  }
+
+  private static func key(_ layer: String, _ moment: String) -> TensorName {
+    TensorName("\(layer).\(moment)")
+  }
+}
+
+extension StatisticsPart {
+  /// All batches of all parts in the order of the data.
+  ///
+  /// - Parameter parts: each with the name to use in messages.
+  /// - Throws: `PartError` for a missing, duplicate or foreign part.
+  public static func merge(_ parts: [(label: String, part: StatisticsPart)]) throws -> [BatchMoments] {
+    guard let first = parts.first else { return [] }
+    var holders = [String?](repeating: nil, count: first.part.shard.count)
+    for (label, part) in parts {
+      guard part.shard.count == first.part.shard.count else {
+        throw PartError.foreign(
+          label, first.label, "\(first.part.shard.count) shards", "\(part.shard.count) shards")
+      }
+      if let difference = part.recipe.difference(from: first.part.recipe) {
+        throw PartError.foreign(label, first.label, difference.expected, difference.found)
+      }
+      if let earlier = holders[part.shard.index] {
+        throw PartError.duplicate(label, earlier, part.shard.description)
+      }
+      holders[part.shard.index] = label
+      guard part.batches.map(\.batch) == part.shard.items(of: part.recipe.batchCount) else {
+        throw PartError.incomplete(label)
+      }
+    }
+    let missing = holders.indices.filter { holders[$0] == nil }
+    guard missing.isEmpty else {
+      throw PartError.missing(missing.map { "\($0)/\(holders.count)" })
+    }
+    return parts.flatMap(\.part.batches).sorted { $0.batch < $1.batch }
+  }
+}
+
+extension StatisticsPart.Recipe {
+  /// The first point in which two recipes differ, in words.
+  func difference(from expected: Self) -> (expected: String, found: String)? {
+    if model != expected.model { return ("checkpoint \(expected.model)", "checkpoint \(model)") }
+    if batchCount != expected.batchCount {
+      return ("\(expected.batchCount) batches in all", "\(batchCount) batches in all")
+    }
+    if options != expected.options { return (expected.options.encoded(), options.encoded()) }
+    if recorded != expected.recorded { return ("\(expected.recorded)", "\(recorded)") }
+    return nil
+  }
+}
+
+/// Why parts do not make one result.
+public enum PartError: ClassifiedError, Equatable {
+  /// There is no part for these shards.
+  case missing([String])
+  /// The part at `path` is of a shard that an earlier part is of.
+  case duplicate(_ path: String, _ earlier: String, _ shard: String)
+  /// The part at `path` is of another calculation than the part `reference`.
+  case foreign(_ path: String, _ reference: String, _ expected: String, _ found: String)
+  /// The part at `path` does not hold all batches of its shard.
+  case incomplete(_ path: String)
+  /// The file at `path` is not a part, or does not fit the layers.
+  case malformed(_ path: String, _ problem: String)
+
+  /// One line that names the file.
+  public var description: String {
+    switch self {
+    case .missing(let shards):
+      "parts missing for shard \(shards.joined(separator: ", ")); --merge takes those of all shards"
+    case .duplicate(let path, let earlier, let shard): "\(path): shard \(shard) again, already in \(earlier)"
+    case .foreign(let path, let reference, let expected, let found):
+      "\(path): not of the same calculation as \(reference): expected \(expected), found \(found)"
+    case .incomplete(let path): "\(path): does not hold the batches of its shard; run that shard again"
+    case .malformed(let path, let problem): "\(path): not a statistics part: \(problem)"
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import ImageData
+import NetworkExecution
+import TensorMath
+
+/// Measures the accuracy of networks under many settings in one pass over a labelled data set.
+///
+/// Each image is decoded once for all settings. Settings that use the same network on the same input share its
+/// forward pass, and networks share the input.
+public final class Evaluator {
+  /// What the settings' network indices refer to.
+  public let networks: [Network]
+  /// What has been measured so far.
+  public private(set) var measurements: Measurements
+  private let dataset: any ImageDataset
+  private let recalibrations: [Recalibration]
+
+  /// - Parameters:
+  ///   - networks: what the settings' network indices mean; all of the same number of classes.
+  ///   - settings: what to measure, at least one.
+  ///   - dataset: labelled images.
+  ///   - images: which of them, in what order; nil is all in order.
+  ///   - recalibrations: what the settings with recalibrated BatchNorm normalise with.
+  /// - Throws: `EvaluationError` for missing or impossible labels, no images and networks that cannot be compared or pooled.
+  public init(
+    networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil,
+    recalibrations: [Recalibration] = []
+  ) throws {
+    precondition(
+      !settings.isEmpty && settings.allSatisfy { $0.networks.allSatisfy(networks.indices.contains) })
+    precondition(
+      settings.allSatisfy { setting in
+        setting.batchNorm == .stored
+          || setting.networks.allSatisfy { setting.recalibration(of: $0, among: recalibrations) != nil }
+      })
+    self.networks = networks
+    self.recalibrations = recalibrations
+    self.dataset = dataset
+    measurements = Measurements(
+      settings: settings, images: images ?? Array(0..<dataset.count),
+      multiplyAdds: try Self.multiplyAdds(of: settings, networks))
+    try Self.checkLabels(of: dataset, images: measurements.images, networks)
+  }
+
+  private var settings: [Setting] { measurements.settings }
+  private var images: [Int] { measurements.images }
+
+  /// Refuses images whose labels are missing or none of the networks' classes, and networks of unequal classes.
+  ///
+  /// - Throws: `EvaluationError`.
+  public static func checkLabels(
+    of dataset: any ImageDataset, images: [Int], _ networks: [Network]
+  ) throws {
+    let classes = networks[0].classCount
+    for network in networks where network.classCount != classes {
+      throw EvaluationError.unequalClassCounts(classes, network.classCount)
+    }
+    guard !images.isEmpty else { throw EvaluationError.noImages(dataset: dataset.name) }
+    for index in images {
+      guard let label = dataset.label(index) else {
+        throw EvaluationError.unlabelled(dataset: dataset.name, item: dataset.itemName(index))
+      }
+      guard (0..<classes).contains(label) else {
+        throw EvaluationError.labelOutOfRange(
+          dataset: dataset.name, item: dataset.itemName(index), label: label, classes: classes)
+      }
+    }
+  }
+
+  /// Multiply-adds per image of every setting.
+  public static func multiplyAdds(of settings: [Setting], _ networks: [Network]) throws -> [Int] {
+    try settings.map { try multiplyAdds($0, networks) }
+  }
+
+  private static func multiplyAdds(_ setting: Setting, _ networks: [Network]) throws -> Int {
+    let size = setting.preprocessing.crop
+    let crops = setting.views.inputs(setting.preprocessing).count
+    return try setting.networks.reduce(0) { total, index in
+      let network = networks[index]
+      let pass = try network.multiplyAdds(height: size, width: size)
+      return try total + crops * (pass + extraMultiplyAdds(of: setting.pooling, network, size: size))
+    }
+  }
+
+  /// What classifying every window but the first adds.
+  private static func extraMultiplyAdds(of pooling: Pooling, _ network: Network, size: Int) throws -> Int {
+    guard case .testTime(let window) = pooling else { return 0 }
+    guard let classifier = network.classifier,
+      let map = try network.pooledMapSize(height: size, width: size)
+    else {
+      throw EvaluationError.noPooling(architecture: network.architectureName)
+    }
+    let windows = (max(map.height, window) - window + 1) * (max(map.width, window) - window + 1)
+    return (windows - 1) * classifier.featureCount * network.classCount
+  }
+
+  /// Takes over what an earlier run measured of the same settings on the same images.
+  public func resume(_ earlier: Measurements) {
+    precondition(earlier.settings == settings && earlier.images == images)
+    measurements = earlier
+  }
+
+  /// Measures the images that have not been seen yet.
+  ///
+  /// - Parameters:
+  ///   - active: indices of the settings to measure, all of which have seen the same images; nil is all.
+  ///   - limit: measures only the images before this place in the order; nil is all.
+  ///   - batchSize: images per batch; nil chooses one that keeps the input of all settings within 256 MB.
+  ///   - workers: decoding threads.
+  ///   - narrow: called after each batch with the images' correctness for each active setting; returns the settings to
+  ///     go on with, ascending, all of them active. Nil measures all on everything.
+  ///   - onBatch: called after each batch with the number of evaluations of one setting on one image in it.
+  /// - Throws: errors of decoding, in the order of the images; `EvaluationError.notFinite` for a network that yields NaN.
+  public func run(
+    only active: [Int]? = nil, upTo limit: Int? = nil, batchSize: Int? = nil, workers: Int,
+    narrowing narrow: ((_ correct: [[Bool]]) -> [Int])? = nil, onBatch: (Int) throws -> Void = { _ in }
+  ) throws {
+    let end = limit ?? images.count
+    var active = active ?? Array(settings.indices)
+    while let position = active.map({ measurements.outcomes[$0].count }).min(), position < end {
+      let passes = PassPlan(settings, active: active, recalibrations: recalibrations)
+      let loader = BatchLoader(
+        dataset, indices: Array(images[position..<end]), batchSize: batchSize ?? passes.defaultBatchSize,
+        views: passes.views, workers: workers, prefetch: PassPlan.prefetch)
+      // A new loader whenever settings have left: what they needed is then no longer prepared.
+      while let batch = try loader.next() {
+        try evaluate(batch, passes)
+        try onBatch(batch.indices.count * active.count)
+        if let narrow {
+          let seen = batch.indices.count
+          let kept = narrow(active.map { measurements.outcomes[$0].ranks.suffix(seen).map { $0 == 0 } })
+          if kept.count < active.count {
+            active = kept
+            break
+          }
+        }
+      }
+    }
+  }
+
+  private func evaluate(_ batch: ImageBatch, _ plan: PassPlan) throws {
+    var logits: [[Double]] = []
+    var times: [Double] = []
+    let clock = ContinuousClock()
+    let classes = networks[0].classCount
+    for pass in plan.passes {
+      let start = clock.now
+      logits.append(try self.logits(pass, batch.views[pass.view]).values.map(Double.init))
+      times.append((clock.now - start) / .seconds(1))
+    }
+    for (setting, passes) in plan.passesOfSetting {
+      for (row, label) in batch.labels.enumerated() {
+        let range = row * classes..<(row + 1) * classes
+        guard passes.joined().allSatisfy({ logits[$0][range].allSatisfy(\.isFinite) }) else {
+          throw EvaluationError.notFinite(
+            item: dataset.itemName(batch.indices[row]), crop: settings[setting].preprocessing.crop)
+        }
+        let ofNetworks = passes.map { views in mean(views.map { logits[$0][range] }) }
+        let combined = ofNetworks.count == 1 ? ofNetworks[0] : logMeanProbability(ofNetworks)
+        measurements.outcomes[setting].append(Outcome(logits: combined, label: label))
+      }
+      measurements.seconds[setting] += passes.joined().reduce(0) { $0 + times[$1] }
+    }
+  }
+
+  private func logits(_ pass: PassPlan.Pass, _ input: Tensor) throws -> Tensor {
+    let statistics = pass.recalibration.map { recalibrations[$0].statistics }
+    switch pass.pooling {
+    case .average: return try networks[pass.network].logits(input, statistics: statistics)
+    case .testTime(let window):
+      return try networks[pass.network].logits(input, window: window, statistics: statistics)
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import Platform
+
+/// Frozen trunk outputs of a set of images: what every epoch of tuning reads instead of the images.
+///
+/// Each image has a map of positions × channels (the last BatchNorm's input), and a second one of the same size
+/// where a residual is added behind that BatchNorm. Pooled features are maps of one position.
+///
+/// In memory an image's channels stand in blocks of eight: for every block first the positions of the map, then
+/// those of the residual, so that one pass over an image is sequential and keeps its sums in registers. The last
+/// block is filled up with zeros. Behind all images stand the means of each image and channel over its positions and
+/// the sums of squared deviations from them, in float64. Storing different images from different threads is safe.
+public final class FeatureMaps: @unchecked Sendable {
+  /// Extent and storage.
+  public let shape: FeatureShape
+  let storage: FeatureStorage
+
+  private var mean: UnsafeMutablePointer<Double> {
+    (storage.base + shape.count * shape.imageByteCount).assumingMemoryBound(to: Double.self)
+  }
+  private var m2: UnsafeMutablePointer<Double> { mean + shape.count * shape.stride }
+
+  /// Features of `shape` in `storage`: what it holds already, or zeros where it is new.
+  public init(_ shape: FeatureShape, storage: FeatureStorage) {
+    precondition(storage.byteCount >= shape.byteCount)
+    self.shape = shape
+    self.storage = storage
+  }
+
+  /// Features in memory, all zeros.
+  ///
+  /// - Throws: `TuningError.outOfMemory`.
+  public convenience init(_ shape: FeatureShape) throws {
+    self.init(shape, storage: try .memory(byteCount: shape.byteCount))
+  }
+
+  // MARK: Storing
+
+  /// Stores image `index`.
+  ///
+  /// - Parameters:
+  ///   - index: the image's number, counted from 0.
+  ///   - map: [positions, channels], channels last.
+  ///   - residual: the same shape; given exactly if the shape has one.
+  /// - Throws: `TuningError.featureOverflow` for a value too large for the element type.
+  public func store(_ index: Int, map: UnsafePointer<Float>, residual: UnsafePointer<Float>?) throws {
+    switch shape.element {
+    case .f32: try store(Float32Lanes.self, index, map, residual)
+    case .f16: try store(Float16Lanes.self, index, map, residual)
+    case .bf16: try store(BFloat16Lanes.self, index, map, residual)
+    }
+  }
+
+  private func store<Stored: StoredLanes>(
+    _ stored: Stored.Type, _ index: Int, _ map: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?
+  ) throws {
+    precondition(index >= 0 && index < shape.count && (residual != nil) == shape.hasResidual)
+    for first in Swift.stride(from: 0, to: shape.channels, by: FeatureShape.lanes) {
+      let width = min(FeatureShape.lanes, shape.channels - first)
+      let block = blocks(Stored.self, of: index) + first / FeatureShape.lanes * shape.runs
+      for run in 0..<shape.runs {
+        let source = run < shape.positions ? map : residual! - shape.positions * shape.channels
+        var values = SIMD8<Float>.zero
+        for lane in 0..<width { values[lane] = source[run * shape.channels + first + lane] }
+        guard let encoded = Stored.encode(values) else {
+          throw TuningError.featureOverflow(image: index, element: shape.element)
+        }
+        block[run] = encoded
+      }
+      storeMoments(block, at: index * shape.stride + first)
+    }
+  }
+
+  /// Moments of the values as stored, so that normalised batches have mean 0 and variance 1 whatever the element.
+  func storeMoments<Stored: StoredLanes>(_ block: UnsafePointer<Stored>, at offset: Int) {
+    var sum = SIMD8<Double>.zero
+    for position in 0..<shape.positions { sum += SIMD8<Double>(block[position].decoded) }
+    let average = sum / Double(shape.positions)
+    var squares = SIMD8<Double>.zero
+    for position in 0..<shape.positions {
+      let deviation = SIMD8<Double>(block[position].decoded) - average
+      squares += deviation * deviation
+    }
+    for lane in 0..<FeatureShape.lanes {
+      mean[offset + lane] = average[lane]
+      m2[offset + lane] = squares[lane]
+    }
+  }
+
+  // MARK: Reading
+
+  /// The blocks of image `index`: per block the positions of the map, then those of the residual.
+  func blocks<Stored: StoredLanes>(
+    _ stored: Stored.Type, of index: Int
+  ) -> UnsafeMutablePointer<Stored> {
+    precondition(index >= 0 && index < shape.count)
+    return (storage.base + index * shape.imageByteCount).assumingMemoryBound(to: Stored.self)
+  }
+
+  /// Mean and biased variance over all positions of the images in `rows`, per channel, in float64.
+  ///
+  /// From the images' own moments: the deviations inside the images plus those of their means (Chan, Golub and
+  /// LeVeque 1979, for groups of one size).
+  func moments(of rows: ArraySlice<Int>, pool: ThreadPool) -> (mean: [Double], variance: [Double]) {
+    var means = [Double](repeating: 0, count: shape.channels)
+    var variances = means
+    means.withUnsafeMutableBufferPointer { means in
+      variances.withUnsafeMutableBufferPointer { variances in
+        pool.forEachRange(of: shape.channels, length: 256) { range in
+          for channel in range {
+            (means[channel], variances[channel]) = moments(of: rows, channel: channel)
+          }
+        }
+      }
+    }
+    return (means, variances)
+  }
+
+  private func moments(of rows: ArraySlice<Int>, channel: Int) -> (mean: Double, variance: Double) {
+    let (stride, images) = (shape.stride, Double(rows.count))
+    var sum = 0.0
+    for row in rows { sum += mean[row * stride + channel] }
+    let average = sum / images
+    var within = 0.0
+    var between = 0.0
+    for row in rows {
+      within += m2[row * stride + channel]
+      let deviation = mean[row * stride + channel] - average
+      between += deviation * deviation
+    }
+    return (average, (within / Double(shape.positions) + between) / images)
+  }
+}

@@ -1,0 +1,90 @@
+import Platform
+
+/// One minus the overlap of predicted probabilities and labels, per class over the batch, averaged over the classes
+/// that occur in it.
+///
+/// With p the softmax probability of a class and y its indicator, I = Σpy, P = Σp and Y = Σy over the rows:
+/// Dice is (2I + s)/(P + Y + s) (Milletari et al. 2016, with linear denominators), Jaccard (I + s)/(P + Y − I + s).
+public struct OverlapLoss: ClassificationLoss {
+  /// Which overlap.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// (2I + s)/(P + Y + s).
+    case dice
+    /// (I + s)/(P + Y − I + s).
+    case jaccard
+  }
+
+  let kind: Kind
+  /// s, which keeps the quotient defined.
+  let smoothing: Double
+
+  /// - Parameters:
+  ///   - kind: which overlap.
+  ///   - smoothing: not negative.
+  public init(_ kind: Kind, smoothing: Double = 1) {
+    self.kind = kind
+    self.smoothing = smoothing
+  }
+
+  /// The batch's loss and gradient.
+  public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
+    let k = batch.classes
+    var probabilities: [Double] = []
+    var intersection = [Double](repeating: 0, count: k)
+    var predicted = intersection
+    var actual = intersection
+    for (row, label) in batch.labels.enumerated() {
+      let p = logSoftmax(batch.logits[row * k..<(row + 1) * k]).map(exp)
+      probabilities += p
+      for j in 0..<k { predicted[j] += p[j] }
+      intersection[label] += p[label]
+      actual[label] += 1
+    }
+    let present = Double(actual.count { $0 > 0 })
+    var total = 0.0
+    // Derivatives of a class's loss by P and by I.
+    var byPredicted = [Double](repeating: 0, count: k)
+    var byIntersection = byPredicted
+    for j in 0..<k where actual[j] > 0 {
+      let (top, bottom, topByI, bottomByI) =
+        switch kind {
+        case .dice: (2 * intersection[j] + smoothing, predicted[j] + actual[j] + smoothing, 2.0, 0.0)
+        case .jaccard:
+          (
+            intersection[j] + smoothing, predicted[j] + actual[j] - intersection[j] + smoothing, 1.0, -1.0
+          )
+        }
+      total += (1 - top / bottom) / present
+      byPredicted[j] = top / (bottom * bottom) / present
+      byIntersection[j] = -(topByI * bottom - top * bottomByI) / (bottom * bottom) / present
+    }
+    for (row, label) in batch.labels.enumerated() {
+      let p = probabilities[row * k..<(row + 1) * k]
+      var byP = byPredicted
+      byP[label] += byIntersection[label]
+      let mean = zip(p, byP).reduce(0) { $0 + $1.0 * $1.1 }
+      for (j, value) in p.enumerated() { gradient[row * k + j] = value * (byP[j] - mean) }
+    }
+    return total
+  }
+}
+
+/// The sum of two losses, such as binary cross-entropy and Dice.
+public struct LossSum: ClassificationLoss {
+  let first: any ClassificationLoss
+  let second: any ClassificationLoss
+
+  /// Both with weight one.
+  public init(_ first: any ClassificationLoss, _ second: any ClassificationLoss) {
+    self.first = first
+    self.second = second
+  }
+
+  /// The batch's loss and gradient.
+  public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
+    var other = gradient
+    let sum = first.evaluate(batch, gradient: &gradient) + second.evaluate(batch, gradient: &other)
+    for index in gradient.indices { gradient[index] += other[index] }
+    return sum
+  }
+}

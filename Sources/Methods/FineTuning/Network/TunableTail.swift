@@ -1,0 +1,134 @@
+import Checkpoint
+import NetworkExecution
+import NetworkGraphs
+
+/// The part of a network that is tuned, and how it goes back into the checkpoint.
+public struct TunableTail: Sendable {
+  /// Whether maps are cached and the last BatchNorm belongs to the tail; else pooled features are, behind it.
+  public let includesBatchNorm: Bool
+  /// Between the cached features and the pooling.
+  public let activation: TailActivation
+  /// The checkpoint's values.
+  public let start: TailParameters
+
+  let network: Network
+  private let checkpoint: any CheckpointSource
+  private let classifier: ClassifierTail
+
+  /// - Parameters:
+  ///   - network: with the weights of `checkpoint`.
+  ///   - checkpoint: where the values of classifier and BatchNorm are read from.
+  ///   - needsBatchNorm: whether the last BatchNorm is trained or its statistics change.
+  /// - Throws: `TuningError.noClassifier`; `TuningError.noLastBatchNorm` where that BatchNorm is needed and the network has none directly before
+  ///   its pooling; errors of reading the checkpoint.
+  public init(_ network: Network, checkpoint: any CheckpointSource, needsBatchNorm: Bool) throws {
+    self.network = network
+    self.checkpoint = checkpoint
+    guard let classifier = network.classifier else {
+      throw TuningError.noClassifier(architecture: network.architectureName)
+    }
+    self.classifier = classifier
+    includesBatchNorm = needsBatchNorm
+    let known = classifier.lastBatchNorm.flatMap { _ in TailActivation(classifier.activation) }
+    if needsBatchNorm && known == nil {
+      throw TuningError.noLastBatchNorm(architecture: network.architectureName)
+    }
+    activation = needsBatchNorm ? known ?? .identity : .identity
+    func floats(_ key: TensorName) throws -> [Float] { try network.parameter(key).floats() }
+    let weight = try floats(classifier.weightKey)
+    start = TailParameters(
+      weight: classifier.isTransposed
+        ? Self.transposed(weight, rows: classifier.featureCount, columns: network.classCount) : weight,
+      bias: try classifier.biasKey.map(floats),
+      batchNorm: needsBatchNorm
+        ? try classifier.lastBatchNorm.map { try Self.batchNorm($0, of: checkpoint) } : nil,
+      classes: network.classCount, channels: classifier.featureCount)
+  }
+
+  /// Name of the last BatchNorm; nil where there is none directly before the pooling.
+  public var batchNormName: String? { classifier.lastBatchNorm?.name }
+  /// Name of the classifier.
+  public var classifierName: String { classifier.name }
+
+  private static func transposed(_ matrix: [Float], rows: Int, columns: Int) -> [Float] {
+    (0..<matrix.count).map { matrix[$0 % rows * columns + $0 / rows] }
+  }
+
+  private static func batchNorm(
+    _ layer: BatchNormLayer, of checkpoint: any CheckpointSource
+  ) throws -> BatchNormParameters {
+    func floats(_ key: TensorName, default value: Float) throws -> [Float] {
+      guard checkpoint.spec(key) != nil else { return Array(repeating: value, count: layer.channels) }
+      return try checkpoint.value(key).floats()
+    }
+    let counter = layer.numBatchesTrackedKey
+    return BatchNormParameters(
+      gamma: try floats(layer.weightKey, default: 1), beta: try floats(layer.biasKey, default: 0),
+      runningMean: try checkpoint.value(layer.runningMeanKey).doubles(),
+      runningVar: try checkpoint.value(layer.runningVarKey).doubles(),
+      numBatchesTracked: checkpoint.spec(counter) == nil
+        ? nil : Int64(try checkpoint.value(counter).doubles()[0]),
+      eps: layer.eps, momentum: layer.momentum)
+  }
+
+  /// The BatchNorm that precedes pooled features.
+  func frozenBatchNorm() throws -> BatchNormParameters? {
+    guard !includesBatchNorm else { return nil }
+    return try classifier.lastBatchNorm.map { try Self.batchNorm($0, of: checkpoint) }
+  }
+
+  var frozenActivation: TailActivation? {
+    classifier.lastBatchNorm == nil ? nil : TailActivation(classifier.activation)
+  }
+
+  /// Fingerprint of everything in the checkpoint that the cached features depend on.
+  ///
+  /// - Throws: errors of reading.
+  public func trunkFingerprint() throws -> ContentHash {
+    var own = [classifier.weightKey, classifier.biasKey].compactMap { $0 }
+    if includesBatchNorm, let layer = classifier.lastBatchNorm {
+      own += [
+        layer.weightKey, layer.biasKey, layer.runningMeanKey, layer.runningVarKey, layer.numBatchesTrackedKey,
+      ]
+    }
+    var hash = ContentHash()
+    hash.add(network.description.layerDescription)
+    hash.add(includesBatchNorm ? "maps" : "pooled")
+    for spec in checkpoint.tensors.sorted(by: { $0.name < $1.name }) where !own.contains(spec.name) {
+      hash.add(spec.name.string)
+      hash.add("\(spec.dtype.name) \(spec.shape)")
+      try checkpoint.value(spec.name).bytes.withUnsafeBytes { hash.add($0) }
+    }
+    return hash
+  }
+
+  /// The tensors of the checkpoint that tuning has changed, each in the dtype it had.
+  ///
+  /// - Throws: `CheckpointError.unrepresentable` for a value beyond the range of that dtype.
+  public func replacements(for tuned: TailParameters) throws -> [TensorName: TensorValue] {
+    var result: [TensorName: TensorValue] = [:]
+    func replace(_ key: TensorName, _ values: [Double], _ shape: [Int]? = nil) throws {
+      guard let old = checkpoint.spec(key) else { return }
+      result[key] = try TensorValue(doubles: values, shape: shape ?? old.shape, dtype: old.dtype, name: key)
+    }
+    // A linear layer may be stored as a 1×1 convolution; a new head keeps that form.
+    let tail = checkpoint.spec(classifier.weightKey)?.shape.dropFirst(2) ?? []
+    let isTransposed = classifier.isTransposed
+    let weight =
+      isTransposed
+      ? Self.transposed(tuned.weight, rows: tuned.classes, columns: tuned.channels) : tuned.weight
+    let shape = [tuned.classes, tuned.channels]
+    try replace(
+      classifier.weightKey, weight.map(Double.init), (isTransposed ? shape.reversed() : shape) + tail)
+    if let key = classifier.biasKey, let bias = tuned.bias {
+      try replace(key, bias.map(Double.init), [tuned.classes])
+    }
+    guard let layer = classifier.lastBatchNorm, let norm = tuned.batchNorm else { return result }
+    try replace(layer.weightKey, norm.gamma.map(Double.init))
+    try replace(layer.biasKey, norm.beta.map(Double.init))
+    try replace(layer.runningMeanKey, norm.runningMean)
+    try replace(layer.runningVarKey, norm.runningVar)
+    if let count = norm.numBatchesTracked { try replace(layer.numBatchesTrackedKey, [Double(count)]) }
+    return result
+  }
+}

@@ -1,0 +1,59 @@
+import Platform
+
+/// How the learning rate changes over a run. Epochs are counted from 0 here.
+public enum LearningRateSchedule: Sendable, Equatable {
+  /// 1 throughout.
+  case constant
+  /// γ^⌊epoch/size⌋.
+  case step(size: Int, gamma: Double)
+  /// γ to the number of `epochs` that have been reached.
+  case multiStep(epochs: [Int], gamma: Double)
+  /// γ^epoch.
+  case exponential(gamma: Double)
+  /// ½(1 + cos(πt/T)) at step t of T (Loshchilov and Hutter 2017, eq. 5, without restarts).
+  case cosine
+  /// (1 − t/T)^power at step t of T.
+  case polynomial(power: Double)
+  /// Times γ whenever the watched loss has not fallen by a relative 1e-4 for more than `patience` epochs.
+  case plateau(patience: Int, gamma: Double)
+
+  /// The factor on the base learning rate.
+  ///
+  /// - Parameters:
+  ///   - epoch: counted from 0.
+  ///   - step: counted from 0 over the whole run, warm-up left out.
+  ///   - steps: of the whole run, warm-up left out.
+  ///   - reductions: how often the plateau schedule has reduced so far.
+  func factor(epoch: Int, step: Int, of steps: Int, reductions: Int) -> Double {
+    let progress = Double(step) / Double(max(1, steps))
+    return switch self {
+    case .constant: 1
+    case .step(let size, let gamma): pow(gamma, Double(epoch / size))
+    case .multiStep(let epochs, let gamma): pow(gamma, Double(epochs.count { $0 <= epoch }))
+    case .exponential(let gamma): pow(gamma, Double(epoch))
+    case .cosine: (1 + cos(.pi * progress)) / 2
+    case .polynomial(let power): pow(1 - progress, power)
+    case .plateau(_, let gamma): pow(gamma, Double(reductions))
+    }
+  }
+
+  func validate() throws {
+    func check(_ what: String, _ value: some Any, _ isValid: Bool) throws {
+      if !isValid {
+        throw TuningError.invalidOption(what: what, value: "\(value)", expected: "a number above zero")
+      }
+    }
+    func check(gamma: Double) throws { try check("decay factor", gamma, gamma > 0 && gamma.isFinite) }
+    switch self {
+    case .constant, .cosine: break
+    case .step(let size, let gamma):
+      try check("epochs per step", size, size > 0)
+      try check(gamma: gamma)
+    case .multiStep(_, let gamma), .exponential(let gamma): try check(gamma: gamma)
+    case .polynomial(let power): try check("power", power, power > 0 && power.isFinite)
+    case .plateau(let patience, let gamma):
+      try check("patience", patience + 1, patience >= 0)
+      try check(gamma: gamma)
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import Platform
+import TensorMath
+
+/// The last layers on cached features, forward and backward, for batches up to `capacity` images.
+///
+/// BatchNorm (with given statistics) → + residual → activation → global average pooling → linear. Float32; the
+/// statistics are reduced in float64. Work is cut into pieces that do not depend on the number of threads.
+final class Tail {
+  let activation: TailActivation
+  let pool: ThreadPool
+  let capacity: Int
+  let classes: Int
+  let channels: Int
+  let weight: Parameter
+  let bias: Parameter?
+  /// BatchNorm's γ and β in the padded layout of the features; ones and zeros where there is none.
+  let gamma: Parameter
+  let beta: Parameter
+  private(set) var statistics: BatchNormParameters?
+
+  private let stride: Int
+  private let affine: ChannelAffine
+  private let pooled: Tensor
+  private let byBeta: Tensor
+  private let byGamma: Tensor
+  private let pooledGradient: Tensor
+  private let logitsStorage: Tensor
+  private let logitsGradient: Tensor
+
+  init(
+    _ parameters: TailParameters, activation: TailActivation, capacity: Int, decaysBias: Bool = false,
+    pool: ThreadPool
+  ) throws {
+    try parameters.validate()
+    self.activation = activation
+    self.pool = pool
+    self.capacity = capacity
+    classes = parameters.classes
+    channels = parameters.channels
+    stride = FeatureShape.stride(channels: channels)
+    weight = Parameter(
+      Tensor(shape: [classes, channels], values: parameters.weight), decays: true)
+    bias = parameters.bias.map { Parameter(Tensor(shape: [$0.count], values: $0), decays: decaysBias) }
+    statistics = parameters.batchNorm
+    affine = ChannelAffine(parameters.batchNorm, channels: channels, stride: stride)
+    gamma = Parameter(affine.gamma, decays: false)
+    beta = Parameter(affine.beta, decays: false)
+    pooled = Tensor(shape: [capacity, stride])
+    byBeta = Tensor(shape: [capacity, stride])
+    byGamma = Tensor(shape: [capacity, stride])
+    pooledGradient = Tensor(shape: [capacity, stride])
+    logitsStorage = Tensor(shape: [capacity, classes])
+    logitsGradient = Tensor(shape: [capacity, classes])
+  }
+
+  /// The parameters as they are now.
+  var parameters: TailParameters {
+    var norm = statistics
+    norm?.gamma = Array(gamma.value.values.prefix(channels))
+    norm?.beta = Array(beta.value.values.prefix(channels))
+    return TailParameters(
+      weight: weight.value.values, bias: bias?.value.values, batchNorm: norm, classes: classes,
+      channels: channels)
+  }
+
+  /// The parameters with the values of some of them, given in the order of `trained`, replaced.
+  func parameters(replacing trained: [Parameter], by values: [[Double]]) -> TailParameters {
+    var result = parameters
+    for (parameter, value) in zip(trained, values) {
+      let rounded = value.map(Float.init)
+      switch parameter {
+      case weight: result.weight = rounded
+      case gamma: result.batchNorm?.gamma = Array(rounded.prefix(channels))
+      case beta: result.batchNorm?.beta = Array(rounded.prefix(channels))
+      default: result.bias = rounded
+      }
+    }
+    return result
+  }
+
+  // MARK: Statistics
+
+  /// Normalises with the statistics of `images` and moves the running statistics towards them.
+  ///
+  /// As in PyTorch the biased variance normalises and the unbiased one enters the running variance.
+  func useBatchStatistics(of images: FeatureRows) {
+    guard var norm = statistics else { return }
+    let (batchMean, variance) = images.maps.moments(of: images.rows, pool: pool)
+    affine.setStatistics(mean: batchMean, variance: variance)
+    let values = Double(images.valuesPerChannel)
+    for channel in 0..<channels {
+      norm.runningMean[channel] += norm.momentum * (batchMean[channel] - norm.runningMean[channel])
+      let unbiased = variance[channel] * values / (values - 1)
+      norm.runningVar[channel] += norm.momentum * (unbiased - norm.runningVar[channel])
+    }
+    norm.numBatchesTracked = norm.numBatchesTracked.map { $0 + 1 }
+    statistics = norm
+  }
+
+  /// Sets the running statistics to those of `images` (biased variance, as in recalibration) and uses them.
+  func recalibrate(on images: FeatureRows) {
+    guard statistics != nil else { return }
+    let (batchMean, variance) = images.maps.moments(of: images.rows, pool: pool)
+    statistics?.runningMean = batchMean
+    statistics?.runningVar = variance
+    affine.setStatistics(mean: batchMean, variance: variance)
+  }
+
+  // MARK: Forward
+
+  /// Computes the pooled features of `images` and their derivatives.
+  func poolFeatures(_ images: FeatureRows) {
+    precondition(images.maps.shape.channels == channels && images.count <= capacity)
+    let (rows, first) = (images.rows, images.rows.startIndex)
+    pool.forEach(rows.count) { row, _ in
+      let offset = row * stride
+      TailKernel.run(
+        activation, images.maps, image: rows[first + row], affine: affine,
+        into: PooledOutputs(
+          value: pooled.vectors(at: offset), byBeta: byBeta.vectors(at: offset),
+          byGamma: byGamma.vectors(at: offset)))
+    }
+  }
+
+  /// Logits of `images`, [images, classes] row by row.
+  func forward(_ images: FeatureRows) -> [Double] {
+    poolFeatures(images)
+    let rows = images.rows
+    let logits = logitsStorage.pointer
+    pool.forEachRange(of: classes, length: Self.classBlock) { range in
+      GEMM.multiply(
+        m: rows.count, n: range.count, k: channels, a: pooled.pointer, lda: stride,
+        b: weight.value.pointer + range.lowerBound * channels, ldb: channels, transposeB: true,
+        c: logits + range.lowerBound, ldc: classes)
+      guard let bias = bias?.value.pointer else { return }
+      for row in 0..<rows.count {
+        for j in range { logits[row * classes + j] += bias[j] }
+      }
+    }
+    return (0..<rows.count * classes).map { Double(logits[$0]) }
+  }
+
+  // MARK: Backward
+
+  /// The gradients of the last forward pass.
+  ///
+  /// - Parameters:
+  ///   - logitsGradient: dLoss/dLogits, [rows, classes].
+  ///   - trainsBatchNorm: whether γ's and β's gradients are wanted too.
+  func backward(_ gradient: [Double], rows: Int, trainsBatchNorm: Bool) {
+    let byLogits = logitsGradient.pointer
+    for i in 0..<rows * classes { byLogits[i] = Float(gradient[i]) }
+    pool.forEachRange(of: classes, length: Self.classBlock) { range in
+      GEMM.multiply(
+        m: range.count, n: channels, k: rows, a: byLogits + range.lowerBound, lda: classes, transposeA: true,
+        b: pooled.pointer, ldb: stride,
+        c: weight.gradient.pointer + range.lowerBound * channels, ldc: channels)
+      guard let bias else { return }
+      for j in range {
+        var sum = 0.0
+        for row in 0..<rows { sum += gradient[row * classes + j] }
+        bias.gradient.pointer[j] = Float(sum)
+      }
+    }
+    guard trainsBatchNorm else { return }
+    pool.forEachRange(of: channels, length: Self.channelBlock) { range in
+      let byPooled = pooledGradient.pointer
+      GEMM.multiply(
+        m: rows, n: range.count, k: classes, a: byLogits, lda: classes,
+        b: weight.value.pointer + range.lowerBound, ldb: channels,
+        c: byPooled + range.lowerBound, ldc: stride)
+      for channel in range {
+        var gammaSum = 0.0
+        var betaSum = 0.0
+        for row in 0..<rows {
+          let at = row * stride + channel
+          gammaSum += Double(byPooled[at] * byGamma.pointer[at])
+          betaSum += Double(byPooled[at] * byBeta.pointer[at])
+        }
+        gamma.gradient.pointer[channel] = Float(gammaSum)
+        beta.gradient.pointer[channel] = Float(betaSum)
+      }
+    }
+  }
+
+  private static let classBlock = 128
+  private static let channelBlock = 256
+}

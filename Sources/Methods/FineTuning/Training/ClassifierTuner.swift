@@ -1,0 +1,128 @@
+import Platform
+
+/// Trains the last layers of a network on cached features (Touvron et al. 2019, §4: the classifier and the last
+/// BatchNorm adapted to the test resolution).
+public struct ClassifierTuner {
+  let options: TuningOptions
+  let activation: TailActivation
+  let pool: ThreadPool
+
+  /// - Parameters:
+  ///   - options: what is trained and how.
+  ///   - activation: between the last BatchNorm and the pooling; `.identity` for features that are pooled already.
+  ///   - pool: the result does not depend on its number of threads.
+  /// - Throws: `TuningError.invalidOption`.
+  public init(_ options: TuningOptions, activation: TailActivation, pool: ThreadPool) throws {
+    try options.validate()
+    self.options = options
+    self.activation = activation
+    self.pool = pool
+  }
+
+  /// Runs all epochs, or fewer when stopping early.
+  ///
+  /// - Parameters:
+  ///   - start: parameters to begin with.
+  ///   - train: samples to train on.
+  ///   - validation: samples to measure on after every epoch.
+  ///   - state: where an earlier run with the same options and samples stopped.
+  ///   - onEpoch: called after every epoch with its record and a closure that gives the state to resume from (nil
+  ///     for L-BFGS, which has none).
+  ///   - onStep: called after every step.
+  /// - Returns: the tuned parameters.
+  /// - Throws: `TuningError` for labels or shapes that do not fit and when the loss is no longer finite; what the
+  ///   callbacks throw.
+  public func tune(
+    _ start: TailParameters, on train: LabelledFeatures, validation: LabelledFeatures? = nil,
+    resuming state: TuningState? = nil,
+    onEpoch: (EpochRecord, () -> TuningState?) throws -> Void = { _, _ in },
+    onStep: (StepRecord) throws -> Void = { _ in }
+  ) throws -> TailParameters {
+    try train.validate(for: start, what: "the training data")
+    let tail = try makeTail(
+      state?.parameters ?? start,
+      capacity: min(options.optimizer == .lbfgs ? 256 : options.batchSize, train.labels.count))
+    if options.batchNorm == .recalibrate {
+      tail.recalibrate(
+        on: FeatureRows(maps: train.features, rows: ArraySlice(0..<train.features.shape.count)))
+    }
+    let run: any TuningRun =
+      if options.optimizer == .lbfgs {
+        try QuasiNewtonRun(options, tail: tail, samples: train)
+      } else {
+        StochasticRun(
+          options, tail: tail,
+          source: CachedBatches(
+            train, classes: start.classes, mixing: options.mixing, seed: options.seed, pool: pool),
+          resuming: state)
+      }
+    return try advance(
+      run, start, validation: validation, resuming: state, onEpoch: onEpoch, onStep: onStep)
+  }
+
+  /// Runs all epochs on batches that are not cached features; else as the other `tune`.
+  ///
+  /// - Throws: also `TuningError.invalidOption` for what needs all features at once: L-BFGS and recalibration.
+  public func tune(
+    _ start: TailParameters, on source: any BatchSource, validation: LabelledFeatures? = nil,
+    resuming state: TuningState? = nil,
+    onEpoch: (EpochRecord, () -> TuningState?) throws -> Void = { _, _ in },
+    onStep: (StepRecord) throws -> Void = { _ in }
+  ) throws -> TailParameters {
+    try options.validateForStream()
+    let tail = try makeTail(
+      state?.parameters ?? start, capacity: min(options.batchSize, source.imageCount))
+    return try advance(
+      StochasticRun(options, tail: tail, source: source, resuming: state), start, validation: validation,
+      resuming: state, onEpoch: onEpoch, onStep: onStep)
+  }
+
+  private func makeTail(_ parameters: TailParameters, capacity: Int) throws -> Tail {
+    try Tail(
+      parameters, activation: activation, capacity: capacity, decaysBias: options.decaysBias, pool: pool)
+  }
+
+  private func advance(
+    _ run: any TuningRun, _ start: TailParameters, validation: LabelledFeatures?,
+    resuming state: TuningState?, onEpoch: (EpochRecord, () -> TuningState?) throws -> Void,
+    onStep: (StepRecord) throws -> Void
+  ) throws -> TailParameters {
+    try validation?.validate(for: start, what: "the validation data")
+    var stopping = state?.stopping ?? PlateauWatch(patience: (options.patience ?? 0) - 1)
+    var best = state?.best
+    while run.epoch < options.epochs && !(best != nil && stopping.reductions > 0) {
+      guard let (metrics, learningRate) = try run.trainEpoch(onStep: onStep) else { break }
+      let held = try validation.map { try measure(run.result, on: $0).metrics }
+      run.observe(held?.loss ?? metrics.loss)
+      if let held, options.patience != nil {
+        if stopping.observe(held.loss) || best == nil { best = run.result }
+      }
+      let record = EpochRecord(
+        epoch: run.epoch, learningRate: learningRate, train: metrics, validation: held)
+      try onEpoch(record) { (run as? StochasticRun)?.state(stopping: stopping, best: best) }
+    }
+    return best ?? run.result
+  }
+
+  /// Loss (plain cross-entropy) and accuracy of `parameters` on `samples` with running statistics, and which images
+  /// are classified right.
+  public func measure(
+    _ parameters: TailParameters, on samples: LabelledFeatures
+  ) throws -> (metrics: Metrics, isCorrect: [Bool]) {
+    try samples.validate(for: parameters, what: "the data to measure on")
+    let rows = samples.labels.indices.map { $0 * samples.views }
+    let tail = try makeTail(parameters, capacity: min(256, rows.count))
+    let loss = CrossEntropy()
+    var metrics = Metrics()
+    var isCorrect: [Bool] = []
+    for first in stride(from: 0, to: rows.count, by: 256) {
+      let chunk = rows[first..<min(first + 256, rows.count)]
+      let batch = samples.batch(
+        chunk, logits: tail.forward(FeatureRows(maps: samples.features, rows: chunk)),
+        classes: parameters.classes)
+      var gradient = [Double](repeating: 0, count: batch.logits.count)
+      isCorrect += metrics.add(batch, loss: loss.evaluate(batch, gradient: &gradient))
+    }
+    return (metrics, isCorrect)
+  }
+}

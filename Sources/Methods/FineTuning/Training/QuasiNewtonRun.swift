@@ -1,0 +1,155 @@
+/// L-BFGS on the classifier over fixed features (Nocedal and Wright 2006, algorithms 7.4 and 7.5): one iteration per
+/// epoch, all samples at once.
+///
+/// The objective is the loss plus ½·weightDecay·‖weight‖². With cross-entropy it is convex, so the result does not
+/// depend on the start, and a few dozen iterations replace the choice of learning rate and schedule. The step
+/// length meets the weak Wolfe conditions, found by bisection (Lewis and Overton 2013, algorithm 2.6). Vectors are
+/// float64, the products behind them float32. Takes memory for two logits per sample and class, in float64.
+final class QuasiNewtonRun: TuningRun {
+  private let options: TuningOptions
+  private let tail: Tail
+  private let samples: LabelledFeatures
+  private var point: [Double]
+  private var value = 0.0
+  private var gradient: [Double]
+  private var metrics = Metrics()
+  private var history: [(s: [Double], y: [Double], rho: Double)] = []
+  private(set) var epoch = 0
+
+  private static let memory = 10
+
+  init(_ options: TuningOptions, tail: Tail, samples: LabelledFeatures) throws {
+    self.options = options
+    self.tail = tail
+    self.samples = samples
+    point = (tail.weight.value.values + (tail.bias?.value.values ?? [])).map(Double.init)
+    gradient = point
+    value = try evaluate(point, &gradient)
+  }
+
+  var result: TailParameters {
+    let weightCount = tail.weight.count
+    var trained = [tail.weight]
+    var values = [Array(point.prefix(weightCount))]
+    if let bias = tail.bias {
+      trained.append(bias)
+      values.append(Array(point.dropFirst(weightCount)))
+    }
+    return tail.parameters(replacing: trained, by: values)
+  }
+
+  func observe(_ loss: Double) {}
+
+  /// One iteration; nil when there is nothing left to gain in float32.
+  func trainEpoch(
+    onStep: (StepRecord) throws -> Void
+  ) throws -> (metrics: Metrics, learningRate: Double)? {
+    let direction = descentDirection()
+    let slope = dot(gradient, direction)
+    guard slope < 0, let step = try search(along: direction, slope: slope) else { return nil }
+    let s = zip(step.point, point).map { $0 - $1 }
+    let y = zip(step.gradient, gradient).map { $0 - $1 }
+    let curvature = dot(s, y)
+    if curvature > 0 {
+      history.append((s, y, 1 / curvature))
+      if history.count > Self.memory { history.removeFirst() }
+    }
+    let gain = value - step.value
+    (point, value, gradient) = (step.point, step.value, step.gradient)
+    guard gain > 1e-9 * max(1, abs(value)) else { return nil }
+    epoch += 1
+    try onStep(StepRecord(epoch: epoch, step: 1, learningRate: step.length, loss: value))
+    return (metrics, step.length)
+  }
+
+  /// The two-loop recursion: −H·gradient.
+  private func descentDirection() -> [Double] {
+    var q = gradient
+    var alphas: [Double] = []
+    for pair in history.reversed() {
+      let alpha = pair.rho * dot(pair.s, q)
+      alphas.append(alpha)
+      for i in q.indices { q[i] -= alpha * pair.y[i] }
+    }
+    // The first step is as long as one unit; later ones start from the newest curvature.
+    let scale =
+      history.last.map { 1 / ($0.rho * dot($0.y, $0.y)) } ?? 1 / max(1e-30, dot(q, q).squareRoot())
+    for i in q.indices { q[i] *= scale }
+    for (pair, alpha) in zip(history, alphas.reversed()) {
+      let beta = pair.rho * dot(pair.y, q)
+      for i in q.indices { q[i] += (alpha - beta) * pair.s[i] }
+    }
+    return q.map { -$0 }
+  }
+
+  private struct Step {
+    let length: Double
+    let point: [Double]
+    let value: Double
+    let gradient: [Double]
+  }
+
+  private func search(along direction: [Double], slope: Double) throws -> Step? {
+    var low = 0.0
+    var high = Double.infinity
+    var length = 1.0
+    for _ in 0..<40 {
+      let candidate = zip(point, direction).map { $0 + length * $1 }
+      var candidateGradient = gradient
+      let found = try evaluate(candidate, &candidateGradient)
+      if !(found <= value + 1e-4 * length * slope) {
+        high = length
+      } else if dot(candidateGradient, direction) < 0.9 * slope {
+        low = length
+      } else {
+        return Step(length: length, point: candidate, value: found, gradient: candidateGradient)
+      }
+      length = high.isFinite ? (low + high) / 2 : 2 * low
+    }
+    return nil
+  }
+
+  private func images(_ rows: ArraySlice<Int>) -> FeatureRows {
+    FeatureRows(maps: samples.features, rows: rows)
+  }
+
+  private func evaluate(_ x: [Double], _ gradient: inout [Double]) throws -> Double {
+    let weightCount = tail.weight.count
+    for i in 0..<weightCount { tail.weight.value.pointer[i] = Float(x[i]) }
+    if let bias = tail.bias {
+      for i in 0..<bias.count { bias.value.pointer[i] = Float(x[weightCount + i]) }
+    }
+    let rows = Array(0..<samples.features.shape.count)
+    let chunks = stride(from: 0, to: rows.count, by: tail.capacity).map {
+      rows[$0..<min($0 + tail.capacity, rows.count)]
+    }
+    let batch = samples.batch(
+      rows[...], logits: chunks.flatMap { tail.forward(images($0)) }, classes: tail.classes)
+    var byLogits = [Double](repeating: 0, count: batch.logits.count)
+    var total = options.loss.evaluate(batch, gradient: &byLogits)
+    guard total.isFinite else { throw TuningError.diverged(epoch: epoch + 1, step: 1, loss: total) }
+    metrics = Metrics()
+    metrics.add(batch, loss: total)
+
+    for i in 0..<weightCount {
+      gradient[i] = options.weightDecay * x[i]
+      total += 0.5 * options.weightDecay * x[i] * x[i]
+    }
+    for i in weightCount..<gradient.count { gradient[i] = 0 }
+    for chunk in chunks {
+      tail.poolFeatures(images(chunk))
+      let range = chunk.startIndex * tail.classes..<chunk.endIndex * tail.classes
+      tail.backward(Array(byLogits[range]), rows: chunk.count, trainsBatchNorm: false)
+      for i in 0..<weightCount { gradient[i] += Double(tail.weight.gradient.pointer[i]) }
+      guard let bias = tail.bias else { continue }
+      for i in 0..<bias.count { gradient[weightCount + i] += Double(bias.gradient.pointer[i]) }
+    }
+    return total
+  }
+}
+
+private func dot(_ a: [Double], _ b: [Double]) -> Double {
+  var sum = 0.0
+  for i in a.indices { sum += a[i] * b[i] }
+  return sum
+}

@@ -1,0 +1,98 @@
+import Checkpoint
+import Evaluation
+import Platform
+
+extension SweepPart {
+  static let metadataKey = "ckpt.sweep_part"
+
+  /// The part as tensors and metadata, ready for a checkpoint writer.
+  ///
+  /// Rows of unequal length are padded: `count` tells how many images each setting has seen.
+  public func encoded() throws -> (tensors: [TensorName: TensorValue], metadata: Metadata) {
+    let outcomes = measurements.outcomes
+    let width = outcomes.map(\.count).max() ?? 0
+    func matrix(_ values: (SettingOutcomes) -> [Double], _ dtype: DType) throws -> TensorValue {
+      let padded = outcomes.flatMap { values($0) + Array(repeating: 0, count: width - $0.count) }
+      return try TensorValue(doubles: padded, shape: [outcomes.count, width], dtype: dtype)
+    }
+    var metadata = Metadata()
+    metadata[Self.metadataKey] =
+      JSON.object([
+        ("shard", JSON(shard.index)), ("shards", JSON(shard.count)), ("recipe", recipe.json),
+        ("recalibrations", .array(recalibrations.map(\.json))),
+      ]).encoded()
+    var tensors: [TensorName: TensorValue] = [
+      "count": TensorValue(i64: outcomes.map { Int64($0.count) }, shape: [outcomes.count]),
+      "seconds": try TensorValue(doubles: measurements.seconds, shape: [outcomes.count], dtype: .f64),
+      "predicted": try matrix({ $0.predicted.map(Double.init) }, .i32),
+      "rank": try matrix({ $0.ranks.map(Double.init) }, .i32),
+      "loss": try matrix(\.losses, .f64),
+      "confidence": try matrix({ $0.confidences.map(Double.init) }, .f32),
+    ]
+    for (index, recalibration) in recalibrations.enumerated() {
+      for (layer, statistics) in recalibration.statistics.enumerated() {
+        for (moment, values) in [("mean", statistics.mean), ("var", statistics.variance)] {
+          tensors[Recalibration.key(index, layer, moment)] = try TensorValue(
+            doubles: values, shape: [values.count], dtype: .f64)
+        }
+      }
+    }
+    return (tensors, metadata)
+  }
+
+  /// Reads a part back.
+  ///
+  /// - Throws: `SweepError.badPart` when the file is something else or damaged; reading errors.
+  public init(reading source: any CheckpointSource) throws {
+    func bad(_ problem: String) -> SweepError { .badPart(source.label, problem) }
+    guard let text = source.metadata[Self.metadataKey], let header = try? JSON.parse(Array(text.utf8)) else {
+      throw bad("is no part of a sweep")
+    }
+    guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
+      let shard = Shard(index: index, count: count), let recipe = header["recipe"].flatMap(Recipe.init)
+    else { throw bad("its metadata are damaged") }
+    let settings = recipe.settings.count
+    func values(_ name: TensorName, _ shape: [Int]) throws -> [Double] {
+      guard let spec = source.spec(name), spec.shape == shape, spec.dtype.isReal else {
+        throw bad("tensor \"\(name)\" is missing or of another shape")
+      }
+      return try source.value(name).doubles()
+    }
+    let images = shard.items(of: recipe.imageCount)
+    let seen = try values("count", [settings])
+    let width = Int(seen.max() ?? 0)
+    guard seen.allSatisfy({ $0 >= 0 && $0 <= Double(images.count) }) else {
+      throw bad("its counts are damaged")
+    }
+    let predicted = try values("predicted", [settings, width])
+    let ranks = try values("rank", [settings, width])
+    let losses = try values("loss", [settings, width])
+    let confidences = try values("confidence", [settings, width])
+    var measurements = Measurements(
+      settings: recipe.settings, images: images, multiplyAdds: recipe.multiplyAdds)
+    measurements.seconds = try values("seconds", [settings])
+    for setting in 0..<settings {
+      for place in setting * width..<setting * width + Int(seen[setting]) {
+        guard (0...1e9).contains(predicted[place]), (0...1e9).contains(ranks[place]),
+          (0...1).contains(confidences[place]), !losses[place].isNaN
+        else { throw bad("its outcomes are damaged") }
+        measurements.outcomes[setting].append(
+          Outcome(
+            predicted: Int(predicted[place]), rank: Int(ranks[place]), loss: losses[place],
+            confidence: confidences[place]))
+      }
+    }
+    guard let entries = header["recalibrations"]?.arrayValue else { throw bad("its metadata are damaged") }
+    let recalibrations = try entries.enumerated().map { index, entry in
+      guard let one = try Recalibration(entry, index: index, source: source),
+        recipe.checkpoints.indices.contains(one.network)
+      else { throw bad("its BatchNorm statistics are damaged") }
+      return one
+    }
+    for setting in recipe.settings where setting.batchNorm == .recalibrated {
+      guard setting.networks.allSatisfy({ setting.recalibration(of: $0, among: recalibrations) != nil })
+      else { throw bad("its BatchNorm statistics are incomplete") }
+    }
+    self.init(recipe: recipe, shard: shard, measurements: measurements, recalibrations: recalibrations)
+  }
+}

@@ -1,0 +1,141 @@
+import Checkpoint
+import Evaluation
+import ImageData
+import Platform
+
+/// A sweep, or one shard's share of it, that can be kept in a file, continued and put together.
+public struct SweepPart: Sendable, Equatable {
+  /// Everything that the measurements depend on; parts belong together if theirs are equal.
+  public struct Recipe: Sendable, Equatable {
+    /// The data set's name.
+    public var dataset: String
+    /// Number of images in the data set.
+    public var imageCount: Int
+    /// Names of the checkpoints.
+    public var checkpoints: [String]
+    /// Digests of the checkpoints' tensors.
+    public var digests: [String]
+    /// Options under which images are read and networks computed, an object as in the history.
+    public var options: JSON
+    /// What is measured.
+    public var settings: [Setting]
+    /// Multiply-adds per image of every setting.
+    public var multiplyAdds: [Int]
+    /// Where recalibrated statistics come from; nil if no setting has any.
+    public var calibration: CalibrationRecipe?
+
+    /// A recipe with everything given.
+    public init(
+      dataset: String, imageCount: Int, checkpoints: [String], digests: [String],
+      options: JSON = .object([]), settings: [Setting], multiplyAdds: [Int],
+      calibration: CalibrationRecipe? = nil
+    ) {
+      self.dataset = dataset
+      self.imageCount = imageCount
+      self.checkpoints = checkpoints
+      self.digests = digests
+      self.options = options
+      self.settings = settings
+      self.multiplyAdds = multiplyAdds
+      self.calibration = calibration
+    }
+
+    /// Without a file's name, and without how much was tolerated: the images that are left tell.
+    private var measuredOptions: JSON {
+      .object((options.objectValue ?? []).filter { $0.0 != "class_map" && $0.0 != "skip_bad" })
+    }
+
+    /// Names may differ from machine to machine; what is measured may not.
+    func measuresTheSame(as other: Recipe) -> Bool {
+      imageCount == other.imageCount && digests == other.digests
+        && measuredOptions == other.measuredOptions
+        && settings == other.settings
+        && calibration?.imageCount == other.calibration?.imageCount
+        && calibration?.seed == other.calibration?.seed
+    }
+  }
+
+  /// The images that recalibrated statistics are taken from.
+  public struct CalibrationRecipe: Sendable, Equatable {
+    /// The data set's name.
+    public var dataset: String
+    /// Number of images taken.
+    public var imageCount: Int
+    /// Which of the data set's they are.
+    public var seed: UInt64
+
+    /// A recipe with everything given.
+    public init(dataset: String, imageCount: Int, seed: UInt64) {
+      self.dataset = dataset
+      self.imageCount = imageCount
+      self.seed = seed
+    }
+  }
+
+  /// What is measured.
+  public let recipe: Recipe
+  /// Which share of the images this is.
+  public let shard: Shard
+  /// What has been measured of it.
+  public var measurements: Measurements
+  /// Statistics that it was measured with in place of the stored ones.
+  public let recalibrations: [Recalibration]
+
+  /// A part with everything given.
+  public init(
+    recipe: Recipe, shard: Shard, measurements: Measurements, recalibrations: [Recalibration] = []
+  ) {
+    self.recipe = recipe
+    self.shard = shard
+    self.measurements = measurements
+    self.recalibrations = recalibrations
+  }
+
+  /// Puts the parts of all shards together, whatever order they come in.
+  ///
+  /// - Parameter parts: parts with a name each for messages.
+  /// - Returns: the whole; images in the order of the data set, so that it equals a sweep that was never divided.
+  /// - Throws: `SweepError.badPart` when a part is of another sweep, missing, repeated or unfinished.
+  public static func merged(_ parts: [(name: String, part: SweepPart)]) throws -> SweepPart {
+    guard let first = parts.first else { throw SweepError.badPart("", "no parts to put together") }
+    let count = first.part.shard.count
+    var byIndex: [Int: (name: String, part: SweepPart)] = [:]
+    for (name, part) in parts {
+      guard part.recipe.measuresTheSame(as: first.part.recipe), part.shard.count == count else {
+        throw SweepError.badPart(name, "is of another sweep than \(TensorName(first.name).escaped)")
+      }
+      let own = part.recalibrations
+      guard own.count == first.part.recalibrations.count,
+        zip(own, first.part.recalibrations).allSatisfy({ $0.agrees(with: $1) })
+      else {
+        throw SweepError.badPart(
+          name,
+          "has other BatchNorm statistics than \(TensorName(first.name).escaped); were they of the same images?"
+        )
+      }
+      guard part.measurements.complete.count == part.recipe.settings.count else {
+        throw SweepError.badPart(name, "is unfinished; run shard \(part.shard) again to continue it")
+      }
+      guard byIndex.updateValue((name, part), forKey: part.shard.index) == nil else {
+        throw SweepError.badPart(name, "is shard \(part.shard) a second time")
+      }
+    }
+    if let missing = (0..<count).first(where: { byIndex[$0] == nil }) {
+      throw SweepError.badPart(first.name, "shard \(missing) of \(count) is missing")
+    }
+    let recipe = first.part.recipe
+    var whole = Measurements(
+      settings: recipe.settings, images: Array(0..<recipe.imageCount), multiplyAdds: recipe.multiplyAdds)
+    for setting in recipe.settings.indices {
+      for image in 0..<recipe.imageCount {
+        // Shard I of N holds the images that leave I when divided by N, in order.
+        let source = byIndex[image % count]!.part.measurements.outcomes[setting]
+        whole.outcomes[setting].append(source[image / count])
+      }
+      whole.seconds[setting] = parts.reduce(0) { $0 + $1.part.measurements.seconds[setting] }
+    }
+    return SweepPart(
+      recipe: recipe, shard: Shard(index: 0, count: 1)!, measurements: whole,
+      recalibrations: first.part.recalibrations)
+  }
+}

@@ -1,0 +1,117 @@
+import Statistics
+import Evaluation
+
+/// What a sweep found, ready to be written as table, TSV or JSON.
+public struct SweepReport: Sendable {
+  /// The data set's name.
+  public var dataset: String
+  /// One row per setting, in the sweep's order.
+  public var rows: [SweepRow]
+  /// The choice.
+  public var verdict: Verdict
+
+  /// How to choose from a sweep.
+  public struct Request: Sendable {
+    /// Which images choose and which score.
+    public var method: SelectionMethod
+    /// How they choose.
+    public var rule: SelectionRule
+    /// What settings are compared by.
+    public var metric: Metric
+    /// The most that a setting may cost to be chosen.
+    public var budget: Budget?
+    /// Everything random follows from it.
+    public var seed: UInt64
+
+    /// A request with everything given.
+    public init(
+      method: SelectionMethod, rule: SelectionRule, metric: Metric = .top1, budget: Budget? = nil,
+      seed: UInt64 = 0
+    ) {
+      self.method = method
+      self.rule = rule
+      self.metric = metric
+      self.budget = budget
+      self.seed = seed
+    }
+  }
+
+  package init(dataset: String, rows: [SweepRow], verdict: Verdict) {
+    self.dataset = dataset
+    self.rows = rows
+    self.verdict = verdict
+  }
+
+  /// Chooses among what a sweep measured.
+  ///
+  /// - Parameters:
+  ///   - measured: all settings; those that a race dropped on fewer images.
+  ///   - isShuffled: whether the images were visited in random order.
+  ///   - dataset: the data set's name.
+  ///   - checkpoints: names of the sweep's networks, shown when there are several.
+  ///   - request: how to choose.
+  /// - Throws: `SweepError.tooFewImages`, `.beyondBudget`.
+  public init(
+    _ measured: Measurements, isShuffled: Bool = false, dataset: String, checkpoints: [String],
+    request: Request
+  ) throws {
+    let costs = measured.multiplyAdds
+    let names = checkpoints.count > 1 ? distinguishingNames(checkpoints) : nil
+    var rows = measured.settings.indices.map { index in
+      SweepRow(
+        setting: measured.settings[index],
+        checkpoint: names.map { Self.name(of: measured.settings[index], $0) },
+        outcomes: measured.outcomes[index], multiplyAdds: costs[index], seconds: measured.seconds[index])
+    }
+    let finalists = try Self.finalists(rows, of: measured, budget: request.budget)
+    let finals = finalists.map { measured.outcomes[$0] }
+    let selection = try Selection(
+      request.metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: request.method,
+      isShuffled: isShuffled, rule: request.rule, seed: request.seed)
+    for member in selection.confidenceSet.members { rows[finalists[member]].isIndistinguishable = true }
+    for (place, row) in finalists.enumerated() { rows[row].deficit = selection.confidenceSet.deficits[place] }
+    Self.markParetoFront(&rows, among: measured.complete)
+    let scoring = { (metric: Metric) in abs(selection.score(metric.matrix(finals))) }
+    self.dataset = dataset
+    self.rows = rows
+    verdict = Verdict(
+      method: request.method, metric: request.metric, preference: request.rule.preference,
+      chosen: finalists[selection.chosen], selectingCount: selection.selectingImages.count,
+      scoringCount: selection.scoringImages.count, top1: scoring(.top1), top5: scoring(.top5),
+      loss: scoring(.loss),
+      // The best of many was chosen for its luck among all of them, of which a race keeps the last alone.
+      optimism: measured.complete.count < rows.count ? nil : selection.optimism)
+  }
+
+  private static func name(of setting: Setting, _ names: [String]) -> String {
+    setting.networks.count == 1 ? names[setting.networks[0]] : "ensemble of \(setting.networks.count)"
+  }
+
+  /// What may be chosen: measured on all images and within the budget.
+  private static func finalists(_ rows: [SweepRow], of measured: Measurements, budget: Budget?) throws
+    -> [Int]
+  {
+    let complete = measured.complete
+    guard let budget else { return complete }
+    let affordable = complete.filter { budget.allows(rows[$0]) }
+    guard !affordable.isEmpty else {
+      let cheapest = complete.map { budget.cost(rows[$0]) }.min() ?? 0
+      throw SweepError.beyondBudget(budget, cheapest: cheapest)
+    }
+    return affordable
+  }
+
+  /// A setting is on the front if no other is at least as accurate and as cheap, and better in one of the two.
+  ///
+  /// Settings that a race dropped were measured on other images and compare with nothing.
+  private static func markParetoFront(_ rows: inout [SweepRow], among candidates: [Int]) {
+    for index in candidates {
+      let row = rows[index]
+      rows[index].isParetoOptimal = !candidates.contains { candidate in
+        let other = rows[candidate]
+        let isAsGood = other.top1.value >= row.top1.value && other.multiplyAdds <= row.multiplyAdds
+        return isAsGood && (other.top1.value > row.top1.value || other.multiplyAdds < row.multiplyAdds)
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import Statistics
+import Evaluation
+
+/// One setting's line of a report.
+public struct SweepRow: Sendable {
+  /// What was measured.
+  public var setting: Setting
+  /// Name of the checkpoint, when the sweep has several.
+  public var checkpoint: String?
+  /// Images whose class was the first.
+  public var top1: Proportion
+  /// Images whose class was among the first five.
+  public var top5: Proportion
+  /// Mean cross-entropy in nats.
+  public var loss: Double
+  /// Expected calibration error over 15 bins.
+  public var calibrationError: Double
+  /// Per image.
+  public var multiplyAdds: Int
+  /// Images per second of the forward passes alone; depends on the machine.
+  public var imagesPerSecond: Double
+  /// Whether the selecting images cannot tell it from the best.
+  public var isIndistinguishable = false
+  /// How far it lies behind the best, in units of the metric: simultaneous over its rivals, on the selecting images.
+  /// Nil for what could not be chosen.
+  public var deficit: ClosedRange<Double>?
+  /// Whether no other setting is at least as accurate and as cheap, and better in one of the two.
+  public var isParetoOptimal = false
+
+  package init(
+    setting: Setting, checkpoint: String?, outcomes: SettingOutcomes, multiplyAdds: Int, seconds: Double
+  ) {
+    self.setting = setting
+    self.checkpoint = checkpoint
+    top1 = outcomes.accuracy(top: 1)
+    top5 = outcomes.accuracy(top: 5)
+    loss = outcomes.meanLoss
+    calibrationError = outcomes.calibrationError
+    self.multiplyAdds = multiplyAdds
+    imagesPerSecond = seconds > 0 ? Double(outcomes.count) / seconds : 0
+  }
+}

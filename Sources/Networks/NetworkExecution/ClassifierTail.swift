@@ -1,0 +1,73 @@
+import Checkpoint
+import NetworkGraphs
+
+/// The end of a network: last BatchNorm, sum with the residual, activation, pooling and classifier.
+public struct ClassifierTail: Sendable, Hashable {
+  /// How the last map becomes the classifier's input.
+  public enum Pooling: String, Sendable, Hashable {
+    /// The mean over all pixels.
+    case globalAverage
+    /// Something else, so that features end at the classifier's input.
+    case other
+  }
+
+  /// The classifier's name in the state dict, for example `fc`.
+  public let name: String
+  /// Key of the classifier's weight, `[classes, featureCount]`.
+  public let weightKey: TensorName
+  /// Whether that weight is stored as `[featureCount, classes]`.
+  public let isTransposed: Bool
+  /// Key of the classifier's bias, `[classes]`; nil where it has none.
+  public let biasKey: TensorName?
+  /// Number of inputs of the classifier.
+  public let featureCount: Int
+  /// How the last map becomes the classifier's input.
+  public let pooling: Pooling
+  /// The nonlinearity between the last BatchNorm and the pooling.
+  public let activation: Activation
+  /// The BatchNorm whose result reaches the pooling through nothing but a sum and the activation; nil where there is
+  /// other arithmetic in between.
+  public let lastBatchNorm: BatchNormLayer?
+  /// Whether a residual is added behind the last BatchNorm.
+  public let hasResidual: Bool
+
+  /// Step that holds the last BatchNorm.
+  let stepIndex: Int?
+  /// Node whose result the classifier reads.
+  let inputNode: Int
+  /// Step of the classifier.
+  let classifierStep: Int
+}
+
+extension ClassifierTail {
+  init?(_ plan: Plan) {
+    let steps = plan.steps
+    guard let classifier = steps.indices.last(where: { steps[$0].output == plan.graph.output }),
+      case .linear(let linear) = steps[classifier].operation, linear.height * linear.width == 1
+    else { return nil }
+    name = steps[classifier].name
+    weightKey = linear.weight
+    isTransposed = linear.isTransposed
+    biasKey = linear.bias
+    featureCount = linear.inputs
+    inputNode = steps[classifier].inputs[0]
+    classifierStep = classifier
+
+    func producer(_ node: Int) -> Int? { steps.firstIndex { $0.output == node } }
+    if let pooling = producer(inputNode), case .globalAverage = steps[pooling].operation,
+      let last = producer(steps[pooling].inputs[0]), let index = steps[last].epilogue.batchNorm
+    {
+      self.pooling = .globalAverage
+      activation = steps[last].epilogue.activation
+      lastBatchNorm = plan.graph.batchNorms[index]
+      hasResidual = steps[last].epilogue.residual != nil
+      stepIndex = last
+    } else {
+      pooling = .other
+      activation = .identity
+      lastBatchNorm = nil
+      hasResidual = false
+      stepIndex = nil
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import CKernels
+import NetworkGraphs
+import Platform
+
+/// A file without a name for maps that do not fit into the memory they were given.
+final class ScratchFile {
+  struct Slot {
+    var offset: Int
+    var byteCount: Int
+  }
+
+  private let descriptor: Int32
+  private let folder: String
+  private let element: ScratchElement
+  private var end = 0
+  /// Values on their way in or out, where they are not stored as they are in memory.
+  private var halves = UnsafeMutableBufferPointer<UInt16>(start: nil, count: 0)
+  /// Places that have been given back.
+  private var freeSlots: [Slot] = []
+
+  /// - Throws: `NetworkError.scratchFile` when no file can be made in `folder`.
+  init(folder: String, element: ScratchElement) throws(NetworkError) {
+    descriptor = ck_scratch_file(folder)
+    self.folder = folder
+    self.element = element
+    guard descriptor >= 0 else { throw Self.failure(folder) }
+  }
+
+  deinit {
+    close(descriptor)
+    halves.deallocate()
+  }
+
+  /// A place for `count` values: one given back before, if one is large enough but not twice as large.
+  func allocate(_ count: Int) -> Slot {
+    let byteCount = count * element.byteCount
+    var best: Int?
+    for (index, slot) in freeSlots.enumerated()
+    where slot.byteCount >= byteCount && slot.byteCount < 2 * byteCount {
+      if best.map({ freeSlots[$0].byteCount > slot.byteCount }) ?? true { best = index }
+    }
+    if let best { return freeSlots.remove(at: best) }
+    defer { end += byteCount }
+    return Slot(offset: end, byteCount: byteCount)
+  }
+
+  func free(_ slot: Slot) { freeSlots.append(slot) }
+
+  /// - Throws: `NetworkError.scratchFile`, and `.scratchOverflow` for a value that half precision cannot hold.
+  func write(_ values: UnsafeBufferPointer<Float>, to slot: Slot) throws(NetworkError) {
+    guard element == .f16 else { return try write(UnsafeRawBufferPointer(values), to: slot) }
+    let stored = room(values.count)
+    guard ck_half_store(values.baseAddress!, stored.baseAddress!, values.count) == 0 else {
+      throw .scratchOverflow
+    }
+    try write(UnsafeRawBufferPointer(stored), to: slot)
+  }
+
+  /// - Throws: `NetworkError.scratchFile`.
+  func read(_ slot: Slot, into values: UnsafeMutableBufferPointer<Float>) throws(NetworkError) {
+    guard element == .f16 else { return try read(slot, into: UnsafeMutableRawBufferPointer(values)) }
+    let stored = room(values.count)
+    try read(slot, into: UnsafeMutableRawBufferPointer(stored))
+    ck_half_load(stored.baseAddress!, values.baseAddress!, values.count)
+  }
+
+  private func room(_ count: Int) -> UnsafeMutableBufferPointer<UInt16> {
+    if halves.count < count {
+      halves.deallocate()
+      halves = .allocate(capacity: count)
+    }
+    return UnsafeMutableBufferPointer(rebasing: halves.prefix(count))
+  }
+
+  private func write(_ bytes: UnsafeRawBufferPointer, to slot: Slot) throws(NetworkError) {
+    try transfer(bytes.count) { done in
+      pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(slot.offset + done))
+    }
+  }
+
+  private func read(_ slot: Slot, into bytes: UnsafeMutableRawBufferPointer) throws(NetworkError) {
+    try transfer(bytes.count) { done in
+      pread(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(slot.offset + done))
+    }
+  }
+
+  private func transfer(_ byteCount: Int, _ step: (_ done: Int) -> Int) throws(NetworkError) {
+    var done = 0
+    while done < byteCount {
+      let moved = step(done)
+      if moved < 0 && errno == EINTR { continue }
+      guard moved > 0 else { throw Self.failure(folder) }
+      done += moved
+    }
+  }
+
+  private static func failure(_ folder: String) -> NetworkError {
+    .scratchFile(folder: folder, reason: String(cString: strerror(errno)))
+  }
+}

@@ -1,0 +1,135 @@
+import NetworkGraphs
+import Statistics
+import TensorMath
+
+extension Network {
+  /// The logits of some images with running statistics.
+  /// - Parameters:
+  ///   - input: `[n, h, w, channels]`, normalised as in training.
+  ///   - statistics: What the BatchNorms normalise with in place of the running statistics; nil is those.
+  /// - Returns: `[n, classes]`.
+  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
+  public func logits(_ input: Tensor, statistics: [RunningStatistics]? = nil) throws -> Tensor {
+    let logits = Tensor(uninitialized: [try imageCount(input), classCount])
+    try forEachChunk(of: input, end: plan.steps.count, statistics: statistics) { executor, first in
+      executor.map(plan.graph.output).copy(to: logits.pointer + first * classCount)
+    }
+    return logits
+  }
+
+  /// One forward pass in which every BatchNorm normalises with the batch's mean and biased variance.
+  ///
+  /// The moments are accumulated in float64, image by image in the order of the batch.
+  /// - Parameters:
+  ///   - input: `[n, h, w, channels]`, normalised as in training.
+  ///   - layers: Names of the BatchNorms meant; the others normalise with their running statistics. Nil is all.
+  ///   - observe: Gets every such BatchNorm and the moments of its input over the batch, in execution order.
+  /// - Returns: The logits, `[n, classes]`.
+  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`, what `observe` throws.
+  public func forwardWithBatchStatistics(
+    _ input: Tensor, layers: Set<String>? = nil, observe: (BatchNormLayer, ChannelMoments) throws -> Void
+  ) throws -> Tensor {
+    let images = try imageCount(input)
+    let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
+    let logits = Tensor(uninitialized: [images, classCount])
+    guard images > 0 else { return logits }
+    let executor = Executor(
+      self, mode: .batchStatistics, affines: [], images: images, sizes: sizes,
+      measuredLayers: layers.map(indices))
+    executor.setInput(input, first: 0)
+    try executor.run(plan.steps.indices, observe: observe)
+    executor.map(plan.graph.output).copy(to: logits.pointer)
+    return logits
+  }
+
+  /// What reaches the tail in inference mode: the input of the last BatchNorm and the residual added behind it.
+  ///
+  /// Where the network has no such BatchNorm (`classifier.lastBatchNorm` is nil) it is the classifier's input.
+  /// - Parameter input: `[n, h, w, channels]`, normalised as in training.
+  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
+  public func tailInputs(_ input: Tensor) throws -> TailFeatures {
+    let images = try imageCount(input)
+    let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
+    func tensor(_ node: Int) -> Tensor {
+      Tensor(uninitialized: [images, sizes[node].height, sizes[node].width, sizes[node].channels])
+    }
+    func append(_ map: FeatureMap, to tensor: Tensor, _ first: Int) {
+      map.copy(to: tensor.pointer + first * map.size.count)
+    }
+    guard let classifier else { preconditionFailure("\(architectureName) has no classifier to tune") }
+    guard let index = classifier.stepIndex else {
+      let features = tensor(classifier.inputNode)
+      try forEachChunk(of: input, end: classifier.classifierStep) { executor, first in
+        append(executor.map(classifier.inputNode), to: features, first)
+      }
+      return TailFeatures(input: features, residual: nil)
+    }
+    let step = plan.steps[index]
+    let features = tensor(step.output)
+    let residual = step.epilogue.residual.map(tensor)
+    try forEachChunk(of: input, end: index) { executor, first in
+      if let residual, let node = step.epilogue.residual { append(executor.map(node), to: residual, first) }
+      append(executor.batchNormInput(step), to: features, first)
+    }
+    return TailFeatures(input: features, residual: residual)
+  }
+
+  /// Runs the first `end` steps on all images and gives `body` the executors that hold their results, some images each.
+  ///
+  /// Of many images every thread takes some and runs all layers on them: threads that met after every layer would wait
+  /// for one another. Of few images the threads share every layer. `body` may be called by several threads at a time.
+  func forEachChunk(
+    of input: Tensor, end: Int, statistics: [RunningStatistics]? = nil,
+    _ body: (_ executor: Executor, _ first: Int) throws -> Void
+  ) throws {
+    let images = try imageCount(input)
+    let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
+    let threads = pool.threadCount
+    let isDivided = threads > 1 && images >= 2 * threads
+    let stages = plan.stages(
+      end: end, sizes: sizes, budget: liveFloatsPerThread * (isDivided ? 1 : threads),
+      // Two turns for every thread, so that none waits long for the last.
+      mostImages: isDivided
+        ? min((images + 2 * threads - 1) / (2 * threads), Plan.mostImages) : Plan.mostImages)
+    let affines = affines(with: statistics)
+
+    /// An executor that has run the first stages on some images, each stage with as many as suit it.
+    func run(_ stageCount: Int, _ first: Int, _ count: Int) throws -> Executor {
+      let executor = Executor(
+        self, mode: .inference, affines: affines, images: count, sizes: sizes,
+        pool: isDivided ? .caller : pool)
+      if stageCount > 1 {
+        let before = stages[stageCount - 2]
+        let map = FeatureMap(buffers, images: count, size: sizes[before.output])
+        for begin in stride(from: 0, to: count, by: before.images) {
+          let part = min(before.images, count - begin)
+          try run(stageCount - 1, first + begin, part).map(before.output).copy(to: map.image(begin))
+        }
+        executor.put(map, at: before.output)
+      } else {
+        executor.setInput(input, first: first)
+      }
+      if stageCount > 0 { try executor.run(stages[stageCount - 1].steps) }
+      return executor
+    }
+
+    let chunk = stages.last?.images ?? max(images, 1)
+    let chunks = (images + chunk - 1) / chunk
+    func runChunk(_ index: Int) throws {
+      let first = index * chunk
+      try body(run(stages.count, first, min(chunk, images - first)), first)
+    }
+    if isDivided {
+      try pool.forEach(chunks) { (index, _) throws in try runChunk(index) }
+    } else {
+      for index in 0..<chunks { try runChunk(index) }
+    }
+  }
+
+  func imageCount(_ input: Tensor) throws(NetworkError) -> Int {
+    guard input.shape.count == 4, input.shape[3] == inputChannels else {
+      throw NetworkError.wrongInput(expected: [nil, nil, nil, inputChannels], found: input.shape)
+    }
+    return input.shape[0]
+  }
+}

@@ -1,0 +1,146 @@
+import CKernels
+import Checkpoint
+import NetworkGraphs
+import Platform
+
+/// A convolutional classifier with the weights of a checkpoint.
+///
+/// Activations are float32 NHWC; weights of any real type are widened to float32. Results do not depend on the number
+/// of threads and, in inference, not on how images are divided into batches; their bits are those of one kernel type
+/// (`blasDescription` and `instructionSet`). One network may be used from several threads.
+public final class Network: Sendable {
+  /// The layers and where their weights are.
+  public let description: NetworkDescription
+  /// The statistics that the checkpoint stores, of all BatchNorms in execution order.
+  public let runningStatistics: [RunningStatistics]
+  /// The last layers, which resolution tuning trains; nil where the network does not end in a fully connected layer.
+  public let classifier: ClassifierTail?
+
+  let plan: Plan
+  let parameters: Parameters
+  let pool: ThreadPool
+  let kernels: ck_layer_kernels
+  /// Kernels of dense convolutions that multiply bfloat16 numbers; nil where they multiply float32 ones.
+  let bfloat16Kernels: ck_bf16_kernels?
+  let buffers: BufferPool
+  /// Floats of maps that inference keeps in use for every thread.
+  let liveFloatsPerThread: Int
+  /// The BatchNorms with their running statistics in the plan's terms.
+  private let runningAffines: [ChannelAffine]
+
+  /// A network with the weights of the checkpoint that describes it.
+  ///
+  /// - Parameters:
+  ///   - description: The layers and their weights.
+  ///   - pool: Runs the arithmetic.
+  ///   - options: How it is done.
+  /// - Throws: `NetworkError.noBFloat16` and `.notFloatingPoint`; what reading throws.
+  public init(
+    _ description: NetworkDescription, pool: ThreadPool, options: ComputeOptions = ComputeOptions()
+  ) throws {
+    self.description = description
+    let graph = description.graph
+    plan = Plan(graph)
+    classifier = ClassifierTail(plan)
+    kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
+    buffers = BufferPool(slack: graph.readAhead)
+    liveFloatsPerThread = options.liveFloatsPerThread
+    bfloat16Kernels =
+      options.precision == .bfloat16 ? options.bfloat16Kernels ?? ck_best_bf16()?.pointee : nil
+    if options.precision == .bfloat16 && bfloat16Kernels == nil { throw NetworkError.noBFloat16 }
+    parameters = try Parameters(
+      graph, description.weights, kernels: kernels, sums: options.sums, precision: options.precision)
+    runningStatistics = try description.batchNorms.map { layer in
+      RunningStatistics(
+        mean: try description.weights.floats(layer.runningMeanKey).map(Double.init),
+        variance: try description.weights.floats(layer.runningVarKey).map(Double.init))
+    }
+    runningAffines = parameters.affines(of: plan, runningStatistics)
+    self.pool = pool
+  }
+
+  /// The network that a checkpoint's keys and shapes describe.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: A state dict with PyTorch's names and layouts.
+  ///   - architecture: The name to take it for; nil recognises it.
+  ///   - pool: Runs the arithmetic.
+  ///   - options: How it is done.
+  /// - Throws: `NetworkError` for unknown architectures, missing tensors and wrong shapes; what reading throws.
+  public convenience init(
+    _ checkpoint: any CheckpointSource, architecture: String? = nil, pool: ThreadPool,
+    options: ComputeOptions = ComputeOptions()
+  ) throws {
+    try self.init(
+      NetworkDescription(checkpoint, architecture: architecture), pool: pool, options: options)
+  }
+
+  /// The network of an ONNX file with the weights of a checkpoint, or with its own as an `ONNXCheckpoint`.
+  ///
+  /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `NetworkError`; what reading throws.
+  public convenience init(
+    _ checkpoint: any CheckpointSource, onnx model: ONNXModel, pool: ThreadPool,
+    options: ComputeOptions = ComputeOptions()
+  ) throws {
+    try self.init(NetworkDescription(checkpoint, onnx: model), pool: pool, options: options)
+  }
+
+  /// A published name such as `resnet18`, or a description such as `resnet [2,2,2,2] basic width 9`.
+  public var architectureName: String { description.architectureName }
+  /// Number of logits per image.
+  public var classCount: Int { description.classCount }
+  /// Number of channels of the input.
+  public var inputChannels: Int { description.inputChannels }
+  /// All BatchNorms in execution order.
+  public var batchNorms: [BatchNormLayer] { description.batchNorms }
+
+  /// The instruction set of the kernels in use, for example `avx512`.
+  public static var instructionSet: String {
+    String(cString: ck_layer_kernels_for(ck_best_isa()).pointee.name)
+  }
+
+  /// The instruction set of bfloat16 convolutions, for example `amx-bf16`; nil where this processor has none.
+  public static var bfloat16InstructionSet: String? {
+    ck_best_bf16().map { String(cString: $0.pointee.name) }
+  }
+
+  /// A tensor of the checkpoint as it stands there.
+  public func parameter(_ key: TensorName) throws -> TensorValue {
+    let checkpoint = description.checkpoint
+    guard checkpoint.spec(key) != nil else {
+      throw NetworkError.missingTensor(label: checkpoint.label, tensor: key, architecture: architectureName)
+    }
+    return try checkpoint.value(key)
+  }
+
+  /// Multiply-adds of the convolutions and fully connected layers for one image of the given size.
+  ///
+  /// - Throws: `NetworkError.inputTooSmall`.
+  public func multiplyAdds(height: Int, width: Int) throws -> Int {
+    try description.multiplyAdds(height: height, width: width)
+  }
+
+  /// Elements of the largest map for one image of the given size.
+  /// - Throws: `NetworkError.inputTooSmall`.
+  package func largestMap(height: Int, width: Int) throws -> Int {
+    try plan.graph.sizes(height: height, width: width).map(\.count).max() ?? 0
+  }
+
+  /// A BatchNorm with its running statistics, behind a convolution that adds its bias itself.
+  func runningAffine(_ index: Int) -> ChannelAffine { parameters.affine(index, runningStatistics[index]) }
+
+  /// Whether `statistics` has a mean and a variance for every channel of every BatchNorm.
+  public func fits(_ statistics: [RunningStatistics]) -> Bool {
+    statistics.map(\.mean.count) == batchNorms.map(\.channels)
+  }
+
+  /// All BatchNorms with given statistics, nil for their running ones, in the plan's terms.
+  func affines(with given: [RunningStatistics]?) -> [ChannelAffine] {
+    guard let given else { return runningAffines }
+    precondition(fits(given), "statistics of another network")
+    return parameters.affines(of: plan, given)
+  }
+
+  /// All BatchNorms with their running statistics in another plan's terms.
+  func runningAffines(for plan: Plan) -> [ChannelAffine] { parameters.affines(of: plan, runningStatistics) }
+}

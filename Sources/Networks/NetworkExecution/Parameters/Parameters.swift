@@ -1,0 +1,243 @@
+import CKernels
+import Checkpoint
+import NetworkGraphs
+import TensorMath
+
+/// The weights of a network as the kernels read them, packed once at load.
+struct Parameters: Sendable {
+  /// Indexed by node; present for convolutions and fully connected layers.
+  private(set) var layers: [Int: LayerWeights] = [:]
+  /// Scale and shift of every BatchNorm, in the order of the graph's.
+  private(set) var norms: [(weight: [Float], bias: [Float], eps: Double)] = []
+  /// What `affine`, `acrossChannels` and parametric functions multiply by and add, by node.
+  private(set) var factors: [Int: (scale: [Float]?, shift: [Float]?)] = [:]
+
+  /// - Parameters:
+  ///   - kernels: What the weights are packed for.
+  ///   - sums: How 3x3 convolutions are summed.
+  ///   - precision: What dense convolutions multiply.
+  init(
+    _ graph: Graph, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums,
+    precision: ComputePrecision
+  ) throws {
+    for (index, node) in graph.nodes.enumerated() {
+      switch node.operation {
+      case .convolution(let convolution):
+        layers[index] = try LayerWeights(
+          convolution, state, kernels: kernels, sums: sums, precision: precision)
+      case .linear(let linear): layers[index] = try LayerWeights(linear, state)
+      case .batchNorm(let layer):
+        let weight = state.contains(layer.weightKey.string) ? try state.floats(layer.weightKey) : nil
+        let bias = state.contains(layer.biasKey.string) ? try state.floats(layer.biasKey) : nil
+        norms.append(
+          (
+            weight ?? Array(repeating: 1, count: layer.channels),
+            bias ?? Array(repeating: 0, count: layer.channels), layer.eps
+          ))
+      case .affine(let values):
+        factors[index] = (
+          try values.scale.map { try floats($0, channels: node.channels, state) },
+          try values.shift.map { try floats($0, channels: node.channels, state) }
+        )
+      case .function(.parametricRelu(let slopes)):
+        factors[index] = (try floats(slopes, channels: node.channels, state), nil)
+      case .acrossChannels(let weight, _, _): factors[index] = (try state.floats(weight), nil)
+      default: break
+      }
+    }
+  }
+
+  /// A BatchNorm with the given statistics, and the bias of the convolution before it.
+  func affine(_ index: Int, _ statistics: RunningStatistics, convolutionBias: [Float]? = nil) -> ChannelAffine {
+    let norm = norms[index]
+    return ChannelAffine(
+      weight: norm.weight, bias: norm.bias, mean: statistics.mean, variance: statistics.variance,
+      eps: norm.eps, convolutionBias: convolutionBias)
+  }
+
+  /// All BatchNorms with the given statistics in a plan's terms: those that follow a convolution add its bias.
+  func affines(of plan: Plan, _ statistics: [RunningStatistics]) -> [ChannelAffine] {
+    var biases: [Int: [Float]] = [:]
+    for step in plan.steps {
+      guard let index = step.epilogue.batchNorm, case .convolution = step.operation else { continue }
+      biases[index] = layers[step.node]?.bias
+    }
+    return statistics.indices.map { affine($0, statistics[$0], convolutionBias: biases[$0]) }
+  }
+
+  /// One number for each channel.
+  private func floats(
+    _ values: ChannelFactors.Values, channels: Int, _ state: StateDict
+  ) throws -> [Float] {
+    let floats =
+      switch values {
+      case .tensor(let key): try state.floats(key)
+      case .constants(let numbers): numbers
+      case .constant(let number): [number]
+      }
+    return floats.count == 1 ? Array(repeating: floats[0], count: channels) : floats
+  }
+}
+
+/// Weights and bias of one layer.
+struct LayerWeights: Sendable {
+  /// How a convolution is computed and its weights are laid out.
+  enum Method {
+    /// By BLAS, from `[group][ky][kx][input][output]`.
+    case product
+    /// By our own tiles, from panels of output channels; small groups are joined to `groups` larger ones, whose weights
+    /// between different small groups are zeros.
+    case tiles(groups: Int)
+    /// In groups of a few channels, from `[ky][kx][input][output of any group]`.
+    case narrow(width: Int)
+    /// Channel by channel, from `[ky][kx][channel]`.
+    case depthwise
+    /// By our own tiles on numbers rounded to bfloat16, from panels of output channels.
+    case bfloat16
+    /// By our own tiles on transformed inputs, from transformed panels; tiles of `side` by `side` outputs.
+    case winograd(side: Int)
+  }
+
+  /// A convolution's as its method has it, a fully connected layer's as `[output][y][x][input]`.
+  let weight: Tensor
+  let method: Method
+  let bias: [Float]?
+
+  /// Packs PyTorch's `[output][input][ky][kx]`.
+  init(
+    _ convolution: Convolution, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums,
+    precision: ComputePrecision
+  ) throws {
+    let source = try state.floats(convolution.weight)
+    bias = try convolution.bias.map { try state.floats($0) }
+    let groups = convolution.groups
+    let outputs = convolution.outputChannels / groups
+    let inputs = convolution.inputChannels / groups
+    let taps = convolution.window.kernel.height * convolution.window.kernel.width
+    let packed = Tensor(uninitialized: [groups, taps, inputs, outputs])
+    source.withUnsafeBufferPointer { source in
+      var target = packed.pointer
+      for group in 0..<groups {
+        for tap in 0..<taps {
+          for input in 0..<inputs {
+            var from = (group * outputs * inputs + input) * taps + tap
+            for output in 0..<outputs {
+              target[output] = source[from]
+              from += inputs * taps
+            }
+            target += outputs
+          }
+        }
+      }
+    }
+    let width = kernels.panel_width
+    if inputs == 1 && outputs == 1 {
+      method = .depthwise
+      weight = Tensor(uninitialized: [taps, groups])
+      for tap in 0..<taps {
+        for group in 0..<groups { weight.pointer[tap * groups + group] = packed.pointer[group * taps + tap] }
+      }
+    } else if inputs == outputs && inputs > 1 && kernels.widest_group % inputs == 0
+      && kernels.widest_group > 0
+      && groups * outputs % kernels.lanes == 0
+    {
+      method = .narrow(width: inputs)
+      weight = Tensor(uninitialized: [taps, inputs, groups * outputs])
+      for group in 0..<groups {
+        for row in 0..<taps * inputs {
+          (weight.pointer + (row * groups + group) * outputs).update(
+            from: packed.pointer + (group * taps * inputs + row) * outputs, count: outputs)
+        }
+      }
+    } else if precision == .bfloat16 && groups == 1 && inputs >= Self.fewestRoundedChannels {
+      let panel = Int(CK_BF16_PANEL)
+      let panels = (outputs + panel - 1) / panel
+      method = .bfloat16
+      weight = Tensor(uninitialized: [panels, ck_conv_bf16_panel(taps, inputs)])
+      ck_conv_bf16_pack(weight.pointer, packed.pointer, taps, inputs, outputs)
+    } else if width == 0 {
+      method = .product
+      weight = packed
+    } else if groups == 1, let largest = sums.tileSide, convolution.suitsWinograd {
+      // Layers of many channels have small maps: large tiles save them little and make four times as much of their
+      // weights, which few images then wait for.
+      let side = inputs * outputs < 256 * 256 ? largest : min(largest, 2)
+      method = .winograd(side: side)
+      weight = Tensor(
+        uninitialized: [(outputs + width - 1) / width, (side + 2) * (side + 2), inputs, width])
+      ck_winograd_pack(weight.pointer, packed.pointer, side, inputs, outputs, width)
+    } else {
+      var joined = max(1, min(groups, width / outputs))
+      while groups % joined != 0 { joined -= 1 }
+      let blocks = joined == 1 ? packed : Self.join(packed, by: joined)
+      let (depth, count) = (taps * inputs * joined, outputs * joined)
+      method = .tiles(groups: groups / joined)
+      weight = Tensor(uninitialized: [groups / joined, (count + width - 1) / width, depth, width])
+      for group in 0..<groups / joined {
+        ck_conv_pack(
+          weight.pointer + group * weight.count / (groups / joined), blocks.pointer + group * depth * count,
+          depth,
+          count, width)
+      }
+    }
+  }
+
+  /// Fewer, those of an image, would mostly be multiplied by zeros.
+  private static let fewestRoundedChannels = 16
+
+  /// Joins every `joined` groups of `[group][tap][input][output]` to one, with zeros between different groups.
+  private static func join(_ weights: Tensor, by joined: Int) -> Tensor {
+    let (groups, taps, inputs, outputs) = (
+      weights.shape[0], weights.shape[1], weights.shape[2], weights.shape[3]
+    )
+    let result = Tensor(shape: [groups / joined, taps, joined * inputs, joined * outputs])
+    var from = weights.pointer
+    for group in 0..<groups {
+      let (block, position) = (group / joined, group % joined)
+      for tap in 0..<taps {
+        for input in 0..<inputs {
+          let row = (block * taps + tap) * joined * inputs + position * inputs + input
+          (result.pointer + row * joined * outputs + position * outputs).update(from: from, count: outputs)
+          from += outputs
+        }
+      }
+    }
+    return result
+  }
+
+  /// Packs PyTorch's `[output][input][y][x]`, the order in which it flattens a map.
+  init(_ linear: Linear, _ state: StateDict) throws {
+    let source = try state.floats(linear.weight)
+    method = .product
+    bias = try linear.bias.map { try state.floats($0) }
+    let pixels = linear.height * linear.width
+    guard pixels > 1 || linear.isTransposed else {
+      weight = Tensor(shape: [linear.outputChannels, linear.inputs], values: source)
+      return
+    }
+    let packed = Tensor(uninitialized: [linear.outputChannels, linear.inputs])
+    source.withUnsafeBufferPointer { source in
+      var target = packed.pointer
+      for output in 0..<linear.outputChannels {
+        for pixel in 0..<pixels {
+          var from =
+            linear.isTransposed ? pixel * linear.outputChannels + output : output * linear.inputs + pixel
+          for input in 0..<linear.inputChannels {
+            target[input] = source[from]
+            from += linear.isTransposed ? pixels * linear.outputChannels : pixels
+          }
+          target += linear.inputChannels
+        }
+      }
+    }
+    weight = packed
+  }
+}
+
+extension Convolution {
+  /// Whether Winograd's transforms cost less than they save.
+  fileprivate var suitsWinograd: Bool {
+    window.kernel == (3, 3) && window.stride == (1, 1) && window.dilation == (1, 1) && inputChannels >= 32
+      && outputChannels >= 32
+  }
+}

@@ -1,0 +1,71 @@
+/// A family of networks that is recognised by its keys and written down by a graph builder.
+protocol Architecture: Sendable {
+  /// The names that select the family, those of torchvision or timm.
+  static var names: [String] { get }
+  /// Whether the keys are this family's; looks at few, shapes are checked while building.
+  static func recognises(_ state: StateDict) -> Bool
+  /// The network that these keys describe.
+  /// - Parameter name: The requested one of `names`; nil when recognised.
+  init(_ state: StateDict, name: String?) throws
+  /// One of `names` where the network is a published one, else a description that starts with the family's.
+  var name: String { get }
+  /// Published networks with the same keys that compute otherwise and are taken for this one.
+  var rarer: [String] { get }
+  /// Writes the layers down and returns the logits.
+  func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value
+}
+
+extension Architecture {
+  /// Most signatures are of one network.
+  var rarer: [String] { [] }
+}
+
+/// The families known, in the order in which they are tried.
+enum ArchitectureRegistry {
+  static let families: [any Architecture.Type] = [
+    ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
+    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self,
+  ]
+
+  static var names: [String] { families.flatMap { $0.names } }
+
+  /// The named architecture, or the one the keys tell.
+  static func architecture(for state: StateDict, named requested: String?) throws -> any Architecture {
+    guard let requested else {
+      if let family = families.first(where: { $0.recognises(state) }) {
+        return try family.init(state, name: nil)
+      }
+      let hasNorms = state.source.tensors.contains { $0.name.string.hasSuffix("running_mean") }
+      throw NetworkError.unknownArchitecture(
+        label: state.label, recognised: describe(state),
+        known: hasNorms ? families.compactMap { $0.names.first } : [])
+    }
+    // torchvision and timm use some names for networks with different keys.
+    let named = families.filter { $0.names.contains(requested) }
+    if let family = named.first(where: { $0.recognises(state) }) ?? named.first {
+      return try family.init(state, name: requested)
+    }
+    // A description as networks of unpublished sizes carry it, such as "resnet [2,2,2,2] basic width 16".
+    if let family = families.first(where: { $0.recognises(state) }) {
+      let found = try family.init(state, name: nil)
+      if found.name == requested { return found }
+      if let word = requested.split(separator: " ").first, family.names.contains(String(word)) {
+        throw NetworkError.otherArchitecture(label: state.label, requested: requested, found: found.name)
+      }
+    }
+    throw NetworkError.unknownName(requested, known: families.compactMap { $0.names.first })
+  }
+
+  /// What can be said of a state dict that no family recognises.
+  private static func describe(_ state: StateDict) -> String {
+    let tensors = state.source.tensors
+    let convolutions = tensors.count { $0.shape.count == 4 }
+    let norms = tensors.count { $0.name.string.hasSuffix("running_mean") }
+    let first = tensors.prefix(3).map { "\"\($0.name.escaped)\"" }.joined(separator: ", ")
+    return "\(tensors.count) tensors, \(convolutions) convolutions, \(norms) BatchNorms"
+      + (first.isEmpty ? "" : ", keys such as \(first)")
+  }
+}
+
+/// Numbers as descriptions of architectures write them.
+func list(_ numbers: [Int]) -> String { "[" + numbers.map(String.init).joined(separator: ",") + "]" }

@@ -1,0 +1,184 @@
+import Checkpoint
+
+/// Writes a graph down layer by layer; kernels, channels, groups and biases come from the state dict's shapes.
+struct GraphBuilder {
+  /// A node's result while the graph is being written down.
+  struct Value {
+    let index: Int
+    let channels: Int
+  }
+
+  let state: StateDict
+  /// Named in the diagnostics of missing keys.
+  let architecture: String
+  /// What the family's BatchNorms add to the variance, and the weight of the newest batch.
+  var eps = 1e-5
+  var momentum = 0.1
+  /// What pads a convolution whose padding is not given; nil keeps the size at a stride of 1.
+  var defaultPadding: Padding?
+  private var nodes: [Graph.Node] = []
+
+  init(_ state: StateDict, architecture: String) {
+    self.state = state
+    self.architecture = architecture
+  }
+
+  func graph(output: Value) -> Graph { Graph(nodes: nodes, output: output.index) }
+
+  private mutating func append(_ name: String, _ operation: Operation, _ inputs: [Value], channels: Int)
+    -> Value
+  {
+    nodes.append(
+      Graph.Node(name: name, operation: operation, inputs: inputs.map(\.index), channels: channels))
+    return Value(index: nodes.count - 1, channels: channels)
+  }
+
+  /// The tensor `key`, checked against a pattern in which nil fits any extent above zero.
+  private func require(_ key: String, shape expected: [Int?]) throws -> TensorSpec {
+    guard let spec = state.spec(key) else {
+      throw NetworkError.missingTensor(
+        label: state.label, tensor: TensorName(key), architecture: architecture)
+    }
+    guard spec.dtype.isFloatingPoint else {
+      throw NetworkError.notFloatingPoint(label: state.label, tensor: spec)
+    }
+    guard
+      spec.shape.count == expected.count,
+      zip(spec.shape, expected).allSatisfy({ $1 == nil ? $0 > 0 : $0 == $1 })
+    else { throw NetworkError.wrongShape(label: state.label, tensor: spec, expected: expected) }
+    return spec
+  }
+
+  private func bias(_ name: String, channels: Int) throws -> TensorName? {
+    guard state.contains(name + ".bias") else { return nil }
+    return try require(name + ".bias", shape: [channels]).name
+  }
+
+  // MARK: Layers with parameters
+
+  /// The network's input.
+  mutating func input(channels: Int = 3) -> Value { append("input", .input, [], channels: channels) }
+
+  /// The convolution `name`.
+  /// - Parameters:
+  ///   - padding: nil pads such that a stride of 1 keeps the size (odd kernels).
+  ///   - depthwise: Whether every channel must be on its own.
+  mutating func convolution(
+    _ x: Value, _ name: String, stride: Int = 1, padding: Padding? = nil, dilation: Int = 1,
+    depthwise: Bool = false
+  ) throws -> Value {
+    let key = name + ".weight"
+    let spec = try require(key, shape: [nil, depthwise ? 1 : nil, nil, nil])
+    let (outputs, depth, height, width) = (spec.shape[0], spec.shape[1], spec.shape[2], spec.shape[3])
+    guard x.channels % depth == 0, outputs % (x.channels / depth) == 0 else {
+      throw NetworkError.wrongShape(
+        label: state.label, tensor: spec, expected: [outputs, x.channels, height, width])
+    }
+    let half = Padding.explicit(
+      top: (height - 1) / 2 * dilation, left: (width - 1) / 2 * dilation, bottom: (height - 1) / 2 * dilation,
+      right: (width - 1) / 2 * dilation)
+    let convolution = Convolution(
+      weight: spec.name, bias: try bias(name, channels: outputs),
+      window: Window(
+        kernel: (height, width), stride: (stride, stride),
+        padding: padding ?? (height == 1 && width == 1 ? half : defaultPadding ?? half),
+        dilation: (dilation, dilation)),
+      groups: x.channels / depth, inputChannels: x.channels, outputChannels: outputs)
+    return append(name, .convolution(convolution), [x], channels: outputs)
+  }
+
+  /// The BatchNorm `name`.
+  mutating func batchNorm(_ x: Value, _ name: String) throws
+    -> Value
+  {
+    for suffix in [".running_mean", ".running_var"] { _ = try require(name + suffix, shape: [x.channels]) }
+    for suffix in [".weight", ".bias"] where state.contains(name + suffix) {
+      _ = try require(name + suffix, shape: [x.channels])
+    }
+    let layer = BatchNormLayer(
+      name: name, channels: x.channels, eps: eps, momentum: momentum, nodeIndex: nodes.count)
+    return append(name, .batchNorm(layer), [x], channels: x.channels)
+  }
+
+  /// The fully connected layer `name` on a flattened map of the given size.
+  mutating func linear(_ x: Value, _ name: String, height: Int = 1, width: Int = 1) throws -> Value {
+    let spec = try require(name + ".weight", shape: [nil, height * width * x.channels])
+    let linear = Linear(
+      weight: spec.name, bias: try bias(name, channels: spec.shape[0]), height: height, width: width,
+      inputChannels: x.channels, outputChannels: spec.shape[0])
+    return append(name, .linear(linear), [x], channels: spec.shape[0])
+  }
+
+  /// The convolution and BatchNorm `name.<conv>` and `name.<norm>` with an activation behind them.
+  mutating func convolutionNorm(
+    _ x: Value, _ convolutionName: String, _ normName: String, stride: Int = 1, padding: Padding? = nil,
+    dilation: Int = 1, depthwise: Bool = false, _ activation: Activation
+  ) throws -> Value {
+    let y = try convolution(
+      x, convolutionName, stride: stride, padding: padding, dilation: dilation, depthwise: depthwise)
+    return self.activation(try batchNorm(y, normName), activation)
+  }
+
+  /// Squeeze and excitation (Hu et al. 2018): every channel times a gate that two layers compute from all means.
+  mutating func squeezeExcite(
+    _ x: Value, _ reduce: String, _ expand: String, _ activation: Activation, gate: Activation
+  ) throws -> Value {
+    var factor = try convolution(globalAverage(x), reduce)
+    factor = try convolution(self.activation(factor, activation), expand)
+    guard factor.channels == x.channels else {
+      throw NetworkError.wrongShape(
+        label: state.label, tensor: try require(expand + ".weight", shape: [nil, nil, nil, nil]),
+        expected: [x.channels, nil, 1, 1])
+    }
+    return self.gate(x, by: self.activation(factor, gate))
+  }
+
+  // MARK: Layers without
+
+  mutating func activation(_ x: Value, _ activation: Activation) -> Value {
+    if activation == .identity { return x }
+    return append(activation.rawValue, .activation(activation), [x], channels: x.channels)
+  }
+
+  /// The sum of two maps; `name` is blamed where their channels differ.
+  mutating func add(_ a: Value, _ b: Value, _ name: String) throws -> Value {
+    guard a.channels == b.channels else {
+      throw NetworkError.wrongShape(
+        label: state.label, tensor: try require(name + ".weight", shape: [nil, nil, nil, nil]),
+        expected: [b.channels, nil, nil, nil])
+    }
+    return append("add", .add, [a, b], channels: a.channels)
+  }
+
+  mutating func gate(_ x: Value, by factor: Value) -> Value {
+    append("gate", .gate, [x, factor], channels: x.channels)
+  }
+
+  mutating func concatenate(_ values: [Value]) -> Value {
+    append("concatenate", .concatenate, values, channels: values.reduce(0) { $0 + $1.channels })
+  }
+
+  mutating func slice(_ x: Value, _ range: Range<Int>) -> Value {
+    append("slice", .slice(range), [x], channels: range.count)
+  }
+
+  mutating func shuffle(_ x: Value, groups: Int) -> Value {
+    append("shuffle", .shuffle(groups: groups), [x], channels: x.channels)
+  }
+
+  mutating func maxPool(_ x: Value, _ window: Window) -> Value {
+    append("maxpool", .maxPool(window), [x], channels: x.channels)
+  }
+
+  mutating func averagePool(_ x: Value, _ window: Window, countIncludePad: Bool = true) -> Value {
+    append("avgpool", .averagePool(window, countIncludePad: countIncludePad), [x], channels: x.channels)
+  }
+
+  mutating func globalAverage(_ x: Value) -> Value {
+    append("avgpool", .globalAverage, [x], channels: x.channels)
+  }
+
+  mutating func adaptiveAverage(_ x: Value, height: Int, width: Int) -> Value {
+    append("avgpool", .adaptiveAverage(height: height, width: width), [x], channels: x.channels)
+  }
+}

@@ -1,0 +1,82 @@
+import Checkpoint
+
+/// A network as a checkpoint describes it: its layers and where their weights are, without any arithmetic.
+///
+/// ```swift
+/// let description = try NetworkDescription(checkpoint)
+/// print(description.architectureName, description.classCount)
+/// print(try description.multiplyAdds(height: 224, width: 224))
+/// ```
+public struct NetworkDescription: Sendable {
+  /// A published name such as `resnet18`, or a description such as `resnet [2,2,2,2] basic width 9`.
+  public let architectureName: String
+  /// Other networks whose checkpoints have the same tensors but compute differently; empty where the architecture is
+  /// certain.
+  public let alternatives: [String]
+  /// Whether an ONNX file describes the network.
+  public let isImported: Bool
+  /// The checkpoint as it was opened.
+  public let checkpoint: any CheckpointSource
+  /// All BatchNorms in execution order.
+  public let batchNorms: [BatchNormLayer]
+  package let graph: Graph
+  /// The checkpoint's tensors and those that only the ONNX file has.
+  package let weights: StateDict
+
+  /// The network that a checkpoint's keys and shapes describe.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: A state dict with PyTorch's names and layouts.
+  ///   - architecture: The name to take it for; nil recognises it.
+  /// - Throws: `NetworkError` for unknown architectures, missing tensors and wrong shapes.
+  public init(_ checkpoint: any CheckpointSource, architecture: String? = nil) throws {
+    let state = StateDict(checkpoint)
+    let family = try ArchitectureRegistry.architecture(for: state, named: architecture)
+    var builder = GraphBuilder(state, architecture: family.name)
+    let output = try family.build(&builder)
+    self.init(
+      builder.graph(output: output), name: family.name, alternatives: family.rarer, checkpoint: checkpoint,
+      weights: state)
+  }
+
+  /// The network of a checkpoint by what it says of itself: its own layers if it is an ONNX file, else the architecture
+  /// that its metadata name or its tensors show.
+  ///
+  /// - Throws: As the other initialisers.
+  public init(recordedIn checkpoint: any CheckpointSource) throws {
+    if let model = (checkpoint as? ONNXCheckpoint)?.model {
+      try self.init(checkpoint, onnx: model)
+    } else {
+      try self.init(checkpoint, architecture: checkpoint.metadata["ckpt.arch"])
+    }
+  }
+
+  init(
+    _ graph: Graph, name: String, alternatives: [String] = [], isImported: Bool = false,
+    checkpoint: any CheckpointSource, weights: StateDict
+  ) {
+    self.graph = graph
+    architectureName = name
+    self.alternatives = alternatives
+    self.isImported = isImported
+    self.checkpoint = checkpoint
+    self.weights = weights
+    batchNorms = graph.batchNorms
+  }
+
+  /// Number of logits per image.
+  public var classCount: Int { graph.nodes[graph.output].channels }
+
+  /// Number of channels of the input.
+  public var inputChannels: Int { graph.nodes[0].channels }
+
+  /// A text that differs where the layers do; of recognised networks it is the name.
+  public var layerDescription: String { isImported ? "\(graph.nodes)" : architectureName }
+
+  /// Multiply-adds of the convolutions and fully connected layers for one image of the given size.
+  ///
+  /// - Throws: `NetworkError.inputTooSmall`.
+  public func multiplyAdds(height: Int, width: Int) throws -> Int {
+    try graph.multiplyAdds(height: height, width: width)
+  }
+}

@@ -1,0 +1,93 @@
+import Checkpoint
+import Platform
+
+/// Why a network cannot be built or run.
+public enum NetworkError: ClassifiedError, Sendable, Equatable {
+  /// No family has these keys; `recognised` says what was seen. `known` is empty where there is no BatchNorm at all.
+  case unknownArchitecture(label: String, recognised: String, known: [String])
+  /// `architecture` names no known family.
+  case unknownName(String, known: [String])
+  /// The checkpoint is not of the named architecture.
+  case otherArchitecture(label: String, requested: String, found: String)
+  /// Several families share these keys but compute differently.
+  case ambiguous(label: String, candidates: [String])
+  /// A tensor of the architecture is not in the checkpoint.
+  case missingTensor(label: String, tensor: TensorName, architecture: String?)
+  /// A tensor has another shape than the network needs; nil extents are free.
+  case wrongShape(label: String, tensor: TensorSpec, expected: [Int?])
+  /// A weight is not of a real floating-point type.
+  case notFloatingPoint(label: String, tensor: TensorSpec)
+  /// The input of a forward pass is not `[n, h, w, channels]`.
+  case wrongInput(expected: [Int?], found: [Int])
+  /// A node asked for by name is not in the network.
+  case unknownNode(String, architecture: String)
+  /// A map became too small for a layer; `height` and `width` are the network's input size.
+  case inputTooSmall(height: Int, width: Int, layer: String)
+  /// The layers of an ONNX file depend on the input's size and are known for multiples of `divisor` only.
+  case inputNotDivisible(height: Int, width: Int, divisor: Int)
+  /// This processor multiplies no bfloat16 numbers.
+  case noBFloat16
+  /// Activations that do not fit into memory cannot be kept on disk either.
+  case scratchFile(folder: String, reason: String)
+  /// An activation is too large for a scratch file of half precision.
+  case scratchOverflow
+
+  /// What kind of failure this is, for exit statuses.
+  public var kind: FailureKind {
+    switch self {
+    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .noBFloat16: .usage
+    case .scratchFile: .io
+    default: .badData
+    }
+  }
+}
+
+extension NetworkError: CustomStringConvertible {
+  /// One line without the tool's name; names in it are escaped.
+  public var description: String {
+    switch self {
+    case .unknownArchitecture(let label, let recognised, let known):
+      "\(escape(label)): unknown architecture: \(recognised); "
+        + (known.isEmpty
+          ? "networks without BatchNorm, such as ConvNeXt and vision transformers, are not supported"
+          : "pass --arch with an ONNX file of the network or with one of \(known.joined(separator: ", "))")
+    case .unknownName(let name, let known):
+      "unknown architecture \"\(escape(name))\"; known are \(known.joined(separator: ", "))"
+    case .otherArchitecture(let label, let requested, let found):
+      "\(escape(label)): expected the architecture \(escape(requested)), found \(found)"
+    case .ambiguous(let label, let candidates):
+      "\(escape(label)): the keys fit several architectures that compute differently; "
+        + "pass --arch with one of \(candidates.joined(separator: ", "))"
+    case .missingTensor(let label, let tensor, let architecture):
+      "\(escape(label)): tensor \"\(tensor.escaped)\" is missing"
+        + (architecture.map { " (the other keys are those of \($0))" } ?? "")
+    case .wrongShape(let label, let tensor, let expected):
+      "\(escape(label)): tensor \"\(tensor.name.escaped)\": expected shape \(text(expected)), "
+        + "found \(tensor.dtype.name) \(text(tensor.shape))"
+    case .notFloatingPoint(let label, let tensor):
+      "\(escape(label)): tensor \"\(tensor.name.escaped)\": expected a floating-point type, "
+        + "found \(tensor.dtype.name) \(text(tensor.shape))"
+    case .unknownNode(let name, let architecture):
+      "no layer \"\(escape(name))\" in \(architecture); layers have the names of their modules in the checkpoint"
+    case .wrongInput(let expected, let found):
+      "expected an input of shape \(text(expected)), found \(text(found))"
+    case .noBFloat16:
+      "this processor has no arithmetic for bfloat16 (AMX or AVX-512 BF16): leave out --compute bf16"
+    case .scratchFile(let folder, let reason):
+      "\(escape(folder)): scratch file of activations: \(reason); give more --memory, or another folder in TMPDIR"
+    case .scratchOverflow:
+      "an activation is too large for a scratch file of f16 (65504 at most); use --scratch-dtype f32 or give more --memory"
+    case .inputTooSmall(let height, let width, let layer):
+      "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
+    case .inputNotDivisible(let height, let width, let divisor):
+      "an input of \(height)x\(width) pixels: the ONNX file computes layers from the size, which is supported for "
+        + "multiples of \(divisor); export it with a fixed size of the input"
+    }
+  }
+}
+
+private func escape(_ name: String) -> String { TensorName(name).escaped }
+
+private func text(_ shape: [Int?]) -> String {
+  "[" + shape.map { $0.map(String.init) ?? "*" }.joined(separator: ", ") + "]"
+}

@@ -1,0 +1,63 @@
+import Checkpoint
+import Platform
+
+extension NetworkDescription {
+  /// The network of an ONNX file with the weights of a checkpoint.
+  ///
+  /// Tensors are taken by the names of the file's initializers. Constants that the checkpoint does not have, such as the
+  /// filter of a blurring pool, are the file's.
+  /// - Parameters:
+  ///   - checkpoint: A state dict with the initializers' names and layouts, or the file itself as `ONNXCheckpoint`.
+  ///   - model: The network.
+  /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `NetworkError` where a tensor of the checkpoint has
+  ///   another shape; what reading throws.
+  public init(_ checkpoint: any CheckpointSource, onnx model: ONNXModel) throws {
+    let state = StateDict(checkpoint)
+    let (graph, ownTensors) = try Self.graph(of: model, state)
+    if (checkpoint as? ONNXCheckpoint)?.model.label != model.label {
+      try Self.checkNorms(graph, state, ownTensors, model)
+    }
+    let source =
+      ownTensors.isEmpty
+      ? checkpoint : OverlaidCheckpoint(checkpoint, adding: ownTensors)
+    let name = model.label.split(separator: "/").last.map(String.init) ?? model.label
+    self.init(graph, name: name, isImported: true, checkpoint: checkpoint, weights: StateDict(source))
+  }
+
+  /// Where the file leaves the image's size open, two sizes must give the same layers. Padding as TensorFlow does it is
+  /// computed from the size; it is the same for all sizes that stay even down to the smallest map.
+  private static func graph(of model: ONNXModel, _ state: StateDict) throws -> (
+    Graph, [TensorName: TensorValue]
+  ) {
+    func build(_ height: Int, _ width: Int) throws -> (Graph, [TensorName: TensorValue]) {
+      var importer = ONNXImporter(model, state, height: height, width: width)
+      return (try importer.graph(), importer.ownTensors)
+    }
+    let shape = model.inputs.first?.shape.flatMap { $0.count == 4 ? $0 : nil }
+    let (rows, columns) = (shape?[2], shape?[3])
+    var (graph, ownTensors) = try build(rows ?? 224, columns ?? 224)
+    guard rows == nil || columns == nil else { return (graph, ownTensors) }
+    let (other, _) = try build(rows ?? 288, columns ?? 320)
+    if other != graph {
+      let differing = zip(graph.nodes, other.nodes).first { $0 != $1 }?.0.name ?? "?"
+      throw ONNXImportError.dependsOnSize(label: model.label, node: differing)
+    }
+    graph.sizeDivisor =
+      [1, 2, 4, 8, 16].first { (try? build(rows ?? 224 + $0, columns ?? 288 + $0))?.0 == graph } ?? 32
+    return (graph, ownTensors)
+  }
+
+  /// An exporter that computes BatchNorms into convolutions may leave these their names: such a file with a checkpoint's
+  /// weights would be another network.
+  private static func checkNorms(
+    _ graph: Graph, _ state: StateDict, _ ownTensors: [TensorName: TensorValue], _ model: ONNXModel
+  ) throws {
+    let used = Set(graph.batchNorms.map(\.runningMeanKey))
+    let unused = state.source.tensors.contains {
+      $0.name.string.hasSuffix(".running_mean") && !used.contains($0.name)
+    }
+    if unused && (used.isEmpty || !ownTensors.isEmpty) {
+      throw ONNXImportError.foldedBatchNorms(label: model.label, checkpoint: state.label)
+    }
+  }
+}

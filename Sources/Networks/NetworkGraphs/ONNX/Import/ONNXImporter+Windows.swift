@@ -1,0 +1,195 @@
+extension ONNXImporter {
+  static let poolingRules: [String: Rule] = [
+    "MaxPool": { importer, node in [.map(try importer.maxPool(node))] },
+    "AveragePool": { importer, node in [.map(try importer.averagePool(node))] },
+    "GlobalAveragePool": { importer, node in [.map(try importer.global(node, .globalAverage))] },
+    "GlobalMaxPool": { importer, node in [.map(try importer.global(node, .globalMax))] },
+    "ReduceMean": { importer, node in try importer.reduce(node, .globalAverage) },
+    "ReduceMax": { importer, node in try importer.reduce(node, .globalMax) },
+    "ReduceSum": { importer, node in try importer.sum(node) },
+    "Pad": { importer, node in [.map(try importer.pad(node))] },
+    "Resize": { importer, node in [.map(try importer.enlarge(node))] },
+    "Upsample": { importer, node in [.map(try importer.enlarge(node))] },
+    "SpaceToDepth": { importer, node in [.map(try importer.spaceToDepth(node))] },
+  ]
+
+  private static let largestWindow = 1 << 12
+
+  /// The window of a convolution or pooling.
+  func window(_ node: ONNXNode, kernel: [Int]) throws -> Window {
+    let strides = node.ints("strides") ?? [1, 1]
+    let dilations = node.ints("dilations") ?? [1, 1]
+    let pads = node.ints("pads") ?? [0, 0, 0, 0]
+    let sizes = 1...Self.largestWindow
+    guard kernel.count == 2, strides.count == 2, dilations.count == 2, pads.count == 4,
+      node.ints("kernel_shape") ?? kernel == kernel
+    else { throw unsupported(node, "expected two dimensions of window, stride, dilation and padding") }
+    guard (kernel + strides + dilations).allSatisfy(sizes.contains),
+      pads.allSatisfy({ (0...Self.largestWindow).contains($0) })
+    else {
+      throw unsupported(
+        node,
+        "the window \(kernel), stride \(strides), dilation \(dilations) or padding \(pads) is impossible")
+    }
+    let padding: Padding
+    switch node.text("auto_pad") ?? "NOTSET" {
+    case "NOTSET": padding = .explicit(top: pads[0], left: pads[1], bottom: pads[2], right: pads[3])
+    case "VALID": padding = .all(0)
+    case "SAME_UPPER": padding = .same
+    case "SAME_LOWER": padding = .sameLower
+    case let other: throw unsupported(node, "auto_pad \"\(other)\" is not known")
+    }
+    return Window(
+      kernel: (kernel[0], kernel[1]), stride: (strides[0], strides[1]), padding: padding,
+      dilation: (dilations[0], dilations[1]), ceilMode: node.int("ceil_mode") ?? 0 != 0)
+  }
+
+  private func poolingWindow(_ node: ONNXNode) throws -> Window {
+    guard let kernel = node.ints("kernel_shape") else { throw unsupported(node, "has no kernel_shape") }
+    return try window(node, kernel: kernel)
+  }
+
+  private mutating func maxPool(_ node: ONNXNode) throws -> MapView {
+    var input = try plain(try map(node), for: node)
+    var window = try poolingWindow(node)
+    // Outside of the map nothing is larger than anything in it.
+    if case .pad(let margins) = nodes[input.node].operation, case .constant(let value) = margins.filling,
+      value <= -Float.greatestFiniteMagnitude, let joined = window.padded(by: margins)
+    {
+      let source = nodes[input.node].inputs[0]
+      input = MapView(node: source, size: sizes[source], isPixel: false, batch: input.batch)
+      window = joined
+    }
+    return try append(
+      node.name, .maxPool(window), [input], channels: input.size.channels,
+      isPixel: input.isPixel && window.isPointwise)
+  }
+
+  private mutating func averagePool(_ node: ONNXNode) throws -> MapView {
+    let input = try plain(try map(node), for: node)
+    let window = try poolingWindow(node)
+    let countsPadding = node.int("count_include_pad") ?? 0 != 0
+    return try append(
+      node.name, .averagePool(window, countIncludePad: countsPadding), [input],
+      channels: input.size.channels, isPixel: input.isPixel && window.isPointwise)
+  }
+
+  private mutating func global(_ node: ONNXNode, _ operation: Operation) throws -> MapView {
+    let input = try plain(try map(node), for: node)
+    return try append(node.name, operation, [input], channels: input.size.channels, isPixel: true)
+  }
+
+  /// A mean or maximum over all rows and columns; of numbers nothing of the kind occurs.
+  private mutating func reduce(_ node: ONNXNode, _ operation: Operation) throws -> [ImportedValue] {
+    let view = try map(node)
+    let keeps = node.int("keepdims") ?? 1 != 0
+    let given = try integers(node, attribute: "axes", operand: 1) ?? []
+    let axes = Set(try given.map { try axis(node, $0, rank: view.rank) - 1 })
+    let reduced = axes.filter(view.axes.indices.contains).flatMap { view.axes[$0] }
+    let isAll =
+      reduced.allSatisfy { $0.dimension != .channel }
+      && reduced.reduce(1) { $0 * $1.extent } == view.size.pixels
+    guard !axes.contains(-1), !axes.isEmpty, isAll else {
+      throw unsupported(node, "expected all rows and columns of \(view.shape), found the axes \(given)")
+    }
+    var result = try append(node.name, operation, [view], channels: view.size.channels, isPixel: true)
+    result.axes = view.axes.enumerated().compactMap { index, axis in
+      axes.contains(index) ? keeps ? [] : nil : axis
+    }
+    return [.map(result)]
+  }
+
+  /// A sum over the outermost groups of the channels.
+  private mutating func sum(_ node: ONNXNode) throws -> [ImportedValue] {
+    if let numbers = try? numbers(node, 0), let sum = numbers.ints?.reduce(0, &+), node.int("keepdims") == 0 {
+      return [.numbers(Numbers(ints: [sum], shape: []))]
+    }
+    let view = try map(node)
+    let given = try integers(node, attribute: "axes", operand: 1) ?? []
+    guard given.count == 1, case let index = try axis(node, given[0], rank: view.rank) - 1, index >= 0,
+      let part = view.axes[index].first, view.axes[index].count == 1, part.dimension == .channel,
+      part.stride * part.extent == view.size.channels
+    else { throw unsupported(node, "expected the sum of groups of channels") }
+    var result = try append(
+      node.name, .sumOfGroups(part.extent), [view], channels: part.stride, isPixel: view.isPixel)
+    result.axes = view.axes
+    result.axes[index] = []
+    if node.int("keepdims") ?? 1 == 0 { result.axes.remove(at: index) }
+    return [.map(result)]
+  }
+
+  private mutating func pad(_ node: ONNXNode) throws -> MapView {
+    let view = try map(node)
+    guard var pads = try integers(node, attribute: "pads", operand: 1) else {
+      throw unsupported(node, "the padding is missing")
+    }
+    if let given = try integers(node, attribute: "", operand: 3) {
+      guard pads.count == 2 * given.count else { throw unsupported(node, "padding and axes do not fit") }
+      var all = Array(repeating: 0, count: 2 * view.rank)
+      for (position, index) in given.enumerated() {
+        let index = try axis(node, index, rank: view.rank)
+        all[index] = pads[position]
+        all[view.rank + index] = pads[given.count + position]
+      }
+      pads = all
+    }
+    guard pads.count == 2 * view.rank, pads.allSatisfy({ abs($0) <= Self.largestWindow }) else {
+      throw unsupported(node, "the padding \(pads) is impossible")
+    }
+    if pads.allSatisfy({ $0 == 0 }) { return view }
+    let input = try plain(view, for: node)
+    guard pads.count == 8, pads[0] == 0, pads[1] == 0, pads[4] == 0, pads[5] == 0 else {
+      throw unsupported(node, "expected a padding of rows and columns, found \(pads)")
+    }
+    var margins = Margins(top: pads[2], left: pads[3], bottom: pads[6], right: pads[7])
+    switch node.text("mode") ?? "constant" {
+    case "constant":
+      let value = try numbers(node, 2)?.uniform ?? 0
+      margins.filling = .constant(Float(value))
+    case "reflect": margins.filling = .reflect
+    case "edge": margins.filling = .edge
+    case let mode: throw unsupported(node, "padding of the mode \"\(mode)\" is not supported")
+    }
+    return try append(node.name, .pad(margins), [input], channels: input.size.channels, isPixel: false)
+  }
+
+  /// Every pixel becomes a block of equal ones.
+  private mutating func enlarge(_ node: ONNXNode) throws -> MapView {
+    let input = try plain(try map(node), for: node)
+    let scales = try numbers(node, node.type == "Resize" ? 2 : 1)
+    var factors = (scales?.reals ?? []).map { $0 == $0.rounded() && abs($0) < 1e4 ? Int($0) : 0 }
+    if factors.isEmpty, let target = try numbers(node, 3)?.ints, target.count == 4 {
+      factors = zip(target, input.shape).map { $0 > 0 && $0 % $1 == 0 ? $0 / $1 : 0 }
+    }
+    guard node.text("mode") ?? "nearest" == "nearest", factors.count == 4, factors[0] == 1, factors[1] == 1,
+      factors[2...].allSatisfy({ (1...64).contains($0) })
+    else { throw unsupported(node, "expected nearest pixels and whole factors") }
+    return try append(
+      node.name, .enlarge(rows: factors[2], columns: factors[3]), [input], channels: input.size.channels,
+      isPixel: false)
+  }
+
+  private mutating func spaceToDepth(_ node: ONNXNode) throws -> MapView {
+    let input = try plain(try map(node), for: node)
+    guard let block = node.int("blocksize"), (1...64).contains(block) else {
+      throw unsupported(node, "has no blocksize")
+    }
+    return try append(
+      node.name, .spaceToDepth(rows: block, columns: block), [input],
+      channels: input.size.channels * block * block, isPixel: false)
+  }
+}
+
+extension Window {
+  /// The window with the margins as part of its padding; nil where that is no sum.
+  func padded(by margins: Margins) -> Window? {
+    guard case .explicit(let top, let left, let bottom, let right) = padding, !ceilMode,
+      min(margins.top, margins.left, margins.bottom, margins.right) >= 0
+    else { return nil }
+    var window = self
+    window.padding = .explicit(
+      top: top + margins.top, left: left + margins.left, bottom: bottom + margins.bottom,
+      right: right + margins.right)
+    return window
+  }
+}

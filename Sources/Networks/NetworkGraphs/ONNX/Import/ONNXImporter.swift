@@ -1,0 +1,173 @@
+import Checkpoint
+
+/// Writes the graph of an ONNX file down for the engine.
+///
+/// The file is interpreted with an image of an example size: what exporters compute about shapes becomes numbers, what
+/// is computed from the image becomes nodes. Tensors are taken from the checkpoint by the initializers' names.
+struct ONNXImporter {
+  let model: ONNXModel
+  let state: StateDict
+  private(set) var nodes: [Graph.Node] = []
+  private(set) var sizes: [MapSize] = []
+  var values: [TensorName: ImportedValue] = [:]
+  /// Tensors that the checkpoint does not have and that the file gives.
+  var ownTensors: [TensorName: TensorValue] = [:]
+  private var batch = 1
+  private let height: Int
+  private let width: Int
+  /// Elements of constants folded so far.
+  private var folded = 0
+
+  typealias Rule = @Sendable (inout ONNXImporter, ONNXNode) throws -> [ImportedValue]
+
+  /// The operators known.
+  static let operators: [String: Rule] = convolutionRules.merging(arithmeticRules) { $1 }
+    .merging(shapeRules) { $1 }.merging(poolingRules) { $1 }.merging(constantRules) { $1 }
+    .merging(rangeRules) { $1 }
+
+  private static let largestMap = 1 << 30
+  private static let largestExtent = 1 << 16
+  private static let foldingLimit = 1 << 22
+
+  init(_ model: ONNXModel, _ state: StateDict, height: Int, width: Int) {
+    self.model = model
+    self.state = state
+    self.height = height
+    self.width = width
+  }
+
+  /// The graph without what has no part in the first output.
+  mutating func graph() throws -> Graph {
+    guard model.inputs.count == 1, let input = model.inputs.first, let shape = input.shape, shape.count == 4,
+      let channels = shape[1], (1...Self.largestExtent).contains(channels)
+    else {
+      throw notClassifier(
+        "expected one input [images, channels, rows, columns] with a known number of channels")
+    }
+    guard let output = model.outputs.first else { throw notClassifier("it has no output") }
+    batch = shape[0] ?? 1
+    values[TensorName(input.name)] = .map(try append("input", .input, [], channels: channels))
+    for (name, tensor) in model.initializers { values[name] = try value(of: tensor) }
+    for node in needed(for: output) { try run(node) }
+    let last: MapView
+    switch values[TensorName(output)] {
+    case .map(let view), .probabilities(let view): last = view
+    default: throw notClassifier("its output does not depend on the image")
+    }
+    guard last.isPixel, last.isFlat else {
+      throw notClassifier("its output \"\(TensorName(output))\" is no row of numbers for each image")
+    }
+    makeLinear(last.node)
+    return Graph(nodes: nodes, output: last.node).pruned()
+  }
+
+  /// A classifier that is written as a convolution of one pixel is a fully connected layer; the weights lie alike.
+  private mutating func makeLinear(_ index: Int) {
+    let node = nodes[index]
+    guard case .convolution(let convolution) = node.operation, convolution.groups == 1,
+      convolution.window.isPointwise, sizes[node.inputs[0]].pixels == 1
+    else { return }
+    let linear = Linear(
+      weight: convolution.weight, bias: convolution.bias, height: 1, width: 1,
+      inputChannels: convolution.inputChannels, outputChannels: convolution.outputChannels)
+    nodes[index] = Graph.Node(
+      name: node.name, operation: .linear(linear), inputs: node.inputs, channels: node.channels)
+  }
+
+  /// The nodes that have a part in a value, in their order.
+  private func needed(for output: String) -> [ONNXNode] {
+    var wanted: Set<TensorName> = [TensorName(output)]
+    var result: [ONNXNode] = []
+    for node in model.nodes.reversed()
+    where node.outputs.contains(where: { !$0.isEmpty && wanted.contains(TensorName($0)) }) {
+      result.append(node)
+      for input in node.inputs { wanted.insert(TensorName(input)) }
+    }
+    return result.reversed()
+  }
+
+  private mutating func run(_ node: ONNXNode) throws {
+    guard node.domain.isEmpty, let rule = Self.operators[node.type] else {
+      let type = node.domain.isEmpty ? node.type : node.domain + "::" + node.type
+      throw ONNXImportError.unsupportedOperator(label: model.label, node: node.name, type: type)
+    }
+    for (name, value) in zip(node.outputs, try rule(&self, node)) {
+      if case .numbers(let numbers) = value {
+        folded += numbers.count
+        guard numbers.count <= Numbers.largestCount, folded <= Self.foldingLimit else {
+          throw unsupported(node, "a constant of \(numbers.count) numbers is too large to compute")
+        }
+      }
+      values[TensorName(name)] = value
+    }
+  }
+
+  /// Small integers are shapes; everything else may be the checkpoint's.
+  private func value(of tensor: ONNXTensor) throws -> ImportedValue {
+    if !tensor.spec.dtype.isFloatingPoint && tensor.spec.elementCount <= 4096 {
+      return .numbers(try numbers(tensor))
+    }
+    return .parameter(
+      ImportedValue.Parameter(tensor: tensor, names: [tensor.spec.name], shape: tensor.spec.shape))
+  }
+
+  /// A constant of the file as numbers.
+  func numbers(_ tensor: ONNXTensor) throws -> Numbers {
+    guard tensor.spec.elementCount <= Numbers.largestCount else {
+      throw ONNXError.tensor(path: model.label, name: tensor.spec.name, reason: "is too large for a constant")
+    }
+    let value = try model.value(tensor)
+    let shape = tensor.spec.shape
+    if tensor.spec.dtype == .i64 {
+      return Numbers(ints: value.bytes.withUnsafeBytes { Array($0.bindMemory(to: Int.self)) }, shape: shape)
+    }
+    let reals = try value.doubles()
+    if tensor.spec.dtype.isFloatingPoint { return Numbers(reals: reals, shape: shape) }
+    return Numbers(ints: reals.map { Int(exactly: $0) ?? .max }, shape: shape)
+  }
+
+  // MARK: Nodes
+
+  /// Appends a node and returns its result as [images, channels, rows, columns].
+  mutating func append(
+    _ name: String, _ operation: Operation, _ inputs: [MapView], channels: Int, isPixel: Bool? = nil
+  ) throws -> MapView {
+    let node = Graph.Node(
+      name: name, operation: operation, inputs: inputs.map(\.node), channels: channels)
+    guard let size = Graph.size(of: node, inputs: inputs.map(\.size), height: height, width: width) else {
+      throw ONNXImportError.notClassifier(
+        label: model.label,
+        reason: "nothing is left of an image of \(height)x\(width) pixels at \"\(TensorName(name))\"")
+    }
+    guard max(size.height, size.width) <= Self.largestExtent, channels <= 1 << 24,
+      size.count <= Self.largestMap
+    else {
+      throw ONNXImportError.notClassifier(
+        label: model.label, reason: "the map of \"\(TensorName(name))\" is too large")
+    }
+    nodes.append(node)
+    sizes.append(size)
+    let onePixel = isPixel ?? (!inputs.isEmpty && inputs.allSatisfy(\.isPixel) && size.pixels == 1)
+    return MapView(node: nodes.count - 1, size: size, isPixel: onePixel, batch: batch)
+  }
+
+  /// Appends a node that works element by element and returns its result with the axes that `view` has.
+  mutating func append(_ name: String, _ operation: Operation, like view: MapView) throws -> MapView {
+    var result = try append(name, operation, [view], channels: view.size.channels, isPixel: view.isPixel)
+    result.axes = view.axes
+    return result
+  }
+
+  /// Index of the node that a BatchNorm appended now would have.
+  var nextNode: Int { nodes.count }
+
+  // MARK: Diagnostics
+
+  func unsupported(_ node: ONNXNode, _ reason: String) -> ONNXImportError {
+    .unsupportedUse(label: model.label, node: node.name, type: node.type, reason: reason)
+  }
+
+  private func notClassifier(_ reason: String) -> ONNXImportError {
+    .notClassifier(label: model.label, reason: reason)
+  }
+}

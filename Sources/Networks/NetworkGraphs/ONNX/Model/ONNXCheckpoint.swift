@@ -1,0 +1,65 @@
+import Checkpoint
+
+/// The floating-point initializers of an ONNX file as a checkpoint.
+///
+/// PyTorch's older exporter stores equal tensors once and lets `Identity` nodes give them their other names; those names
+/// are tensors of their own here.
+public final class ONNXCheckpoint: CheckpointSource {
+  /// The model.
+  public let model: ONNXModel
+  /// The tensors, by name.
+  public let tensors: [TensorSpec]
+  /// ONNX has none.
+  public let metadata = Metadata()
+  private let specs: [TensorName: TensorSpec]
+  private let origins: [TensorName: ONNXTensor]
+
+  /// - Parameter model: The file.
+  public init(_ model: ONNXModel) {
+    self.model = model
+    var origins = model.initializers.filter { $0.value.spec.dtype.isFloatingPoint }
+    for node in model.nodes where node.type == "Identity" && node.domain.isEmpty {
+      guard let input = node.inputs.first, let output = node.outputs.first else { continue }
+      origins[TensorName(output)] = origins[TensorName(input)]
+    }
+    self.origins = origins
+    tensors = origins.sorted { $0.key < $1.key }.map { name, tensor in
+      TensorSpec(name: name, dtype: tensor.spec.dtype, shape: tensor.spec.shape)
+    }
+    specs = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
+  }
+
+  /// The format's name with the version of its operators.
+  public var formatDescription: String { "ONNX, operator set \(model.opset)" }
+
+  /// The file's name.
+  public var label: String { model.label }
+
+  /// The tensor called `name`; nil when there is none.
+  public func spec(_ name: TensorName) -> TensorSpec? { specs[name] }
+
+  /// Reads a part of a tensor's data.
+  /// - Throws: `ONNXError`, `CheckpointError`.
+  public func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
+  {
+    guard let tensor = origins[name] else { throw CheckpointError.missingTensor(path: label, name) }
+    guard byteOffset >= 0, buffer.count <= tensor.spec.byteCount - byteOffset else {
+      throw CheckpointError.outOfRange(path: label, name, offset: byteOffset, count: buffer.count)
+    }
+    buffer.copyBytes(from: try model.bytes(of: tensor, at: byteOffset, count: buffer.count))
+  }
+}
+
+/// Opens a checkpoint of any format, or an ONNX file as one.
+///
+/// - Throws: `CheckpointError`; `ONNXError`.
+public func openModel(_ path: String, options: OpenOptions = OpenOptions()) throws -> any CheckpointSource {
+  ONNXModel.isNamed(path)
+    ? ONNXCheckpoint(try ONNXModel(path: path))
+    : try openCheckpoint(Location(argument: path), options: options)
+}
+
+extension ONNXModel {
+  /// Whether a path is that of an ONNX file. Such files have no signature, so their names decide.
+  public static func isNamed(_ path: String) -> Bool { path.lowercased().hasSuffix(".onnx") }
+}

@@ -1,0 +1,39 @@
+import Checkpoint
+
+/// The tensors of a checkpoint by name, for architectures to look at.
+package struct StateDict: Sendable {
+  package let source: any CheckpointSource
+  private let specs: [TensorName: TensorSpec]
+
+  package init(_ source: any CheckpointSource) {
+    self.source = source
+    specs = Dictionary(source.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  package var label: String { source.label }
+
+  package func spec(_ key: String) -> TensorSpec? { specs[TensorName(key)] }
+  package func shape(_ key: String) -> [Int]? { spec(key)?.shape }
+  package func contains(_ key: String) -> Bool { spec(key) != nil }
+
+  /// Whether `key` is the weight of a convolution.
+  package func isConvolution(_ key: String) -> Bool { shape(key)?.count == 4 }
+
+  /// How many of `prefix + "0" + suffix`, `prefix + "1" + suffix`, … there are.
+  package func count(_ prefix: String, from first: Int = 0, _ suffix: String) -> Int {
+    var count = 0
+    while contains("\(prefix)\(first + count)\(suffix)") { count += 1 }
+    return count
+  }
+
+  /// The elements of a real tensor, widened to float32.
+  package func floats(_ key: TensorName) throws -> [Float] {
+    guard let spec = specs[key] else {
+      throw NetworkError.missingTensor(label: label, tensor: key, architecture: nil)
+    }
+    guard spec.dtype.isFloatingPoint else {
+      throw NetworkError.notFloatingPoint(label: label, tensor: spec)
+    }
+    return try source.value(key).floats()
+  }
+}

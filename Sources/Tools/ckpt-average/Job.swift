@@ -1,0 +1,118 @@
+import Averaging
+import Checkpoint
+import Command
+import Platform
+
+/// A series that is open, and how averages of it are written.
+struct Job {
+  let series: Series
+  let timeline: Timeline
+  let tensors: TensorOptions
+  let options: AveragingPlan.Options
+  let writing: WriteOptions
+  let pool: ThreadPool
+  let console: Console
+  /// Whether a checkpoint may be there twice.
+  var allowsDuplicates = false
+
+  /// The plan of an average of the whole series or of its last checkpoints.
+  func plan(_ variant: Variant) throws -> AveragingPlan {
+    let window = try variant.window.map { window in
+      guard window <= timeline.count else {
+        throw Failure(.usage, "--last \(window): there are only \(timeline.count) checkpoints")
+      }
+      return timeline.suffix(window)
+    }
+    let part = window ?? timeline
+    let before = timeline.count - part.count
+    return try AveragingPlan(
+      series, try variant.method.combination(of: part).shifted(by: before),
+      companions: try variant.method.companions(of: part).map { $0.shifted(by: before) }, options: options)
+  }
+
+  private struct Pending {
+    var history: (_ digests: [String]?) -> Metadata
+    var writer: CheckpointWriter
+  }
+
+  /// Writes averages in one read of the series.
+  ///
+  /// The header stands before the data: a checksum is either patched into it or, when it was asked for and the output
+  /// cannot seek, computed beforehand.
+  ///
+  /// - Parameter isCandidate: Whether the output is only tried, so that there is nothing to tell about it.
+  /// - Returns: The digests of the inputs, where they were computed.
+  @discardableResult
+  func write(
+    _ outputs: [(variant: Variant, destination: OutputDestination)], digest: DigestKind?,
+    isCandidate: Bool = false
+  ) throws -> [String]? {
+    let kind = digest ?? .crc32
+    var known = kind == .sha256 ? try sha256() : nil
+    let plans = try outputs.map { try plan($0.variant) }
+    var pending: [Pending] = []
+    for ((variant, destination), plan) in zip(outputs, plans) {
+      let merged = MergedMetadata(plan)
+      if !isCandidate { tell(plan, merged) }
+      let history = { (digests: [String]?) in
+        History(plan, variant, tensors, kind, digests: digests).recorded(in: merged.metadata)
+      }
+      let placeholders = kind == .none ? nil : known ?? series.members.map { _ in kind.placeholder }
+      let specs = plan.entries.map(\.output)
+      var writer = try CheckpointWriter(
+        to: destination, tensors: specs, metadata: history(placeholders), options: writing)
+      if kind == .crc32 && !writer.canPatchHeader {
+        if digest == .crc32 { known = try known ?? checksums() }
+        writer.abort()
+        writer = try CheckpointWriter(
+          to: destination, tensors: specs, metadata: history(known), options: writing)
+      }
+      pending.append(Pending(history: history, writer: writer))
+    }
+    let patches = kind == .crc32 && pending.contains { $0.writer.canPatchHeader }
+    let digests = try run(AveragingPass(plans), into: pending.map(\.writer), digests: patches) ?? known
+    for output in pending {
+      try output.writer.finish(
+        metadata: patches && output.writer.canPatchHeader ? output.history(digests) : nil)
+    }
+    return digests
+  }
+
+  /// Runs a pass behind a progress bar and sees to it that no checkpoint is there twice.
+  func run(_ pass: AveragingPass, into writers: [CheckpointWriter], digests: Bool) throws -> [String]? {
+    for name in try pass.spoolUnlessInLockstep(writers[0].order) {
+      console.detail("\(name): copied to a temporary file, as its tensors are needed in another order")
+    }
+    let checksStreams = !allowsDuplicates && series.members.contains { $0.liveStream != nil }
+    if !allowsDuplicates { try series.refuseDuplicates() }
+    let meter = console.byteMeter("averaging", total: pass.bytesToRead)
+    let found = try pass.run(
+      into: writers, digests: digests || checksStreams, pool: pool, progress: meter.add)
+    meter.finish()
+    if checksStreams, let found { try series.refuseDuplicates(digests: found) }
+    return digests ? found : nil
+  }
+
+  private func checksums() throws -> [String] {
+    try series.spoolStreams()
+    return try series.members.map { try $0.digest() }
+  }
+
+  func sha256() throws -> [String] {
+    try series.spoolStreams()
+    let total = series.members.reduce(0) { $0 + $1.byteCount }
+    let meter = console.byteMeter("SHA-256", total: total)
+    defer { meter.finish() }
+    return try series.sha256(pool: pool, progress: meter.add)
+  }
+
+  private func tell(_ plan: AveragingPlan, _ merged: MergedMetadata) {
+    let summary = Summary(plan, timeline, threads: pool.threadCount)
+    for line in summary.lines { console.detail(line) }
+    if let warning = summary.warning { console.warning(warning) }
+    if !merged.dropped.isEmpty {
+      console.notice(
+        "the checkpoints' metadata do not agree on \(merged.dropped.joined(separator: ", ")): left out")
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Averaging
+import Checkpoint
+import Command
+import Platform
+
+/// Drawing models from a file that `--method swag` has made.
+struct SampleOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "swag-sample: factor of the variance (default: 0.5, as in the paper).", valueName: "s"))
+  var scale: Double?
+
+  @Option(
+    name: .long, help: "swag-sample: divide deviations as the paper does or as its code (default: paper).")
+  var scaling: GaussianSampler.Scaling?
+
+  @Flag(name: .long, help: "swag-sample: leave the deviations out.")
+  var diagonal = false
+
+  @Option(name: .long, help: ArgumentHelp("swag-sample: seed of the draws (default: 0).", valueName: "n"))
+  var seed: UInt64?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "swag-sample: number of models (default: 1); {n} in the output's name.", valueName: "n"))
+  var count: Int?
+
+  func validate() throws {
+    if let scale, !(scale >= 0 && scale.isFinite) { throw ValidationError("--scale takes a number from 0") }
+    if let count, count < 1 { throw ValidationError("--count takes a number from 1") }
+  }
+
+  /// Whether anything was given that only sampling knows.
+  var isGiven: Bool { scale != nil || scaling != nil || diagonal || seed != nil || count != nil }
+
+  /// Draws the models and writes them.
+  func run(
+    _ source: any CheckpointSource, to template: String, _ writing: WriteOptions, pool: ThreadPool
+  ) throws {
+    let sampler = try GaussianSampler(source)
+    var options = GaussianSampler.Options()
+    options.scale = scale ?? options.scale
+    options.scaling = scaling ?? options.scaling
+    options.isDiagonal = diagonal
+    options.seed = seed ?? 0
+    let paths = (0..<(count ?? 1)).map { Variant.expand(template, ["n": "\($0)"]) }
+    guard Set(paths).count == paths.count else {
+      throw Failure(
+        .usage,
+        "\(paths.count) models need \(paths.count) outputs: -o with {n} in the name, such as 'sample-{n}.safetensors'"
+      )
+    }
+    let destinations = try paths.map { try checkedDestination($0) }
+    for (number, destination) in destinations.enumerated() {
+      var metadata = source.metadata
+      metadata["ckpt.swag_rank"] = nil
+      Provenance(
+        tool: "ckpt-average",
+        options: [
+          ("method", .string(MethodOptions.swagSample)), ("scale", .number("\(options.scale)")),
+          ("scaling", .string(options.scaling.rawValue)), ("diagonal", .bool(diagonal)),
+          ("seed", .number("\(options.seed)")), ("n", .number("\(number)")),
+        ]
+      ).record(in: &metadata)
+      let writer = try CheckpointWriter(
+        to: destination, tensors: sampler.tensors, metadata: metadata, options: writing)
+      try sampler.draw(number, options, to: writer, pool: pool)
+      try writer.finish()
+    }
+  }
+}
+
+extension GaussianSampler.Scaling: ExpressibleByArgument {}

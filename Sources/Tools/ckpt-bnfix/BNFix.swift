@@ -1,0 +1,139 @@
+import ArgumentParser
+import BatchNormCalibration
+import Checkpoint
+import Command
+import FoundationEssentials
+import ImageData
+import NetworkCommand
+import Platform
+
+@main
+struct BNFix: NetworkTool {
+  static let configuration = CommandConfiguration(
+    commandName: "ckpt-bnfix",
+    abstract: "Recompute the BatchNorm running statistics of a checkpoint over a data set.",
+    discussion: """
+      After averaging checkpoints the stored statistics belong to none of the weights. Images are read in a \
+      seeded shuffled order; labels are not needed.
+      """,
+    version: versionText("ckpt-bnfix", kernels: kernelDescription))
+
+  @OptionGroup(title: "Input and output") var source: ImageOptions
+  @OptionGroup(title: "Input and output") var model: ModelOptions
+  @OptionGroup(title: "Input and output") var output: OutputOptions
+  @OptionGroup(title: "Input and output") var compression: CompressionOptions
+
+  @Option(
+    name: .long, help: ArgumentHelp("How batches combine.", valueName: "estimator"))
+  var estimator: Estimator = .pooled
+
+  @Option(
+    name: .long, help: ArgumentHelp("Weight of the newest batch, with --estimator momentum.", valueName: "m"))
+  var momentum = 0.1
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Count the stored statistics as those of this many images.", valueName: "n"))
+  var prior = 0.0
+
+  @OptionGroup var synchronization: SynchronizationOptions
+
+  @Option(name: .long, help: ArgumentHelp("Only layers whose name matches.", valueName: "regex"))
+  var layers: String?
+
+  @Option(name: .long, help: ArgumentHelp("Images per batch.", valueName: "n"))
+  var batchSize = 32
+
+  @Option(name: .long, help: ArgumentHelp("Stop after this many batches.", valueName: "n"))
+  var numBatches: Int?
+
+  @Option(name: .long, help: ArgumentHelp("Stop after this many images.", valueName: "n"))
+  var numImages: Int?
+
+  @Flag(name: .long, inversion: .prefixedNo, help: "Shuffle the images, so that batches mix the classes.")
+  var shuffle = true
+
+  @Option(
+    name: .long, help: ArgumentHelp("Seed of the order, of --sample and of --augment.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Flag(name: .long, help: "Only set every running mean to 0 and every variance to 1; needs no images.")
+  var resetOnly = false
+
+  @Flag(name: .long, help: "Report how far the statistics move and write no checkpoint.")
+  var dryRun = false
+
+  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "file"), completion: .file())
+  var report: String?
+
+  @OptionGroup(title: "Data set") var images: DataOptions
+  @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
+  @OptionGroup(title: "Training-time transforms") var transforms: TransformOptions
+  @OptionGroup(title: "Gate") var gate: GateOptions
+  @OptionGroup(title: "Many machines") var cluster: ClusterOptions
+  @OptionGroup(title: "General") var global: GlobalOptions
+
+  func validate() throws {
+    try requireOneStandardInput([model.model, source.data, gate.gate])
+    guard batchSize >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
+    guard numBatches ?? 1 >= 1, numImages ?? 1 >= 1 else {
+      throw ValidationError("--num-batches and --num-images take a number from 1")
+    }
+    if numBatches != nil && numImages != nil {
+      throw ValidationError("--num-batches and --num-images exclude each other")
+    }
+    if synchronization.sync == .layer {
+      if cluster.shard != nil {
+        throw ValidationError("--sync layer needs all images in one process, so it cannot go with --shard")
+      }
+      if estimator != .pooled { throw ValidationError("--sync layer goes with the pooled estimator") }
+    }
+    guard momentum > 0, momentum <= 1 else {
+      throw ValidationError("--momentum takes a number above 0, at most 1")
+    }
+    if resetOnly && (gate.gate != nil || report != nil) {
+      throw ValidationError("--reset-only measures nothing: it goes with neither --gate nor --report")
+    }
+    guard prior >= 0, prior.isFinite else { throw ValidationError("--prior takes a number from 0") }
+    guard [source.data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {
+      throw ValidationError("give the images with --data, the parts of shards with --merge, or --reset-only")
+    }
+  }
+
+  func execute(_ console: Console) throws {
+    let pool = global.makePool()
+    let shard = try cluster.shard?.resolve(environment: ProcessInfo.processInfo.environment)
+    let destination = try shard != nil || dryRun ? nil : output.destination()
+    let loaded = try load(pool, console)
+    do {
+      try run(loaded, shard: shard, to: destination, pool: pool, console: console)
+    } catch let error as CalibrationError {
+      throw try loaded.diagnosis(of: error)
+    }
+  }
+
+  private func run(
+    _ loaded: LoadedModel, shard: Shard?, to destination: OutputDestination?, pool: ThreadPool,
+    console: Console
+  ) throws {
+    if let shard {
+      let job = try Measurement(self, model: loaded, pool: pool, console: console)
+      try writePart(job, shard: shard, console: console)
+      return
+    }
+    if resetOnly {
+      try reset(loaded, to: destination)
+    } else if cluster.merge.isEmpty {
+      let job = try Measurement(self, model: loaded, pool: pool, console: console)
+      let batches = try job.run(shard: nil, console: console)
+      try finish(loaded, batches: batches, recipe: job.recipe, to: destination, console: console)
+    } else {
+      let (batches, recipe) = try mergedParts(loaded)
+      try finish(loaded, batches: batches, recipe: recipe, to: destination, console: console)
+    }
+  }
+
+  private func load(_ pool: ThreadPool, _ console: Console) throws -> LoadedModel {
+    try model.load(pool: pool, compute: .statistics, console: console)
+  }
+}

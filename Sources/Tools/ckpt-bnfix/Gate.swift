@@ -1,0 +1,120 @@
+import ArgumentParser
+import BatchNormCalibration
+import Checkpoint
+import Command
+import Evaluation
+import ImageData
+import NetworkCommand
+import NetworkExecution
+import NetworkGraphs
+import Platform
+import Statistics
+
+/// A check on labelled images that the new statistics do what they are for.
+struct GateOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Measure top-1 before and after on these labelled images.", valueName: "dataset"),
+    completion: .directory)
+  var gate: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Crops whose logits the gate averages.", valueName: "views"))
+  var gateViews = CropViews.center
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Write nothing and exit with status 1 unless this is what --gate finds.", valueName: "verdict"))
+  var require: Verdict?
+
+  enum Verdict: String, ExpressibleByArgument, CaseIterable {
+    case better
+    case notWorse = "not-worse"
+  }
+
+  func validate() throws {
+    if gate != nil { return }
+    if require != nil { throw ValidationError("--require needs --gate") }
+    if gateViews != .center { throw ValidationError("--gate-views needs --gate") }
+  }
+}
+
+/// Top-1 on the same images before and after.
+struct GateResult {
+  /// A difference that chance gives less often than this counts as one.
+  static let significance = 0.05
+
+  let dataset: String
+  let views: CropViews
+  let before: Proportion
+  let after: Proportion
+  let comparison: PairedComparison
+
+  /// Measures the network with the stored and with the new statistics, each image decoded once.
+  init(
+    _ path: String, model: LoadedModel, calibration: Calibration,
+    images: DataOptions, seed: UInt64, preprocessing: Preprocessing, cropViews: CropViews, pool: ThreadPool,
+    console: Console
+  ) throws {
+    let data = try images.openReadable(
+      path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console)
+    try model.check(data)
+    dataset = data.name
+    views = cropViews
+    let progress = console.progress("gate", total: 2 * data.count, unit: "images")
+    defer { progress.finish() }
+    let evaluator = try Evaluator(
+      networks: [model.network],
+      settings: NormalizationSource.allCases.map {
+        Setting(preprocessing: preprocessing, views: cropViews, batchNorm: $0)
+      }, dataset: data,
+      recalibrations: [
+        Recalibration(
+          network: 0, preprocessing: preprocessing, batchCount: calibration.batchCount,
+          statistics: try calibration.networkStatistics())
+      ])
+    try evaluator.run(workers: pool.threadCount, onBatch: { progress.advance(by: $0) })
+    let (first, second) = (
+      evaluator.measurements.outcomes[0].correct(), evaluator.measurements.outcomes[1].correct()
+    )
+    before = Proportion(successes: first.count(where: { $0 }), count: first.count)
+    after = Proportion(successes: second.count(where: { $0 }), count: second.count)
+    comparison = PairedComparison(second, first)
+  }
+
+  func satisfies(_ verdict: GateOptions.Verdict) -> Bool {
+    let isSignificant = comparison.mcNemarMidP < Self.significance
+    return switch verdict {
+    case .better: isSignificant && comparison.difference > 0
+    case .notWorse: !(isSignificant && comparison.difference < 0)
+    }
+  }
+
+  var json: JSON {
+    .object([
+      ("data", .string(dataset)), ("views", .string(views.rawValue)), ("n", JSON(before.count)),
+      ("top1_before", JSON(before.value)),
+      ("top1_after", JSON(after.value)), ("difference", JSON(comparison.difference)),
+      ("standard_error", JSON(comparison.standardError)),
+      (
+        "interval", .array([JSON(comparison.interval.lowerBound), JSON(comparison.interval.upperBound)])
+      ), ("mid_p", JSON(comparison.mcNemarMidP)),
+    ])
+  }
+}
+
+extension GateResult: CustomStringConvertible {
+  var description: String {
+    "\(dataset): "
+      + String(
+        format:
+          "top-1 %.2f %% before, %.2f %% after: %+.2f points (95 %% interval %+.2f to %+.2f) on %d images, mid-p %.4f",
+        100 * before.value, 100 * after.value, 100 * comparison.difference,
+        100 * comparison.interval.lowerBound, 100 * comparison.interval.upperBound, before.count,
+        comparison.mcNemarMidP)
+  }
+}
+
+extension CropViews: ExpressibleByArgument {}

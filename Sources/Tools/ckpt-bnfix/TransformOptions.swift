@@ -1,0 +1,37 @@
+import ArgumentParser
+import Checkpoint
+import ImageData
+import NetworkCommand
+
+/// Whether the statistics are those of test images or of training images.
+struct TransformOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Look at images as they are tested (none) or through the random transforms of training (train).",
+      valueName: "kind"))
+  var augment: Kind = .none
+
+  @OptionGroup var augmentation: AugmentationOptions
+
+  @OptionGroup var mixing: MixingOptions
+
+  enum Kind: String, ExpressibleByArgument, CaseIterable { case none, train }
+
+  func validate() throws {
+    if augment == .none && history().count > 0 {
+      throw ValidationError("the transforms of training need --augment train")
+    }
+  }
+
+  /// The random transforms of every image, nil for none.
+  var perImage: Augmentation? { augment == .train ? augmentation.makeAugmentation() : nil }
+
+  func history() -> [(String, JSON)] {
+    var entries: [(String, JSON)] = []
+    if augment != .none { entries.append(("augment", .string(augment.rawValue))) }
+    entries += augmentation.history()
+    entries += mixing.history()
+    return entries
+  }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import Checkpoint
+import Command
+
+/// Which tensors, under which names, in which element type.
+struct ConversionOptions: ParsableArguments {
+  @Option(name: .long, help: "Element type of the floating-point tensors.")
+  var dtype: TargetType = .same
+
+  @Flag(
+    name: .long, help: "Values beyond the range of --dtype become its largest; otherwise they are an error.")
+  var saturate = false
+
+  @Option(name: .long, help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
+  var include: [String] = []
+
+  @Option(name: .long, help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
+  var exclude: [String] = []
+
+  @Option(name: .long, help: ArgumentHelp("Remove this from the beginning of names.", valueName: "text"))
+  var stripPrefix: [String] = []
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Replace matches in names; $1 stands for the first group.", valueName: "regex=template"))
+  var rename: [Renaming] = []
+
+  enum TargetType: String, ExpressibleByArgument, CaseIterable {
+    case same, f32, f16, bf16, f64, f8_e4m3, f8_e5m2
+    var dtype: DType? { DType(name: rawValue.uppercased()) }
+  }
+
+  func validate() throws {
+    for pattern in include + exclude {
+      do { _ = try Regex(pattern) } catch { throw ValidationError("'\(pattern)' is no regular expression") }
+    }
+  }
+
+  var conversion: Conversion {
+    var conversion = Conversion()
+    conversion.dtype = dtype.dtype
+    conversion.saturates = saturate
+    let (included, excluded, prefixes, renamings) = (include, exclude, stripPrefix, rename)
+    // Patterns were checked when the arguments were read; regexes are not sendable, texts are.
+    @Sendable func matches(_ name: TensorName, _ patterns: [String]) -> Bool {
+      patterns.contains { (try? Regex($0).firstMatch(in: name.string)) ?? nil != nil }
+    }
+    conversion.includes = { (included.isEmpty || matches($0, included)) && !matches($0, excluded) }
+    conversion.renames = { name in
+      var text = name.string
+      for prefix in prefixes where text.hasPrefix(prefix) { text.removeFirst(prefix.count) }
+      for renaming in renamings { text = renaming.applied(to: text) }
+      return TensorName(text)
+    }
+    return conversion
+  }
+
+  /// What changed the tensors; nil when nothing did, so that a mere change of format leaves no trace.
+  var provenance: Provenance? {
+    var settings: [(String, JSON)] = []
+    if dtype != .same { settings.append(("dtype", .string(dtype.rawValue))) }
+    if saturate { settings.append(("saturate", .bool(true))) }
+    for (key, values) in [
+      ("include", include), ("exclude", exclude), ("strip_prefix", stripPrefix),
+      ("rename", rename.map(\.text)),
+    ] where !values.isEmpty { settings.append((key, .array(values.map(JSON.string)))) }
+    return settings.isEmpty ? nil : Provenance(tool: "ckpt-convert", options: settings)
+  }
+}
+
+/// `--rename REGEX=TEMPLATE`.
+struct Renaming: ExpressibleByArgument, Sendable {
+  let text: String
+  private let pattern: String
+  private let template: String
+
+  init?(argument: String) {
+    guard let equals = argument.lastIndex(of: "=") else { return nil }
+    text = argument
+    pattern = String(argument[..<equals])
+    template = String(argument[argument.index(after: equals)...])
+    guard (try? Regex(pattern)) != nil else { return nil }
+  }
+
+  func applied(to name: String) -> String {
+    guard let regex = try? Regex(pattern) else { return name }
+    return name.replacing(regex) { match in
+      var result = ""
+      var rest = template[...]
+      while let character = rest.popFirst() {
+        if character == "$", let digit = rest.first?.wholeNumberValue, digit < match.output.count {
+          result += match.output[digit].substring ?? ""
+          rest.removeFirst()
+        } else {
+          result.append(character)
+        }
+      }
+      return result
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Checkpoint
+import Command
+
+@main
+struct Convert: CheckpointTool {
+  static let configuration = CommandConfiguration(
+    commandName: "ckpt-convert",
+    abstract: "Convert a checkpoint: format, compression, element type, names, shards.",
+    discussion: """
+      Reads safetensors, compressed or not, PyTorch files, and sharded sets of either. Writes safetensors, plain unless \
+      --compress is given; a file for torch.load when the output is called .pt or .pth, an archive of NumPy arrays \
+      when it is called .npz.
+      """,
+    version: versionText("ckpt-convert"))
+
+  @Argument(help: "Checkpoint to read, '-' for standard input.", completion: .file())
+  var file = "-"
+
+  @OptionGroup(title: "Input and output") var input: InputOptions
+  @OptionGroup(title: "Input and output") var output: OutputOptions
+
+  @Option(name: .long, help: "Format to write, whatever the output is called.")
+  var format: WriteOptions.Format?
+
+  @Flag(name: .long, help: "Write the compressed container; with --base, differences to it.")
+  var compress = false
+
+  @Flag(name: .long, help: "Write plain safetensors (the default).")
+  var decompress = false
+
+  @Option(name: .long, help: ArgumentHelp("Write a sharded set of files up to this size.", valueName: "size"))
+  var maxShardSize: ByteSize?
+
+  @OptionGroup(title: "Tensors") var tensors: ConversionOptions
+  @OptionGroup(title: "General") var global: GlobalOptions
+
+  func validate() throws {
+    if compress && decompress { throw ValidationError("--compress and --decompress exclude each other") }
+    if targetFormat != .safetensors && (compress || maxShardSize != nil) {
+      throw ValidationError("only safetensors files can be compressed or sharded")
+    }
+    if let maxShardSize, maxShardSize.bytes == 0 { throw ValidationError("--max-shard-size must not be 0") }
+    if maxShardSize != nil && output.output == "-" {
+      throw ValidationError("--max-shard-size needs a folder: -o DIR")
+    }
+  }
+
+  private var targetFormat: WriteOptions.Format {
+    if let format { return format }
+    let name = output.output.lowercased()
+    if name.hasSuffix(".pt") || name.hasSuffix(".pth") { return .pytorch }
+    return name.hasSuffix(".npz") ? .npz : .safetensors
+  }
+
+  func execute(_ console: Console) throws {
+    let destination = try output.destination()
+    let options = try input.openOptions(threads: global.threadCount)
+    let source = try openCheckpoint(Location(argument: file), options: options)
+    var writing = WriteOptions()
+    writing.format = targetFormat
+    writing.compress = compress
+    writing.maxShardBytes = maxShardSize?.bytes
+    writing.threads = global.threadCount
+    writing.temporaryFolder = options.temporaryFolder
+    if compress { writing.base = options.base }
+
+    if targetFormat != .safetensors && !source.metadata.isEmpty {
+      console.notice("\(source.label): \(targetFormat) files have no metadata: left out")
+    }
+    var metadata = source.metadata
+    if let entry = tensors.provenance { entry.record(in: &metadata) }
+    let conversion = tensors.conversion
+    try console.watching("converting", [source], only: conversion.includes) { sources in
+      try conversion.run(sources[0], metadata: metadata, to: destination, options: writing)
+    }
+    for spec in source.tensors { console.detail("\(spec.name): \(spec.layout)") }
+  }
+}
+
+extension WriteOptions.Format: ExpressibleByArgument {}

@@ -1,0 +1,136 @@
+import Command
+import FineTuning
+import ImageData
+import NetworkCommand
+import NetworkExecution
+import Platform
+import TensorMath
+
+/// Runs the frozen trunk over data sets.
+struct FeatureStage {
+  let tail: TunableTail
+  let preprocessing: Preprocessing
+  let caching: CacheOptions
+  let arithmetic: ArithmeticOptions
+  let pool: ThreadPool
+  let workers: Int
+  let console: Console
+
+  private var used = 0
+
+  private static let batchSize = 32
+
+  init(
+    tail: TunableTail, preprocessing: Preprocessing, caching: CacheOptions, arithmetic: ArithmeticOptions,
+    pool: ThreadPool, workers: Int, console: Console
+  ) {
+    self.tail = tail
+    self.preprocessing = preprocessing
+    self.caching = caching
+    self.arithmetic = arithmetic
+    self.pool = pool
+    self.workers = workers
+    self.console = console
+  }
+
+  /// The features and labels of all images of `dataset`, as they are tested.
+  mutating func features(of dataset: any ImageDataset) throws -> LabelledFeatures {
+    LabelledFeatures(
+      features: try features(of: AugmentedDataset(base: dataset)),
+      labels: try dataset.labels())
+  }
+
+  /// The features of all views, and the labels and teacher's logits of the images behind them.
+  mutating func features(of views: AugmentedDataset, teacherLogits: [Float]?) throws -> LabelledFeatures {
+    let labels = try views.base.labels()
+    return LabelledFeatures(
+      features: try features(of: views), views: views.views, labels: labels, teacherLogits: teacherLogits)
+  }
+
+  private mutating func features(of views: AugmentedDataset) throws -> FeatureMaps {
+    guard let folder = caching.cache else {
+      let maps = try compute(views) { [caching, console, used] in
+        try caching.storage(for: $0, used: used, console: console)
+      }
+      used += maps.shape.byteCount
+      return maps
+    }
+    let cache = FeatureCache(directory: folder, key: try key(of: views))
+    if let maps = cache.load(), maps.shape.count == views.count {
+      console.detail("features of \(views.name) from \(cache.path)")
+      return maps
+    }
+    defer { cache.discard() }
+    let maps = try compute(views) { try cache.reserve($0) }
+    try cache.save(maps)
+    return maps
+  }
+
+  private func compute(
+    _ views: AugmentedDataset,
+    storage: @escaping (FeatureShape) throws -> FeatureStorage
+  ) throws -> FeatureMaps {
+    let collector = try FeatureCollector(
+      tail, count: views.count, element: caching.cacheDtype, pool: pool, storage: storage)
+    try forEachBatch(of: views, as: preprocessing, label: "features of \(views.name)") {
+      try collector.add($0)
+    }
+    return collector.finish()
+  }
+
+  /// Calls `body` with all views, batch by batch.
+  func forEachBatch(
+    of views: AugmentedDataset, as preprocessing: Preprocessing, label: String,
+    _ body: (Tensor) throws -> Void
+  ) throws {
+    let loader = BatchLoader(
+      views, indices: Array(0..<views.count), batchSize: Self.batchSize, views: [preprocessing],
+      workers: workers, augmentation: views.augmentation, seed: views.seed)
+    let progress = console.progress(label, total: views.count, unit: "images")
+    while let batch = try loader.next() {
+      try body(batch.views[0])
+      progress.advance(by: batch.indices.count)
+    }
+    progress.finish()
+  }
+
+  /// Fingerprint of trunk, preprocessing, kernels and decoded images.
+  private func key(of views: AugmentedDataset) throws -> ContentHash {
+    var hash = try tail.trunkFingerprint()
+    hash.add(preprocessing.summary)
+    hash.add(caching.cacheDtype.rawValue)
+    hash.add("\(blasDescription) \(Network.instructionSet)\(arithmetic.exact ? " exact" : "")")
+    if arithmetic.precision == .bfloat16 { hash.add("bf16 \(Network.bfloat16InstructionSet ?? "")") }
+    hash.add("\(views.kind) \(views.views)")
+    if let augmentation = views.augmentation { hash.add("\(augmentation) \(views.seed)") }
+    let dataset = views.base
+    var images = [ContentHash](repeating: ContentHash(), count: dataset.count)
+    try images.withUnsafeMutableBufferPointer { images in
+      try pool.forEach(images.count) { index, _ in
+        let image = try dataset.image(index)
+        images[index].add("\(image.width) \(image.height)")
+        image.pixels.withUnsafeBytes { images[index].add($0) }
+      }
+    }
+    for image in images { hash.add(image) }
+    return hash
+  }
+
+}
+
+extension ImageDataset {
+  /// The class of each image; whether the classifier has it is checked elsewhere.
+  ///
+  /// - Throws: `Failure` for an image without.
+  func labels() throws -> [Int] {
+    try (0..<count).map { index in
+      guard let label = label(index) else {
+        throw Failure(
+          .badData,
+          "\(itemName(index)): no label; tuning needs labelled images, one folder per class (root/class/image.jpg)"
+        )
+      }
+      return label
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import ArgumentParser
+import Checkpoint
+import Command
+import FineTuning
+import FoundationEssentials
+import ImageData
+import NetworkCommand
+
+@main
+struct FixRes: NetworkTool {
+  static let configuration = CommandConfiguration(
+    commandName: "ckpt-fixres",
+    abstract: "Fine-tune the classifier and the last BatchNorm of a checkpoint at test resolution.",
+    discussion: """
+      The trunk is frozen and the preprocessing deterministic, so its features are computed once and every epoch \
+      trains on them.
+      """,
+    version: versionText("ckpt-fixres", kernels: kernelDescription))
+
+  @OptionGroup(title: "Input and output") var samples: SampleOptions
+  @OptionGroup(title: "Input and output") var model: ModelOptions
+  @OptionGroup(title: "Input and output") var output: OutputOptions
+  @OptionGroup(title: "Input and output") var compression: CompressionOptions
+
+  @OptionGroup(title: "Training") var training: TrainingOptions
+  @OptionGroup(title: "Learning rate") var schedule: ScheduleOptions
+  @OptionGroup(title: "Loss") var loss: LossOptions
+  @OptionGroup(title: "Distillation") var teacher: TeacherOptions
+  @OptionGroup(title: "New classes") var head: HeadOptions
+  @OptionGroup(title: "Features") var caching: CacheOptions
+  @OptionGroup(title: "Features") var arithmetic: ArithmeticOptions
+  @OptionGroup(title: "Data set") var images: DataOptions
+  @OptionGroup(title: "Preprocessing") var preprocessing: PreprocessingOptions
+  @OptionGroup(title: "Reports") var reports: ReportOptions
+  @OptionGroup(title: "General") var global: GlobalOptions
+
+  func validate() throws {
+    try requireOneStandardInput([model.model, samples.data, samples.val])
+    if training.earlyStop != nil && samples.val == nil {
+      throw ValidationError("--early-stop watches the validation loss: give --val")
+    }
+    if caching.reread && training.optimizer == .lbfgs {
+      throw ValidationError("lbfgs needs all features at once, so it cannot go with --reread")
+    }
+    if caching.reread && training.bn == .recalibrate {
+      throw ValidationError("--bn recalibrate needs all features at once, so it cannot go with --reread")
+    }
+    if teacher.teacher != nil && !caching.mixing.policy.isEmpty && !caching.reread {
+      throw ValidationError("a teacher sees images, not mixed features: --teacher and --mixup need --reread")
+    }
+  }
+
+  func execute(_ console: Console) throws {
+    do {
+      try run(console)
+    } catch let error as TuningError {
+      throw Failure(error.status, error.description)
+    }
+  }
+
+  private func run(_ console: Console) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let destination = try output.destination()
+    let pool = global.makePool()
+    let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
+    let label = loaded.source.label
+    if loaded.source.metadata["ckpt.bn"] == "stale" {
+      console.warning("\(label): BatchNorm statistics are stale; run ckpt-bnfix first")
+    }
+    let resolved = try preprocessing.resolve(loaded.source.metadata, label: label, console: console)
+    var options = try training.makeOptions(network: loaded.network, console: console)
+    let classes = head.numClasses ?? loaded.network.classCount
+    options.loss = teacher.makeLoss(try loss.makeLoss(classes: classes))
+    options.mixing = caching.mixing.policy
+    let tail = try TunableTail(
+      loaded.network, checkpoint: loaded.source,
+      needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
+
+    // Everything that can be refused is, before the long work.
+    func open(_ argument: String, _ part: DataOptions.Part, isReadAgain: Bool) throws -> any ImageDataset {
+      let dataset = try images.openReadable(
+        argument, part: part, seed: options.seed, views: [resolved.preprocessing], isReadAgain: isReadAgain,
+        pool: pool, console: console)
+      try loaded.check(dataset, classes: head.numClasses)
+      _ = try dataset.labels()
+      return dataset
+    }
+    let dataset = try open(
+      samples.data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)
+    let heldDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
+    try schedule.apply(to: &options, samples: dataset.count)
+    let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
+    let begin = head.apply(to: tail.start, seed: options.seed)
+    let master = try teacher.open(
+      images: dataset.count, classes: classes, preprocessing: resolved.preprocessing,
+      arithmetic: arithmetic, pool: pool)
+    if case .stored? = master?.outputs, caching.reread {
+      throw Failure(
+        .usage, "--reread shows other images than those of the stored logits; give --teacher a checkpoint")
+    }
+    let history = historyOptions(options, resolved, master)
+    let run = try Checkpointing(
+      path: training.resume, options: [("path", .string(samples.data))] + history, tail: tail,
+      samples: dataset.count)
+    let state = try run.load(like: begin)
+
+    try arithmetic.reportLoss(
+      of: loaded, on: dataset, as: resolved.preprocessing, workers: global.threadCount, console: console)
+    var stage = FeatureStage(
+      tail: tail, preprocessing: resolved.preprocessing, caching: caching, arithmetic: arithmetic, pool: pool,
+      workers: global.threadCount, console: console)
+    let train = try TrainingSet(dataset, options: options, teacher: master, stage: &stage)
+    let held = try heldDataset.map { try stage.features(of: $0) }
+    let featureTime = start.duration(to: clock.now)
+    let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
+    var records: [EpochRecord] = []
+    let steps = options.epochs * ((dataset.count + options.batchSize - 1) / options.batchSize)
+    let progress = console.progress("tuning", total: steps, unit: "steps")
+    let tuned = try train.tune(
+      tuner, begin, validation: held, resuming: state,
+      onEpoch: { record, state in
+        try run.save(state())
+        records.append(record)
+        console.detail(record.summary)
+      }, onStep: { _ in progress.advance() })
+    progress.finish()
+    let after = try held.map { try tuner.measure(tuned, on: $0) }
+    let trainTime = start.duration(to: clock.now) - featureTime
+
+    let result = TuningReport(
+      tool: Self.toolName, model: label, network: loaded.network, tail: tail,
+      options: history, images: dataset.count, records: records, keepsBest: options.patience != nil,
+      before: before, after: after,
+      featureTime: featureTime, trainTime: trainTime)
+    console.notice(result.summary)
+    var metadata = loaded.metadata
+    resolved.record(in: &metadata)
+    head.record(dataset.classNames, in: &metadata)
+    Provenance(tool: Self.toolName, options: history).record(in: &metadata)
+    try rewriteCheckpoint(
+      loaded.source, replacing: tail.replacements(for: tuned), metadata: metadata, to: destination,
+      options: compression.writeOptions(threads: global.threadCount))
+    try reports.write(result)
+  }
+
+  /// Everything that the tensors depend on, and nothing else.
+  private func historyOptions(
+    _ options: TuningOptions, _ resolved: ResolvedPreprocessing, _ master: Teacher?
+  ) -> [(String, JSON)] {
+    func name(_ path: String) -> JSON { .string(URL(fileURLWithPath: path).lastPathComponent) }
+    var entries: [(String, JSON)] = [("data", name(samples.data))]
+    if let val = samples.val, options.watchesValidation { entries.append(("val", name(val))) }
+    entries += images.history() + training.history(options) + schedule.history(options) + loss.history()
+    entries += teacher.history(master) + head.history() + caching.history() + arithmetic.history
+    return entries + resolved.preprocessing.history()
+  }
+}
+
+extension TuningError {
+  var status: ExitStatus {
+    switch self {
+    case .invalidOption: .usage
+    case .outOfMemory, .cacheFailed: .inputOutput
+    default: .badData
+    }
+  }
+}

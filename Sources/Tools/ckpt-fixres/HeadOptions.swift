@@ -1,0 +1,39 @@
+import ArgumentParser
+import Checkpoint
+import FineTuning
+
+/// A new classifier, for transfer to other classes.
+struct HeadOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Replace the classifier by a new one with this many classes.", valueName: "k"))
+  var numClasses: Int?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("How it starts.", valueName: "name"))
+  var headInit = HeadInitialisation.kaiming
+
+  func validate() throws {
+    if let numClasses, !(1...1_000_000).contains(numClasses) {
+      throw ValidationError("--num-classes takes a number from 1 to 1000000, not \(numClasses)")
+    }
+  }
+
+  /// `start` with its classifier, or the new one.
+  func apply(to start: TailParameters, seed: UInt64) -> TailParameters {
+    numClasses.map { start.withNewHead(classes: $0, headInit, seed: seed) } ?? start
+  }
+
+  func history() -> [(String, JSON)] {
+    numClasses.map { [("num_classes", JSON($0)), ("head_init", .string(headInit.rawValue))] } ?? []
+  }
+
+  /// The names of the new classes, in the order of the outputs.
+  func record(_ names: [String]?, in metadata: inout Metadata) {
+    guard numClasses != nil, let names else { return }
+    metadata["ckpt.classes"] = JSON.array(names.map { .string($0) }).encoded()
+  }
+}
+
+extension HeadInitialisation: ExpressibleByArgument {}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Command
+
+/// Files beside the checkpoint.
+struct ReportOptions: ParsableArguments {
+  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "file"), completion: .file())
+  var report: String?
+
+  @Option(
+    name: .long, help: ArgumentHelp("Write the learning curve as SVG.", valueName: "file"),
+    completion: .file())
+  var plot: String?
+
+  func write(_ result: TuningReport) throws {
+    if let report { try writeFile((result.json.encoded() + "\n").utf8, to: report) }
+    if let plot {
+      let name = result.model.split(separator: "/").last ?? ""
+      let curve = LearningCurve(
+        title: "\(name), \(result.images) images", records: result.records, kept: result.keptEpoch)
+      try writeFile(curve.svg.utf8, to: plot)
+    }
+  }
+}

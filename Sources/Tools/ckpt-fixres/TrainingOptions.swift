@@ -1,0 +1,141 @@
+import ArgumentParser
+import Checkpoint
+import Command
+import FineTuning
+import NetworkExecution
+
+/// What is trained, by which optimiser and for how long.
+struct TrainingOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What is trained (default: fc+bn; fc where no BatchNorm precedes the pooling).", valueName: "layers"))
+  var train: TuningOptions.Layers?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Statistics of the last BatchNorm (default: batch; frozen with fc).", valueName: "mode"))
+  var bn: TuningOptions.BatchNormMode?
+
+  @Option(name: .long, help: ArgumentHelp("Passes over the data (default: 30).", valueName: "n"))
+  var epochs: Int?
+
+  @Option(name: .long, help: ArgumentHelp("Images per step (default: 64).", valueName: "n"))
+  var batchSize: Int?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Makes the steps; lbfgs takes all images at once, with fc.", valueName: "name"))
+  var optimizer = TuningOptions.OptimizerKind.sgd
+
+  @Option(name: .long, help: ArgumentHelp("Momentum of SGD.", valueName: "m"))
+  var momentum = 0.9
+
+  @Flag(name: .long, help: "Nesterov's momentum.")
+  var nesterov = false
+
+  @Option(name: .long, help: ArgumentHelp("Decay of the classifier's weight.", valueName: "w"))
+  var weightDecay = 1e-4
+
+  @Option(name: .long, help: ArgumentHelp("Largest length of the gradient.", valueName: "x"))
+  var clipNorm: Double?
+
+  @Option(name: .long, help: ArgumentHelp("Keep a moving average of the tuned weights.", valueName: "decay"))
+  var ema: Double?
+
+  @Option(name: .long, help: ArgumentHelp("Steps between its updates.", valueName: "n"))
+  var emaEvery = 1
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Average the tuned weights of the epochs from this one on.", valueName: "epoch"))
+  var swaStart: Int?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Stop after this many epochs without a lower validation loss and keep the best epoch.", valueName: "n"))
+  var earlyStop: Int?
+
+  @Option(name: .long, help: ArgumentHelp("Seed of everything random.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Keep the state of the run in this file after every epoch, and go on from it if it exists.",
+      valueName: "file"),
+    completion: .file())
+  var resume: String?
+
+  @Flag(
+    name: .long,
+    help:
+      "The FixRes authors' procedure: fc alone, BatchNorm in batch mode, their schedule and learning rate.")
+  var faithful = false
+
+  func validate() throws {
+    for (name, value) in [("--epochs", epochs), ("--batch-size", batchSize)] {
+      if let value, !(1...1_000_000).contains(value) {
+        throw ValidationError("\(name) takes a number from 1 to 1000000, not \(value)")
+      }
+    }
+    if ema != nil && swaStart != nil { throw ValidationError("--ema and --swa-start exclude each other") }
+    if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
+    if faithful && (train ?? .classifier) != .classifier {
+      throw ValidationError("--faithful trains fc alone: the published code never trains the BatchNorm")
+    }
+  }
+
+  /// The options of the method, but for learning rate and loss.
+  func makeOptions(network: Network, console: Console) throws -> TuningOptions {
+    var options = faithful ? TuningOptions.faithful : TuningOptions()
+    let hasBatchNorm = network.classifier?.lastBatchNorm != nil
+    if let train { options.layers = train }
+    if train == nil && !hasBatchNorm {
+      options.layers = .classifier
+      console.notice("no BatchNorm directly before the pooling: the classifier alone is trained")
+    }
+    if let bn {
+      options.batchNorm = bn
+    } else if options.layers == .classifier && !(faithful && hasBatchNorm) {
+      options.batchNorm = .frozen
+    }
+    if let epochs { options.epochs = epochs }
+    if let batchSize {
+      if faithful { options.learningRate *= Double(batchSize) / Double(options.batchSize) }
+      options.batchSize = batchSize
+    }
+    options.optimizer = optimizer
+    options.momentum = momentum
+    options.nesterov = nesterov
+    options.weightDecay = weightDecay
+    options.clipNorm = clipNorm
+    if let ema { options.averaging = .ema(decay: ema, every: emaEvery) }
+    if let swaStart { options.averaging = .swa(from: swaStart) }
+    options.patience = earlyStop
+    options.seed = seed
+    return options
+  }
+
+  func history(_ options: TuningOptions) -> [(String, JSON)] {
+    var entries: [(String, JSON)] = [
+      ("train", .string(options.layers.rawValue)), ("bn", .string(options.batchNorm.rawValue)),
+      ("epochs", JSON(options.epochs)), ("batch_size", JSON(options.batchSize)),
+      ("optimizer", .string(options.optimizer.rawValue)), ("momentum", JSON(options.momentum)),
+      ("weight_decay", JSON(options.weightDecay)), ("seed", .number("\(options.seed)")),
+    ]
+    if nesterov { entries.append(("nesterov", .bool(true))) }
+    if faithful { entries.append(("faithful", .bool(true))) }
+    if let clipNorm { entries.append(("clip_norm", JSON(clipNorm))) }
+    if let ema { entries += [("ema", JSON(ema)), ("ema_every", JSON(emaEvery))] }
+    if let swaStart { entries.append(("swa_start", JSON(swaStart))) }
+    if let earlyStop { entries.append(("early_stop", JSON(earlyStop))) }
+    return entries
+  }
+}
+
+extension TuningOptions.Layers: ExpressibleByArgument {}
+extension TuningOptions.BatchNormMode: ExpressibleByArgument {}
+extension TuningOptions.OptimizerKind: ExpressibleByArgument {}

@@ -1,0 +1,134 @@
+import Checkpoint
+import Command
+import FineTuning
+import NetworkExecution
+import Platform
+import Statistics
+
+/// What a run measured, for people and for scripts.
+struct TuningReport {
+  let tool: String
+  let model: String
+  let network: Network
+  let tail: TunableTail
+  let options: [(String, JSON)]
+  let images: Int
+  let records: [EpochRecord]
+  /// Whether the epoch with the lowest validation loss is the result, not the last one.
+  let keepsBest: Bool
+  let before: (metrics: Metrics, isCorrect: [Bool])?
+  let after: (metrics: Metrics, isCorrect: [Bool])?
+  let featureTime: Duration
+  let trainTime: Duration
+
+  private var comparison: PairedComparison? {
+    guard let before, let after else { return nil }
+    return PairedComparison(after.isCorrect, before.isCorrect)
+  }
+
+  /// The epoch that was kept; nil for the last, and where a resumed run did not see it.
+  var keptEpoch: Int? {
+    keepsBest ? records.bestEpoch : nil
+  }
+
+  /// One line.
+  var summary: String {
+    var text = "\(records.last?.epoch ?? 0) epochs on \(images) images"
+    if let keptEpoch { text += ", epoch \(keptEpoch) kept" }
+    if let first = records.first, let last = records.last {
+      text += ": loss \(decimal(first.train.loss, 4)) to \(decimal(last.train.loss, 4))"
+    }
+    if let after, before == nil { text += "; validation top-1 \(percent(after.metrics.top1)) %" }
+    if let before, let after, let comparison {
+      let interval = comparison.interval
+      text += "; validation top-1 \(percent(before.metrics.top1)) to \(percent(after.metrics.top1)) %"
+      text += " (\(signed(comparison.difference)), 95 % interval"
+      text += " \(signed(interval.lowerBound)) to \(signed(interval.upperBound)))"
+    }
+    return text
+  }
+
+  /// The whole run.
+  var json: JSON {
+    var members: [(String, JSON)] = [
+      ("schema", JSON(1)), ("tool", .string(tool)), ("version", .string(toolsVersion)),
+      ("model", .string(model)), ("architecture", .string(network.architectureName)),
+      ("classifier", .string(tail.classifierName)),
+      ("batch_norm", tail.includesBatchNorm ? tail.batchNormName.map { .string($0) } ?? .null : .null),
+      ("options", .object(options)), ("images", JSON(images)),
+      (
+        "epochs",
+        .array(
+          records.map { record in
+            var row: [(String, JSON)] = [
+              ("epoch", JSON(record.epoch)), ("lr", JSON(record.learningRate)),
+              ("train", json(record.train)),
+            ]
+            if let held = record.validation { row.append(("validation", json(held))) }
+            return .object(row)
+          })
+      ),
+    ]
+    if let keptEpoch { members.append(("kept_epoch", JSON(keptEpoch))) }
+    if let before, let after, let comparison {
+      members.append(
+        (
+          "validation",
+          .object([
+            ("before", json(before.metrics)), ("after", json(after.metrics)),
+            ("difference", JSON(comparison.difference)),
+            (
+              "interval",
+              .array([JSON(comparison.interval.lowerBound), JSON(comparison.interval.upperBound)])
+            ),
+            ("gained", JSON(comparison.firstOnly)), ("lost", JSON(comparison.secondOnly)),
+            ("mid_p", JSON(comparison.mcNemarMidP)),
+          ])
+        ))
+    }
+    if let after, before == nil {
+      members.append(("validation", .object([("after", json(after.metrics))])))
+    }
+    members.append(
+      (
+        "seconds",
+        .object([("features", JSON(seconds(featureTime))), ("training", JSON(seconds(trainTime)))])
+      ))
+    return .object(members)
+  }
+
+  private func json(_ metrics: Metrics) -> JSON {
+    .object([
+      ("n", JSON(metrics.count)), ("top1", JSON(metrics.top1)), ("top5", JSON(metrics.top5)),
+      ("loss", JSON(metrics.loss)),
+    ])
+  }
+
+  private func seconds(_ duration: Duration) -> Double {
+    let (whole, atto) = duration.components
+    return (Double(whole) + Double(atto) * 1e-18).rounded(toPlaces: 3)
+  }
+
+  private func percent(_ share: Double) -> String { decimal(100 * share, 1) }
+  private func signed(_ share: Double) -> String { String(format: "%+.1f", 100 * share) }
+}
+
+extension EpochRecord {
+  var summary: String {
+    var text = "epoch \(epoch): lr \(String(format: "%.3g", learningRate)), loss \(decimal(train.loss, 4))"
+    text += ", top-1 \(decimal(100 * train.top1, 1)) %"
+    if let validation {
+      text += "; validation loss \(decimal(validation.loss, 4)), top-1 \(decimal(100 * validation.top1, 1)) %"
+    }
+    return text
+  }
+}
+
+private func decimal(_ value: Double, _ places: Int) -> String { String(format: "%.\(places)f", value) }
+
+extension Double {
+  fileprivate func rounded(toPlaces places: Int) -> Double {
+    let scale = pow(10, Double(places))
+    return (self * scale).rounded() / scale
+  }
+}

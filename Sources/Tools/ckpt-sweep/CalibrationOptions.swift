@@ -1,0 +1,61 @@
+import ArgumentParser
+import Checkpoint
+import Evaluation
+import ImageData
+import ResolutionSweep
+import Statistics
+
+/// BatchNorm statistics made anew for every size.
+struct CalibrationOptions: ParsableArguments {
+  @Option(
+    name: .customLong("bnfix"),
+    help: ArgumentHelp(
+      "Also measure every setting with BatchNorm statistics of these images under its own preprocessing, as ckpt-bnfix makes them.",
+      valueName: "dataset"),
+    completion: .directory)
+  var data: String?
+
+  @Option(
+    name: .customLong("bnfix-images"),
+    help: ArgumentHelp("Images that each set of statistics is made of, at most.", valueName: "n"))
+  var imageCount = 1024
+
+  @Option(
+    name: .customLong("bn"),
+    help: ArgumentHelp(
+      "BatchNorm statistics to measure with: stored, recalibrated (default: both with --bnfix).",
+      valueName: "s,s"))
+  var sources: NameList<NormalizationSource>?
+
+  func validate() throws {
+    guard imageCount >= 1 else { throw ValidationError("--bnfix-images takes a number from 1") }
+    if sources?.values.contains(.recalibrated) == true && data == nil {
+      throw ValidationError("--bn recalibrated needs the images, --bnfix")
+    }
+    if data != nil && sources?.values.contains(.recalibrated) == false {
+      throw ValidationError("--bnfix has no use when --bn leaves recalibrated out")
+    }
+  }
+
+  /// The statistics to measure with.
+  var measured: [NormalizationSource] {
+    sources?.values ?? (data == nil ? [.stored] : NormalizationSource.allCases)
+  }
+
+  /// The images that statistics are made of, in their order: those that ckpt-bnfix takes with the same seed.
+  func images(of dataset: any ImageDataset, seed: UInt64) -> [Int] {
+    var generator = SeededGenerator(seed: seed)
+    return Array(generator.permutation(dataset.count).prefix(imageCount))
+  }
+}
+
+extension SweepPart.CalibrationRecipe {
+  /// What provenance and report tell of it.
+  var json: JSON {
+    .object([
+      ("data", .string(lastComponents(dataset))), ("images", JSON(imageCount)),
+      ("batch_size", JSON(Recalibrator.batchSize)),
+      ("estimator", .string("pooled")), ("seed", .number("\(seed)")),
+    ])
+  }
+}

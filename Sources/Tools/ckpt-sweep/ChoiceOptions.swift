@@ -1,0 +1,93 @@
+import ArgumentParser
+import Checkpoint
+import Evaluation
+import ResolutionSweep
+import Statistics
+
+/// How a setting is chosen from the measurements.
+struct ChoiceOptions: ParsableArguments {
+  @Option(
+    name: .customLong("select"),
+    help: ArgumentHelp(
+      "Which images choose: none (all, and the same ones score), half (one half, the other scores) or kfold:K.",
+      valueName: "none|half|kfold:K"))
+  var method: SelectionMethod = .none
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Take the most accurate setting, or the cheapest that cannot be told from it (default: accuracy with --select none, else cheap).",
+      valueName: "preference"))
+  var prefer: Preference?
+
+  @Option(name: .long, help: ArgumentHelp("What settings are compared by.", valueName: "metric"))
+  var metric: Metric = .top1
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The most that an image may cost: multiply-adds (4.1G, 300M) or milliseconds as measured (20ms).",
+      valueName: "cost"))
+  var budget: Budget?
+
+  @Flag(
+    name: .long, help: "Drop settings as soon as they are worse beyond doubt; images come in random order.")
+  var race = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Probability that the best setting is among those marked as such, and that a race keeps it.",
+      valueName: "p"))
+  var confidence = 0.95
+
+  @Option(name: .long, help: ArgumentHelp("Seed of everything random.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  func validate() throws {
+    guard confidence > 0 && confidence < 1 else {
+      throw ValidationError("--confidence takes a number between 0 and 1")
+    }
+  }
+
+  private var rule: SelectionRule {
+    SelectionRule(preference: prefer ?? (method == .none ? .accuracy : .cheap), level: confidence)
+  }
+
+  var request: SweepReport.Request {
+    SweepReport.Request(method: method, rule: rule, metric: metric, budget: budget, seed: seed)
+  }
+
+  /// All images in the order that the seed gives.
+  func shuffledImages(_ count: Int) -> [Int] {
+    var generator = SeededGenerator(seed: seed)
+    return generator.permutation(count)
+  }
+
+  /// What the choice depended on.
+  func provenance(of report: SweepReport) -> [(String, JSON)] {
+    var options: [(String, JSON)] = [
+      ("data", .string(lastComponents(report.dataset))), ("settings", JSON(report.rows.count)),
+      ("images", JSON(report.rows[report.verdict.chosen].top1.count)), ("select", .string(method.name)),
+      ("prefer", .string(rule.preference.rawValue)), ("metric", .string(metric.rawValue)),
+      ("confidence", JSON(confidence)), ("race", .bool(race)), ("seed", .number("\(seed)")),
+    ]
+    if let budget { options.append(("budget", .string(budget.description))) }
+    return options
+  }
+}
+
+extension SelectionMethod: ExpressibleByArgument {
+  /// From `none`, `half` or `kfold:K`.
+  public init?(argument: String) { self.init(argument) }
+  /// The text that gives this method.
+  public var defaultValueDescription: String { name }
+}
+
+extension Budget: ExpressibleByArgument {
+  /// From `300M`, `4.1G` or `20ms`.
+  public init?(argument: String) { self.init(argument) }
+}
+
+extension Preference: ExpressibleByArgument {}
+extension Metric: ExpressibleByArgument {}

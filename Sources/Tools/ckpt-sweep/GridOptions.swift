@@ -1,0 +1,151 @@
+import ArgumentParser
+import Checkpoint
+import Command
+import Evaluation
+import ImageData
+import NetworkCommand
+import ResolutionSweep
+
+/// Which preprocessings are measured.
+struct GridOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Shorter side after resizing: 256, 224,256 or 224:256:8.", valueName: "sizes"))
+  var resize: SizeList?
+
+  @Option(name: .long, help: ArgumentHelp("Side of the centre crop, in the same forms.", valueName: "sizes"))
+  var crop: SizeList?
+
+  @Option(
+    name: [.long, .customLong("crop-pct")],
+    help: ArgumentHelp(
+      "Instead of --resize, the share of it that a crop keeps, such as 0.875.", valueName: "r,r"))
+  var ratio: RatioList?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "One or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "i,i"),
+    completion: .list(Interpolation.allCases.map(\.rawValue)))
+  var interpolation: InterpolationList?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What --resize is the length of: shorter-side, or as timm's squash and border.", valueName: "m,m"),
+    completion: .list(ResizeMode.allCases.map(\.rawValue)))
+  var resizeMode: ResizeModeList?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Crops whose logits are averaged: center, flip, five, ten (default: center).", valueName: "v,v"),
+    completion: .list(CropViews.allCases.map(\.rawValue)))
+  var views: ViewsList?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How the last map is pooled: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
+      valueName: "p,p"))
+  var pooling: PoolingList?
+
+  @OptionGroup var normalisation: NormalisationOptions
+
+  @Flag(name: .long, help: "Measure the checkpoint's recorded preprocessing alone.")
+  var asRecorded = false
+
+  func validate() throws {
+    if resize != nil && ratio != nil { throw ValidationError("--resize and --ratio exclude each other") }
+    if asRecorded
+      && (hasSizes || interpolation != nil || resizeMode != nil)
+    {
+      throw ValidationError("--as-recorded takes no sizes, ratios, resize modes or interpolations")
+    }
+  }
+
+  private var hasSizes: Bool { resize != nil || crop != nil || ratio != nil }
+
+  /// Whether any of these options was given.
+  var isGiven: Bool {
+    hasSizes || asRecorded || interpolation != nil || resizeMode != nil || views != nil || pooling != nil
+      || normalisation.isGiven
+  }
+
+  /// Every setting to measure of a checkpoint, or of an ensemble, by the networks that it uses.
+  ///
+  /// - Parameters:
+  ///   - model: whose metadata and network the settings are made for.
+  ///   - batchNorms: which statistics are measured.
+  func settings(
+    for model: LoadedModel, networks: [Int], batchNorms: [NormalizationSource], console: Console
+  ) throws -> [Setting] {
+    let all = try preprocessings(for: model.source, console: console)
+    let poolings = try (pooling?.choices ?? [.average]).map { try $0.resolved(for: model) }
+    var settings: [Setting] = []
+    for views in views?.values ?? [.center] {
+      for pooling in poolings {
+        for batchNorm in batchNorms {
+          for var one in all {
+            // timm's test-time pooling takes the whole resized image unless told otherwise.
+            if pooling != .average && resize == nil && ratio == nil && !asRecorded { one.resize = one.crop }
+            let setting = Setting(
+              networks: networks, preprocessing: one, views: views, pooling: pooling, batchNorm: batchNorm)
+            if !settings.contains(setting) { settings.append(setting) }
+          }
+        }
+      }
+    }
+    return settings
+  }
+
+  private func preprocessings(for source: any CheckpointSource, console: Console) throws -> [Preprocessing] {
+    let metadata = source.metadata
+    let known = try Preprocessing(metadata: { metadata[$0] }, source: source.label)
+    var base = known ?? .imageNet
+    normalisation.apply(to: &base)
+    if known == nil {
+      console.notice("no preprocessing in \(source.label): what is not given starts from \(base.summary)")
+    }
+    if asRecorded { return [base] }
+    let all = SweepGrid(
+      base: base, resizes: resize?.sizes, crops: crop?.sizes, ratios: ratio?.values,
+      interpolations: interpolation?.values, modes: resizeMode?.values
+    ).preprocessings
+    let padded = all.count { $0.resize < $0.crop }
+    if padded > 0 {
+      console.notice(
+        "\(padded) of \(all.count) settings crop more than they resize to: the rest is black, as in torchvision"
+      )
+    }
+    return all
+  }
+}
+
+/// Shares above 0 and up to 1, separated by commas.
+struct RatioList: ExpressibleByArgument {
+  let values: [Double]
+
+  init?(argument: String) {
+    let values = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard values.allSatisfy({ $0.map(PreprocessingOptions.ratios.contains) ?? false }) else { return nil }
+    self.values = values.map { $0! }
+  }
+}
+
+/// Names separated by commas.
+struct NameList<Value: RawRepresentable<String> & Sendable>: ExpressibleByArgument, Sendable {
+  let values: [Value]
+
+  init?(argument: String) {
+    let values = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+      Value(rawValue: String($0))
+    }
+    guard values.allSatisfy({ $0 != nil }) else { return nil }
+    self.values = values.map { $0! }
+  }
+}
+
+typealias InterpolationList = NameList<Interpolation>
+typealias ResizeModeList = NameList<ResizeMode>
+typealias ViewsList = NameList<CropViews>

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Checkpoint
+import Command
+import Evaluation
+import NetworkCommand
+import NetworkExecution
+import Platform
+
+/// What is measured on what.
+struct InputOptions: ParsableArguments {
+  @Argument(
+    help: "Checkpoints to read, '-' for standard input; or ONNX files with their weights.",
+    completion: .file())
+  var models = ["-"]
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Network architecture, when names and shapes do not tell it, or an ONNX file that describes it.",
+      valueName: "auto|name|file.onnx"),
+    completion: .file(extensions: ["onnx"]))
+  var arch = "auto"
+
+  @OptionGroup var arithmetic: ArithmeticOptions
+
+  @OptionGroup var decoding: Command.InputOptions
+
+  @Option(name: .long, help: ArgumentHelp("Labelled images.", valueName: "dataset"), completion: .directory)
+  var data: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Labelled images that score the chosen setting.", valueName: "dataset"),
+    completion: .directory)
+  var confirm: String?
+
+  @Flag(name: .long, help: "Average the probabilities of all checkpoints instead of comparing them.")
+  var ensemble = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Images per batch (default: at most 16, as many as keep the input within 256 MB).", valueName: "n"))
+  var batchSize: Int?
+
+  func validate() throws {
+    guard batchSize ?? 1 >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
+    try requireOneStandardInput(models + [data, confirm])
+  }
+
+  /// Opens all checkpoints and builds their networks.
+  ///
+  /// - Parameter isStoredMeasuredAlone: whether nothing but their own BatchNorm statistics is measured.
+  func load(pool: ThreadPool, isStoredMeasuredAlone: Bool, console: Console) throws -> [LoadedModel] {
+    try models.map { path in
+      var one = ModelOptions()
+      one.model = path
+      one.arch = arch
+      one.input = decoding
+      let model = try one.load(pool: pool, compute: arithmetic.compute, console: console)
+      if model.source.metadata["ckpt.bn"] == "stale" && isStoredMeasuredAlone {
+        console.warning(
+          "\(model.source.label): BatchNorm statistics are stale; run ckpt-bnfix first, or give --bnfix"
+        )
+      }
+      return model
+    }
+  }
+}
+
+/// The side of the training images, where the checkpoint tells it.
+func trainSize(of source: any CheckpointSource) -> Int? {
+  source.metadata["ckpt.train_size"].flatMap { Int($0) }
+}

@@ -1,0 +1,94 @@
+import BatchNormCalibration
+import Checkpoint
+import Command
+import Evaluation
+import ImageData
+import NetworkCommand
+import NetworkExecution
+
+/// Makes BatchNorm statistics for every preprocessing that is measured with recalibrated ones.
+///
+/// The same pooled statistics as those of `ckpt-bnfix --resize --crop --interpolation --num-images --seed`, whose
+/// batches and arithmetic it shares.
+struct Recalibrator {
+  /// That of ckpt-bnfix: statistics depend on it, because every batch normalises with its own.
+  static let batchSize = 32
+
+  let models: [LoadedModel]
+  let dataset: any ImageDataset
+  /// The images in use, in order.
+  let images: [Int]
+  let workers: Int
+  let console: Console
+
+  func run(_ settings: [Setting]) throws -> [Recalibration] {
+    let needed = settings.filter { $0.batchNorm == .recalibrated }
+    var all: [Recalibration] = []
+    let views = models.indices.map { network in
+      needed.filter { $0.networks.contains(network) }.map(\.preprocessing).unique
+    }
+    let progress = console.progress(
+      "recalibrating", total: images.count * views.reduce(0) { $0 + $1.count }, unit: "images")
+    defer { progress.finish() }
+    for (index, model) in models.enumerated() where !views[index].isEmpty {
+      // A network of its own: the rounding of large tiles grows through normalised layers.
+      let network = try model.network(.statistics)
+      for group in groups(views[index]) {
+        let loader = BatchLoader(
+          dataset, indices: images, batchSize: Self.batchSize, views: group, workers: workers, prefetch: 1)
+        let calibrations = try recalibrate(network, loader) { progress.advance(by: $0) }
+        for (view, calibration) in zip(group, calibrations) {
+          all.append(
+            try Recalibration(
+              network: index, preprocessing: view, batchCount: calibration.batchCount,
+              statistics: model.rounded(calibration)))
+        }
+      }
+    }
+    return all
+  }
+
+  /// The views in groups whose batches, two at a time, stay within 256 MB, but at least one in each.
+  private func groups(_ views: [Preprocessing]) -> [[Preprocessing]] {
+    var groups: [[Preprocessing]] = []
+    var room = 0
+    for view in views {
+      let bytes = 2 * Self.batchSize * view.crop * view.crop * 3 * MemoryLayout<Float>.stride
+      if groups.isEmpty || bytes > room {
+        groups.append([])
+        room = 256 << 20
+      }
+      groups[groups.count - 1].append(view)
+      room -= bytes
+    }
+    return groups
+  }
+}
+
+extension LoadedModel {
+  /// Statistics as the checkpoint's types will hold them.
+  fileprivate func rounded(_ calibration: Calibration) throws -> [RunningStatistics] {
+    let tensors = try network.stored(
+      calibration.statistics(), batchCount: calibration.batchCount, in: source)
+    return try zip(network.batchNorms, network.runningStatistics).map { layer, stored in
+      guard let mean = tensors[layer.runningMeanKey], let variance = tensors[layer.runningVarKey] else {
+        return stored
+      }
+      return RunningStatistics(mean: try mean.doubles(), variance: try variance.doubles())
+    }
+  }
+
+  /// The tensors to write for statistics that were measured with.
+  func tensors(of recalibration: Recalibration) throws -> [TensorName: TensorValue] {
+    let statistics = Dictionary(uniqueKeysWithValues: zip(network.batchNorms, recalibration.statistics))
+    return try network.stored(
+      network.trainedBatchNorms.map { ($0, statistics[$0]!) }, batchCount: recalibration.batchCount, in: source)
+  }
+}
+
+extension Array where Element: Equatable {
+  /// Every element once, where it first appears.
+  fileprivate var unique: [Element] {
+    reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+}

@@ -1,0 +1,175 @@
+import Checkpoint
+import Evaluation
+import ResolutionSweep
+import Statistics
+
+extension SweepReport {
+  /// Tab-separated values with a heading line: fractions of 1, full precision, `indistinguishable`, `pareto` and
+  /// `chosen` as 0 or 1.
+  public func tsv(timing: Bool = false) -> String {
+    let columns = columns(timing: timing)
+    var lines = [(columns.map(\.key) + ["indistinguishable", "pareto", "chosen"]).joined(separator: "\t")]
+    for (index, row) in rows.enumerated() {
+      var fields = columns.map { column -> String in
+        switch column.json(row) {
+        case .string(let text): TensorName(text).escaped
+        case let value: value.encoded()
+        }
+      }
+      fields += [row.isIndistinguishable, row.isParetoOptimal, index == verdict.chosen].map { $0 ? "1" : "0" }
+      lines.append(fields.joined(separator: "\t"))
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// One JSON object on one line: `schema`, `data`, `rows`, `selection`. Accuracies are fractions of 1, losses nats.
+  public func json(timing: Bool = false, preset: Preset? = nil) -> String {
+    JSON.object(members(timing: timing, preset: preset)).encoded() + "\n"
+  }
+
+  /// The same object with what else is known of the run, for a report.
+  ///
+  /// - Parameter run: members that come behind `schema`.
+  public func json(run: [(String, JSON)]) -> String {
+    var members = members(timing: true, preset: nil)
+    members.insert(contentsOf: run, at: 1)
+    return JSON.object(members).encoded() + "\n"
+  }
+
+  private func members(timing: Bool, preset: Preset?) -> [(String, JSON)] {
+    let columns = columns(timing: timing)
+    let rows = self.rows.enumerated().map { index, row in
+      let interval = row.top1.wilsonInterval()
+      return JSON.object(
+        columns.map { ($0.key, $0.json(row)) } + [
+          ("top1_interval", JSON(interval)), ("behind_best", row.deficit.map { JSON($0) } ?? .null),
+          ("indistinguishable", .bool(row.isIndistinguishable)), ("pareto", .bool(row.isParetoOptimal)),
+          ("chosen", .bool(index == verdict.chosen)),
+        ])
+    }
+    var members: [(String, JSON)] = [
+      ("schema", JSON(1)), ("data", .string(dataset)), ("rows", .array(rows)), ("selection", verdict.json),
+    ]
+    if let preset { members.append(("preset", .string(text(of: preset)))) }
+    return members
+  }
+
+  /// A table for people: percentages, a bar for top-1 from the worst to the best setting, and what the marks mean.
+  ///
+  /// - Parameters:
+  ///   - timing: whether measured times are shown.
+  ///   - preset: the library whose configuration of the choice ends the text; nil for none.
+  ///   - width: columns that there are; nil for as many as it takes.
+  public func table(timing: Bool = false, preset: Preset? = nil, width: Int? = nil) -> String {
+    var columns = columns(timing: timing)
+    // The line below the table names it; the column would cost the bars their room.
+    if Set(rows.map(\.setting.preprocessing.interpolation)).count == 1 {
+      columns.removeAll { $0.key == "interpolation" }
+    }
+    let omitted = omit(&columns, untilWithin: width)
+    let cells = [columns.map(\.heading)] + rows.map { row in columns.map { $0.text(row) } }
+    let widths = columns.map(self.width)
+    // Shares of other images than the rest saw are no measure for a bar.
+    let accuracies = rows.filter { !isDropped($0) }.map(\.top1.value)
+    let range = (accuracies.min() ?? 0)...(accuracies.max() ?? 0)
+    // Two for the mark, and two between columns.
+    let room = width.map { $0 - widths.reduce(2) { $0 + 2 + $1 } - 1 } ?? Self.longestBar
+    let longest = min(Self.longestBar, room)
+    var lines: [String] = []
+    for (index, line) in cells.enumerated() {
+      let padded = columns.indices.map { column in
+        pad(line[column], to: widths[column], left: columns[column].isLeftAligned)
+      }
+      let mark = index == 0 ? "  " : self.mark(index - 1)
+      var text = "\(mark) \(padded.joined(separator: "  "))"
+      if index > 0 && longest >= 3 && !isDropped(rows[index - 1]) {
+        text += "  " + bar(rows[index - 1].top1.value, in: range, longest: longest)
+      }
+      lines.append(text)
+    }
+    let note = omitted.isEmpty ? [] : ["left out on this narrow terminal: \(omitted.joined(separator: ", "))"]
+    return (lines + ["", marks] + note + summaryLines + [preset.map(text)].compactMap { $0 }).joined(
+      separator: "\n")
+      + "\n"
+  }
+
+  private static let longestBar = 12
+
+  /// Takes away what can best be done without as long as the lines would wrap.
+  ///
+  /// - Returns: the headings of what was taken away.
+  private func omit(_ columns: inout [SweepColumn], untilWithin width: Int?) -> [String] {
+    guard let width else { return [] }
+    var omitted: [String] = []
+    for key in ["calibration_error", "loss", "top5"] {
+      let needed = columns.reduce(1) { $0 + 2 + self.width($1) }
+      guard needed > width, let place = columns.firstIndex(where: { $0.key == key }) else { continue }
+      omitted.append(columns.remove(at: place).heading)
+    }
+    return omitted
+  }
+
+  private func width(_ column: SweepColumn) -> Int {
+    max(column.heading.count, rows.map { column.text($0).count }.max() ?? 0)
+  }
+
+  /// Whether a race measured it on some of the images only.
+  private func isDropped(_ row: SweepRow) -> Bool { row.top1.count < rows[verdict.chosen].top1.count }
+
+  private func mark(_ index: Int) -> String {
+    let row = rows[index]
+    let first = index == verdict.chosen ? "*" : row.isIndistinguishable ? "=" : isDropped(row) ? "x" : " "
+    return first + (row.isParetoOptimal ? "^" : " ")
+  }
+
+  private func pad(_ text: String, to width: Int, left: Bool) -> String {
+    let space = String(repeating: " ", count: width - text.count)
+    return left ? text + space : space + text
+  }
+
+  private func bar(_ value: Double, in range: ClosedRange<Double>, longest: Int) -> String {
+    let eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
+    let span = range.upperBound - range.lowerBound
+    // The worst keeps a sliver, so that every row is seen to have a bar.
+    let share = span > 0 ? (value - range.lowerBound) / span : 1
+    let units = Int((1 + share * Double(8 * longest - 1)).rounded())
+    return String(repeating: "█", count: units / 8) + eighths[units % 8]
+  }
+
+  private var marks: String {
+    var marks = "* chosen"
+    if rows.indices.contains(where: { rows[$0].isIndistinguishable && $0 != verdict.chosen }) {
+      marks += "; = cannot be told from the best"
+    }
+    if rows.count > 1 { marks += "; ^ nothing cheaper is as accurate" }
+    if rows.contains(where: isDropped) { marks += "; x dropped by the race after n images" }
+    return marks
+  }
+
+  /// The chosen preprocessing as a library's configuration.
+  public func text(of preset: Preset) -> String {
+    preset.text(for: rows[verdict.chosen].setting)
+  }
+
+  /// The choice, its score and what the score is worth; then the confirmation, if there is one.
+  public var summaryLines: [String] { [summary] + [verdict.confirmationSummary].compactMap { $0 } }
+
+  /// One line: the choice, its score and what the score is worth.
+  private var summary: String {
+    let row = rows[verdict.chosen]
+    let preprocessing = row.setting.preprocessing
+    let of = row.checkpoint.map { "\(TensorName($0).escaped), " } ?? ""
+    var parts = [
+      "resize \(preprocessing.resize)", "crop \(preprocessing.crop)", preprocessing.interpolation.rawValue,
+    ]
+    parts += row.setting.peculiarities
+    let chosen = of + parts.joined(separator: ", ")
+    return "\(chosen): \(verdict.summary(isChoice: rows.count > 1))"
+  }
+}
+
+extension JSON {
+  fileprivate init(_ range: ClosedRange<Double>) {
+    self = .array([JSON(range.lowerBound), JSON(range.upperBound)])
+  }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Checkpoint
+import Command
+import Evaluation
+import FoundationEssentials
+import ImageData
+import Platform
+import ResolutionSweep
+
+/// What is written where.
+struct ResultOptions: ParsableArguments {
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "Write the checkpoint with the chosen preprocessing; '-' is standard output and moves the table to standard error.",
+      valueName: "path"),
+    completion: .file())
+  var output: String?
+
+  @Option(name: .long, help: ArgumentHelp("How to print the results.", valueName: "format"))
+  var format: Format = .table
+
+  @Flag(name: .long, help: "Also print images per second, which differ from run to run.")
+  var timing = false
+
+  @Option(
+    name: .long, help: ArgumentHelp("Write a JSON report of results and run.", valueName: "file"),
+    completion: .file())
+  var report: String?
+
+  @Option(
+    name: .long, help: ArgumentHelp("Draw accuracy against size.", valueName: "file.svg"), completion: .file()
+  )
+  var plot: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Write every prediction as NumPy array or table.", valueName: "file.npy|file.tsv"),
+    completion: .file())
+  var predictions: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Also print the choice as that library's configuration.", valueName: "library"))
+  var preset: Preset?
+
+  enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, json }
+
+  func validate() throws {
+    if let predictions, !predictions.hasSuffix(".npy"), !predictions.hasSuffix(".tsv") {
+      throw ValidationError("--predictions takes a file name that ends in .npy or .tsv")
+    }
+  }
+
+  /// Prints the report on standard output, or on standard error if a checkpoint goes there.
+  func print(_ report: SweepReport, console: Console) throws {
+    let text =
+      switch format {
+      case .table:
+        report.table(
+          timing: timing, preset: preset,
+          width: terminalWidth(of: output == "-" ? STDERR_FILENO : STDOUT_FILENO))
+      case .tsv: report.tsv(timing: timing)
+      case .json: report.json(timing: timing, preset: preset)
+      }
+    if output == "-" { try StandardError.write(text) } else { try StandardOutput.write(text) }
+    if format != .table {
+      for line in report.summaryLines { console.notice(line) }
+      if format == .tsv, let preset { console.notice(report.text(of: preset)) }
+    }
+  }
+
+  /// Writes plot and predictions where asked for.
+  func writeFiles(
+    _ report: SweepReport, measurements: Measurements, dataset: (any ImageDataset)?, trainSizes: [Int?]
+  ) throws {
+    if let plot { try writeFile(SweepPlot(report, trainSizes: trainSizes).svg.utf8, to: plot) }
+    if let predictions {
+      let data: Data
+      if let dataset, predictions.hasSuffix(".tsv") {
+        data = Predictions.tsv(measurements, report: report, dataset: dataset)
+      } else {
+        data = Predictions.npy(measurements)
+      }
+      try writeFile(data, to: predictions)
+    }
+  }
+}
+
+extension Preset: ExpressibleByArgument {}

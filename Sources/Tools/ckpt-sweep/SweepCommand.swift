@@ -1,0 +1,211 @@
+import ArgumentParser
+import BatchNormCalibration
+import Checkpoint
+import Command
+import Evaluation
+import ImageData
+import NetworkCommand
+import ResolutionSweep
+import Statistics
+
+@main
+struct SweepCommand: NetworkTool {
+  static let configuration = CommandConfiguration(
+    commandName: "ckpt-sweep",
+    abstract: "Measure accuracy over resize, crop and interpolation, and choose a setting.",
+    discussion: """
+      Each image is decoded once for all settings and checkpoints. The table goes to standard output; with -o the \
+      chosen checkpoint is written with the chosen preprocessing in its metadata.
+      """,
+    version: versionText("ckpt-sweep", kernels: kernelDescription))
+
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Data set") var images: DataOptions
+  @OptionGroup(title: "Settings to measure") var grid: GridOptions
+  @OptionGroup(title: "Settings to measure") var calibration: CalibrationOptions
+  @OptionGroup(title: "Choice") var choice: ChoiceOptions
+  @OptionGroup(title: "Many machines") var parts: PartOptions
+  @OptionGroup(title: "Results") var results: ResultOptions
+  @OptionGroup(title: "Results") var compression: CompressionOptions
+  @OptionGroup(title: "General") var global: GlobalOptions
+
+  func validate() throws {
+    if (input.data == nil) == parts.merge.isEmpty {
+      throw ValidationError("give the images with --data, or the states of shards with --merge")
+    }
+    if choice.race && (parts.state != nil || parts.shard != nil) {
+      throw ValidationError(
+        "--race needs all images in one process from the start: neither --state nor --shard")
+    }
+    if !parts.merge.isEmpty && (grid.isGiven || calibration.data != nil || calibration.sources != nil) {
+      throw ValidationError("--merge measures nothing: the settings are those of the states")
+    }
+    if !parts.merge.isEmpty && (input.confirm != nil || results.predictions?.hasSuffix(".tsv") == true) {
+      throw ValidationError("--confirm and names of images need --data, which --merge does without")
+    }
+    if results.output != nil && input.ensemble {
+      throw ValidationError("an ensemble is no one checkpoint that -o could write")
+    }
+    if choice.race && choice.metric != .top1 { throw ValidationError("--race compares by top1 only") }
+    if case .folds = choice.method, choice.race {
+      throw ValidationError("--race leaves nothing for parts in turn; use --select half or none")
+    }
+  }
+
+  func execute(_ console: Console) throws {
+    let destination = try results.output.map(checkedDestination)
+    let pool = global.makePool()
+    guard parts.merge.isEmpty else {
+      let whole = try parts.merged()
+      let models =
+        destination == nil
+        ? []
+        : try input.load(
+          pool: pool, isStoredMeasuredAlone: whole.recalibrations.isEmpty, console: console)
+      guard try models.isEmpty || models.map({ try contentDigest(of: $0.source) }) == whole.recipe.digests
+      else {
+        let names = whole.recipe.checkpoints.map { TensorName($0).escaped }.joined(separator: ", ")
+        throw Failure(
+          .badData,
+          "the checkpoints are not those that the states were measured with; give \(names) in this order")
+      }
+      if !models.isEmpty {
+        try parts.check(whole.recalibrations, models.map(\.network), of: parts.merge[0])
+      }
+      let outcome = Outcome(
+        recipe: whole.recipe, measurements: whole.measurements, recalibrations: whole.recalibrations,
+        models: models)
+      return try finish(outcome, destination: destination, console: console)
+    }
+    guard let data = input.data else { throw Failure(.usage, "--data is missing") }
+    let models = try input.load(
+      pool: pool, isStoredMeasuredAlone: calibration.measured == [.stored], console: console)
+    let settings = try settings(for: models, console: console)
+    func open(
+      _ argument: String, _ part: DataOptions.Part, isLabelled: Bool = true
+    ) throws -> any ImageDataset {
+      let dataset = try images.openReadable(
+        argument, part: part, seed: choice.seed, views: settings.map(\.preprocessing), pool: pool,
+        console: console)
+      if isLabelled { try models[0].check(dataset) }
+      return dataset
+    }
+    let dataset = try open(data, .selected)
+    let confirmation = try input.confirm.map { try open($0, .all) }
+    let calibrationImages = try calibration.data.map { try open($0, .all, isLabelled: false) }
+    for model in models {
+      try input.arithmetic.reportLoss(
+        of: model, on: dataset, as: settings[0].preprocessing, workers: global.threadCount, console: console)
+    }
+    let job = try SweepJob(
+      self, models: models, settings: settings, dataset: dataset, calibrationImages: calibrationImages,
+      console: console)
+    let race = try job.run()
+    if job.shard.count > 1 {
+      console.notice("shard \(job.shard): \(job.sweep.measurements.images.count) images measured")
+      return
+    }
+    if let race { console.notice(race.text) }
+    let outcome = Outcome(
+      recipe: job.recipe, measurements: job.sweep.measurements, recalibrations: job.recalibrations,
+      models: models, dataset: dataset, confirmation: confirmation, race: race)
+    try finish(outcome, destination: destination, console: console)
+  }
+
+  /// What was measured, here or by shards.
+  private struct Outcome {
+    var recipe: SweepPart.Recipe
+    var measurements: Measurements
+    var recalibrations: [Recalibration]
+    /// Empty if no checkpoint is needed any more.
+    var models: [LoadedModel]
+    /// Nil after merging.
+    var dataset: (any ImageDataset)?
+    /// Scores the chosen setting.
+    var confirmation: (any ImageDataset)?
+    var race: RaceSummary?
+  }
+
+  private func finish(_ outcome: Outcome, destination: OutputDestination?, console: Console) throws {
+    let recipe = outcome.recipe
+    var report = try SweepReport(
+      outcome.measurements, isShuffled: choice.race, dataset: recipe.dataset, checkpoints: recipe.checkpoints,
+      request: choice.request)
+    let chosen = recipe.settings[report.verdict.chosen]
+    if let dataset = outcome.confirmation {
+      let sweep = try Evaluator(
+        networks: outcome.models.map(\.network), settings: [chosen], dataset: dataset,
+        recalibrations: outcome.recalibrations)
+      try sweep.run(batchSize: input.batchSize, workers: global.threadCount)
+      report.verdict.confirmation = .init(dataset: dataset.name, outcomes: sweep.measurements.outcomes[0])
+    }
+    // Before the checkpoint, so that a long sweep's result is not lost to a full disk.
+    try results.print(report, console: console)
+    try results.writeFiles(
+      report, measurements: outcome.measurements, dataset: outcome.dataset,
+      trainSizes: outcome.models.map { trainSize(of: $0.source) })
+    if let path = results.report {
+      let run = try runMembers(outcome)
+      try writeFile(report.json(run: run).utf8, to: path)
+    }
+    if let destination {
+      let network = chosen.networks[0]
+      let recalibration = chosen.recalibration(of: network, among: outcome.recalibrations)
+      try write(
+        outcome.models[network], recalibration: recalibration.map { outcome.recalibrations[$0] },
+        recipe: recipe, report: report, to: destination)
+    }
+  }
+
+  /// What the report tells of the run beside the results.
+  private func runMembers(_ outcome: Outcome) throws -> [(String, JSON)] {
+    let recipe = outcome.recipe
+    let checkpoints = recipe.checkpoints.enumerated().map { index, path -> JSON in
+      var members: [(String, JSON)] = [("path", .string(path))]
+      if let model = outcome.models.indices.contains(index) ? outcome.models[index] : nil {
+        members.append(("architecture", .string(model.network.architectureName)))
+        if let size = trainSize(of: model.source) { members.append(("train_size", JSON(size))) }
+        if let state = model.source.metadata["ckpt.bn"] { members.append(("bn", .string(state))) }
+      }
+      return .object(members)
+    }
+    var members: [(String, JSON)] = [
+      ("tool", .string(Self.toolName)), ("version", .string(toolsVersion)),
+      ("checkpoints", .array(checkpoints)),
+    ]
+    if let calibration = recipe.calibration { members.append(("bnfix", calibration.json)) }
+    if let race = outcome.race { members.append(("race", race.json)) }
+    return members
+  }
+
+  private func settings(for models: [LoadedModel], console: Console) throws -> [Setting] {
+    if input.ensemble {
+      return try grid.settings(
+        for: models[0], networks: Array(models.indices), batchNorms: calibration.measured, console: console)
+    }
+    return try models.enumerated().flatMap { index, model in
+      try grid.settings(
+        for: model, networks: [index], batchNorms: calibration.measured, console: console)
+    }
+  }
+
+  private func write(
+    _ model: LoadedModel, recalibration: Recalibration?, recipe: SweepPart.Recipe, report: SweepReport,
+    to destination: OutputDestination
+  ) throws {
+    var metadata = model.metadata
+    for (key, value) in report.rows[report.verdict.chosen].setting.preprocessing.metadataEntries {
+      metadata[key] = value
+    }
+    metadata["ckpt.metrics"] = report.metricsEntry
+    var options = choice.provenance(of: report) + (recipe.options.objectValue ?? [])
+    if recalibration != nil {
+      metadata["ckpt.bn"] = "recalibrated"
+      if let calibration = recipe.calibration { options.append(("bnfix", calibration.json)) }
+    }
+    Provenance(tool: Self.toolName, options: options).record(in: &metadata)
+    try rewriteCheckpoint(
+      model.source, replacing: recalibration.map(model.tensors) ?? [:], metadata: metadata, to: destination,
+      options: compression.writeOptions(threads: global.threadCount))
+  }
+}

@@ -1,0 +1,132 @@
+import Checkpoint
+import Command
+import Dispatch
+import Evaluation
+import ImageData
+import NetworkCommand
+import Platform
+import ResolutionSweep
+
+/// The measuring of one run: a whole sweep, a race, or one shard's share.
+struct SweepJob {
+  let sweep: Evaluator
+  let recipe: SweepPart.Recipe
+  let shard: Shard
+  let recalibrations: [Recalibration]
+  let command: SweepCommand
+  let console: Console
+
+  /// - Parameter calibrationImages: what recalibrated statistics are made of; nil if none are measured.
+  init(
+    _ command: SweepCommand, models: [LoadedModel], settings: [Setting], dataset: any ImageDataset,
+    calibrationImages: (any ImageDataset)?, console: Console
+  ) throws {
+    self.command = command
+    self.console = console
+    shard = try command.parts.resolvedShard()
+    let images =
+      command.choice.race ? command.choice.shuffledImages(dataset.count) : shard.items(of: dataset.count)
+    let networks = models.map(\.network)
+    let order = calibrationImages.map { command.calibration.images(of: $0, seed: command.choice.seed) } ?? []
+    recipe = SweepPart.Recipe(
+      dataset: dataset.name, imageCount: dataset.count, checkpoints: models.map(\.source.label),
+      digests: command.parts.state == nil ? [] : try models.map { try contentDigest(of: $0.source) },
+      options: .object(
+        command.images.history()
+          + (command.images.sample == nil
+            ? [] : [("sample_seed", .number("\(command.choice.seed)"))])
+          + command.input.arithmetic.history),
+      settings: settings,
+      multiplyAdds: try Evaluator.multiplyAdds(of: settings, networks),
+      calibration: calibrationImages.map {
+        .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)
+      })
+    // What is wrong with the labels is told before the time for statistics is spent.
+    try Evaluator.checkLabels(of: dataset, images: images, networks)
+    let earlier = try command.parts.earlier(recipe, shard: shard, networks: networks)
+    if let earlier {
+      recalibrations = earlier.recalibrations
+    } else if let calibrationImages {
+      recalibrations = try Recalibrator(
+        models: models, dataset: calibrationImages, images: order, workers: command.global.threadCount,
+        console: console
+      ).run(settings)
+    } else {
+      recalibrations = []
+    }
+    sweep = try Evaluator(
+      networks: networks, settings: settings, dataset: dataset, images: images, recalibrations: recalibrations
+    )
+    if let earlier { sweep.resume(earlier.measurements) } else if !recalibrations.isEmpty { try save() }
+  }
+
+  /// Measures everything, or with a race until it is decided.
+  ///
+  /// - Returns: what the race saved; nil without one.
+  func run() throws -> RaceSummary? {
+    let total = sweep.measurements.images.count * sweep.measurements.settings.count
+    let progress = console.progress("sweeping", total: total, unit: "evaluations")
+    defer { progress.finish() }
+    progress.advance(by: evaluations)
+    var lastSave = DispatchTime.now().uptimeNanoseconds
+    let (batchSize, workers) = (command.input.batchSize, command.global.threadCount)
+    func onBatch(_ steps: Int) throws {
+      progress.advance(by: steps)
+      let now = DispatchTime.now().uptimeNanoseconds
+      if now - lastSave > 10_000_000_000 {
+        lastSave = now
+        try save()
+      }
+    }
+    guard var race = makeRace() else {
+      try sweep.run(batchSize: batchSize, workers: workers, onBatch: onBatch)
+      try save()
+      return nil
+    }
+    try sweep.run(&race, batchSize: batchSize, workers: workers, onBatch: onBatch)
+    try save()
+    try sweep.run(
+      only: race.active, batchSize: batchSize, workers: workers, onBatch: { progress.advance(by: $0) })
+    return RaceSummary(
+      settings: race.settingCount, finalists: race.active.count, evaluations: evaluations,
+      evaluationsWithout: total)
+  }
+
+  private var evaluations: Int { sweep.measurements.outcomes.reduce(0) { $0 + $1.count } }
+
+  private func makeRace() -> Race? {
+    let measured = sweep.measurements
+    guard command.choice.race, measured.settings.count > 1 else { return nil }
+    return Race(
+      settingCount: measured.settings.count,
+      imageCount: command.choice.method.selectingCount(of: measured.images.count),
+      level: command.choice.confidence)
+  }
+
+  private func save() throws {
+    try command.parts.save(
+      SweepPart(
+        recipe: recipe, shard: shard, measurements: sweep.measurements, recalibrations: recalibrations))
+  }
+}
+
+/// What a race saved.
+struct RaceSummary {
+  var settings: Int
+  /// Settings measured on all images.
+  var finalists: Int
+  var evaluations: Int
+  /// What all settings on all images would have been.
+  var evaluationsWithout: Int
+
+  var text: String {
+    "race: \(finalists) of \(settings) settings measured on all images; \(evaluations) of \(evaluationsWithout) evaluations"
+  }
+
+  var json: JSON {
+    .object([
+      ("settings", JSON(settings)), ("finalists", JSON(finalists)), ("evaluations", JSON(evaluations)),
+      ("evaluations_without", JSON(evaluationsWithout)),
+    ])
+  }
+}

@@ -1,0 +1,210 @@
+import Charts
+import Evaluation
+import Platform
+import ResolutionSweep
+import Statistics
+
+/// Top-1 accuracy against size as a self-contained SVG picture that follows the reader's light or dark scheme.
+///
+/// One line per crop, interpolation and checkpoint. Whiskers are 95 % intervals of each accuracy by itself (Wilson, with
+/// continuity correction); what can be told apart on the same images is finer than they suggest and is shown by the
+/// dots: filled ones cannot be told from the best.
+public struct SweepPlot {
+  private let report: SweepReport
+  private let axis: PlotAxis
+  private let series: [PlotSeries]
+  private let x: PlotScale
+  private let y: PlotScale
+
+  let width: Double
+  let height: Double
+  private static let left = 62.0
+  private static let plotWidth = 560.0
+  private static let top = 100.0
+  private static let bottom = 56.0
+  private static let labelHeight = 15.0
+  private static let longestLabel = 48
+
+  /// - Parameters:
+  ///   - report: the rows to draw.
+  ///   - trainSizes: for each network of the sweep the size of its training images, if known.
+  public init(_ report: SweepReport, trainSizes: [Int?] = []) {
+    let networks = 1 + (report.rows.flatMap(\.setting.networks).max() ?? 0)
+    let known = trainSizes + Array(repeating: nil, count: max(0, networks - trainSizes.count))
+    self.report = report
+    axis = PlotAxis(report.rows)
+    series = PlotSeries.all(report.rows, axis: axis, trainSizes: known)
+    let points = series.flatMap(\.points)
+    // Names stand to the right of the lines, so that they need room there, and a line of text each.
+    let longest = series.map { Self.shortened($0.label).count }.max() ?? 0
+    width = Self.left + Self.plotWidth + (longest == 0 ? 24 : 24 + 7.5 * Double(longest))
+    height = max(456, Self.top + Self.bottom + Self.labelHeight * Double(series.count + 1))
+    let marked = axis == .crop ? series.compactMap(\.trainSize) : []
+    let sizes = (points.map(\.size) + marked).map(Double.init)
+    let pad = max(1, (sizes.max()! - sizes.min()!) * 0.03)
+    x = PlotScale(
+      sizes.min()! - pad...sizes.max()! + pad, from: Self.left, to: Self.left + Self.plotWidth, tickCount: 8,
+      isRounded: false)
+    y = PlotScale(
+      100 * points.map(\.interval.lowerBound).min()!...100 * points.map(\.interval.upperBound).max()!,
+      from: height - Self.bottom, to: Self.top, tickCount: 7, isRounded: true)
+  }
+
+  /// The picture.
+  public var svg: String {
+    var lines = [
+      #"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \#(Int(width)) \#(Int(height))" width="\#(Int(width))" height="\#(Int(height))" role="img">"#,
+      "<title>\(xml(title))</title>", PlotStyle.css,
+      #"<rect class="paper" width="100%" height="100%"/>"#,
+      text(Self.left, 28, title, "title"), text(Self.left, 47, subtitle, "soft"),
+      text(Self.left, 63, "bars: 95 % interval; filled: cannot be told from the best", "soft"),
+    ]
+    lines += axes + trainMarks
+    for (index, one) in series.enumerated() { lines += draw(one, color: index) }
+    lines += labels + chosenMark
+    return (lines + ["</svg>"]).joined(separator: "\n") + "\n"
+  }
+
+  private var title: String { "Top-1 accuracy over inference size" }
+
+  private var subtitle: String {
+    let counts = report.rows.map(\.top1.count)
+    var parts = ["\(lastComponents(report.dataset, count: 2)), \(counts.max() ?? 0) images"]
+    if Set(counts).count > 1 { parts.append("fewer where a race dropped the setting") }
+    // Over the resize the training size has no place on the axis.
+    let trained = Set(series.compactMap(\.trainSize)).sorted()
+    if axis == .resize && !trained.isEmpty {
+      parts.append("trained at " + trained.map(String.init).joined(separator: ", "))
+    }
+    return parts.joined(separator: "; ")
+  }
+
+  private var axes: [String] {
+    let (low, high) = (x(x.values.lowerBound), x(x.values.upperBound))
+    var lines: [String] = []
+    for tick in y.ticks {
+      lines.append(line(low, y(tick), high, y(tick), "grid"))
+      lines.append(text(low - 8, y(tick) + 4, number(tick) + " %", "soft end"))
+    }
+    let base = height - Self.bottom
+    for tick in x.ticks where tick == tick.rounded() {
+      lines.append(line(x(tick), base, x(tick), base + 5, "axis"))
+      lines.append(text(x(tick), base + 20, number(tick), "soft middle"))
+    }
+    lines.append(line(low, base, high, base, "axis"))
+    lines.append(text((low + high) / 2, height - 14, axis.rawValue, "middle"))
+    return lines
+  }
+
+  /// Lines of one training size share a mark; the colour is the line's own when the sizes differ.
+  private var trainMarks: [String] {
+    guard axis == .crop else { return [] }
+    let sizes = Set(series.compactMap(\.trainSize)).sorted()
+    return sizes.flatMap { size -> [String] in
+      let owner = series.firstIndex { $0.trainSize == size }!
+      let color = sizes.count > 1 ? "s\(owner % PlotStyle.colorCount)" : "plain"
+      let at = x(Double(size))
+      return [
+        line(at, Self.top, at, height - Self.bottom, "train \(color)"),
+        text(at + 4, height - Self.bottom - 6, "trained at \(size)", "soft"),
+      ]
+    }
+  }
+
+  private func draw(_ one: PlotSeries, color: Int) -> [String] {
+    let style = "s\(color % PlotStyle.colorCount)"
+    let stroke = ([style] + PlotStyle.dashes(color / PlotStyle.colorCount)).joined(separator: " ")
+    let places = one.points.map { (x(Double($0.size)), y(100 * $0.accuracy)) }
+    let path = places.map { "\(coordinate($0.0)),\(coordinate($0.1))" }.joined(separator: " ")
+    var lines = [#"<polyline class="line \#(stroke)" points="\#(path)"/>"#]
+    for (point, place) in zip(one.points, places) {
+      let (low, high) = (y(100 * point.interval.lowerBound), y(100 * point.interval.upperBound))
+      lines.append(line(place.0, low, place.0, high, "bar \(style)"))
+      let fill = report.rows[point.row].isIndistinguishable ? "full" : "hollow"
+      lines.append(circle(place.0, place.1, 4, "dot \(fill) \(style)"))
+    }
+    return lines
+  }
+
+  /// The lines' names at their right ends, pushed apart where they would overlap.
+  private var labels: [String] {
+    var ends = series.indices.filter { !series[$0].label.isEmpty }
+      .map { (index: $0, y: y(100 * series[$0].points.last!.accuracy) + 4) }
+      .sorted { $0.y < $1.y }
+    var free = -Double.infinity
+    for place in ends.indices {
+      ends[place].y = max(ends[place].y, free)
+      free = ends[place].y + Self.labelHeight
+    }
+    // And back up where that ran into the axis.
+    free = height - Self.bottom
+    for place in ends.indices.reversed() {
+      ends[place].y = min(ends[place].y, free)
+      free = ends[place].y - Self.labelHeight
+    }
+    return ends.map { end in
+      let style = "s\(end.index % PlotStyle.colorCount)"
+      return text(
+        Self.left + Self.plotWidth + 10, end.y, Self.shortened(series[end.index].label), "name \(style)")
+    }
+  }
+
+  private var chosenMark: [String] {
+    for one in series {
+      for point in one.points where point.row == report.verdict.chosen {
+        let place = (x(Double(point.size)), y(100 * point.accuracy))
+        let preprocessing = report.rows[point.row].setting.preprocessing
+        let label =
+          "chosen: resize \(preprocessing.resize), crop \(preprocessing.crop), "
+          + String(format: "%.1f %%", 100 * point.accuracy)
+        // Above all lines, turned to the side with more room.
+        let isLeft = place.0 > Self.left + Self.plotWidth / 2
+        return [
+          circle(place.0, place.1, 9, "ring"),
+          line(place.0, place.1 - 9, place.0, Self.top - 4, "leader"),
+          text(place.0 + (isLeft ? 4 : -4), Self.top - 8, label, "chosen" + (isLeft ? " end" : "")),
+        ]
+      }
+    }
+    return []
+  }
+
+  private static func shortened(_ label: String) -> String {
+    label.count <= longestLabel ? label : "…" + label.suffix(longestLabel - 1)
+  }
+
+  private func number(_ value: Double) -> String {
+    value == value.rounded() ? String(format: "%.0f", value) : String(format: "%g", value)
+  }
+
+  private func coordinate(_ value: Double) -> String { String(format: "%.1f", value) }
+
+  private func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String) -> String {
+    #"<line class="\#(style)" x1="\#(coordinate(x1))" y1="\#(coordinate(y1))" x2="\#(coordinate(x2))" y2="\#(coordinate(y2))"/>"#
+  }
+
+  private func circle(_ x: Double, _ y: Double, _ radius: Int, _ style: String) -> String {
+    #"<circle class="\#(style)" cx="\#(coordinate(x))" cy="\#(coordinate(y))" r="\#(radius)"/>"#
+  }
+
+  private func text(_ x: Double, _ y: Double, _ content: String, _ style: String) -> String {
+    #"<text class="\#(style)" x="\#(coordinate(x))" y="\#(coordinate(y))">\#(xml(content))</text>"#
+  }
+
+  /// Text as XML has it; characters that XML forbids become U+FFFD.
+  private func xml(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "&": result += "&amp;"
+      case "\"": result += "&quot;"
+      case "\u{9}", "\u{20}"..."\u{D7FF}", "\u{E000}"..."\u{FFFD}", "\u{10000}"...:
+        result.unicodeScalars.append(scalar)
+      default: result += "\u{FFFD}"
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import Testing
+
+@testable import FineTuning
+
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
+
+@Suite struct LearningCurveTests {
+  static func record(_ epoch: Int, loss: Double, validates: Bool) -> EpochRecord {
+    var metrics = Metrics()
+    metrics.add(LossBatch(logits: [1, 0, 0, 1], classes: 2, labels: [0, epoch % 2]), loss: loss)
+    return EpochRecord(
+      epoch: epoch, learningRate: 1, train: metrics, validation: validates ? metrics : nil)
+  }
+
+  /// Elements by name, after a real parse.
+  static func elements(_ svg: String) throws -> [String: Int] {
+    final class Counter: NSObject, XMLParserDelegate {
+      var names: [String: Int] = [:]
+      func parser(
+        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?,
+        qualifiedName: String?, attributes: [String: String]
+      ) { names[name, default: 0] += 1 }
+    }
+    let counter = Counter()
+    let parser = XMLParser(data: Data(svg.utf8))
+    parser.delegate = counter
+    try #require(parser.parse(), "not well-formed")
+    return counter.names
+  }
+
+  @Test func drawsOneLinePerSeriesAndPlot() throws {
+    let records = (1...5).map { Self.record($0, loss: 1 / Double($0), validates: true) }
+    let svg = LearningCurve(title: "a < b & c", records: records).svg
+    #expect(try Self.elements(svg)["polyline"] == 4)
+    #expect(svg.contains("a &lt; b &amp; c"))
+    let marked = LearningCurve(title: "t", records: records, kept: 3).svg
+    #expect(try Self.elements(marked)["circle"] == 4)
+    let plain = LearningCurve(
+      title: "t", records: (1...5).map { Self.record($0, loss: 1, validates: false) })
+    #expect(try Self.elements(plain.svg)["polyline"] == 2)
+  }
+
+  @Test func oneEpochIsAPoint() throws {
+    let svg = LearningCurve(title: "t", records: [Self.record(1, loss: 0.5, validates: false)]).svg
+    #expect(try Self.elements(svg)["circle"] == 2)
+    #expect(!svg.contains("nan") && !svg.contains("inf"))
+  }
+
+  @Test func ticksAreRoundAndCoverTheRange() {
+    #expect(
+      LearningCurve.ticks(from: 0.27, to: 0.52).map { ($0 * 100).rounded() } == [25, 30, 35, 40, 45, 50, 55])
+    let flat = LearningCurve.ticks(from: 3, to: 3)
+    #expect(flat.first! <= 3 && flat.last! >= 3 && flat.count >= 2)
+  }
+}
