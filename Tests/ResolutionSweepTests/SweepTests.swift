@@ -146,7 +146,7 @@ import Testing
     }
     let same = try measure()
     #expect(same[0] == same[1])
-    statistics.variances[0] = statistics.variances[0].map { 4 * $0 }
+    statistics[0].variance = statistics[0].variance.map { 4 * $0 }
     let different = try measure()
     #expect(different[0] == same[0])
     #expect(different[1].losses != same[0].losses)

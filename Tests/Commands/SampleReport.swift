@@ -1,7 +1,9 @@
+import Evaluation
 import ImageData
+import Statistics
 
-@testable import Evaluation
 @testable import ResolutionSweep
+@testable import ckpt_sweep
 
 /// A report without a network: settings of given sizes, the first of which is chosen.
 enum SampleReport {

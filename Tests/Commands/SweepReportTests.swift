@@ -1,9 +1,10 @@
 import Checkpoint
+import Evaluation
+import Statistics
 import Testing
 
-@testable import Evaluation
 @testable import ResolutionSweep
-@testable import Statistics
+@testable import ckpt_sweep
 
 @Suite struct SweepReportTests {
   private let report = SampleReport.make(sizes: [(56, 48), (60, 48), (64, 48)])

@@ -1,9 +1,11 @@
+import Evaluation
 import Foundation
 import ImageData
+import Statistics
 import Testing
 
-@testable import Evaluation
 @testable import ResolutionSweep
+@testable import ckpt_sweep
 
 @Suite struct SettingNamesTests {
   @Test(arguments: [

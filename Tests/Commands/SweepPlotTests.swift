@@ -1,9 +1,10 @@
+import Evaluation
 import Foundation
+import Statistics
 import Testing
 
-@testable import Charts
-@testable import Evaluation
 @testable import ResolutionSweep
+@testable import ckpt_sweep
 
 @Suite struct SweepPlotTests {
   private func svg(_ report: SweepReport, trainSizes: [Int?] = []) -> String {

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import FineTuning
+@testable import ckpt_fixres
 
 #if canImport(FoundationXML)
   import FoundationXML
