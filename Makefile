@@ -24,7 +24,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupp
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build demo test test-cluster sanitize lint interop fuzz example docs soak bench table install \
+.PHONY: all setup build demo test test-cluster sanitize lint interop same-bytes fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -77,6 +77,10 @@ interop: build $(VENV)/ready
 	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples onnx_logits; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
+
+# Every output byte of two builds, for code that is restructured: OLD is the folder of the other executables.
+same-bytes: build
+	python3 Tests/Interop/same_bytes.py "$(OLD)" "$(BIN)"
 
 # Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
 FUZZ_SECONDS ?= 15
