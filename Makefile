@@ -24,7 +24,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupp
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build demo test test-cluster sanitize lint interop same-bytes fuzz example docs soak bench table install \
+.PHONY: all setup build demo test pin test-cluster sanitize lint interop same-bytes fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -50,6 +50,11 @@ table: build
 test: setup
 	$(SWIFT) build $(TESTING) --build-tests
 	$(SWIFT) test $(TESTING) --skip-build
+
+# Writes down what the tools print now, for the commands in Tests/Commands.
+pin: setup
+	$(SWIFT) build $(TESTING) --build-tests
+	CKPT_PIN=1 $(SWIFT) test $(TESTING) --skip-build --filter PinnedOutputTests
 
 # $(call venv,REQUIREMENTS): fills the virtual environment of the target, outside the clone.
 define venv
