@@ -24,7 +24,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandLine
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build benchmarks demo test test-cluster sanitize lint interop fuzz example docs soak bench table install \
+.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop same-bytes scan fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -58,6 +58,11 @@ test: setup
 	$(SWIFT) build $(TESTING) --build-tests
 	$(SWIFT) test $(TESTING) --skip-build
 
+# Writes down what the tools print now, for the commands in Tests/Commands.
+pin: setup
+	$(SWIFT) build $(TESTING) --build-tests
+	CKPT_PIN=1 $(SWIFT) test $(TESTING) --skip-build --filter PinnedOutputTests
+
 # $(call venv,REQUIREMENTS): fills the virtual environment of the target, outside the clone.
 define venv
 	@python3 -c 'import ensurepip' 2>/dev/null || { $(APT_INSTALL) python3-venv; }
@@ -85,6 +90,10 @@ interop: build benchmarks $(VENV)/ready
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
 	@echo "== onnx_logits"; $(VENV)/bin/python Tests/Interop/onnx_logits.py "$(BENCHMARK_BIN)"
+
+# Every output byte of two builds, for code that is restructured: OLD is the folder of the other executables.
+same-bytes: build
+	python3 Tests/Interop/same_bytes.py "$(OLD)" "$(BIN)"
 
 # Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
 FUZZ_SECONDS ?= 15

@@ -1,0 +1,1 @@
+ckpt-average fixtures/run -o /dev/null

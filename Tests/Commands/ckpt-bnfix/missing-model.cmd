@@ -1,0 +1,1 @@
+ckpt-bnfix Tests/Commands/data/none.safetensors --data fixtures/digits/val -o /dev/null

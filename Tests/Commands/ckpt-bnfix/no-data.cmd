@@ -1,0 +1,1 @@
+ckpt-bnfix fixtures/run/epoch-104.safetensors -o /dev/null

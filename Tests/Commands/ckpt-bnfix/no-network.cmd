@@ -1,0 +1,1 @@
+ckpt-bnfix Tests/Commands/data/small-1.safetensors --data fixtures/digits/val -o /dev/null

@@ -1,0 +1,1 @@
+ckpt-convert Tests/Commands/data/large.safetensors --dtype f16 -o /dev/null

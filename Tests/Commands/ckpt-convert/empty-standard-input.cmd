@@ -1,0 +1,1 @@
+ckpt-convert -o /dev/null

@@ -1,0 +1,1 @@
+ckpt-convert Tests/Commands/data/none.safetensors -o /dev/null

@@ -1,0 +1,1 @@
+ckpt-convert Tests/Commands/data/small-1.safetensors --rename .*=same -o /dev/null

@@ -1,0 +1,1 @@
+ckpt-convert Tests/Commands/data/text.txt -o /dev/null

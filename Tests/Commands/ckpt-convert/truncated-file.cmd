@@ -1,0 +1,1 @@
+ckpt-convert Tests/Commands/data/truncated.safetensors -o /dev/null

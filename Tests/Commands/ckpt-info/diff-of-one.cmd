@@ -1,0 +1,1 @@
+ckpt-info diff Tests/Commands/data/small-1.safetensors

@@ -1,0 +1,1 @@
+ckpt-info fixtures/run/epoch-104.safetensors

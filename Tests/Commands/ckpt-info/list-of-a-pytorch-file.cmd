@@ -1,0 +1,1 @@
+ckpt-info fixtures/goldens/tied-1.pt

@@ -1,0 +1,1 @@
+ckpt-info Tests/Commands/data/none.safetensors

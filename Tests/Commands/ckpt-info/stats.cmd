@@ -1,0 +1,1 @@
+ckpt-info stats Tests/Commands/data/nan.safetensors

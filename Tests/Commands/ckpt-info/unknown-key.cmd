@@ -1,0 +1,1 @@
+ckpt-info fixtures/goldens/both-1.pt --key nothing

@@ -1,0 +1,1 @@
+ckpt-sweep Tests/Commands/data/none.safetensors --data fixtures/digits/val

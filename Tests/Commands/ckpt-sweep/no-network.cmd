@@ -1,0 +1,1 @@
+ckpt-sweep Tests/Commands/data/small-1.safetensors --data fixtures/digits/val

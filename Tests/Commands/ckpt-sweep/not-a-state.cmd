@@ -1,0 +1,1 @@
+ckpt-sweep --merge Tests/Commands/data/text.txt

@@ -1,0 +1,1 @@
+ckpt-sweep fixtures/run/epoch-104.safetensors --data fixtures/digits/val --interpolation nonsense
