@@ -292,6 +292,10 @@ def selected(options):
         candidates = [c for c in candidates if c.source in options.source.split(",")]
     if options.family:
         candidates = [c for c in candidates if c.family in options.family.split(",")]
+    if options.modes:
+        for candidate in candidates:
+            candidate.modes = tuple(mode for mode in candidate.modes if mode in options.modes.split(","))
+        candidates = [c for c in candidates if c.modes]
     if options.names:
         listed = options.names.startswith("@")
         names = Path(options.names[1:]).read_text().split() if listed else options.names.split(",")
@@ -329,6 +333,7 @@ def main():
     parser.add_argument("--family", help="modules of timm or torchvision, such as resnet,regnet")
     parser.add_argument("--names", help="names or @FILE of names, such as resnet18,timm/vgg11")
     parser.add_argument("--source", help="timm, torchvision or both (default)")
+    parser.add_argument("--modes", help="of bare, named, folder, training (default: all that a network has)")
     parser.add_argument("--mutations", action="store_true", help="measure what only resembles published networks")
     parser.add_argument("--small", action="store_true", help="a fixed sample that takes a minute or two")
     parser.add_argument("--sample", type=int, help="a random sample of this many networks")
