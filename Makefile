@@ -24,7 +24,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandSupp
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build demo test test-cluster sanitize lint interop fuzz example docs soak bench table install \
+.PHONY: all setup build demo test test-cluster sanitize lint interop scan fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -74,9 +74,16 @@ $(VENV)/ready: Tests/Interop/requirements.txt
 	$(call venv,$<)
 
 interop: build $(VENV)/ready
-	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples onnx_logits; do \
+	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples onnx_logits \
+	    trained_weights; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
-	done
+	done; \
+	echo "== scan"; $(VENV)/bin/python Tests/Interop/scan.py "$$bin" --small --no-table
+
+# Every classifier of timm and torchvision against the tools, into Tests/Interop/scan.tsv; continues where it was stopped.
+# SCAN holds options, such as `--family resnet --again`. Takes hours.
+scan: build $(VENV)/ready
+	$(VENV)/bin/python Tests/Interop/scan.py "$(BIN)" $(SCAN)
 
 # Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
 FUZZ_SECONDS ?= 15
