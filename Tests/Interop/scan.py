@@ -186,14 +186,14 @@ def outcome(tool, reference, candidate, mode, folder):
     error = relative(loss, reference.loss)
     if error > TOLERANCE:
         allowed = reference.tolerance()
-        if allowed > 0.01:
-            return "unmeasured", f"{error:.1e}", "rounding of float32 changes the loss beyond 1 %"
         if error > allowed:
             lines = [line for line in done.stderr.split("\n") if re.search("taken for|assum", line)]
             named = any(re.search(rf"(?<!\w){re.escape(candidate.name)}(?!\w)", line) for line in lines)
             kind = "assumed" if mode == "bare" and named and candidate.source != "mutation" else "wrong"
             detail = f"{loss:.6g} for {reference.loss:.6g}; " + shortened(lines[0] if lines else "", folder)
             return kind, f"{error:.1e}", detail.strip("; ")
+        if allowed > 0.01:
+            return "unmeasured", f"{error:.1e}", "rounding of float32 changes the loss beyond 1 %"
     return "right", f"{error:.1e}", "-"
 
 
