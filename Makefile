@@ -95,6 +95,11 @@ interop: build benchmarks $(VENV)/ready
 same-bytes: build
 	python3 Tests/Interop/same_bytes.py "$(OLD)" "$(BIN)"
 
+# Every classifier of timm and torchvision against the tools, into Tests/Interop/scan.tsv; continues where it was stopped.
+# SCAN holds options, such as `--family resnet --again`. Takes hours.
+scan: build $(VENV)/ready
+	$(VENV)/bin/python Tests/Interop/scan.py "$(BIN)" $(SCAN)
+
 # Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
 FUZZ_SECONDS ?= 15
 fuzz: setup

@@ -169,6 +169,6 @@ let package = Package(
         "ImageData", "NetworkCommand", "NetworkExecution", "NetworkGraphs", "Platform", "ResolutionSweep",
         "Statistics", "TensorMath", "TestSupport",
       ] + tools.map { .byName(name: $0.name) },
-      path: "Tests/Commands", swiftSettings: strict),
+      path: "Tests/Commands", exclude: tools.map(\.name) + ["README.md", "data"], swiftSettings: strict),
   ]
 )
