@@ -15,7 +15,7 @@ public struct MergedMetadata: Sendable, Equatable {
     let outputs = Set(plan.entries.map(\.output.name))
     self.init(
       contributors.map { plan.series.members[$0].source.metadata },
-      tied: plan.series.tiedTensors(in: contributors).map { $0.filter(outputs.contains) },
+      tied: plan.series.tiedTensors(in: contributors).groups.map { $0.filter(outputs.contains) },
       isStale: plan.makesBatchNormStale)
   }
 
