@@ -151,7 +151,7 @@ struct Average: CheckpointTool {
     let job = Job(
       series: series, timeline: timeline, settings: recordedOptions, options: tensors.planOptions,
       writing: writeOptions, pool: global.makePool(), console: console,
-      allowsDuplicates: input.allowDuplicates)
+      allowsDuplicates: toleratesDuplicates)
     if dryRun { return try show(variants, job, console) }
     let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
     let digests = try job.write(Array(zip(chosen, try destinations(of: chosen))), digest: digest)
@@ -166,9 +166,14 @@ struct Average: CheckpointTool {
     tensors.settings + (decoding.key.map { [("key", .string($0))] } ?? [])
   }
 
+  /// Whether equal checkpoints are all counted; a folder's series has been rid of copies.
+  private var toleratesDuplicates: Bool {
+    input.allowDuplicates || input.series != nil && method.pretrained == nil
+  }
+
   /// `--dry-run`: all that a run would do but for the data.
   private func show(_ variants: [Variant], _ job: Job, _ console: Console) throws {
-    if !input.allowDuplicates { try job.series.refuseDuplicates() }
+    if !job.allowsDuplicates { try job.series.refuseDuplicates() }
     for (number, variant) in variants.enumerated() {
       let summary = Summary(try job.plan(variant), job.timeline, variant, threads: global.threadCount)
       let heading = variants.count > 1 ? (number > 0 ? "\n" : "") + variant.expand(output.output) + ":\n" : ""
@@ -200,7 +205,10 @@ struct Average: CheckpointTool {
 
   /// The average with the best score.
   private func choose(among variants: [Variant], by command: String, _ job: Job) throws -> Variant {
-    if !input.allowDuplicates { try job.series.refuseDuplicates() }
+    if !job.allowsDuplicates { try job.series.refuseDuplicates() }
+    // Once is enough for all candidates.
+    var job = job
+    job.allowsDuplicates = true
     let evaluation = CandidateEvaluation(command: command, mode: search.mode ?? .max, job: job)
     return method.method == MethodOptions.greedySoup
       ? try evaluation.greedySoup() : try evaluation.best(of: variants)
@@ -231,7 +239,7 @@ extension AveragingError: DiagnosedError {
     case .stepsMissing, .noStep: "--steps gives them"
     case .negativeVariance: "--buffers latest keeps the newest"
     case .differentKeys: "choose with --key"
-    case .missingTensor, .extraTensor: "--keys intersection leaves such tensors out"
+    case .missingTensor, .extraTensor: "--keys intersection or --exclude leaves such tensors out"
     case .mismatch: "--exclude leaves a tensor out"
     case .unionNeedsWeights: "--keys intersection leaves it out"
     case .stateMismatch: "name another --state to begin a new one"

@@ -91,7 +91,10 @@ struct SeriesSelection {
       }
     }
     if !options.allowDuplicates { files = try withoutCopies(files) }
-    if files.isEmpty { throw Failure(.noInput, "\(escaped(folder)): no checkpoint is left") }
+    if files.isEmpty {
+      throw Failure(
+        .noInput, "\(escaped(folder)): no checkpoint is left; name the files to average what tools have made")
+    }
     return files
   }
 

@@ -52,8 +52,8 @@ struct Summary {
   /// One line about what is averaged.
   var headline: String {
     Self.headline(
-      plan.combination.contributors, of: plan.series.members.map { escaped($0.name) },
-      weights: areShares ? weights : nil)
+      areShares ? plan.combination.contributors : Array(plan.series.members.indices),
+      of: plan.series.members.map { escaped($0.name) }, weights: areShares ? weights : nil)
   }
 
   /// - Parameter weights: Those of all checkpoints; nil for methods without.

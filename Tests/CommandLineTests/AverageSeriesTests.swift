@@ -16,9 +16,9 @@ import Testing
   private func write(
     _ name: String, _ value: Float, head: Int = 1, metadata: [String: String] = [:]
   ) throws {
-    let parts = (name as NSString).deletingLastPathComponent
+    let path = URL(fileURLWithPath: folder.file(name))
     try FileManager.default.createDirectory(
-      atPath: folder.file(parts), withIntermediateDirectories: true)
+      at: path.deletingLastPathComponent(), withIntermediateDirectories: true)
     let writer = try CheckpointWriter(
       to: .path(folder.file(name)),
       tensors: [

@@ -19,21 +19,24 @@ extension PassWorker {
         file: plan.series.members[first.input].label, entry.input.name,
         index: entry.input.index(of: segment.elements.lowerBound + first.element), value: first.value)
     }
-    return try overflow(segment, entry, divisor, sum)
+    return try overflow(segment, entry, (0..<segment.elements.count).map { sum[$0] / divisor })!
   }
 
-  /// The first element of finite inputs that the output cannot hold.
+  /// The first element of finite inputs that the output cannot hold; nil if it can hold all.
   private func overflow(
-    _ segment: TaskList.Segment, _ entry: AveragingPlan.Entry, _ divisor: Double,
-    _ sum: UnsafeMutableBufferPointer<Double>
-  ) throws -> AveragingError {
-    let quotients = (0..<segment.elements.count).map { sum[$0] / divisor }
-    let element = try quotients.firstIndex { value in
-      try !value.isFinite || TensorValue.overflows(value, entry.outputType)
-    }!
-    return .overflow(
-      entry.output.name, entry.outputType,
-      index: entry.input.index(of: segment.elements.lowerBound + element), value: quotients[element])
+    _ segment: TaskList.Segment, _ entry: AveragingPlan.Entry, _ quotients: [Double],
+    besides constants: [Int] = []
+  ) throws -> AveragingError? {
+    let constants = Set(constants)
+    let element = try quotients.indices.first { index in
+      guard !constants.contains(index) else { return false }
+      return try !quotients[index].isFinite || TensorValue.overflows(quotients[index], entry.outputType)
+    }
+    return element.map { element in
+      .overflow(
+        entry.output.name, entry.outputType,
+        index: entry.input.index(of: segment.elements.lowerBound + element), value: quotients[element])
+    }
   }
 
   /// Some elements of a checkpoint that has been read already.
@@ -85,20 +88,25 @@ extension PassWorker {
       }
       if hasChanged { throw failure }
     }
-    // The others must have an average, and one that the output can hold.
-    for place in places { sums[index][place] = 0 }
-    let target = outputs[index].baseAddress! + used
-    if kernel.round(
-      sums[index].baseAddress!, divisor: divisor, count: values.count, to: entry.outputType, into: target)
-    {
-      throw try overflow(segment, entry, divisor, sums[index])
+    let results: [Double]
+    if plan.keepsConstants(entry) {
+      results = values
+    } else if entry.isAverage {
+      // Sums of a state, or by weights that do not add up to one.
+      var quotients = values.indices.map { sums[index][$0] / divisor }
+      for place in places { quotients[place] = values[place] }
+      results = quotients
+    } else {
+      results = values.map { _ in plan.spread(entry) }
     }
+    if let failure = try overflow(segment, entry, results, besides: entry.isAverage ? places : []) {
+      throw failure
+    }
+    let target = outputs[index].baseAddress! + used
     if plan.keepsConstants(entry) && entry.outputType == entry.input.dtype {
       try readAgain(entry, inputs[0], segment.elements, into: target)
     } else {
-      var quotients = values.indices.map { sums[index][$0] / divisor }
-      for place in places { quotients[place] = plan.constant(values[place], entry) }
-      _ = quotients.withUnsafeBufferPointer {
+      _ = results.withUnsafeBufferPointer {
         ElementConversion.narrow(
           $0, to: entry.outputType,
           into: UnsafeMutableRawBufferPointer(
@@ -132,11 +140,9 @@ extension AveragingPlan {
     }
   }
 
-  /// The combination of values that are equal to one that is not finite.
-  fileprivate func constant(_ value: Double, _ entry: Entry) -> Double {
-    if entry.isAverage { return value }
-    if case .combine(.variance(_, let floor)) = entry.operation { return floor }
-    return 0
+  /// What a companion of an average, a variance or a deviation, is for equal values.
+  fileprivate func spread(_ entry: Entry) -> Double {
+    if case .combine(.variance(_, let floor)) = entry.operation { floor } else { 0 }
   }
 }
 
