@@ -75,6 +75,9 @@ import Testing
       Mean(), try ExponentialMovingAverage(decay: 0.3), try TrimmedMean(trim: 0),
     ]
     for method in methods { #expect(try samples.average(["a", "b", "c"], method).value("w") == value) }
+    for name in ["d", "e"] { try samples.write(name, [1.5, 2]) }
+    let widened = try samples.average(["d", "e"], Mean(), options: .init(dtype: .f64))
+    #expect(try widened.value("w").doubles() == [1.5, 2])
     let doubled = try samples.average(["a", "b"], WeightedSum(weights: [1, 1], isNormalized: false))
     #expect(try doubled.value("w").doubles() == [0.2, 1.4])
   }

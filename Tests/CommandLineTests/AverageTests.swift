@@ -123,7 +123,8 @@ import Testing
     #expect(try history("out").components(separatedBy: ".safetensors").count - 1 == 3)
     #expect(
       try history("out").contains(
-        #""mode":"max","score":9,"search":[{"last":2,"score":8},{"last":3,"score":9},{"last":4,"score":8}]"#))
+        #""mode":"max","score":9.0,"search":[{"last":2,"score":8.0},{"last":3,"score":9.0},{"last":4,"score":8.0}]"#
+      ))
     #expect(try folder.listing() == ["out"])
     let failing = try self.run(#"--series "$RUN" --search last=2 --eval false -o out2"#)
     #expect(failing.status == 65)

@@ -180,7 +180,7 @@ final class PassWorker: @unchecked Sendable {
     let before = (reads: reads.count, bytes: bytesRead)
     let pointers = try load(tensor, tensor.needed.indices, segment.elements)
     let isDone =
-      !(agrees && output == .f64)
+      !(agrees && input == .f64 && output == .f64)
       && tensor.sums.allSatisfy { sum in
         kernel.combine(
           tensor.slots(of: sum, pointers), from: input, steps: sum.steps.steps,
@@ -266,7 +266,8 @@ final class PassWorker: @unchecked Sendable {
       sums[index].baseAddress!, divisor: divisor, count: count, to: entry.outputType, into: target)
     if failed {
       try passConstants(segment, output: index, divisor: divisor)
-    } else if agrees, entry.outputType == .f64, plans[index].keepsConstants(entry) {
+    } else if agrees, entry.input.dtype == .f64, entry.outputType == .f64, plans[index].keepsConstants(entry)
+    {
       // A quotient of sums may differ in the last bit from what all of them are.
       try readAgain(entry, plans[index].contributors(to: entry).last!, segment.elements, into: target)
     }
