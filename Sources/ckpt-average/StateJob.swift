@@ -119,7 +119,9 @@ struct StateJob {
     let contributors = combination.contributors
     console.notice(
       Summary.headline(contributors, of: inputs.map { escaped($0.name) }, weights: combination.weights))
-    if let warning = Summary.warning(contributors, of: inputs.map(\.name), weights: combination.weights) {
+    if !Summary.areGiven(variant),
+      let warning = Summary.warning(contributors, of: inputs.map(\.name), weights: combination.weights)
+    {
       console.warning(warning)
     }
     let history = History(variant: variant, settings: recorded, digest: digest, inputs: inputs)

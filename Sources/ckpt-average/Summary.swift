@@ -9,6 +9,7 @@ struct Summary {
   let weights: [Double]?
   /// Whether weights are shares of an average, not those of differences from a pretrained model.
   private let areShares: Bool
+  private let areGiven: Bool
   let threads: Int
 
   init(_ plan: AveragingPlan, _ timeline: Timeline, _ variant: Variant, threads: Int) {
@@ -17,6 +18,7 @@ struct Summary {
     self.threads = threads
     weights = Self.weights(plan, variant)
     areShares = !variant.method.beginsWithPretrained
+    areGiven = Self.areGiven(variant)
   }
 
   /// The weights of all checkpoints, where they are the same for all tensors.
@@ -75,10 +77,15 @@ struct Summary {
   /// An average that hardly moves from the first checkpoint, or hardly looks back from the newest: usually a decay that
   /// was meant for single steps.
   var warning: String? {
-    guard areShares else { return nil }
+    guard areShares, !areGiven else { return nil }
     return weights.flatMap {
       Self.warning(plan.combination.contributors, of: plan.series.members.map(\.label), weights: $0)
     }
+  }
+
+  /// Whether the weights are those that were asked for, so that there is nothing to warn of.
+  static func areGiven(_ variant: Variant) -> Bool {
+    variant.method is Mean || variant.method is WeightedSum
   }
 
   static func warning(_ contributors: [Int], of labels: [String], weights: [Double]) -> String? {

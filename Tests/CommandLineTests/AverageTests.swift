@@ -56,6 +56,9 @@ import Testing
     )
     let newest = try run(#"--series "$RUN" --method ema --decay 0.01 -q -o out"#)
     #expect(newest.messages.contains("hardly looks back: "), "\(newest.messages)")
+    // Weights that were asked for are nothing to warn of.
+    let counts = try run(#""$RUN"/epoch-9[567].safetensors --counts 8,1,1 -q -o out"#)
+    #expect(counts.messages == "")
     let one = try run(#""$RUN"/epoch-95.safetensors -o out"#)
     #expect(one.messages == "ckpt-average: 1 checkpoint: epoch-95.safetensors\n")
     let two = try run(#"--series "$RUN" --last 2,3 -o 'm-{last}'"#)
