@@ -37,7 +37,7 @@ import Testing
     try samples.write("a", [8])
     try samples.write("b", [4])
     try samples.write("c", [16])
-    let ema = try ExponentialMovingAverage(parameters([.decay: 0.25]))
+    let ema = try ExponentialMovingAverage(decay: 0.25)
     #expect(try samples.average(["a", "b", "c"], ema).value("w").floats() == [13.25])
   }
 

@@ -19,12 +19,12 @@ import Testing
 
   private func average(
     _ sources: [any CheckpointSource], _ combination: Combination? = nil, keys: KeyPolicy = .identical,
-    options: AveragingPlan.Options = .init()
+    options: AveragingPlan.Options = .init(), isSelected: (TensorName) -> Bool = { _ in true }
   ) throws -> any CheckpointSource {
     let mean = Combination.linear(
       LinearCombination(weights: sources.map { _ in 1 }, divisor: Double(sources.count)))
     let plan = try AveragingPlan(
-      try Series(sources, keys: keys), combination ?? mean, options: options)
+      try Series(sources, keys: keys, isSelected: isSelected), combination ?? mean, options: options)
     let writer = try CheckpointWriter(
       to: .path(samples.folder.file("result")), tensors: plan.entries.map(\.output),
       metadata: MergedMetadata(plan).metadata)
@@ -88,7 +88,7 @@ import Testing
     #expect(result.metadata["ckpt.tied"] == #"[["embed.weight","head.weight"]]"#)
     // The list outlives a second average, and a tensor that is left out is not in it.
     #expect(try average([result]).metadata.tiedTensors == [["embed.weight", "head.weight"]])
-    let part = try average([try golden("tied-1")], options: .init { $0 != "head.weight" })
+    let part = try average([try golden("tied-1")], isSelected: { $0 != "head.weight" })
     #expect(part.metadata["ckpt.tied"] == nil)
     // Copies that one file shares and another does not are no ties.
     try samples.write(
@@ -205,7 +205,7 @@ import Testing
   /// Ten checkpoints with the decay of single steps are the first one: 0.9999⁹ = 99.91 %.
   @Test func case11EffectiveSampleSizeTellsADegenerateAverage() throws {
     let timeline = try Timeline(names: (0..<10).map(String.init))
-    let ema = try ExponentialMovingAverage(parameters([.decay: 0.9999]))
+    let ema = try ExponentialMovingAverage(decay: 0.9999)
     guard case .linear(let linear) = try ema.combination(of: timeline) else { return }
     #expect(abs(linear.weights[0] - 0.9991) < 1e-4)
     #expect(linear.effectiveSampleSize < 1.01)
@@ -223,7 +223,7 @@ import Testing
   }
 
   private func weights(_ values: [Double]) throws -> WeightedSum {
-    try WeightedSum(MethodParameters([.weights: values]))
+    try WeightedSum(weights: values)
   }
 
   @Test func case13StatisticsAreMarkedStaleAndVariancesStayPositive() throws {

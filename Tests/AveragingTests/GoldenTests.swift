@@ -10,7 +10,8 @@ import Testing
   @Test(arguments: ["mean", "ema"]) func equalsNumPy(method: String) throws {
     let golden = try openCheckpoint(.path(Fixtures.path("goldens/averaging.safetensors")))
     let paths = try Fixtures.series().sorted(by: NaturalOrder.precedes)
-    let combination = try averagingMethod(method, MethodParameters()).combination(of: Timeline(names: paths))
+    let averaging: any AveragingMethod = try method == "mean" ? Mean() : ExponentialMovingAverage()
+    let combination = try averaging.combination(of: Timeline(names: paths))
     let series = try Series(paths.map { try openCheckpoint(.path($0)) })
     let plan = try AveragingPlan(series, combination, options: .init(buffers: .average))
     let folder = try TemporaryFolder()

@@ -33,8 +33,8 @@ final class Samples {
     try write(name, [("w", TensorValue(f32: values, shape: [values.count]))])
   }
 
-  func series(_ names: [String]) throws -> Series {
-    try Series(names.map { try openCheckpoint(.path(folder.file($0))) })
+  func series(_ names: [String], isSelected: (TensorName) -> Bool = { _ in true }) throws -> Series {
+    try Series(names.map { try openCheckpoint(.path(folder.file($0))) }, isSelected: isSelected)
   }
 
   /// The average of the named files, read back.
@@ -56,11 +56,6 @@ final class Samples {
     try writer.finish()
     return try openCheckpoint(.path(folder.file("average")))
   }
-}
-
-/// The parameters given by name.
-func parameters(_ values: [MethodParameter: Double]) -> MethodParameters {
-  MethodParameters(values.mapValues { [$0] })
 }
 
 /// Expects exactly this error.

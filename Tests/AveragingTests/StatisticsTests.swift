@@ -27,12 +27,12 @@ import Testing
   @Test func trimmedMeanDropsBothEnds() throws {
     // ⌊0.25·5⌋ = 1 at either end: (2 + 3 + 7)/3.
     let rows: [[Float]] = [[7], [-1000], [3], [1000], [2]]
-    let trimmed = try TrimmedMean(parameters([.trim: 0.25]))
+    let trimmed = try TrimmedMean(trim: 0.25)
     #expect(try samples.average(write(rows), trimmed).value("w").floats() == [4])
     // ⌊0.1·5⌋ = 0: the mean.
     #expect(try samples.average(write(rows), TrimmedMean()).value("w").floats() == [Float(12.0 / 5)])
-    expect(.parameterOutOfRange(.trim, value: 0.5, range: "a number from 0, below 0.5")) {
-      _ = try TrimmedMean(parameters([.trim: 0.5]))
+    expect(.parameterOutOfRange("trim", value: 0.5, range: "a number from 0, below 0.5")) {
+      _ = try TrimmedMean(trim: 0.5)
     }
   }
 
@@ -55,7 +55,7 @@ import Testing
   @Test func swagMoments() throws {
     // Element 0: 1, 3, 8 with mean 4 and variance (9 + 1 + 16)/3. Deviations of the running mean: 0, 1, 4.
     let names = try write([[1, 5], [3, 5], [8, 5]])
-    let swag = try GaussianMoments(parameters([.rank: 2]))
+    let swag = try GaussianMoments(rank: 2)
     let timeline = try Timeline(names: names)
     let plan = try AveragingPlan(
       try samples.series(names), try swag.combination(of: timeline),
@@ -84,7 +84,7 @@ import Testing
       }
     }
     #expect(try deviations(GaussianMoments()) == [[0, 0], [-0.5, 0.5]])
-    #expect(try deviations(GaussianMoments(parameters([.centered: 1]))) == [[0.5, -0.5], [-0.5, 0.5]])
+    #expect(try deviations(GaussianMoments(isCentered: true)) == [[0.5, -0.5], [-0.5, 0.5]])
   }
 
   /// Mean 1 and σ 1e-4: the difference of mean square and squared mean has no digit left in float32.

@@ -14,7 +14,7 @@ import Testing
   }
 
   @Test func weightsAndDrift() throws {
-    let outcome = try run(#"--series "$RUN" --method ema --decay 0.5,0.9 -o 'o-{decay}' --report r.json"#)
+    let outcome = try run(#"--series "$RUN" --method ema --decay 0.5,0.9 -q -o 'o-{decay}' --report r.json"#)
     #expect(outcome.status == 0, "\(outcome.messages)")
     #expect(outcome.messages == "")
     let report = try JSON.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: folder.file("r.json")))))
@@ -33,6 +33,9 @@ import Testing
       .reduce(0.0) { $0 + ($1.1 - $1.0) * ($1.1 - $1.0) }.squareRoot()
     #expect(abs(try #require(row["drift"]?.arrayValue?[0].doubleValue) - expected) < 1e-12)
     #expect(report["model"]?["outliers"] == .array([]))
+    let standardOutput = try run(#"--series "$RUN" --last 2 -q -o two --report -"#)
+    #expect(try JSON.parse([UInt8](standardOutput.output))["averages"]?.arrayValue?.count == 1)
+    #expect(try run(#"--series "$RUN" --last 2 -q -o two --report ./two"#).status == 64)
   }
 
   /// A checkpoint of another run among those of one.

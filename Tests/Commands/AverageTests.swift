@@ -47,6 +47,35 @@ import Testing
     #expect(run.messages.contains("epoch-95.safetensors has 99.9 % of the weight"))
   }
 
+  /// 0.9⁹ of the first and 0.1 of the newest, which is 5.13 checkpoints in effect.
+  @Test func theSummaryTellsTheWeights() throws {
+    let ema = try run(#"--series "$RUN" --method ema -o out"#)
+    #expect(
+      ema.messages
+        == "ckpt-average: 10 checkpoints, epoch-95.safetensors to epoch-104.safetensors: weight of the first 38.7 %, of the newest 10.0 %, effective number of checkpoints 5.1\n"
+    )
+    let newest = try run(#"--series "$RUN" --method ema --decay 0.01 -q -o out"#)
+    #expect(newest.messages.contains("hardly looks back: "), "\(newest.messages)")
+    // Weights that were asked for are nothing to warn of.
+    let counts = try run(#""$RUN"/epoch-9[567].safetensors --counts 8,1,1 -q -o out"#)
+    #expect(counts.messages == "")
+    let one = try run(#""$RUN"/epoch-95.safetensors -o out"#)
+    #expect(one.messages == "ckpt-average: 1 checkpoint: epoch-95.safetensors\n")
+    let two = try run(#"--series "$RUN" --last 2,3 -o 'm-{last}'"#)
+    #expect(two.messages.contains("ckpt-average: last 2: 2 of 3 checkpoints, epoch-103"), "\(two.messages)")
+  }
+
+  /// Raw and averaged weights of the same file are told apart by the provenance.
+  @Test func historyNamesTheStateDict() throws {
+    let golden = Fixtures.path("goldens")
+    #expect(try run("'\(golden)/both-1.pt' '\(golden)/both-2.pt' --key state_dict -o raw").status == 0)
+    #expect(try run("'\(golden)/both-1.pt' '\(golden)/both-2.pt' -o averaged").status == 0)
+    #expect(try history("raw").contains(#""options":{"method":"mean","key":"state_dict"}"#))
+    #expect(try history("averaged").contains(#""key":"state_dict_ema""#))
+    #expect(try run(#"--series "$RUN" --method power-ema --sigma 0.1 --last 2 -o steps"#).status == 0)
+    #expect(try history("steps").contains(#""step":104"#))
+  }
+
   @Test func severalOutputsFromOneRead() throws {
     let many = try run(
       #"--series "$RUN" --method ema --decay 0.5,0.75 --last 2,4 -o 'ema-{decay}-{last}.st'"#)
@@ -95,6 +124,10 @@ import Testing
     )
     #expect(run.status == 0, "\(run.messages)")
     #expect(try history("out").components(separatedBy: ".safetensors").count - 1 == 3)
+    #expect(
+      try history("out").contains(
+        #""mode":"max","score":9.0,"search":[{"last":2,"score":8.0},{"last":3,"score":9.0},{"last":4,"score":8.0}]"#
+      ))
     #expect(try folder.listing() == ["out"])
     let failing = try self.run(#"--series "$RUN" --search last=2 --eval false -o out2"#)
     #expect(failing.status == 65)
@@ -110,7 +143,8 @@ import Testing
     let newest = try openCheckpoint(.path(series + "/epoch-104.safetensors"))
     for tensor in newest.tensors { #expect(try result.value(tensor.name) == newest.value(tensor.name)) }
     #expect(result.metadata["ckpt.bn"] != "stale")
-    #expect(try history("out").contains(#""method":"greedy-soup""#))
+    #expect(try history("out").contains(#""method":"greedy-soup","mode":"max","score":1"#))
+    #expect(try history("out").contains(#""weight":1.0,"score":1"#))
   }
 
   /// A compressed file, a sharded set and a plain one are the same to it, and each has its own size and digest.

@@ -1,7 +1,7 @@
-import Evaluation
 import ImageData
 import Statistics
 
+@testable import Evaluation
 @testable import ResolutionSweep
 @testable import ckpt_sweep
 

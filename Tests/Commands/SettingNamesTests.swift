@@ -1,9 +1,9 @@
-import Evaluation
 import Foundation
 import ImageData
 import Statistics
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
 @testable import ckpt_sweep
 

@@ -1,8 +1,9 @@
-import Evaluation
 import Foundation
 import Statistics
 import Testing
 
+@testable import Charts
+@testable import Evaluation
 @testable import ResolutionSweep
 @testable import ckpt_sweep
 

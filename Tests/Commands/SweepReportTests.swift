@@ -1,9 +1,9 @@
 import Checkpoint
-import Evaluation
-import Statistics
 import Testing
 
+@testable import Evaluation
 @testable import ResolutionSweep
+@testable import Statistics
 @testable import ckpt_sweep
 
 @Suite struct SweepReportTests {

@@ -17,6 +17,14 @@ package struct Provenance: Sendable {
 
   static let key = "ckpt.history"
 
+  /// The tools that a checkpoint has come through, oldest first.
+  package static func tools(in metadata: Metadata) -> [String] {
+    guard let text = metadata[key], case .array(let entries)? = try? JSON.parse(Array(text.utf8)) else {
+      return []
+    }
+    return entries.compactMap { $0["tool"]?.stringValue }
+  }
+
   /// Appends this entry to the history in `metadata`.
   ///
   /// A history that is not a JSON array came from elsewhere and is kept as the first entry, as text.

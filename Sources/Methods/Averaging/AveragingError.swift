@@ -5,20 +5,12 @@ import Platform
 public enum AveragingError: ClassifiedError, Sendable, Equatable {
   /// Nothing to average.
   case emptySeries
-  /// No method has this name.
-  case unknownMethod(String, known: [String])
-  /// The method has no use for a parameter that was given.
-  case parameterNotTaken(method: String, MethodParameter)
-  /// The method cannot do without a parameter.
-  case parameterMissing(method: String, MethodParameter)
-  /// A parameter is outside its range.
-  case parameterOutOfRange(MethodParameter, value: Double, range: String)
-  /// Two parameters say the same thing.
-  case parametersExclude(MethodParameter, MethodParameter)
+  /// A parameter of a method is outside its range.
+  case parameterOutOfRange(String, value: Double, range: String)
   /// The method works on training steps, and none were given.
   case stepsMissing(method: String)
   /// A list has the wrong length.
-  case countMismatch(MethodParameter, expected: Int, found: Int)
+  case countMismatch(String, expected: Int, found: Int)
   /// The method needs more checkpoints.
   case tooFew(method: String, needed: Int, found: Int)
   /// The weights add up to zero, so that they cannot be normalised.
@@ -64,7 +56,7 @@ public enum AveragingError: ClassifiedError, Sendable, Equatable {
   /// A tensor that not all checkpoints have, and a method that needs all of them.
   case unionNeedsWeights(TensorName)
   /// A file without the variances that models are drawn with.
-  case notAGaussian(file: String)
+  case notAGaussian(file: String, reason: String)
   /// No tensor is left after selection.
   case noTensors
 }
@@ -73,8 +65,7 @@ extension AveragingError {
   /// Usage where the request is at fault rather than the files.
   public var kind: FailureKind {
     switch self {
-    case .emptySeries, .unknownMethod, .parameterNotTaken, .parameterMissing, .parameterOutOfRange,
-      .parametersExclude, .stepsMissing, .countMismatch, .weightsCancel, .allWeightsZero,
+    case .emptySeries, .parameterOutOfRange, .stepsMissing, .countMismatch, .weightsCancel, .allWeightsZero,
       .snapshotsDependent, .tooFew, .notContinuable, .stateMismatch:
       .usage
     default: .badData
@@ -87,22 +78,16 @@ extension AveragingError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .emptySeries: "no checkpoints to average"
-    case .unknownMethod(let name, let known):
-      "unknown method \"\(TensorName(name).escaped)\"; there are \(known.joined(separator: ", "))"
-    case .parameterNotTaken(let method, let parameter):
-      "--\(parameter.rawValue) has no meaning for method \(method)"
-    case .parameterMissing(let method, let parameter): "method \(method) needs --\(parameter.rawValue)"
     case .parameterOutOfRange(let parameter, let value, let range):
-      "--\(parameter.rawValue) takes \(range), not \(value)"
-    case .parametersExclude(let a, let b): "--\(a.rawValue) and --\(b.rawValue) exclude each other"
-    case .stepsMissing(let method): "method \(method) works on training steps; give --steps"
-    case .countMismatch(let parameter, let expected, let found):
-      "--\(parameter.rawValue) has \(found) values for \(expected) checkpoints"
+      "\(parameter): expected \(range), found \(plain(value))"
+    case .stepsMissing(let method): "method \(method) works on training steps, and there are none"
+    case .countMismatch(let list, let expected, let found):
+      "\(list): \(found) value\(found == 1 ? "" : "s") for \(expected) checkpoint\(expected == 1 ? "" : "s")"
     case .tooFew(let method, let needed, let found):
       "method \(method) needs at least \(needed) checkpoints, not \(found)"
     case .weightsCancel: "the weights add up to zero and cannot be normalised"
     case .allWeightsZero: "every weight is zero"
-    case .noStep(let file): "\(text(file)): no step number in the name; give the steps with --steps"
+    case .noStep(let file): "\(text(file)): no step number in the name"
     case .stepsNotIncreasing(let file, let step, let previous):
       "\(text(file)): step \(plain(step)) does not come after \(plain(previous))"
     case .stepNotPositive(let file, let step):
@@ -120,27 +105,26 @@ extension AveragingError: CustomStringConvertible {
     case .overflow(let name, let dtype, let index, let value):
       "tensor \"\(name)\": element \(index) of the average is \(value), beyond the range of \(dtype)"
     case .negativeVariance(let name, let index, let value):
-      "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative; --buffers latest keeps the newest"
+      "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative"
     case .nameCollision(let file, let name, let first, let second):
       "\(text(file)): tensor \"\(name)\": both \"\(first)\" and \"\(second)\" have this name without wrappers"
     case .differentKeys(let file, let key, let reference, let other):
-      "\(text(file)): weights from \(level(key)), but those of \(text(reference)) from \(level(other)); choose with --key"
+      "\(text(file)): weights from \(level(key)), but those of \(text(reference)) from \(level(other))"
     case .unknownQuantization(let file, let name, let reason):
       "\(text(file)): tensor \"\(name)\": \(reason); convert to floating point before averaging"
     case .stateMismatch(let file, let what, let expected, let found):
-      "\(text(file)): the state was made with \(what) \(expected), not \(found); name another --state to begin anew"
+      "\(text(file)): the state was made with \(what) \(expected), not \(found)"
     case .notAState(let file, let reason): "\(text(file)): is no state of ckpt-average: \(reason)"
     case .notContinuable(let method):
-      "method \(method) needs all checkpoints at once and cannot be continued with --state"
+      "method \(method) needs all checkpoints at once, and its sums cannot be continued"
     case .alreadyCounted(let file, let state):
-      "\(text(file)): is part of \(text(state)) already; give it before new checkpoints, or not at all"
+      "\(text(file)): is part of \(text(state)) already, but comes after new checkpoints"
     case .duplicate(let file, let other):
-      "\(text(file)): the same checkpoint as \(text(other)); --allow-duplicates counts it twice"
+      "\(text(file)): the same checkpoint as \(text(other))"
     case .unionNeedsWeights(let name):
-      "tensor \"\(name)\": not in every checkpoint, which this method needs; --keys intersection leaves it out"
-    case .notAGaussian(let file):
-      "\(text(file)): has no variances to draw models with; --method swag makes such a file"
-    case .noTensors: "no tensor is selected; check --include and --exclude"
+      "tensor \"\(name)\": not in every checkpoint, which this method needs"
+    case .notAGaussian(let file, let reason): "\(text(file)): holds no Gaussian over weights: \(reason)"
+    case .noTensors: "no tensor is selected"
     }
   }
 

@@ -27,7 +27,7 @@ extension AveragingPlan {
       + companions.map {
         let name = TensorName(tensor.name.string + $0.suffix)
         return Entry(
-          output: TensorSpec(name: name, dtype: wide, shape: tensor.shape), input: tensor,
+          output: TensorSpec(name: name, dtype: wide, shape: tensor.components.shape), input: tensor,
           operation: .combine($0.combination), quantization: quantization)
       }
   }

@@ -20,31 +20,43 @@ public struct AveragingPlan: Sendable {
   public struct Entry: Sendable, Equatable {
     /// As it is written.
     public let output: TensorSpec
-    /// As it is read.
+    /// As it is read: complex elements as pairs of real ones, along a last axis of two.
     public let input: TensorSpec
     /// How it is made.
     public let operation: Operation
     /// How its elements stand for weights, where they do not do so themselves.
-    public var quantization: Quantization? = nil
+    public let quantization: Quantization?
+
+    init(
+      output: TensorSpec, input: TensorSpec, operation: Operation, quantization: Quantization? = nil
+    ) {
+      self.output = output
+      self.input = input.components
+      self.operation = operation
+      self.quantization = quantization
+    }
+
+    /// The type of the numbers that the output is rounded to.
+    var outputType: DType { output.components.dtype }
+
+    /// Whether the output is the average itself rather than a tensor beside it.
+    var isAverage: Bool { output.name == input.name }
+
+    /// Whether the output's numbers cannot be below zero.
+    var isVariance: Bool { output.name.lastComponent == "running_var" && output.dtype != .c64 }
   }
 
   /// What to do beside the method's weights.
   public struct Options: Sendable {
     /// What becomes of running statistics.
     public var buffers: BufferRule
-    /// Element type of the floating-point tensors; nil keeps each one's own.
+    /// Element type of the floating-point tensors; nil keeps each one's own, as complex tensors always do.
     public var dtype: DType?
-    /// Which tensors go into the output.
-    public var isSelected: @Sendable (TensorName) -> Bool
 
-    /// The defaults: newest buffers, element types kept, every tensor.
-    public init(
-      buffers: BufferRule = .latest, dtype: DType? = nil,
-      isSelected: @escaping @Sendable (TensorName) -> Bool = { _ in true }
-    ) {
+    /// The defaults: newest buffers, element types kept.
+    public init(buffers: BufferRule = .latest, dtype: DType? = nil) {
       self.buffers = buffers
       self.dtype = dtype
-      self.isSelected = isSelected
     }
   }
 
@@ -65,10 +77,7 @@ public struct AveragingPlan: Sendable {
   public init(
     _ series: Series, _ combination: Combination, companions: [Companion] = [], options: Options = Options()
   ) throws {
-    if let name = series.tensors.first(where: {
-      series.holders(of: $0.name) != nil && options.isSelected($0.name)
-    })?
-    .name {
+    if let name = series.tensors.first(where: { series.holders(of: $0.name) != nil })?.name {
       guard case .linear = combination, companions.isEmpty else {
         throw AveragingError.unionNeedsWeights(name)
       }
@@ -77,7 +86,7 @@ public struct AveragingPlan: Sendable {
     self.series = series
     self.combination = combination
     self.latest = latest
-    let selected = series.tensors.filter { options.isSelected($0.name) }
+    let selected = series.tensors
     let quantized = try Quantization.find(in: selected, file: series.members[0].label)
     let scales = Set(quantized.values.map(\.scale.name))
     entries = selected.flatMap { tensor in

@@ -6,6 +6,8 @@ public enum Combination: Sendable, Equatable {
   case trimmedMean(inputs: Range<Int>, trim: Int)
   /// The variance around the mean, the sum of squares divided by the count, and at least `floor`.
   case variance(inputs: Range<Int>, floor: Double)
+  /// The first value and those differences of the others from it that a rule keeps.
+  case election(inputs: Range<Int>, ElectionRule)
 }
 
 extension Combination {
@@ -13,7 +15,7 @@ extension Combination {
   public var contributors: [Int] {
     switch self {
     case .linear(let linear): linear.contributors
-    case .trimmedMean(let inputs, _), .variance(let inputs, _): Array(inputs)
+    case .trimmedMean(let inputs, _), .variance(let inputs, _), .election(let inputs, _): Array(inputs)
     }
   }
 
@@ -29,6 +31,8 @@ extension Combination {
       return .trimmedMean(inputs: inputs.lowerBound + count..<inputs.upperBound + count, trim: trim)
     case .variance(let inputs, let floor):
       return .variance(inputs: inputs.lowerBound + count..<inputs.upperBound + count, floor: floor)
+    case .election(let inputs, let rule):
+      return .election(inputs: inputs.lowerBound + count..<inputs.upperBound + count, rule)
     }
   }
 }

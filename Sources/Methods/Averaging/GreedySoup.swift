@@ -17,7 +17,7 @@ public enum GreedySoup {
     }
   }
 
-  /// The selected checkpoints, ascending, and the score of their mean.
+  /// The selected checkpoints, ascending, the score of their mean, and the scores of all checkpoints alone.
   ///
   /// Checkpoints are tried in the order of their own scores, the newer first among equals.
   ///
@@ -27,7 +27,7 @@ public enum GreedySoup {
   ///   - score: The score of the mean of some checkpoints, given in ascending order.
   public static func select(
     count: Int, mode: Mode, score: (_ members: [Int]) throws -> Double
-  ) rethrows -> (members: [Int], score: Double) {
+  ) rethrows -> (members: [Int], score: Double, alone: [Double]) {
     let alone = try (0..<count).map { try score([$0]) }
     let order = (0..<count).sorted { a, b in
       mode.isBetter(alone[a], than: alone[b]) || !mode.isBetter(alone[b], than: alone[a]) && a > b
@@ -42,6 +42,6 @@ public enum GreedySoup {
         best = result
       }
     }
-    return (members, best)
+    return (members, best, alone)
   }
 }

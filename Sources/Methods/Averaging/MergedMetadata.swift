@@ -11,11 +11,11 @@ public struct MergedMetadata: Sendable, Equatable {
   /// newest of them. `ckpt.bn` becomes `stale` when running statistics belong to none of the weights any more, and
   /// `ckpt.tied` lists the tensors that are one and the same in all of the checkpoints.
   public init(_ plan: AveragingPlan) {
-    let contributors = plan.combination.contributors
+    let contributors = Set(plan.combination.contributors + plan.entries.flatMap(plan.contributors)).sorted()
     let outputs = Set(plan.entries.map(\.output.name))
     self.init(
       contributors.map { plan.series.members[$0].source.metadata },
-      tied: plan.series.tiedTensors(in: contributors).map { $0.filter(outputs.contains) },
+      tied: plan.series.tiedTensors(in: contributors).groups.map { $0.filter(outputs.contains) },
       isStale: plan.makesBatchNormStale)
   }
 

@@ -67,7 +67,18 @@ struct Average: CheckpointTool {
       throw ValidationError("--best needs --mode max or --mode min: a loss is best when it is small")
     }
     if search.eval != nil && dryRun { throw ValidationError("--dry-run cannot know what --eval will choose") }
+    if let report, Self.isSameFile(report, output.output) {
+      throw ValidationError("--report and --output name the same file")
+    }
     if dryRun && report != nil { throw ValidationError("--report reads the data, which --dry-run does not") }
+    if [method.pretrained ?? ""].contains(where: isStandardInput)
+      && input.checkpoints.contains(where: isStandardInput)
+    {
+      throw ValidationError("standard input can be read only once")
+    }
+    if method.pretrained != nil && (input.steps != nil || search.eval != nil) {
+      throw ValidationError("--pretrained goes with neither --steps nor --eval")
+    }
     try validateState()
   }
 
@@ -96,35 +107,50 @@ struct Average: CheckpointTool {
       let source = try openCheckpoint(Location(argument: input.checkpoints[0]), options: try openOptions())
       return try sample.run(source, to: output.output, writeOptions, pool: global.makePool())
     }
-    let variants = try search.variants(method: method, input: input)
-    let files = try input.files(
+    var variants = try search.variants(method: method, input: input)
+    let opening = try openOptions()
+    var streaming = opening
+    streaming.streams = state == nil && search.eval == nil && report == nil
+    let selection = SeriesSelection(
+      options: input, order: input.effectiveOrder(hasListPerFile: method.hasListPerFile),
+      open: { try openCheckpoint(Location(argument: $0), options: opening) }, console: console)
+    var files = try selection.files(
       needsSteps: variants.contains { $0.method.needsSteps }, last: variants.compactMap(\.window).max(),
-      mode: search.mode ?? .max)
+      mode: search.mode ?? .max,
+      outputs: variants.map { $0.expand(output.output) } + [state].compactMap(\.self))
+    if let pretrained = method.pretrained {
+      guard variants.allSatisfy({ $0.window == variants[0].window }) else {
+        throw Failure(.usage, "--pretrained goes with one window of the series, not several")
+      }
+      // The window has been cut out already, and is no longer the end of the series.
+      for index in variants.indices { variants[index].window = nil }
+      files.insert(SeriesSelection.File(path: pretrained), at: 0)
+    }
     if search.eval == nil && !dryRun { _ = try destinations(of: variants) }
-    var opening = try openOptions()
-    opening.streams = state == nil && search.eval == nil && report == nil
-    let sources = try files.map { try openCheckpoint(Location(argument: $0.path), options: opening) }
+    let sources = try files.map {
+      try $0.source ?? openCheckpoint(Location(argument: $0.path), options: streaming)
+    }
     if let sums = sources.first(where: { AveragingState.isState($0) }) {
-      throw Failure(
-        .badData, "\(TensorName(sums.label).escaped): holds the sums of an average; give it with --state")
+      throw Failure(.badData, "\(escaped(sums.label)): holds the sums of an average; give it with --state")
     }
     let steps = files.isEmpty || files[0].step == nil ? nil : files.compactMap(\.step)
     if let state {
       let job = StateJob(
-        path: state, variant: variants[0], tensors: tensors, digest: digest ?? .crc32, writing: writeOptions,
-        pool: global.makePool(), console: console, allowsDuplicates: input.allowDuplicates)
+        path: state, variant: variants[0], tensors: tensors, recorded: recordedOptions,
+        digest: digest ?? .crc32, writing: writeOptions, pool: global.makePool(), console: console,
+        allowsDuplicates: input.allowDuplicates)
       return try job.run(sources, names: files.map(\.path), steps: steps, dryRun: dryRun) {
         try destinations(of: variants)[0]
       }
     }
-    let series = try Series(sources, keys: tensors.keys)
+    let series = try Series(sources, keys: tensors.keys, isSelected: tensors.selection())
     tell(series, console)
     let timeline = try Timeline(
       names: files.map(\.path), steps: steps, modelCounts: series.modelCounts)
     let job = Job(
-      series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
+      series: series, timeline: timeline, settings: recordedOptions, options: tensors.planOptions,
       writing: writeOptions, pool: global.makePool(), console: console,
-      allowsDuplicates: input.allowDuplicates)
+      allowsDuplicates: toleratesDuplicates)
     if dryRun { return try show(variants, job, console) }
     let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
     let digests = try job.write(Array(zip(chosen, try destinations(of: chosen))), digest: digest)
@@ -134,10 +160,21 @@ struct Average: CheckpointTool {
     }
   }
 
-  /// `--dry-run`.
+  /// Options beside the method's that the tensors depend on.
+  private var recordedOptions: [(String, JSON)] {
+    tensors.settings + (decoding.key.map { [("key", .string($0))] } ?? [])
+  }
+
+  /// Whether equal checkpoints are all counted; a folder's series has been rid of copies.
+  private var toleratesDuplicates: Bool {
+    input.allowDuplicates || input.series != nil && method.pretrained == nil
+  }
+
+  /// `--dry-run`: all that a run would do but for the data.
   private func show(_ variants: [Variant], _ job: Job, _ console: Console) throws {
+    if !job.allowsDuplicates { try job.series.refuseDuplicates() }
     for (number, variant) in variants.enumerated() {
-      let summary = Summary(try job.plan(variant), job.timeline, threads: global.threadCount)
+      let summary = Summary(try job.plan(variant), job.timeline, variant, threads: global.threadCount)
       let heading = variants.count > 1 ? (number > 0 ? "\n" : "") + variant.expand(output.output) + ":\n" : ""
       try StandardOutput.write(heading + summary.text)
       if let warning = summary.warning { console.warning(warning) }
@@ -148,10 +185,10 @@ struct Average: CheckpointTool {
   private func tell(_ series: Series, _ console: Console) {
     for member in series.members {
       if !member.prefix.isEmpty {
-        console.detail("\(member.label): prefix \(member.prefix) taken off every name")
+        console.detail("\(escaped(member.label)): prefix \(member.prefix) taken off every name")
       }
       if let key = member.source.stateDictKey, !key.isEmpty {
-        console.detail("\(member.label): weights from \"\(TensorName(key).escaped)\"")
+        console.detail("\(escaped(member.label)): weights from \"\(escaped(key))\"")
       }
     }
     let counted = series.members.filter(\.isAveragedModel)
@@ -161,13 +198,16 @@ struct Average: CheckpointTool {
       )
     } else if counted.count == 1 {
       let count = Int(exactly: counted[0].modelCount).map(String.init) ?? "\(counted[0].modelCount)"
-      console.detail("\(counted[0].label): counts as \(count) models")
+      console.detail("\(escaped(counted[0].label)): counts as \(count) models")
     }
   }
 
   /// The average with the best score.
   private func choose(among variants: [Variant], by command: String, _ job: Job) throws -> Variant {
-    if !input.allowDuplicates { try job.series.refuseDuplicates() }
+    if !job.allowsDuplicates { try job.series.refuseDuplicates() }
+    // Once is enough for all candidates.
+    var job = job
+    job.allowsDuplicates = true
     let evaluation = CandidateEvaluation(command: command, mode: search.mode ?? .max, job: job)
     return method.method == MethodOptions.greedySoup
       ? try evaluation.greedySoup() : try evaluation.best(of: variants)
@@ -187,5 +227,25 @@ struct Average: CheckpointTool {
       )
     }
     return try paths.map { try checkedDestination($0) }
+  }
+}
+
+extension AveragingError: AdvisedError {
+  package var advice: String? {
+    switch self {
+    case .stepsMissing, .noStep: "--steps gives them"
+    case .negativeVariance: "--buffers latest keeps the newest"
+    case .differentKeys: "choose with --key"
+    case .missingTensor, .extraTensor: "--keys intersection or --exclude leaves such tensors out"
+    case .mismatch: "--exclude leaves a tensor out"
+    case .unionNeedsWeights: "--keys intersection leaves it out"
+    case .stateMismatch: "name another --state to begin a new one"
+    case .notContinuable: "leave --state out"
+    case .alreadyCounted: "give it first, or not at all"
+    case .duplicate: "--allow-duplicates counts it twice"
+    case .notAGaussian: "--method swag makes such a file"
+    case .noTensors: "check --include and --exclude"
+    default: nil
+    }
   }
 }

@@ -12,14 +12,18 @@ struct CandidateEvaluation {
   /// The variant with the best score, the first among equals.
   func best(of variants: [Variant]) throws -> Variant {
     var best: (variant: Variant, score: Double)?
+    var candidates: [(names: [String: String], score: Double)] = []
     for variant in variants {
       let score = try score(variant)
       let label = variant.names.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(
         separator: ", ")
       job.console.notice("\(label): \(score)")
+      candidates.append((variant.names, score))
       if best == nil || mode.isBetter(score, than: best!.score) { best = (variant, score) }
     }
-    return best!.variant
+    var chosen = best!.variant
+    chosen.choice = .init(mode: mode, score: best!.score, candidates: candidates)
+    return chosen
   }
 
   /// The mean of the greedily selected checkpoints.
@@ -27,27 +31,36 @@ struct CandidateEvaluation {
     let count = job.timeline.count
     let result = try GreedySoup.select(count: count, mode: mode) { members in
       let score = try score(try Self.mean(of: members, count: count))
-      job.console.detail("\(members.map { job.series.members[$0].name }.joined(separator: " ")): \(score)")
+      job.console.detail(
+        "\(members.map { escaped(job.series.members[$0].name) }.joined(separator: " ")): \(score)")
       return score
     }
     job.console.notice(
-      "\(result.members.count) of \(count) checkpoints, score \(result.score): \(result.members.map { job.series.members[$0].name }.joined(separator: " "))"
+      "\(result.members.count) of \(count) checkpoints, score \(result.score): \(result.members.map { escaped(job.series.members[$0].name) }.joined(separator: " "))"
     )
-    return try Self.mean(of: result.members, count: count)
+    var chosen = try Self.mean(of: result.members, count: count)
+    chosen.choice = .init(
+      methodName: MethodOptions.greedySoup, mode: mode, score: result.score, alone: result.alone)
+    return chosen
   }
 
   private static func mean(of members: [Int], count: Int) throws -> Variant {
     let weights = (0..<count).map { members.contains($0) ? 1.0 : 0 }
-    return Variant(
-      method: try averagingMethod("weights", MethodParameters([.weights: weights])),
-      methodName: MethodOptions.greedySoup)
+    return Variant(method: try WeightedSum(weights: weights))
   }
 
   private func score(_ variant: Variant) throws -> Double {
-    let path = "\(temporaryFolder)/ckpt-average-\(getpid()).safetensors"
+    // A folder of our own: others may write to the temporary one, and shall not read the candidate.
+    var template = Array("\(temporaryFolder)/ckpt-average-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else {
+      throw Failure(.cannotCreate, "\(temporaryFolder): \(String(cString: strerror(errno)))")
+    }
+    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = "\(folder)/candidate.safetensors"
     let slot = PendingOutputs.register(path)
     defer {
       unlink(path)
+      rmdir(folder)
       if let slot { PendingOutputs.unregister(slot) }
     }
     try job.write([(variant, .path(path))], digest: DigestKind.none, isCandidate: true)

@@ -7,7 +7,8 @@ import Platform
 struct Job {
   let series: Series
   let timeline: Timeline
-  let tensors: TensorOptions
+  /// Options beside the method's that the tensors depend on, for the provenance.
+  let settings: [(String, JSON)]
   let options: AveragingPlan.Options
   let writing: WriteOptions
   let pool: ThreadPool
@@ -30,9 +31,18 @@ struct Job {
       companions: try variant.method.companions(of: part).map { $0.shifted(by: before) }, options: options)
   }
 
+  /// The plan with a combination for each tensor, where the method takes them from the values.
+  private func refined(_ plan: AveragingPlan, by method: any AveragingMethod) throws -> AveragingPlan {
+    guard let method = method as? any TensorwiseMethod else { return plan }
+    try series.spoolStreams()
+    let meter = console.byteMeter("weighing", total: plan.bytesToRead)
+    defer { meter.finish() }
+    return try plan.refined(by: method, pool: pool, progress: meter.add)
+  }
+
   private struct Pending {
-    var history: (_ digests: [String]?) -> Metadata
-    var writer: CheckpointWriter
+    let history: (_ digests: [String]?) -> Metadata
+    let writer: CheckpointWriter
   }
 
   /// Writes averages in one read of the series.
@@ -49,23 +59,22 @@ struct Job {
   ) throws -> [String]? {
     let kind = digest ?? .crc32
     var known = kind == .sha256 ? try sha256() : nil
-    let plans = try outputs.map { try plan($0.variant) }
+    let plans = try outputs.map { try refined(try plan($0.variant), by: $0.variant.method) }
     var pending: [Pending] = []
     for ((variant, destination), plan) in zip(outputs, plans) {
       let merged = MergedMetadata(plan)
-      if !isCandidate { tell(plan, merged) }
+      if !isCandidate { tell(plan, merged, variant, isOneOfMany: outputs.count > 1) }
       let history = { (digests: [String]?) in
-        History(plan, variant, tensors, kind, digests: digests).recorded(in: merged.metadata)
+        History(plan, timeline, variant, settings, kind, digests: digests).recorded(in: merged.metadata)
       }
-      let placeholders = kind == .none ? nil : known ?? series.members.map { _ in kind.placeholder }
-      let specs = plan.entries.map(\.output)
-      var writer = try CheckpointWriter(
-        to: destination, tensors: specs, metadata: history(placeholders), options: writing)
-      if kind == .crc32 && !writer.canPatchHeader {
+      let writer = try CheckpointWriter(
+        to: destination, tensors: plan.entries.map(\.output), options: writing
+      ) { canPatchHeader in
+        if kind == .crc32 && canPatchHeader {
+          return history(series.members.map { _ in kind.placeholder })
+        }
         if digest == .crc32 { known = try known ?? checksums() }
-        writer.abort()
-        writer = try CheckpointWriter(
-          to: destination, tensors: specs, metadata: history(known), options: writing)
+        return history(known)
       }
       pending.append(Pending(history: history, writer: writer))
     }
@@ -106,9 +115,12 @@ struct Job {
     return try series.sha256(pool: pool, progress: meter.add)
   }
 
-  private func tell(_ plan: AveragingPlan, _ merged: MergedMetadata) {
-    let summary = Summary(plan, timeline, threads: pool.threadCount)
+  private func tell(_ plan: AveragingPlan, _ merged: MergedMetadata, _ variant: Variant, isOneOfMany: Bool) {
+    let summary = Summary(plan, timeline, variant, threads: pool.threadCount)
     for line in summary.lines { console.detail(line) }
+    let label =
+      isOneOfMany ? variant.names.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value): " }.joined() : ""
+    console.notice(label + summary.headline)
     if let warning = summary.warning { console.warning(warning) }
     if !merged.dropped.isEmpty {
       console.notice(

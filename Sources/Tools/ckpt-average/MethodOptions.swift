@@ -1,11 +1,12 @@
 import ArgumentParser
 import Averaging
+import Checkpoint
 
 /// How the checkpoints are combined.
 struct MethodOptions: ParsableArguments {
   static let greedySoup = "greedy-soup"
   static let swagSample = "swag-sample"
-  static let names = averagingMethods.map { $0.name } + [greedySoup, swagSample]
+  static let names = offeredMethods.map(\.name) + [greedySoup, swagSample]
 
   @Option(
     name: .long,
@@ -62,55 +63,96 @@ struct MethodOptions: ParsableArguments {
     help: ArgumentHelp("posthoc-ema: step at which the average ends (default: the last).", valueName: "step"))
   var targetStep: Double?
 
+  @Option(name: .long, help: "schedule: decay of the learning rate that the weights stand for.")
+  var schedule: MergingSchedule.Curve?
+
   @Option(
     name: .long,
     help: ArgumentHelp("trimmed-mean: share dropped at either end (default: 0.1).", valueName: "p"))
   var trim: Double?
 
   @Option(name: .long, help: ArgumentHelp("swag: number of deviations kept (default: 20).", valueName: "k"))
-  var swagRank: Double?
+  var swagRank: Int?
 
   @Flag(name: .long, help: "swag: deviations from the final mean instead of the running one.")
   var swagCentered = false
 
   @Option(
     name: .long,
-    help: ArgumentHelp("mean: number of models behind every checkpoint, in order.", valueName: "n,n…"))
+    help: ArgumentHelp(
+      "mean: number of models or samples behind every checkpoint, in the order given.", valueName: "n,n…"))
   var counts: NumberList?
 
-  @Option(name: .long, help: ArgumentHelp("weights: one for every checkpoint, in order.", valueName: "w,w…"))
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "weights, slerp, task-arithmetic, ties: one for every checkpoint, in the order given.",
+      valueName: "w,w…"))
   var weights: NumberList?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "task-arithmetic, model-stock, ties: the checkpoint that the others were fine-tuned from.",
+      valueName: "checkpoint"),
+    completion: .file())
+  var pretrained: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("ties: share of the largest differences that is kept (default: 0.2).", valueName: "d"))
+  var density: Double?
 
   @Flag(name: .long, help: "weights: do not divide by their sum.")
   var unnormalized = false
 
+  /// What was given, and how it is called.
+  var given: [(path: PartialKeyPath<Self>, flag: String)] {
+    let all: [(path: PartialKeyPath<Self>, flag: String, isGiven: Bool)] = [
+      (\.decay, "--decay", decay != nil), (\.halfLife, "--half-life", halfLife != nil),
+      (\.decayInterval, "--decay-interval", decayInterval != nil), (\.debiased, "--debiased", debiased),
+      (\.warmup, "--warmup", warmup), (\.warmupPower, "--warmup-power", warmupPower != nil),
+      (\.warmupGamma, "--warmup-gamma", warmupGamma != nil), (\.alpha, "--alpha", alpha != nil),
+      (\.sigma, "--sigma", sigma != nil), (\.gamma, "--gamma", gamma != nil),
+      (\.sourceSigma, "--source-sigma", sourceSigma != nil),
+      (\.targetStep, "--target-step", targetStep != nil), (\.schedule, "--schedule", schedule != nil),
+      (\.trim, "--trim", trim != nil), (\.swagRank, "--swag-rank", swagRank != nil),
+      (\.swagCentered, "--swag-centered", swagCentered), (\.counts, "--counts", counts != nil),
+      (\.weights, "--weights", weights != nil), (\.unnormalized, "--unnormalized", unnormalized),
+      (\.pretrained, "--pretrained", pretrained != nil), (\.density, "--density", density != nil),
+    ]
+    return all.filter(\.isGiven).map { ($0.path, $0.flag) }
+  }
+
+  /// Whether an option says something of every checkpoint, in their order.
+  var hasListPerFile: Bool {
+    counts != nil || weights != nil || method == SphericalInterpolation.name
+      || (sourceSigma?.values.count ?? 1) > 1
+  }
+
   func validate() throws {
-    let known = Self.names + averagingMethods.flatMap { $0.aliases }
+    let known = Self.names + offeredMethods.flatMap(\.aliases)
     guard known.contains(method) else {
-      throw ValidationError("unknown method '\(method)'; there are \(Self.names.joined(separator: ", "))")
+      throw ValidationError(
+        "unknown method '\(TensorName(method).escaped)'; there are \(Self.names.joined(separator: ", "))")
     }
   }
 
-  /// What was given.
+  /// The method that was chosen.
   ///
   /// - Parameter decay: The one of the decays that is meant.
-  func parameters(decay: Double?) -> MethodParameters {
-    var values: [MethodParameter: [Double]] = [:]
-    let numbers: [(MethodParameter, Double?)] = [
-      (.decay, decay), (.halfLife, halfLife), (.decayInterval, decayInterval), (.warmupPower, warmupPower),
-      (.warmupGamma, warmupGamma), (.alpha, alpha), (.sigma, sigma), (.gamma, gamma),
-      (.targetStep, targetStep), (.trim, trim), (.rank, swagRank),
-    ]
-    for (parameter, value) in numbers { values[parameter] = value.map { [$0] } }
-    values[.weights] = weights?.values
-    values[.counts] = counts?.values
-    values[.sourceSigma] = sourceSigma?.values
-    let switches: [(MethodParameter, Bool)] = [
-      (.debiased, debiased), (.warmup, warmup), (.unnormalized, unnormalized),
-      (.centered, swagCentered),
-    ]
-    for (parameter, isOn) in switches where isOn { values[parameter] = [1] }
-    return MethodParameters(values)
+  /// - Throws: `AveragingError`, or `Failure` for an option that is missing or has no meaning for the method.
+  func make(decay: Double?) throws -> any AveragingMethod {
+    var options = self
+    options.decay = decay.map { NumberList(values: [$0]) }
+    let arguments = MethodArguments(options)
+    // A soup is a mean of what is chosen.
+    let name = method == Self.greedySoup ? Mean.name : method
+    let offered = offeredMethods.first { $0.name == name || $0.aliases.contains(name) }!
+    let made = try offered.make(arguments)
+    if made.beginsWithPretrained { _ = try arguments.required(\.pretrained, "--pretrained", method) }
+    try arguments.refuseOthers(method: method)
+    return made
   }
 }
 
@@ -118,9 +160,13 @@ struct MethodOptions: ParsableArguments {
 struct NumberList: ExpressibleByArgument {
   let values: [Double]
 
+  init(values: [Double]) { self.values = values }
+
   init?(argument: String) {
     let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
     guard numbers.allSatisfy({ $0?.isFinite ?? false }) else { return nil }
     values = numbers.map { $0! }
   }
 }
+
+extension MergingSchedule.Curve: ExpressibleByArgument {}

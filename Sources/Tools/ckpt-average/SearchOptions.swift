@@ -36,9 +36,7 @@ struct SearchOptions: ParsableArguments {
         var names: [String: String] = [:]
         names["decay"] = decay.map(Self.text)
         names["last"] = window.map(String.init)
-        let name = method.method == MethodOptions.greedySoup ? "mean" : method.method
-        return Variant(
-          method: try averagingMethod(name, method.parameters(decay: decay)), window: window, names: names)
+        return Variant(method: try method.make(decay: decay), window: window, names: names)
       }
     }
   }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Averaging
 import Command
-import FoundationEssentials
 
 /// Which checkpoints, in which order.
 struct SeriesOptions: ParsableArguments {
@@ -13,8 +12,12 @@ struct SeriesOptions: ParsableArguments {
     completion: .directory)
   var series: String?
 
-  @Option(name: .long, help: "Order of the series: by name with epoch-9 before epoch-10, or as given.")
-  var order: SeriesOrder = .natural
+  @Option(
+    name: .long,
+    help:
+      "Order of the series: by name with epoch-9 before epoch-10, or as given, which streams and lists with a value for each file imply (default: natural)."
+  )
+  var order: SeriesOrder?
 
   @Option(
     name: .long,
@@ -22,18 +25,24 @@ struct SeriesOptions: ParsableArguments {
       "Only the last checkpoints of the order; several for several outputs.", valueName: "n,n…"))
   var last: NumberList?
 
-  @Option(name: .long, help: ArgumentHelp("Only the best checkpoints, by --metrics.", valueName: "n"))
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Only the best checkpoints, by --metrics or the metric in the files.", valueName: "n"))
   var best: Int?
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Scores of the checkpoints: lines of name and value with a tab, or JSON.", valueName: "file"),
+      "Scores of the checkpoints: lines with tabs or commas, such as timm's summary.csv, or JSON.",
+      valueName: "file"),
     completion: .file())
   var metrics: String?
 
   @Option(
-    name: .long, help: ArgumentHelp("Which value of --metrics, where it has several.", valueName: "name"))
+    name: .long,
+    help: ArgumentHelp(
+      "Which value of --metrics, where it has several, or of the files (default: metric).", valueName: "name")
+  )
   var metric: String?
 
   @Option(name: .long, help: ArgumentHelp("Only checkpoints from this training step on.", valueName: "step"))
@@ -58,84 +67,34 @@ struct SeriesOptions: ParsableArguments {
     if let last, !last.values.allSatisfy({ $0 >= 1 && $0 == $0.rounded() && $0 < 1e9 }) {
       throw ValidationError("--last takes whole numbers from 1")
     }
-    if (best == nil) != (metrics == nil) { throw ValidationError("--best and --metrics need each other") }
+    if series != nil && order == .given {
+      throw ValidationError(
+        "--order given: a folder has no order of its own; give its files instead of --series")
+    }
+    let readers = (checkpoints + [metrics].compactMap(\.self)).filter(isStandardInput)
+    if readers.count > 1 { throw ValidationError("standard input can be read only once") }
+    if best == nil && (metrics != nil || metric != nil) {
+      throw ValidationError("--metrics and --metric choose among the checkpoints: give --best with a number")
+    }
     if let best, best < 1 { throw ValidationError("--best takes a number from 1") }
   }
 
   /// Whether there is anything to read.
   var isGiven: Bool { !checkpoints.isEmpty || series != nil }
 
-  /// A checkpoint of the series and its training step, where one is needed.
-  typealias File = (path: String, step: Double?)
+  /// Whether an argument says something of every checkpoint, in the order given.
+  private var hasListPerFile: Bool { if case .given? = steps { true } else { false } }
 
-  /// The selected checkpoints in order.
+  /// The order of the checkpoints.
   ///
-  /// - Parameters:
-  ///   - needsSteps: Whether the method works on training steps.
-  ///   - last: The longest window, for which the others are cut off.
-  ///   - mode: Which scores are the best.
-  func files(needsSteps: Bool, last: Int?, mode: GreedySoup.Mode) throws -> [File] {
-    var paths = try series.map(Self.contents) ?? checkpoints
-    if order == .natural { paths.sort(by: NaturalOrder.precedes) }
-    var files: [File] = paths.map { ($0, nil) }
-    if case .given(let values)? = steps {
-      guard values.count == paths.count else {
-        throw Failure(.usage, "--steps has \(values.count) values for \(paths.count) checkpoints")
-      }
-      files = zip(paths, values).map { ($0, $1) }
-    } else if needsSteps || steps != nil || from != nil || until != nil {
-      files = try paths.map { path in
-        guard let step = StepNumber.parse(path) else { throw AveragingError.noStep(file: path) }
-        return (path, step)
-      }
-    }
-    if from != nil || until != nil {
-      files = files.filter { $0.step! >= from ?? -.infinity && $0.step! <= until ?? .infinity }
-      if files.isEmpty { throw Failure(.badData, "no checkpoint has a step from --from to --until") }
-    }
-    if let best, let metrics { files = try Self.best(best, of: files, metrics, metric, mode) }
-    if let last {
-      guard last <= files.count else {
-        throw Failure(.usage, "--last \(last): there are only \(files.count) checkpoints")
-      }
-      files = files.suffix(last)
-    }
-    return needsSteps || steps != nil ? files : files.map { ($0.path, nil) }
-  }
-
-  private static func best(
-    _ count: Int, of files: [File], _ path: String, _ metric: String?, _ mode: GreedySoup.Mode
-  ) throws -> [File] {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Failure(.noInput, "\(path): cannot be read")
-    }
-    do {
-      let table = try MetricsTable(parsing: Array(data), key: metric)
-      return try MetricsTable.best(count, of: try files.map { try table.value(for: $0.path) }, mode: mode).map
-      {
-        files[$0]
-      }
-    } catch let fault as MetricsTable.Fault {
-      throw Failure(.badData, "\(path): \(fault)")
-    }
-  }
-
-  /// Checkpoint files of a folder, told by their extension as other programs do; hidden files do not count.
-  private static func contents(_ folder: String) throws -> [String] {
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder)
-    } catch {
-      throw Failure(.noInput, "\(folder): cannot be read as a folder")
-    }
-    let extensions = ["safetensors", "pt", "pth", "ckpt", "bin", "tar"]
-    let found = names.filter { name in
-      !name.hasPrefix(".") && extensions.contains { name.hasSuffix(".\($0)") }
-    }
-    if found.isEmpty {
-      throw Failure(.noInput, "\(folder): no checkpoints (\(extensions.joined(separator: ", ")))")
-    }
-    return found.map { folder.hasSuffix("/") ? folder + $0 : "\(folder)/\($0)" }
+  /// What comes through a pipe has no telling name, and a list with a value for each file means the order in which
+  /// the files are given. A folder has no order of its own.
+  ///
+  /// - Parameter hasListPerFile: Whether the method has such a list.
+  func effectiveOrder(hasListPerFile: Bool) -> SeriesOrder {
+    if let order { return order }
+    if series != nil { return .natural }
+    return hasListPerFile || self.hasListPerFile || checkpoints.contains(where: isStream) ? .given : .natural
   }
 }
 

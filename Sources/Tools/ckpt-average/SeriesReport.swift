@@ -14,12 +14,11 @@ struct SeriesReport {
   func write(to path: String) throws {
     let meter = job.console.byteMeter(
       "comparing", total: job.series.members.reduce(0) { $0 + $1.byteCount })
-    let drift = try DriftReport(
-      job.series, isSelected: job.options.isSelected, pool: job.pool, progress: meter.add)
+    let drift = try DriftReport(job.series, pool: job.pool, progress: meter.add)
     meter.finish()
     for outlier in drift.model.outliers {
       job.console.warning(
-        "\(job.series.members[outlier.checkpoint].label) is far from the rest: \(String(format: "%.1f", outlier.ratio)) times the median distance"
+        "\(escaped(job.series.members[outlier.checkpoint].label)) is far from the rest: \(String(format: "%.1f", outlier.ratio)) times the median distance"
       )
     }
     try writeFile((json(drift).encoded() + "\n").utf8, to: path)
@@ -34,10 +33,11 @@ struct SeriesReport {
     }
     let averages = try variants.map { variant in
       let plan = try job.plan(variant)
-      var entry: [(String, JSON)] = [("options", .object(History.settings(variant, job.tensors)))]
+      var entry: [(String, JSON)] = [("options", .object(History.settings(variant, job.settings)))]
       if let window = variant.window { entry.append(("last", JSON(window))) }
-      if case .linear(let linear) = plan.combination {
-        entry.append(("weights", .array(linear.weights.map { JSON($0) })))
+      if let weights = Summary.weights(plan, variant) {
+        entry.append(("weights", .array(weights.map { JSON($0) })))
+        let linear = LinearCombination(weights: weights)
         entry.append(("effective_sample_size", JSON(linear.effectiveSampleSize)))
       }
       return JSON.object(entry)

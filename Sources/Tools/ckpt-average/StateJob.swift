@@ -8,6 +8,8 @@ struct StateJob {
   let path: String
   let variant: Variant
   let tensors: TensorOptions
+  /// Options beside the method's that the tensors depend on.
+  let recorded: [(String, JSON)]
   let digest: DigestKind
   let writing: WriteOptions
   let pool: ThreadPool
@@ -31,7 +33,7 @@ struct StateJob {
   /// the output's element type.
   private var settings: JSON {
     .object(
-      History.settings(variant, tensors).filter { $0.0 != "dtype" } + [("digest", .string(digest.rawValue))])
+      History.settings(variant, recorded).filter { $0.0 != "dtype" } + [("digest", .string(digest.rawValue))])
   }
 
   /// Adds checkpoints to the state and writes the average of all.
@@ -42,7 +44,9 @@ struct StateJob {
     let state = try openState()
     guard state != nil || !sources.isEmpty else { throw AveragingError.emptySeries }
     let counted = try alreadyCounted(sources, state)
-    let new = try sources.count > counted ? Series(Array(sources[counted...])) : nil
+    let new =
+      try sources.count > counted
+      ? Series(Array(sources[counted...]), isSelected: tensors.selection()) : nil
     if !allowsDuplicates { try new?.refuseDuplicates() }
     let earlier = state?.inputs ?? []
     let timeline: Timeline
@@ -56,10 +60,10 @@ struct StateJob {
     }
     let combination = try StateUpdate.combination(variant.method, timeline, state)
     if dryRun {
-      let labels = earlier.map(\.name) + (new?.members.map(\.label) ?? [])
+      let labels = (earlier.map(\.name) + (new?.members.map(\.label) ?? [])).map(escaped)
       return try StandardOutput.write(
         zip(combination.weights, labels).map { "\(Summary.column($0))  \($1)\n" }.joined()
-          + "\(earlier.count) of them in \(path) already\n")
+          + "\(earlier.count) of them in \(escaped(path)) already\n")
     }
     let target = try destination()
     let next = try new.map { try update(state, $0, timeline) } ?? state!
@@ -70,7 +74,7 @@ struct StateJob {
     guard let state, !allowsDuplicates else { return 0 }
     let counted = try state.countedPrefix(try sources.map { try SeriesMember($0) })
     if counted > 0 {
-      console.notice("\(counted) of \(sources.count) checkpoints are in \(path) already")
+      console.notice("\(counted) of \(sources.count) checkpoints are in \(escaped(path)) already")
     }
     return counted
   }
@@ -80,11 +84,11 @@ struct StateJob {
     _ state: AveragingState?, _ series: Series, _ timeline: Timeline
   ) throws -> AveragingState {
     let job = Job(
-      series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
+      series: series, timeline: timeline, settings: recorded, options: tensors.planOptions,
       writing: WriteOptions(), pool: pool, console: console, allowsDuplicates: true)
     let update = try StateUpdate(
       state, adding: series, method: variant.method, timeline: timeline, settings: settings,
-      options: try tensors.planOptions())
+      options: tensors.planOptions)
     let known = digest == .sha256 ? try job.sha256() : nil
     let placeholders = digest == .none ? nil : known ?? series.members.map { _ in digest.placeholder }
     let writer = try CheckpointWriter(
@@ -104,9 +108,17 @@ struct StateJob {
   ) throws {
     let plan = try state.result(combination, dtype: tensors.dtype.dtype)
     let inputs = zip(state.inputs, combination.weights).map {
-      History.Input(name: $0.name, size: $0.size, digest: $0.digest, weight: $1)
+      History.Input(name: $0.name, size: $0.size, digest: $0.digest, weight: $1, step: $0.step)
     }
-    let history = History(variant: variant, tensors: tensors, digest: digest, inputs: inputs)
+    let contributors = combination.contributors
+    console.notice(
+      Summary.headline(contributors, of: inputs.map { escaped($0.name) }, weights: combination.weights))
+    if !Summary.areGiven(variant),
+      let warning = Summary.warning(contributors, of: inputs.map(\.name), weights: combination.weights)
+    {
+      console.warning(warning)
+    }
+    let history = History(variant: variant, settings: recorded, digest: digest, inputs: inputs)
     let writer = try CheckpointWriter(
       to: destination, tensors: plan.entries.map(\.output),
       metadata: history.recorded(in: state.resultMetadata), options: writing)

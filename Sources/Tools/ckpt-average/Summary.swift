@@ -5,51 +5,112 @@ import Platform
 struct Summary {
   let plan: AveragingPlan
   let timeline: Timeline
+  /// Those of all checkpoints; nil for methods that have none, or others for each tensor.
+  let weights: [Double]?
+  /// Whether weights are shares of an average, not those of differences from a pretrained model.
+  private let areShares: Bool
+  private let areGiven: Bool
   let threads: Int
 
-  init(_ plan: AveragingPlan, _ timeline: Timeline, threads: Int) {
+  init(_ plan: AveragingPlan, _ timeline: Timeline, _ variant: Variant, threads: Int) {
     self.plan = plan
     self.timeline = timeline
     self.threads = threads
+    weights = Self.weights(plan, variant)
+    areShares = !variant.method.beginsWithPretrained
+    areGiven = Self.areGiven(variant)
+  }
+
+  /// The weights of all checkpoints, where they are the same for all tensors.
+  static func weights(_ plan: AveragingPlan, _ variant: Variant) -> [Double]? {
+    guard case .linear(let linear) = plan.combination, !(variant.method is any TensorwiseMethod) else {
+      return nil
+    }
+    return linear.weights
   }
 
   var lines: [String] {
     var lines = plan.series.members.indices.map { index in
       let weight = weights.map { Self.column($0[index]) + "  " } ?? ""
       let step = timeline.steps.map { "step \(Self.plain($0[index]))  " } ?? ""
-      return weight + step + plan.series.members[index].label
+      return weight + step + escaped(plan.series.members[index].label)
     }
-    if let size = effectiveSampleSize {
+    if areShares, let size = effectiveSampleSize {
       lines.append(
-        "effective sample size \(String(format: "%.2f", size)) of \(timeline.count) checkpoints")
+        "effective sample size \(String(format: "%.2f", size)) of \(counted(timeline.count, "checkpoint"))")
     }
     if let amplification {
       lines.append("magnitudes of the weights add up to \(String(format: "%.2f", amplification))")
     }
     let pass = AveragingPass([plan])
     lines.append(
-      "\(plan.entries.count) tensors: \(Self.size(plan.bytesToRead)) to read, \(Self.size(plan.bytesToWrite)) to write, \(Self.size(pass.scratchBytes(threads: threads))) of buffers"
+      "\(counted(plan.entries.count, "tensor")): \(Self.size(plan.bytesToRead)) to read, \(Self.size(plan.bytesToWrite)) to write, \(Self.size(pass.scratchBytes(threads: threads))) of buffers"
     )
     return lines
   }
 
   var text: String { lines.joined(separator: "\n") + "\n" }
 
-  /// Few checkpoints in effect though many were given: usually a decay that was meant for single steps.
-  var warning: String? {
-    guard let weights, let size = effectiveSampleSize, weights.count > 2, size < 2,
-      let heaviest = weights.indices.max(by: { abs(weights[$0]) < abs(weights[$1]) })
-    else { return nil }
+  /// One line about what is averaged.
+  var headline: String {
+    Self.headline(
+      areShares ? plan.combination.contributors : Array(plan.series.members.indices),
+      of: plan.series.members.map { escaped($0.name) }, weights: areShares ? weights : nil)
+  }
+
+  /// - Parameter weights: Those of all checkpoints; nil for methods without.
+  static func headline(_ contributors: [Int], of names: [String], weights: [Double]?) -> String {
+    guard let first = contributors.first, let newest = contributors.last, first != newest else {
+      let name = contributors.first.map { names[$0] } ?? "none"
+      return names.count == 1 ? "1 checkpoint: \(name)" : "1 of \(names.count) checkpoints: \(name)"
+    }
+    let count =
+      contributors.count == names.count
+      ? "\(names.count) checkpoints" : "\(contributors.count) of \(names.count) checkpoints"
+    let range = "\(count), \(names[first]) to \(names[newest])"
+    guard let weights else { return range }
+    let effective = LinearCombination(weights: weights).effectiveSampleSize
     return
-      "\(plan.series.members[heaviest].label) has \(String(format: "%.1f", 100 * weights[heaviest])) % of the weight; effective sample size \(String(format: "%.2f", size)) of \(weights.count)"
+      "\(range): weight of the first \(percent(weights[first])), of the newest \(percent(weights[newest])), effective number of checkpoints \(String(format: "%.1f", effective))"
   }
 
-  private var linear: LinearCombination? {
-    if case .linear(let linear) = plan.combination { linear } else { nil }
+  /// An average that hardly moves from the first checkpoint, or hardly looks back from the newest: usually a decay that
+  /// was meant for single steps.
+  var warning: String? {
+    guard areShares, !areGiven else { return nil }
+    return weights.flatMap {
+      Self.warning(plan.combination.contributors, of: plan.series.members.map(\.label), weights: $0)
+    }
   }
 
-  private var weights: [Double]? { linear?.weights }
-  private var effectiveSampleSize: Double? { linear?.effectiveSampleSize }
+  /// Whether the weights are those that were asked for, so that there is nothing to warn of.
+  static func areGiven(_ variant: Variant) -> Bool {
+    variant.method is Mean || variant.method is WeightedSum
+  }
+
+  static func warning(_ contributors: [Int], of labels: [String], weights: [Double]) -> String? {
+    guard contributors.count > 2, let first = contributors.first, let newest = contributors.last,
+      let heaviest = contributors.max(by: { abs(weights[$0]) < abs(weights[$1]) })
+    else { return nil }
+    let effective = LinearCombination(weights: weights).effectiveSampleSize
+    let share = "\(escaped(labels[heaviest])) has \(percent(weights[heaviest])) of the weight"
+    if heaviest == first && weights[first] > 0.5 {
+      return
+        "the average hardly moves: \(share), and it is the first of \(contributors.count); a smaller decay or a debiased average would follow the others"
+    }
+    if heaviest == newest && weights[newest] > 0.9 {
+      return "the average hardly looks back: \(share), and it is the newest of \(contributors.count)"
+    }
+    guard effective < 2 else { return nil }
+    return
+      "\(share); effective number of checkpoints \(String(format: "%.2f", effective)) of \(contributors.count)"
+  }
+
+  private static func percent(_ share: Double) -> String { String(format: "%.1f", 100 * share) + " %" }
+
+  private var effectiveSampleSize: Double? {
+    weights.map { LinearCombination(weights: $0).effectiveSampleSize }
+  }
 
   /// Σ|w| of normalised weights some of which are negative: how much errors of the checkpoints can grow.
   private var amplification: Double? {

@@ -27,14 +27,22 @@ struct TensorOptions: ParsableArguments {
     }
   }
 
-  func planOptions() throws -> AveragingPlan.Options {
-    let (included, excluded) = (include, exclude)
-    // Patterns were checked when the arguments were read; regexes are not sendable, texts are.
-    @Sendable func matches(_ name: TensorName, _ patterns: [String]) -> Bool {
-      patterns.contains { (try? Regex($0).firstMatch(in: name.string)) ?? nil != nil }
+  var planOptions: AveragingPlan.Options { AveragingPlan.Options(buffers: buffers, dtype: dtype.dtype) }
+
+  /// Which tensors are averaged, by name.
+  func selection() throws -> (TensorName) -> Bool {
+    let (included, excluded) = (try include.map { try Regex($0) }, try exclude.map { try Regex($0) })
+    if included.isEmpty && excluded.isEmpty { return { _ in true } }
+    func matches(_ name: TensorName, _ patterns: [Regex<AnyRegexOutput>]) -> Bool {
+      patterns.contains { (try? $0.firstMatch(in: name.string)) ?? nil != nil }
     }
-    return AveragingPlan.Options(buffers: buffers, dtype: dtype.dtype) { name in
-      (included.isEmpty || matches(name, included)) && !matches(name, excluded)
+    // All files of a series have the same names, and a search takes its time.
+    var known: [TensorName: Bool] = [:]
+    return { name in
+      if let answer = known[name] { return answer }
+      let answer = (included.isEmpty || matches(name, included)) && !matches(name, excluded)
+      known[name] = answer
+      return answer
     }
   }
 

@@ -1,14 +1,41 @@
 import Averaging
+import Checkpoint
 
 /// One of the averages that a run makes or tries.
 struct Variant {
   let method: any AveragingMethod
-  /// The method's name in the provenance, where it is not that of `method`.
-  var methodName: String?
+  /// How scores have led to this average; nil where there was nothing to choose.
+  var choice: Choice?
   /// Number of last checkpoints that are averaged; nil for all.
   var window: Int?
   /// What stands for `{decay}` and `{last}` in the name of the output.
   var names: [String: String] = [:]
+
+  /// What scores have led to an average, for the provenance.
+  struct Choice {
+    /// The method's name, where it is not that of the average.
+    var methodName: String?
+    var mode: GreedySoup.Mode
+    /// The score of this average.
+    var score: Double
+    /// All candidates of a search.
+    var candidates: [(names: [String: String], score: Double)] = []
+    /// The score of every checkpoint alone.
+    var alone: [Double]?
+
+    var settings: [(String, JSON)] {
+      var settings: [(String, JSON)] = [("mode", .string(mode.rawValue)), ("score", number(score))]
+      if !candidates.isEmpty {
+        let list = candidates.map { candidate in
+          JSON.object(
+            candidate.names.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) }
+              + [("score", number(candidate.score))])
+        }
+        settings.append(("search", .array(list)))
+      }
+      return settings
+    }
+  }
 
   /// The output's name with this variant's values in it.
   func expand(_ template: String) -> String { Self.expand(template, names) }
@@ -18,6 +45,9 @@ struct Variant {
     names.reduce(template) { $0.replacingOccurrences(of: "{\($1.key)}", with: $1.value) }
   }
 }
+
+/// A score; JSON has no number that is not finite.
+func number(_ value: Double) -> JSON { value.isFinite ? JSON(value) : .null }
 
 extension String {
   fileprivate func replacingOccurrences(of pattern: String, with text: String) -> String {

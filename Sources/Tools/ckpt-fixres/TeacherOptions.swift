@@ -1,10 +1,10 @@
-import NetworkGraphs
 import ArgumentParser
 import Checkpoint
 import Command
 import FineTuning
 import ImageData
 import NetworkCommand
+import NetworkGraphs
 import Platform
 
 /// Knowledge distillation.

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Evaluation
 import NetworkCommand
-import ResolutionSweep
 
 /// Poolings as the command line names them, separated by commas.
 struct PoolingList: ExpressibleByArgument {

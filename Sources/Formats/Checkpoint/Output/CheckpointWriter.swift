@@ -20,14 +20,32 @@ public final class CheckpointWriter {
   ///
   /// - Throws: `CheckpointError.invalidRequest` for tensors that safetensors cannot express,
   ///   `.cannotCreate` when the output cannot be made.
-  public init(
+  public convenience init(
     to destination: OutputDestination, tensors: [TensorSpec], metadata: Metadata,
     options: WriteOptions = WriteOptions()
   ) throws {
+    try self.init(to: destination, tensors: tensors, options: options) { _ in metadata }
+  }
+
+  /// Creates the output with metadata that depend on what it can do.
+  ///
+  /// - Parameters:
+  ///   - destination: Where the checkpoint goes.
+  ///   - tensors: The tensors that will be written.
+  ///   - options: How it is written.
+  ///   - metadata: Asked once, with the value that `canPatchHeader` will have.
+  /// - Throws: As the other initializer, and what `metadata` throws.
+  public init(
+    to destination: OutputDestination, tensors: [TensorSpec], options: WriteOptions = WriteOptions(),
+    metadata: (_ canPatchHeader: Bool) throws -> Metadata
+  ) throws {
+    func header(_ canPatch: Bool) throws -> Metadata {
+      var result = try metadata(canPatch)
+      for key in ContainerSeal.keys { result[key] = nil }
+      return result
+    }
     label = destination.label
     try Self.check(tensors, label: label)
-    var metadata = metadata
-    for key in ContainerSeal.keys { metadata[key] = nil }
     if options.format != .safetensors {
       guard !options.compress, options.maxShardBytes == nil else {
         throw CheckpointError.invalidRequest(
@@ -44,14 +62,14 @@ public final class CheckpointWriter {
       }
       let plan = ShardedSink.plan(tensors, maxBytes: limit)
       order = Array(plan.joined())
-      sink = try ShardedSink(folder, plan: plan, metadata: metadata, options: options)
+      sink = try ShardedSink(folder, plan: plan, metadata: try header(false), options: options)
     } else {
       order = SafetensorsHeader.canonicalOrder(tensors)
       let output = try OutputFile(destination)
       sink =
         options.compress
-        ? try CompressedSink(output, metadata: metadata, options: options)
-        : try PlainSink(output, tensors: order, metadata: metadata)
+        ? try CompressedSink(output, metadata: try header(true), options: options)
+        : try PlainSink(output, tensors: order, metadata: try header(output.canPatch))
     }
     var starts = [0]
     for tensor in order { starts.append(starts.last! + tensor.byteCount) }

@@ -15,7 +15,7 @@ public struct DriftReport: Sendable {
     public var distances: [Double]
   }
 
-  /// The floating-point tensors that all checkpoints have, by name.
+  /// The floating-point and complex tensors that all checkpoints have, by name.
   public let tensors: [TensorSpec]
   /// The distances of each of them.
   public let rows: [Row]
@@ -26,27 +26,24 @@ public struct DriftReport: Sendable {
   ///
   /// - Parameters:
   ///   - series: The checkpoints.
-  ///   - isSelected: Which tensors are measured.
   ///   - pool: Runs the arithmetic.
   ///   - progress: Called with the number of bytes just read, by one thread at a time.
   /// - Throws: `AveragingError.notFinite`, errors of reading.
   public init(
-    _ series: Series, isSelected: (TensorName) -> Bool = { _ in true }, pool: ThreadPool,
-    progress: @escaping (Int) -> Void = { _ in }
+    _ series: Series, pool: ThreadPool, progress: @escaping (Int) -> Void = { _ in }
   ) throws {
     let quantized = try Quantization.find(in: series.common, file: series.members[0].label)
     let scales = Set(quantized.values.map(\.scale.name))
     tensors = series.common.filter {
-      isSelected($0.name) && ($0.dtype.isFloatingPoint || quantized[$0.name] != nil)
-        && !scales.contains($0.name)
+      ($0.components.dtype.isFloatingPoint || quantized[$0.name] != nil) && !scales.contains($0.name)
     }
     let reader = DriftReader(series, quantized)
     var squares = tensors.map { _ in DriftSquares(count: series.members.count) }
     let tasks = TaskList(
-      elementCounts: tensors.map(\.elementCount), elementBytes: tensors.map { _ in 1 },
+      elementCounts: tensors.map(\.components.elementCount), elementBytes: tensors.map { _ in 1 },
       bytes: reader.sliceElements)
     let turnstile = Turnstile(limit: 4 * pool.threadCount)
-    let tensors = tensors
+    let tensors = tensors.map(\.components)
     try pool.forEach(tasks.count) { (task, _) throws in
       do {
         let parts = try tasks[task].map { segment in

@@ -1,22 +1,26 @@
 import Checkpoint
 
-/// A way to make one model of many. A new one is a file beside this one and a line in `averagingMethods`.
+/// A way to make one model of many, with its parameters.
+///
+/// A new one is a file beside this one, and a line where the program that offers it lists its methods.
+///
+///     let method = try ExponentialMovingAverage(decay: 0.9)
+///     let timeline = try Timeline(names: ["epoch-1", "epoch-2", "epoch-3"])
+///     let combination = try method.combination(of: timeline)
 public protocol AveragingMethod: Sendable {
-  /// The name on the command line.
+  /// The name in provenance and reports.
   static var name: String { get }
   /// Other names of it.
   static var aliases: [String] { get }
-  /// What it can be told.
-  static var parameters: [MethodParameter] { get }
-
-  /// - Throws: `AveragingError` when a parameter is missing or outside its range.
-  init(_ parameters: MethodParameters) throws
 
   /// Whether it works on training steps.
   var needsSteps: Bool { get }
 
+  /// Whether the first checkpoint of the series is the one that the others were fine-tuned from.
+  var beginsWithPretrained: Bool { get }
+
   /// Whether the parts of the checkpoints so far do not depend on those to come, but for a common factor.
-  var isContinuable: Bool { get }
+  func isContinuable(over timeline: Timeline) -> Bool
 
   /// Everything the result depends on beside the checkpoints, defaults included, for the provenance.
   var settings: [(String, JSON)] { get }
@@ -32,19 +36,22 @@ public protocol AveragingMethod: Sendable {
 }
 
 extension AveragingMethod {
-  /// None.
+  /// No other names.
   public static var aliases: [String] { [] }
 
-  /// It does not.
+  /// False: most methods count checkpoints.
   public var needsSteps: Bool { false }
 
-  /// Most are recurrences.
-  public var isContinuable: Bool { true }
+  /// False: most methods treat all checkpoints alike.
+  public var beginsWithPretrained: Bool { false }
 
-  /// Nothing.
+  /// True: most methods are recurrences.
+  public func isContinuable(over timeline: Timeline) -> Bool { true }
+
+  /// No further metadata.
   public var metadata: [(key: String, value: String)] { [] }
 
-  /// None.
+  /// No further tensors.
   public func companions(of timeline: Timeline) throws -> [Companion] { [] }
 }
 
@@ -61,29 +68,11 @@ public struct Companion: Sendable, Equatable {
   }
 }
 
-/// Every method.
-public let averagingMethods: [any AveragingMethod.Type] = [
-  Mean.self,
-  ExponentialMovingAverage.self,
-  TanhMovingAverage.self,
-  PowerMovingAverage.self,
-  PosthocMovingAverage.self,
-  GaussianMoments.self,
-  Median.self,
-  TrimmedMean.self,
-  WeightedSum.self,
-]
-
-/// The method called `name`, with its parameters.
-///
-/// - Throws: `AveragingError` for an unknown name, and for a parameter that the method does not take: a setting
-///   without effect is a misunderstanding.
-public func averagingMethod(_ name: String, _ parameters: MethodParameters) throws -> any AveragingMethod {
-  guard let type = averagingMethods.first(where: { $0.name == name || $0.aliases.contains(name) }) else {
-    throw AveragingError.unknownMethod(name, known: averagingMethods.map { $0.name })
+/// - Throws: `AveragingError.parameterOutOfRange` for a value that is not valid; NaN is in no range.
+func require(
+  _ parameter: String, _ value: Double, _ range: String, where isValid: (Double) -> Bool
+) throws {
+  guard isValid(value) else {
+    throw AveragingError.parameterOutOfRange(parameter, value: value, range: range)
   }
-  for parameter in parameters.given where !type.parameters.contains(parameter) {
-    throw AveragingError.parameterNotTaken(method: type.name, parameter)
-  }
-  return try type.init(parameters)
 }

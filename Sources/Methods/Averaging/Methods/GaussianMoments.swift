@@ -6,33 +6,45 @@ import Checkpoint
 /// section 3.2. The variance is that of Welford's method in float64; the difference of mean square and squared mean, as
 /// usually computed, loses all digits when checkpoints are close. A deviation is θᵢ minus the mean of the first i
 /// checkpoints, as in the paper, or minus the final mean.
-struct GaussianMoments: AveragingMethod {
-  static let name = "swag"
-  static let parameters: [MethodParameter] = [.rank, .centered]
+public struct GaussianMoments: AveragingMethod {
+  /// The name in provenance and reports.
+  public static let name = "swag"
 
   let rank: Int
   let isCentered: Bool
 
-  init(_ parameters: MethodParameters = MethodParameters()) throws {
-    let given = try parameters.number(.rank, "a whole number from 2 to 1000") {
-      (2...1000).contains($0) && $0 == $0.rounded()
-    }
-    rank = Int(given ?? 20)
-    isCentered = parameters.isOn(.centered)
+  /// The numbers of deviations that can be asked for.
+  static let ranks = 2...1000
+
+  /// - Parameters:
+  ///   - rank: Number of deviations that are kept, from 2 to 1000.
+  ///   - isCentered: Whether deviations are those from the final mean instead of the running one.
+  /// - Throws: `AveragingError.parameterOutOfRange`.
+  public init(rank: Int = 20, isCentered: Bool = false) throws {
+    try require("rank", Double(rank), "a whole number from 2 to 1000") { _ in Self.ranks.contains(rank) }
+    self.rank = rank
+    self.isCentered = isCentered
   }
 
-  var settings: [(String, JSON)] {
+  /// Everything the result depends on beside the checkpoints.
+  public var settings: [(String, JSON)] {
     [("rank", .number("\(rank)"))] + (isCentered ? [("centered", .bool(true))] : [])
   }
 
-  var metadata: [(key: String, value: String)] { [(SWAGNames.rankKey, "\(rank)")] }
+  /// The number of deviations that were asked for.
+  public var metadata: [(key: String, value: String)] { [(SWAGNames.rankKey, "\(rank)")] }
 
-  func combination(of timeline: Timeline) throws -> Combination {
+  /// False: deviations and variance need all checkpoints.
+  public func isContinuable(over timeline: Timeline) -> Bool { false }
+
+  /// The mean.
+  public func combination(of timeline: Timeline) throws -> Combination {
     guard timeline.count >= 2 else { throw AveragingError.tooFew(method: Self.name, needed: 2, found: 1) }
     return try Mean().combination(of: timeline)
   }
 
-  func companions(of timeline: Timeline) throws -> [Companion] {
+  /// The variance and the last deviations.
+  public func companions(of timeline: Timeline) throws -> [Companion] {
     let count = timeline.count
     let deviations = (max(0, count - rank)..<count).enumerated().map { row, index in
       Companion(suffix: SWAGNames.deviation(row), combination: .linear(deviation(of: index, count: count)))

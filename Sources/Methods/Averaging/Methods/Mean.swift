@@ -4,26 +4,33 @@ import Checkpoint
 ///
 /// Values are summed and divided once, so that the mean of equal models is that model. A checkpoint may be a mean itself
 /// and then counts as the number of models behind it, so that it can be continued.
-struct Mean: AveragingMethod {
-  static let name = "mean"
-  static let aliases = ["swa"]
-  static let parameters: [MethodParameter] = [.counts]
+public struct Mean: AveragingMethod {
+  /// The name in provenance and reports.
+  public static let name = "mean"
+  /// The name in the paper.
+  public static let aliases = ["swa"]
 
   private let counts: [Double]?
 
-  init(_ parameters: MethodParameters = MethodParameters()) throws {
-    counts = parameters.list(.counts)
-    if let wrong = counts?.first(where: { !($0 >= 1 && $0 == $0.rounded() && $0 <= 0x1p53) }) {
-      throw AveragingError.parameterOutOfRange(.counts, value: wrong, range: "whole numbers from 1")
+  /// The mean of single models, or of those that the files say they stand for.
+  public init() { counts = nil }
+
+  /// - Parameter counts: Number of models, or of samples, behind every checkpoint: its weight.
+  /// - Throws: `AveragingError.parameterOutOfRange` for a count that is no whole number from 1.
+  public init(counts: [Double]) throws {
+    for count in counts {
+      try require("count", count, "whole numbers from 1") { $0 >= 1 && $0 == $0.rounded() && $0 <= 0x1p53 }
     }
+    self.counts = counts
   }
 
-  /// The counts stand with the inputs, as weights.
-  var settings: [(String, JSON)] { [] }
+  /// Empty: the counts stand with the inputs, as weights.
+  public var settings: [(String, JSON)] { [] }
 
-  func combination(of timeline: Timeline) throws -> Combination {
+  /// The checkpoints by their counts, divided by the sum of these.
+  public func combination(of timeline: Timeline) throws -> Combination {
     if let counts, counts.count != timeline.count {
-      throw AveragingError.countMismatch(.counts, expected: timeline.count, found: counts.count)
+      throw AveragingError.countMismatch("counts", expected: timeline.count, found: counts.count)
     }
     let counts = counts ?? timeline.modelCounts
     return .linear(LinearCombination(weights: counts, divisor: counts.reduce(0, +)))

@@ -1,33 +1,47 @@
 import Checkpoint
 
 /// The median of every element; of an even number of checkpoints the mean of the middle two, as NumPy has it.
-struct Median: AveragingMethod {
-  static let name = "median"
-  static let parameters: [MethodParameter] = []
+public struct Median: AveragingMethod {
+  /// The name in provenance and reports.
+  public static let name = "median"
 
-  init(_ parameters: MethodParameters = MethodParameters()) throws {}
+  /// A method without parameters.
+  public init() {}
 
-  var settings: [(String, JSON)] { [] }
+  /// Empty: there is nothing to choose.
+  public var settings: [(String, JSON)] { [] }
 
-  func combination(of timeline: Timeline) throws -> Combination {
+  /// False: all values are needed at once.
+  public func isContinuable(over timeline: Timeline) -> Bool { false }
+
+  /// The values in the middle.
+  public func combination(of timeline: Timeline) throws -> Combination {
     .trimmedMean(inputs: 0..<timeline.count, trim: (timeline.count - 1) / 2)
   }
 }
 
 /// The mean of every element without the ⌊p·N⌋ smallest and largest values, as in `scipy.stats.trim_mean`.
-struct TrimmedMean: AveragingMethod {
-  static let name = "trimmed-mean"
-  static let parameters: [MethodParameter] = [.trim]
+public struct TrimmedMean: AveragingMethod {
+  /// The name in provenance and reports.
+  public static let name = "trimmed-mean"
 
   let trim: Double
 
-  init(_ parameters: MethodParameters = MethodParameters()) throws {
-    trim = try parameters.number(.trim, "a number from 0, below 0.5") { (0..<0.5).contains($0) } ?? 0.1
+  /// - Parameter trim: Share of the values that is dropped at either end, from 0, below 0.5.
+  /// - Throws: `AveragingError.parameterOutOfRange`.
+  public init(trim: Double = 0.1) throws {
+    try require("trim", trim, "a number from 0, below 0.5") { (0..<0.5).contains($0) }
+    self.trim = trim
   }
 
-  var settings: [(String, JSON)] { [("trim", .number("\(trim)"))] }
+  /// Everything the result depends on beside the checkpoints.
+  public var settings: [(String, JSON)] { [("trim", .number("\(trim)"))] }
 
-  func combination(of timeline: Timeline) throws -> Combination {
+  /// False: all values are needed at once.
+  public func isContinuable(over timeline: Timeline) -> Bool { false }
+
+  /// The values in the middle.
+  public func combination(of timeline: Timeline) throws -> Combination {
     .trimmedMean(inputs: 0..<timeline.count, trim: Int(trim * Double(timeline.count)))
   }
 }

@@ -5,31 +5,41 @@ import Checkpoint
 /// The weights minimise the squared distance between the target's averaging profile and the weighted sum of those of
 /// the snapshots, and are scaled to a sum of one (EDM2, arXiv 2312.02696, algorithm 3). The normal equations are
 /// solved in float64: their condition reaches 10⁹ for 512 snapshots, where float32 would have no correct digit.
-struct PosthocMovingAverage: AveragingMethod {
-  static let name = "posthoc-ema"
-  static let parameters: [MethodParameter] = [.sigma, .gamma, .sourceSigma, .targetStep]
+public struct PosthocMovingAverage: AveragingMethod {
+  /// The name in provenance and reports.
+  public static let name = "posthoc-ema"
 
   let gamma: Double
   let sourceSigmas: [Double]
   let targetStep: Double?
 
-  init(_ parameters: MethodParameters) throws {
-    gamma = try powerGamma(parameters, method: Self.name)
-    guard let sources = parameters.list(.sourceSigma) else {
-      throw AveragingError.parameterMissing(method: Self.name, .sourceSigma)
+  /// - Parameters:
+  ///   - width: That of the average.
+  ///   - sourceSigmas: The relative widths of the snapshots, one for all or one each.
+  ///   - targetStep: The training step at which the average ends; nil for the last snapshot.
+  /// - Throws: `AveragingError.parameterOutOfRange`.
+  public init(_ width: PowerProfile.Width, sourceSigmas: [Double], targetStep: Double? = nil) throws {
+    gamma = try width.exponent()
+    for sigma in sourceSigmas {
+      try require("sigma of a snapshot", sigma, "numbers above 0 and below 0.2886") {
+        $0 > 0 && $0 < PowerProfile.sigmaLimit
+      }
     }
-    if let wrong = sources.first(where: { !($0 > 0 && $0 < PowerProfile.sigmaLimit) }) {
-      throw AveragingError.parameterOutOfRange(
-        .sourceSigma, value: wrong, range: "numbers above 0 and below 0.2886")
+    if let targetStep {
+      try require("target step", targetStep, "a number above 0") { $0 > 0 && $0.isFinite }
     }
-    sourceSigmas = sources
-    targetStep = try parameters.number(.targetStep, "a number above 0") { $0 > 0 && $0.isFinite }
+    self.sourceSigmas = sourceSigmas
+    self.targetStep = targetStep
   }
 
-  var needsSteps: Bool { true }
-  var isContinuable: Bool { false }
+  /// True.
+  public var needsSteps: Bool { true }
 
-  var settings: [(String, JSON)] {
+  /// False: every snapshot changes the weights of all.
+  public func isContinuable(over timeline: Timeline) -> Bool { false }
+
+  /// Everything the result depends on beside the checkpoints.
+  public var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = [
       ("gamma", .number("\(gamma)")), ("source_sigma", .array(sourceSigmas.map { .number("\($0)") })),
     ]
@@ -37,10 +47,12 @@ struct PosthocMovingAverage: AveragingMethod {
     return settings
   }
 
-  func combination(of timeline: Timeline) throws -> Combination {
+  /// The solution of the normal equations.
+  public func combination(of timeline: Timeline) throws -> Combination {
     guard let steps = timeline.steps else { throw AveragingError.stepsMissing(method: Self.name) }
     guard sourceSigmas.count == 1 || sourceSigmas.count == steps.count else {
-      throw AveragingError.countMismatch(.sourceSigma, expected: steps.count, found: sourceSigmas.count)
+      throw AveragingError.countMismatch(
+        "sigmas of snapshots", expected: steps.count, found: sourceSigmas.count)
     }
     if let first = steps.firstIndex(where: { $0 <= 0 }) {
       throw AveragingError.stepNotPositive(file: timeline.names[first], step: steps[first])

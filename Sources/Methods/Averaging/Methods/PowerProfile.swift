@@ -4,7 +4,31 @@ import Platform
 ///
 /// Source: Karras et al. 2024, "Analyzing and Improving the Training Dynamics of Diffusion Models" (EDM2),
 /// arXiv 2312.02696, section 3 and appendix C.
-enum PowerProfile {
+public enum PowerProfile {
+  /// How wide an average is.
+  public enum Width: Sendable, Equatable {
+    /// Standard deviation over the length of training, above 0 and below 1/√12.
+    case sigma(Double)
+    /// The exponent γ, above -1.
+    case gamma(Double)
+
+    /// The exponent γ.
+    ///
+    /// - Throws: `AveragingError.parameterOutOfRange`.
+    public func exponent() throws -> Double {
+      switch self {
+      case .gamma(let gamma):
+        try require("gamma", gamma, "a number above -1") { $0 > -1 && $0.isFinite }
+        return gamma
+      case .sigma(let sigma):
+        try require("sigma", sigma, "a number above 0 and below 0.2886") {
+          $0 > 0 && $0 < PowerProfile.sigmaLimit
+        }
+        return PowerProfile.gamma(sigma: sigma)
+      }
+    }
+  }
+
   /// The largest relative width, that of γ = 0; it is excluded.
   static let sigmaLimit = 1 / 12.0.squareRoot()
 

@@ -6,20 +6,26 @@ import Platform
 ///
 /// Published code counts n up at every tensor, which makes d almost α from the second tensor on; here n counts
 /// checkpoints, as the formula says.
-struct TanhMovingAverage: AveragingMethod {
-  static let name = "tanh-ema"
-  static let aliases = ["t-adema"]
-  static let parameters: [MethodParameter] = [.alpha]
+public struct TanhMovingAverage: AveragingMethod {
+  /// The name in provenance and reports.
+  public static let name = "tanh-ema"
+  /// The name in the paper.
+  public static let aliases = ["t-adema"]
 
   let alpha: Double
 
-  init(_ parameters: MethodParameters = MethodParameters()) throws {
-    alpha = try parameters.number(.alpha, "a number from 0 to 1") { (0...1).contains($0) } ?? 0.9
+  /// - Parameter alpha: Factor of tanh(n), from 0 to 1.
+  /// - Throws: `AveragingError.parameterOutOfRange`.
+  public init(alpha: Double = 0.9) throws {
+    try require("alpha", alpha, "a number from 0 to 1") { (0...1).contains($0) }
+    self.alpha = alpha
   }
 
-  var settings: [(String, JSON)] { [("alpha", .number("\(alpha)"))] }
+  /// Everything the result depends on beside the checkpoints.
+  public var settings: [(String, JSON)] { [("alpha", .number("\(alpha)"))] }
 
-  func combination(of timeline: Timeline) throws -> Combination {
+  /// The recurrence over the series.
+  public func combination(of timeline: Timeline) throws -> Combination {
     .linear(.movingAverage(decays: (0..<timeline.count).map { alpha * tanh(Double($0)) }))
   }
 }

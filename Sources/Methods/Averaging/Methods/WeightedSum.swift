@@ -3,30 +3,30 @@ import Checkpoint
 /// The sum of the checkpoints by given weights, over the sum of the weights unless told otherwise.
 ///
 /// Negative weights extrapolate; a zero leaves a checkpoint out.
-struct WeightedSum: AveragingMethod {
-  static let name = "weights"
-  static let parameters: [MethodParameter] = [.weights, .unnormalized]
+public struct WeightedSum: AveragingMethod {
+  /// The name in provenance and reports.
+  public static let name = "weights"
 
   let weights: [Double]
   let isNormalized: Bool
 
-  init(_ parameters: MethodParameters) throws {
-    guard let weights = parameters.list(.weights) else {
-      throw AveragingError.parameterMissing(method: Self.name, .weights)
-    }
-    if let wrong = weights.first(where: { !$0.isFinite }) {
-      throw AveragingError.parameterOutOfRange(.weights, value: wrong, range: "finite numbers")
-    }
+  /// - Parameters:
+  ///   - weights: One finite number for every checkpoint.
+  ///   - isNormalized: Whether the sum is divided by that of the weights.
+  /// - Throws: `AveragingError.parameterOutOfRange`.
+  public init(weights: [Double], isNormalized: Bool = true) throws {
+    for weight in weights { try require("weight", weight, "finite numbers") { $0.isFinite } }
     self.weights = weights
-    isNormalized = !parameters.isOn(.unnormalized)
+    self.isNormalized = isNormalized
   }
 
-  /// The weights themselves stand with the inputs.
-  var settings: [(String, JSON)] { isNormalized ? [] : [("unnormalized", .bool(true))] }
+  /// The kind of sum; the weights themselves stand with the inputs.
+  public var settings: [(String, JSON)] { isNormalized ? [] : [("unnormalized", .bool(true))] }
 
-  func combination(of timeline: Timeline) throws -> Combination {
+  /// The sum.
+  public func combination(of timeline: Timeline) throws -> Combination {
     guard weights.count == timeline.count else {
-      throw AveragingError.countMismatch(.weights, expected: timeline.count, found: weights.count)
+      throw AveragingError.countMismatch("weights", expected: timeline.count, found: weights.count)
     }
     guard weights.contains(where: { $0 != 0 }) else { throw AveragingError.allWeightsZero }
     let sum = weights.reduce(0, +)

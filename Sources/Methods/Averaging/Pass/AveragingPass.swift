@@ -47,9 +47,11 @@ public struct AveragingPass {
     let pool = streams.isEmpty ? pool : ThreadPool(threads: 1)
     var digests = series.members.map { SourceDigest($0, observesStream: computesDigests) }
     let spare = PassWorker.pieceBuffers(ordered)
+    let constants = ConstantTensors()
     let workers = (0..<pool.threadCount).map { _ in
       PassWorker(
-        ordered, kernel: kernel, computesDigests: computesDigests, threads: pool.threadCount, spare: spare)
+        ordered, kernel: kernel, computesDigests: computesDigests, threads: pool.threadCount, spare: spare,
+        constants: constants)
     }
     let scales = try QuantizedScales(ordered, workers, pool: pool)
     for worker in workers { worker.scales = scales }
@@ -90,7 +92,7 @@ public struct AveragingPass {
   /// Bytes of buffers that `run` has in memory at most; pages that are never used cost nothing.
   public func scratchBytes(threads: Int) -> Int {
     let members = plans[0].series.members
-    let inputs = min(PassWorker.groupSize(threads: threads), members.count) * PassWorker.sliceBytes
+    let inputs = (min(PassWorker.groupSize(threads: threads), members.count) + 1) * PassWorker.sliceBytes
     // Sums and results, up to four times as wide as the inputs, what other statistics keep, and results that wait.
     let outputs = PassWorker.sliceBytes * (1 + 8 * plans.count + 8)
     let waiting = 4 * PassWorker.sliceBytes * Self.waitingPieces(threads: threads) * plans.count

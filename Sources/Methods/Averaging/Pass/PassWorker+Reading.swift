@@ -1,4 +1,5 @@
 import Checkpoint
+import Platform
 
 /// Getting the data of the series into memory, and linear sums of them.
 extension PassWorker {
@@ -87,8 +88,19 @@ extension PassWorker {
       let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(elements.count * width)])
       try tensor.readers[place](elements.lowerBound * width, target)
       account(tensor.entry, tensor.needed[place], at: elements.lowerBound * width, target)
+      if place > 0 {
+        compare(target, with: group.lowerBound > 0 ? first : inputs[0])
+      } else if tensor.needed.count > group.count {
+        first.copyMemory(from: UnsafeRawBufferPointer(target))
+      }
       return UnsafeRawPointer(buffer.baseAddress)
     }
+  }
+
+  /// Notes whether some elements are those of the first checkpoint; different ones usually differ at once.
+  func compare(_ data: UnsafeMutableRawBufferPointer, with first: UnsafeMutableRawBufferPointer) {
+    guard agrees, let a = data.baseAddress, let b = first.baseAddress else { return }
+    agrees = memcmp(a, b, data.count) == 0
   }
 
   func load(

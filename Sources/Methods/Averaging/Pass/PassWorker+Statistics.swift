@@ -16,13 +16,34 @@ extension PassWorker {
     for start in stride(from: elements.lowerBound, to: elements.upperBound, by: width) {
       let part = start..<min(start + width, elements.upperBound)
       for (row, input) in members.enumerated() {
-        try widen(entry, input, part, into: values.baseAddress! + row * part.count)
+        try widen(entry, input, part, isFirst: row == 0, into: values.baseAddress! + row * part.count)
       }
       let isFinite = kernel.trimmedSum(
         values.baseAddress!, inputs: members.count, count: part.count, trim: trim,
         into: sum.baseAddress! + (start - elements.lowerBound))
       // NaN may have been sorted away: the rounding that follows must see it.
       if !isFinite { sum[start - elements.lowerBound] = .nan }
+    }
+  }
+
+  /// The first input and what a rule keeps of the differences of the others from it.
+  func election(
+    _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs members: Range<Int>, rule: ElectionRule,
+    into sum: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    let width = max(1, min(elements.count, Self.valueCount / members.count))
+    let values = UnsafeMutableBufferPointer<Double>.allocate(capacity: width * members.count)
+    defer { values.deallocate() }
+    for start in stride(from: elements.lowerBound, to: elements.upperBound, by: width) {
+      let part = start..<min(start + width, elements.upperBound)
+      for (row, input) in members.enumerated() {
+        try widen(entry, input, part, isFirst: row == 0, into: values.baseAddress! + row * part.count)
+      }
+      for (offset, element) in part.enumerated() {
+        sum[element - elements.lowerBound] = rule.value(element, origin: values[offset]) { model in
+          values[(model + 1) * part.count + offset]
+        }
+      }
     }
   }
 
@@ -37,7 +58,7 @@ extension PassWorker {
     mean.update(repeating: 0, count: elements.count)
     sum.baseAddress!.update(repeating: 0, count: elements.count)
     for (row, input) in members.enumerated() {
-      try widen(entry, input, elements, into: values.baseAddress!)
+      try widen(entry, input, elements, isFirst: row == 0, into: values.baseAddress!)
       kernel.welford(
         values.baseAddress!, number: row + 1, count: elements.count, mean: mean, squares: sum.baseAddress!)
     }
@@ -49,10 +70,13 @@ extension PassWorker {
   }
 
   private func widen(
-    _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>,
+    _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>, isFirst: Bool,
     into values: UnsafeMutablePointer<Double>
   ) throws {
     try load(entry, input, elements, into: inputs[0])
+    let data = UnsafeMutableRawBufferPointer(
+      rebasing: inputs[0][..<(elements.count * entry.input.dtype.bitWidth / 8)])
+    if isFirst { first.copyMemory(from: UnsafeRawBufferPointer(data)) } else { compare(data, with: first) }
     try widen(UnsafeRawBufferPointer(inputs[0]), entry, input, elements, into: values)
   }
 }

@@ -32,6 +32,11 @@ final class PassWorker: @unchecked Sendable {
   var knownScales: (tensor: TensorName, values: [Int: [Double]])?
   var reads: [Read] = []
   var bytesRead = 0
+  /// Whether the checkpoints that have been read agree in every byte of the segment.
+  var agrees = true
+  /// The segment in the first of them, where `inputs` cannot keep it.
+  let first: UnsafeMutableRawBufferPointer
+  let constants: ConstantTensors
   private var work: (entry: Int, tensor: TensorWork)?
   private(set) var used = 0
   private let spare: PieceBuffers
@@ -45,15 +50,18 @@ final class PassWorker: @unchecked Sendable {
   private static let elementLimit = sliceBytes / 2
 
   init(
-    _ plans: [AveragingPlan], kernel: Kernel, computesDigests: Bool, threads: Int, spare: PieceBuffers
+    _ plans: [AveragingPlan], kernel: Kernel, computesDigests: Bool, threads: Int, spare: PieceBuffers,
+    constants: ConstantTensors
   ) {
     self.plans = plans
     self.spare = spare
+    self.constants = constants
     self.kernel = kernel
     self.computesDigests = computesDigests
     let members = plans[0].series.members
     let group = min(Self.groupSize(threads: threads), members.count)
     inputs = (0..<group).map { _ in .allocate(byteCount: Self.sliceBytes, alignment: 64) }
+    first = .allocate(byteCount: Self.sliceBytes, alignment: 64)
     widened = .allocate(capacity: Self.sliceBytes / 8)
     sums = plans.map { _ in .allocate(capacity: Self.elementLimit) }
     outputs = spare.take()
@@ -62,6 +70,7 @@ final class PassWorker: @unchecked Sendable {
   deinit {
     for buffer in inputs { buffer.deallocate() }
     for buffer in sums { buffer.deallocate() }
+    first.deallocate()
     widened.deallocate()
   }
 
@@ -127,7 +136,7 @@ final class PassWorker: @unchecked Sendable {
   private static func outputWidth(_ entry: AveragingPlan.Entry) -> Int {
     switch entry.operation {
     case .copy, .keep: 1
-    case .scales, .convert, .combine: entry.output.dtype.bitWidth / 8
+    case .scales, .convert, .combine: entry.outputType.bitWidth / 8
     }
   }
 
@@ -146,28 +155,44 @@ final class PassWorker: @unchecked Sendable {
 
   private func combine(_ segment: TaskList.Segment) throws {
     let tensor = tensorWork(segment.entry)
+    agrees = true
     for (plan, combination) in tensor.others {
       try accumulate(tensor.entry, segment.elements, combination, into: sums[plan])
       try finish(segment, output: plan, divisor: Self.divisor(combination))
     }
-    if try tensor.sums.isEmpty || combineInOneGo(tensor, segment) { return }
-    try accumulate(tensor, segment.elements)
-    for sum in tensor.sums { try finish(segment, output: sum.plan, divisor: sum.steps.divisor) }
+    if try !tensor.sums.isEmpty && !combineInOneGo(tensor, segment) {
+      try accumulate(tensor, segment.elements)
+      for sum in tensor.sums { try finish(segment, output: sum.plan, divisor: sum.steps.divisor) }
+    }
+    if !agrees && segment.elements.count < tensor.entry.input.elementCount {
+      try constants.differ(segment.entry)
+    }
   }
 
   /// The same results where nothing else needs the sums, which then never leave the first cache.
   ///
-  /// - Returns: False if this is no such case or a result is not finite, which the sums explain.
+  /// - Returns: False if this is no such case, or a result is not finite or that of equal float64 values: the sums
+  ///   explain the one, and the other is copied.
   private func combineInOneGo(_ tensor: TensorWork, _ segment: TaskList.Segment) throws -> Bool {
-    let (input, output) = (tensor.entry.input.dtype, tensor.entry.output.dtype)
+    let (input, output) = (tensor.entry.input.dtype, tensor.entry.outputType)
     guard tensor.isPlain, Kernel.isNative(input), Kernel.isNative(output), tensor.needed.count <= inputs.count
     else { return false }
+    let before = (reads: reads.count, bytes: bytesRead)
     let pointers = try load(tensor, tensor.needed.indices, segment.elements)
-    return tensor.sums.allSatisfy { sum in
-      kernel.combine(
-        tensor.slots(of: sum, pointers), from: input, steps: sum.steps.steps, count: segment.elements.count,
-        divisor: sum.steps.divisor, to: output, into: outputs[sum.plan].baseAddress! + used)
+    let isDone =
+      !(agrees && input == .f64 && output == .f64)
+      && tensor.sums.allSatisfy { sum in
+        kernel.combine(
+          tensor.slots(of: sum, pointers), from: input, steps: sum.steps.steps,
+          count: segment.elements.count, divisor: sum.steps.divisor, to: output,
+          into: outputs[sum.plan].baseAddress! + used)
+      }
+    if !isDone {
+      // The data will be read and counted once more.
+      reads.removeSubrange(before.reads...)
+      bytesRead = before.bytes
     }
+    return isDone
   }
 
   private func tensorWork(_ entry: Int) -> TensorWork {
@@ -210,6 +235,8 @@ final class PassWorker: @unchecked Sendable {
       try trimmedSum(entry, elements, inputs: inputs, trim: trim, into: sum)
     case .variance(let inputs, let floor):
       try variance(entry, elements, inputs: inputs, floor: floor, into: sum)
+    case .election(let inputs, let rule):
+      try election(entry, elements, inputs: inputs, rule: rule, into: sum)
     case .linear: preconditionFailure("sums are made together")
     }
   }
@@ -236,9 +263,15 @@ final class PassWorker: @unchecked Sendable {
       return
     }
     let failed = kernel.round(
-      sums[index].baseAddress!, divisor: divisor, count: count, to: entry.output.dtype, into: target)
-    if failed { throw try culprit(segment, plans[index], divisor, sums[index]) }
-    if entry.output.name.lastComponent == "running_var" { try refuseNegative(segment, index, divisor) }
+      sums[index].baseAddress!, divisor: divisor, count: count, to: entry.outputType, into: target)
+    if failed {
+      try passConstants(segment, output: index, divisor: divisor)
+    } else if agrees, entry.input.dtype == .f64, entry.outputType == .f64, plans[index].keepsConstants(entry)
+    {
+      // A quotient of sums may differ in the last bit from what all of them are.
+      try readAgain(entry, plans[index].contributors(to: entry).last!, segment.elements, into: target)
+    }
+    if entry.isVariance { try refuseNegative(segment, index, divisor) }
   }
 
   private func refuseNegative(_ segment: TaskList.Segment, _ output: Int, _ divisor: Double) throws {
@@ -247,7 +280,7 @@ final class PassWorker: @unchecked Sendable {
       let element = (0..<segment.elements.count).first(where: { sums[output][$0] / divisor < 0 })
     else { return }
     throw AveragingError.negativeVariance(
-      entry.output.name, index: entry.output.index(of: segment.elements.lowerBound + element),
+      entry.output.name, index: entry.input.index(of: segment.elements.lowerBound + element),
       value: sums[output][element] / divisor)
   }
 

@@ -51,7 +51,7 @@ struct TensorWork {
     self.sums = sums
     self.others = others
     isPlain =
-      entry.quantization == nil && entry.output.name.lastComponent != "running_var"
+      entry.quantization == nil && !entry.isVariance
       && sums.allSatisfy { $0.state == nil && !$0.steps.inputs.isEmpty }
     needed = sums.count == 1 ? sums[0].steps.inputs : Set(sums.flatMap(\.steps.inputs)).sorted()
     readers = series.readers(of: entry.input.name, in: needed)

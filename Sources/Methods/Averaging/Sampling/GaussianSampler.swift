@@ -41,6 +41,7 @@ public struct GaussianSampler: Sendable {
 
   private let source: any CheckpointSource
   private let parameters: [TensorName: Parameter]
+  private let deviationCount: Int
   private let requestedRank: Int
 
   /// - Throws: `AveragingError.notAGaussian` when the checkpoint has no variances, `.mismatch` when one does not fit.
@@ -49,7 +50,7 @@ public struct GaussianSampler: Sendable {
     let byName = Dictionary(source.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     var parameters: [TensorName: Parameter] = [:]
     var companions: Set<TensorName> = []
-    for mean in source.tensors where mean.dtype.isFloatingPoint {
+    for mean in source.tensors.map(\.components) where mean.dtype.isFloatingPoint {
       func companion(_ suffix: String) throws -> TensorSpec? {
         guard let found = byName[TensorName(mean.name.string + suffix)] else { return nil }
         guard found.shape == mean.shape, found.dtype.isFloatingPoint else {
@@ -64,11 +65,21 @@ public struct GaussianSampler: Sendable {
       while let next = try companion(SWAGNames.deviation(deviations.count)) { deviations.append(next) }
       parameters[mean.name] = Parameter(mean: mean, variance: variance, deviations: deviations)
     }
-    guard !parameters.isEmpty else { throw AveragingError.notAGaussian(file: source.label) }
+    guard !parameters.isEmpty else {
+      throw AveragingError.notAGaussian(file: source.label, reason: "no tensor has variances beside it")
+    }
     self.parameters = parameters
     tensors = source.tensors.filter { !companions.contains($0.name) }
-    let deviations = parameters.values.map(\.deviations.count).max()!
-    requestedRank = max(deviations, source.metadata[SWAGNames.rankKey].flatMap { Int($0) } ?? deviations)
+    deviationCount = parameters.values.map(\.deviations.count).max()!
+    guard let text = source.metadata[SWAGNames.rankKey] else {
+      requestedRank = deviationCount
+      return
+    }
+    guard let rank = Int(text), GaussianMoments.ranks.contains(rank), rank >= deviationCount else {
+      throw AveragingError.notAGaussian(
+        file: source.label, reason: "\(SWAGNames.rankKey) is \"\(TensorName(text).escaped)\"")
+    }
+    requestedRank = rank
   }
 
   /// Elements of other pieces are drawn from other sequences: a part of what a seed means, and never to be changed.
@@ -80,10 +91,10 @@ public struct GaussianSampler: Sendable {
   public func draw(_ number: Int, _ options: Options, to writer: CheckpointWriter, pool: ThreadPool) throws {
     let order = writer.order
     let tasks = TaskList(
-      elementCounts: order.map { parameters[$0.name] == nil ? $0.byteCount : $0.elementCount },
+      elementCounts: order.map { parameters[$0.name]?.mean.elementCount ?? $0.byteCount },
       elementBytes: order.map { parameters[$0.name] == nil ? 1 : 8 }, bytes: Self.pieceBytes)
     var shared = PortableNormal(key: [options.seed, UInt64(number), .max])
-    let coefficients = (0..<requestedRank).map { _ in shared.next() }
+    let coefficients = (0..<deviationCount).map { _ in shared.next() }
     let turnstile = Turnstile(limit: 4 * pool.threadCount)
     try pool.forEach(tasks.count) { (task, _) throws in
       var output: [UInt8] = []

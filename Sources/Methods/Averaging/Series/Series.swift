@@ -21,10 +21,17 @@ public struct Series: Sendable {
   /// Whether every tensor has the same place in all files, the usual case.
   private let hasEqualPlaces: Bool
 
+  /// - Parameters:
+  ///   - sources: Open checkpoints.
+  ///   - keys: What to do with tensors that some of them do not have.
+  ///   - isSelected: Which tensors are averaged; the others are not even compared.
   /// - Throws: `AveragingError.emptySeries`, or what keeps the files from being averaged: a missing, additional or
   ///   different tensor, with the file that differs from the first one.
-  public init(_ sources: [any CheckpointSource], keys: KeyPolicy = .identical) throws {
-    let members = try sources.map { try SeriesMember($0) }
+  public init(
+    _ sources: [any CheckpointSource], keys: KeyPolicy = .identical,
+    isSelected: (TensorName) -> Bool = { _ in true }
+  ) throws {
+    let members = try sources.map { try SeriesMember($0, isSelected: isSelected) }
     self.members = members
     guard let first = members.first, let last = members.last else { throw AveragingError.emptySeries }
     try Self.checkKeys(members)
@@ -67,13 +74,12 @@ public struct Series: Sendable {
     return inputs.map { members[$0].source.reader(at: index) }
   }
 
-  /// Groups of tensors that share their data in every one of some checkpoints.
-  func tiedTensors(in inputs: [Int]) -> [[TensorName]] {
-    guard let first = inputs.first else { return [] }
-    return inputs.dropFirst().reduce(members[first].tiedTensors.map(Set.init)) { groups, index in
-      let others = members[index].tiedTensors.map(Set.init)
-      return groups.flatMap { group in others.map { group.intersection($0) } }
-    }.filter { $0.count > 1 }.map { $0.sorted() }.sorted { $0[0] < $1[0] }
+  /// The tensors that share their data in every one of some checkpoints.
+  func tiedTensors(in inputs: [Int]) -> TiedTensors {
+    guard let first = inputs.first else { return TiedTensors([]) }
+    return inputs.dropFirst().reduce(members[first].tiedTensors) { tied, index in
+      tied.groups.isEmpty ? tied : tied.intersection(members[index].tiedTensors)
+    }
   }
 
   /// How many models each checkpoint stands for in a mean: the count of an AveragedModel that the series begins with

@@ -24,10 +24,14 @@ public struct SeriesMember: Sendable {
   private let places: [TensorName: Place]
   private let hasOtherNames: Bool
 
-  /// - Parameter source: An open checkpoint.
+  /// - Parameters:
+  ///   - source: An open checkpoint.
+  ///   - isSelected: Which of its tensors count; the others might as well not be there.
   /// - Throws: `AveragingError.nameCollision` when two tensors have the same name without wrappers; `CheckpointError`
   ///   when a count of averaged models cannot be read.
-  public init(_ source: any CheckpointSource) throws {
+  public init(
+    _ source: any CheckpointSource, isSelected: (TensorName) -> Bool = { _ in true }
+  ) throws {
     self.source = source
     let names = UnwrappedNames(source.tensors)
     prefix = names.prefix
@@ -45,6 +49,7 @@ public struct SeriesMember: Sendable {
     for (index, stored) in source.tensors.enumerated() where index != names.counter {
       let tensor = TensorSpec(
         name: TensorName(names.names[index]), dtype: stored.dtype, shape: stored.shape)
+      guard isSelected(tensor.name) else { continue }
       let place = Place(index: tensors.count, storedName: stored.name)
       if let other = places.updateValue(place, forKey: tensor.name) {
         throw AveragingError.nameCollision(
@@ -74,12 +79,12 @@ public struct SeriesMember: Sendable {
     hasOtherNames ? places[name]?.storedName ?? name : name
   }
 
-  /// Groups of tensors that share their data in this file.
-  var tiedTensors: [[TensorName]] {
+  /// The tensors that share their data in this file.
+  var tiedTensors: TiedTensors {
     let groups = source.tiedTensors
-    if groups.isEmpty { return [] }
+    if groups.isEmpty { return TiedTensors([]) }
     let names = Dictionary(uniqueKeysWithValues: places.map { ($0.value.storedName, $0.key) })
-    return groups.map { $0.compactMap { names[$0] } }
+    return TiedTensors(groups.map { $0.compactMap { names[$0] } })
   }
 
   /// The stream that the data come from while they are read, if it is one.

@@ -1,19 +1,24 @@
-/// The training step that a checkpoint's name tells.
+/// The training step, or another number, that a checkpoint's name tells.
 public enum StepNumber {
   /// The number after the last `step` in the name, else the last number of the file's name, else that of the nearest
   /// folder which has one; nil when there is none. The extension does not count.
-  public static func parse(_ path: String) -> Double? {
+  ///
+  /// - Parameters:
+  ///   - path: The checkpoint.
+  ///   - word: What to look for instead of `step`, in lower-case letters.
+  public static func parse(_ path: String, after word: String = "step") -> Double? {
     for component in path.split(separator: "/").reversed() {
       let stem = component.lastIndex(of: ".").map { component[..<$0] } ?? component
-      if let number = number(afterStepIn: Array(stem.utf8)) ?? numbers(in: Array(stem.utf8)).last?.value {
+      if let number = number(after: Array(word.utf8), in: Array(stem.utf8))
+        ?? numbers(in: Array(stem.utf8)).last?.value
+      {
         return number
       }
     }
     return nil
   }
 
-  private static func number(afterStepIn bytes: [UInt8]) -> Double? {
-    let word = Array("step".utf8)
+  private static func number(after word: [UInt8], in bytes: [UInt8]) -> Double? {
     return numbers(in: bytes).last { number in
       // `step=100`, `step_100`, `steps-100`, `global_step100`.
       var before = bytes[..<number.start].map { $0 | 0x20 }[...]

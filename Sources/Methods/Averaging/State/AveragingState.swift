@@ -52,10 +52,19 @@ public struct AveragingState: Sendable {
     let typeOf = Dictionary(
       types.map { (TensorName($0.0), $0.1.stringValue.flatMap { DType(name: $0) }) },
       uniquingKeysWith: { first, _ in first })
+    guard keep.isFinite, keep != 0, contributors > 0, contributors <= inputs.count,
+      self.inputs.allSatisfy({ $0.part.keep.isFinite && $0.part.add.isFinite })
+    else { throw fail("\(Self.key) is damaged") }
     layout = try source.tensors.map { tensor in
       guard let type = typeOf[tensor.name] else { return tensor }
       guard let type, tensor.dtype == .f64 else { throw fail("tensor \"\(tensor.name)\" is no sum") }
-      return TensorSpec(name: tensor.name, dtype: type, shape: tensor.shape)
+      let isPair = type == .c64
+      let spec = TensorSpec(
+        name: tensor.name, dtype: type, shape: isPair ? tensor.shape.dropLast() : tensor.shape)
+      guard TensorRole(spec) != .counter, spec.components.shape == tensor.shape else {
+        throw fail("tensor \"\(tensor.name)\" is no sum of \(type)")
+      }
+      return spec
     }
     averaged = Set(typeOf.keys)
     guard averaged.allSatisfy({ source.spec($0) != nil }) else { throw fail("a sum is missing") }

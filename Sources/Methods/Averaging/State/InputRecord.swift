@@ -21,7 +21,8 @@ public struct InputRecord: Sendable, Equatable {
   init(_ member: SeriesMember, _ timeline: Timeline, _ index: Int, part: LinearCombination.Step) throws {
     name = member.name
     size = member.byteCount
-    fingerprint = try member.fingerprint()
+    // Of all tensors, whatever is selected of them.
+    fingerprint = try SeriesMember(member.source).fingerprint()
     step = timeline.steps?[index]
     modelCount = timeline.modelCounts[index]
     self.part = part

@@ -24,7 +24,7 @@ public struct StateUpdate: Sendable {
     _ state: AveragingState?, adding series: Series, method: any AveragingMethod, timeline: Timeline,
     settings: JSON, options: AveragingPlan.Options
   ) throws {
-    let selected = series.tensors.filter { options.isSelected($0.name) }
+    let selected = series.tensors
     try state?.checkLayout(selected, file: series.members[0].label)
     let combination = try Self.combination(method, timeline, state)
     let old = state?.inputs.count ?? 0
@@ -54,7 +54,7 @@ public struct StateUpdate: Sendable {
     averaged = selected.filter(isAveraged)
     let entries = selected.map { tensor -> AveragingPlan.Entry in
       if isAveraged(tensor) {
-        let sum = TensorSpec(name: tensor.name, dtype: .f64, shape: tensor.shape)
+        let sum = TensorSpec(name: tensor.name, dtype: .f64, shape: tensor.components.shape)
         return .init(output: sum, input: tensor, operation: .combine(linear))
       }
       guard let latest else { return .init(output: tensor, input: tensor, operation: .keep) }
@@ -115,10 +115,9 @@ public struct StateUpdate: Sendable {
   }
 
   private func tied(_ new: [Int]) -> [[TensorName]] {
-    guard let state else { return plan.series.tiedTensors(in: new) }
-    if new.isEmpty { return state.metadata.tiedTensors }
-    let groups = plan.series.tiedTensors(in: new).map(Set.init)
-    return state.metadata.tiedTensors.flatMap { old in groups.map { $0.intersection(old).sorted() } }
+    guard let state else { return plan.series.tiedTensors(in: new).groups }
+    let old = TiedTensors(state.metadata.tiedTensors)
+    return new.isEmpty ? old.groups : old.intersection(plan.series.tiedTensors(in: new)).groups
   }
 }
 
@@ -127,7 +126,7 @@ extension AveragingMethod {
   ///
   /// - Throws: `AveragingError.notContinuable`.
   func continuableCombination(of timeline: Timeline) throws -> LinearCombination {
-    guard isContinuable, case .linear(let linear) = try combination(of: timeline),
+    guard isContinuable(over: timeline), case .linear(let linear) = try combination(of: timeline),
       try companions(of: timeline).isEmpty
     else { throw AveragingError.notContinuable(method: Self.name) }
     return linear

@@ -1,5 +1,5 @@
-import Statistics
 import Evaluation
+import Statistics
 
 /// What a sweep found, ready to be written as table, TSV or JSON.
 public struct SweepReport: Sendable {

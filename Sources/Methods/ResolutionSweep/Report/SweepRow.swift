@@ -1,5 +1,5 @@
-import Statistics
 import Evaluation
+import Statistics
 
 /// One setting's line of a report.
 public struct SweepRow: Sendable {

@@ -1,5 +1,5 @@
-import Statistics
 import Evaluation
+import Statistics
 
 extension SweepReport {
   /// The choice and how good it is.

@@ -1,5 +1,5 @@
-import Platform
 import NetworkGraphs
+import Platform
 
 extension Executor {
   func function(_ step: Step, _ function: PointwiseFunction, into output: FeatureMap) {

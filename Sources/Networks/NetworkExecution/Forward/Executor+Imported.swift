@@ -1,5 +1,5 @@
-import Platform
 import NetworkGraphs
+import Platform
 
 /// Layers that imported networks have besides; they are rare or small, so clarity counts.
 extension Executor {

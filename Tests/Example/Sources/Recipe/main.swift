@@ -19,7 +19,7 @@ let pool = ThreadPool(threads: 2)
 // Average: the weights come first, then one streaming read of all files.
 let series = try Series(files.map { try openCheckpoint(.path($0)) })
 let timeline = try Timeline(names: Array(files))
-let method = try averagingMethod("ema", MethodParameters([.decay: [0.9]]))
+let method = try ExponentialMovingAverage(decay: 0.9)
 let plan = try AveragingPlan(series, try method.combination(of: timeline))
 let writer = try CheckpointWriter(
   to: .path(output), tensors: plan.entries.map(\.output), metadata: Metadata())

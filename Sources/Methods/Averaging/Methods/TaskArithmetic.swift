@@ -1,0 +1,37 @@
+import Checkpoint
+
+/// The pretrained model and weighted differences of fine-tuned ones from it, θ₀ + Σ wᵢ(θᵢ - θ₀) (Ilharco et al. 2022,
+/// "Editing Models with Task Arithmetic", arXiv 2212.04089).
+///
+/// The series begins with the pretrained model.
+public struct TaskArithmetic: AveragingMethod {
+  /// The name in provenance and reports.
+  public static let name = "task-arithmetic"
+
+  let weights: [Double]
+
+  /// - Parameter weights: One finite number for every fine-tuned model; they are not normalised.
+  /// - Throws: `AveragingError.parameterOutOfRange`.
+  public init(weights: [Double]) throws {
+    for weight in weights { try require("weight", weight, "finite numbers") { $0.isFinite } }
+    self.weights = weights
+  }
+
+  /// True.
+  public var beginsWithPretrained: Bool { true }
+
+  /// False: the pretrained model would be counted again.
+  public func isContinuable(over timeline: Timeline) -> Bool { false }
+
+  /// Empty: the weights stand with the inputs.
+  public var settings: [(String, JSON)] { [] }
+
+  /// The weighted sum that the differences come to.
+  public func combination(of timeline: Timeline) throws -> Combination {
+    guard weights.count == timeline.count - 1 else {
+      throw AveragingError.countMismatch("weights", expected: timeline.count - 1, found: weights.count)
+    }
+    guard weights.contains(where: { $0 != 0 }) else { throw AveragingError.allWeightsZero }
+    return .linear(LinearCombination(weights: [1 - weights.reduce(0, +)] + weights))
+  }
+}
