@@ -106,6 +106,14 @@ extension DType {
     }
   }
 
+  /// Whether elements are integers or truth values, which no arithmetic of a network uses.
+  public var isInteger: Bool {
+    switch self {
+    case .bool, .u8, .i8, .u16, .i16, .u32, .i32, .u64, .i64: true
+    default: false
+    }
+  }
+
   /// Whether every element is one real number of whole bytes, so that `ElementConversion` reads it.
   public var isReal: Bool {
     switch self {

@@ -34,8 +34,29 @@ public struct NetworkDescription: Sendable {
     let family = try ArchitectureRegistry.architecture(for: state, named: architecture)
     var builder = GraphBuilder(state, architecture: family.name)
     let output = try family.build(&builder)
+    let prefixes = type(of: family).ignorablePrefixes
+    let leftovers = builder.leftovers { name in
+      prefixes.contains { name.string.utf8.starts(with: $0.utf8) }
+    }
+    guard leftovers.isEmpty else {
+      throw NetworkError.leftoverTensors(
+        label: state.label, architecture: family.name, names: Array(leftovers.prefix(5)),
+        count: leftovers.count)
+    }
+    let layout = Layout(
+      builder.consumed.values, head: family.headName,
+      ownHead: state.headName(family.headName) ?? family.headName)
+    let published = PublishedNames.names(of: layout)
+    var name = published.contains(family.name) ? family.name : published.first ?? family.name
+    if let architecture, PublishedNames.digests[architecture] != nil {
+      if published.contains(architecture) {
+        name = architecture
+      } else if !type(of: family).names.contains(architecture) {
+        throw NetworkError.otherArchitecture(label: state.label, requested: architecture, found: name)
+      }
+    }
     self.init(
-      builder.graph(output: output), name: family.name, alternatives: family.rarer, checkpoint: checkpoint,
+      builder.graph(output: output), name: name, alternatives: family.rarer, checkpoint: checkpoint,
       weights: state)
   }
 

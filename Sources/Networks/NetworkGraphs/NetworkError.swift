@@ -15,6 +15,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case missingTensor(label: String, tensor: TensorName, architecture: String?)
   /// A tensor has another shape than the network needs; nil extents are free.
   case wrongShape(label: String, tensor: TensorSpec, expected: [Int?])
+  /// Tensors that the network would ignore, so that it is another one; `names` are the first few of `count`.
+  case leftoverTensors(label: String, architecture: String, names: [TensorName], count: Int)
   /// A weight is not of a real floating-point type.
   case notFloatingPoint(label: String, tensor: TensorSpec)
   /// The input of a forward pass is not `[n, h, w, channels]`.
@@ -64,6 +66,10 @@ extension NetworkError: CustomStringConvertible {
     case .wrongShape(let label, let tensor, let expected):
       "\(escape(label)): tensor \"\(tensor.name.escaped)\": expected shape \(text(expected)), "
         + "found \(tensor.dtype.name) \(text(tensor.shape))"
+    case .leftoverTensors(let label, let architecture, let names, let count):
+      "\(escape(label)): not the \(architecture) that its other tensors show: it has no use for "
+        + names.map { "\"\($0.escaped)\"" }.joined(separator: ", ")
+        + (count > names.count ? " and \(count - names.count) more" : "")
     case .notFloatingPoint(let label, let tensor):
       "\(escape(label)): tensor \"\(tensor.name.escaped)\": expected a floating-point type, "
         + "found \(tensor.dtype.name) \(text(tensor.shape))"

@@ -26,6 +26,13 @@ package struct StateDict: Sendable {
     return count
   }
 
+  /// The layer that is meant by the head `name`: itself, or the only layer with a matrix below it.
+  package func headName(_ name: String) -> String? {
+    if contains(name + ".weight") { return name }
+    let below = (0..<8).map { "\(name).\($0)" }.filter { shape($0 + ".weight")?.count == 2 }
+    return below.count == 1 ? below[0] : nil
+  }
+
   /// The elements of a real tensor, widened to float32.
   package func floats(_ key: TensorName) throws -> [Float] {
     guard let spec = specs[key] else {

@@ -11,6 +11,10 @@ protocol Architecture: Sendable {
   var name: String { get }
   /// Published networks with the same keys that compute otherwise and are taken for this one.
   var rarer: [String] { get }
+  /// The last layer's published name, such as `fc`.
+  var headName: String { get }
+  /// Beginnings of the names of tensors that have no part in the logits, such as those of auxiliary heads.
+  static var ignorablePrefixes: [String] { get }
   /// Writes the layers down and returns the logits.
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value
 }
@@ -18,6 +22,9 @@ protocol Architecture: Sendable {
 extension Architecture {
   /// Most signatures are of one network.
   var rarer: [String] { [] }
+
+  /// Most families read everything.
+  static var ignorablePrefixes: [String] { [] }
 }
 
 /// The families known, in the order in which they are tried.
@@ -52,6 +59,10 @@ enum ArchitectureRegistry {
       if let word = requested.split(separator: " ").first, family.names.contains(String(word)) {
         throw NetworkError.otherArchitecture(label: state.label, requested: requested, found: found.name)
       }
+    }
+    // Published names of other sizes of a known family; whoever builds the network compares the whole layout.
+    if PublishedNames.digests[requested] != nil, let family = families.first(where: { $0.recognises(state) }) {
+      return try family.init(state, name: nil)
     }
     throw NetworkError.unknownName(requested, known: families.compactMap { $0.names.first })
   }

@@ -11,6 +11,8 @@ struct DenseNet: Architecture {
   let name: String
   private let blocks: [Int]
 
+  let headName = "classifier"
+
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("features.conv0.weight") && state.contains("features.norm0.running_mean")
       && state.isConvolution("features.denseblock1.denselayer1.conv1.weight")
@@ -38,7 +40,7 @@ struct DenseNet: Architecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = b.input()
-    x = try b.convolutionNorm(x, "features.conv0", "features.norm0", stride: 2, .relu)
+    x = try b.convolutionNorm(x, "features.conv0", "features.norm0", kernel: 7, stride: 2, .relu)
     x = b.maxPool(x, Window(3, stride: 2, padding: 1))
     for (block, count) in blocks.enumerated() {
       for index in 1...count {
@@ -54,6 +56,6 @@ struct DenseNet: Architecture {
       }
     }
     x = b.activation(try b.batchNorm(x, "features.norm5"), .relu)
-    return try b.linear(b.globalAverage(x), "classifier")
+    return try b.head(b.globalAverage(x), "classifier")
   }
 }

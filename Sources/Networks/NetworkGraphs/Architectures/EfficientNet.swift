@@ -18,6 +18,8 @@ struct EfficientNet: Architecture {
   private let eps: Double
   private let momentum: Double
 
+  let headName = "classifier.1"
+
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("features.0.0.weight") && state.isConvolution("features.1.0.block.0.0.weight")
       && state.contains("classifier.1.weight")
@@ -47,7 +49,7 @@ struct EfficientNet: Architecture {
     // Per stage, the first block's; six stages are those of V2-S.
     let strides = [1, 2, 2, 2, 1, 2, 1]
     var x = b.input()
-    x = try b.convolutionNorm(x, "features.0.0", "features.0.1", stride: 2, .silu)
+    x = try b.convolutionNorm(x, "features.0.0", "features.0.1", kernel: 3, stride: 2, .silu)
     for (stage, count) in blocks.enumerated() {
       for index in 0..<count {
         let stride = index == 0 && stage < strides.count ? strides[stage] : 1
@@ -80,7 +82,8 @@ struct EfficientNet: Architecture {
       // The projection has no activation, unless it is the only convolution.
       let activation: Activation = index == parts.count - 1 && parts.count > 1 ? .identity : .silu
       y = try b.convolutionNorm(
-        y, "\(part).0", "\(part).1", stride: kernel > 1 ? strideLeft : 1, activation)
+        y, "\(part).0", "\(part).1", stride: kernel > 1 ? strideLeft : 1,
+        groups: kernel > 1 ? .fromShape : .one, activation)
       if kernel > 1 { strideLeft = 1 }
     }
     return stride == 1 && y.channels == x.channels ? try b.add(y, x, "\(parts.last ?? name).0") : y

@@ -5,7 +5,11 @@
 struct GoogLeNet: Architecture {
   static let names = ["googlenet"]
 
+  static let ignorablePrefixes = ["aux1.", "aux2."]
+
   let name = "googlenet"
+
+  let headName = "fc"
 
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("conv1.conv.weight") && state.isConvolution("inception3a.branch1.conv.weight")
@@ -17,7 +21,7 @@ struct GoogLeNet: Architecture {
     b.eps = 1e-3
     let halve = Window(3, stride: 2, ceilMode: true)
     var x = b.input()
-    x = try unit(&b, x, "conv1", stride: 2)
+    x = try unit(&b, x, "conv1", kernel: 7, stride: 2)
     x = b.maxPool(x, halve)
     x = try unit(&b, x, "conv2")
     x = try unit(&b, x, "conv3")
@@ -27,13 +31,14 @@ struct GoogLeNet: Architecture {
     for name in ["4a", "4b", "4c", "4d", "4e"] { x = try inception(&b, x, "inception\(name)") }
     x = b.maxPool(x, Window(2, stride: 2, ceilMode: true))
     for name in ["5a", "5b"] { x = try inception(&b, x, "inception\(name)") }
-    return try b.linear(b.globalAverage(x), "fc")
+    return try b.head(b.globalAverage(x), "fc")
   }
 
   private func unit(
-    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, stride: Int = 1
+    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, kernel: Int? = nil, stride: Int = 1
   ) throws -> GraphBuilder.Value {
-    try b.convolutionNorm(x, "\(name).conv", "\(name).bn", stride: stride, .relu)
+    try b.convolutionNorm(
+      x, "\(name).conv", "\(name).bn", kernel: kernel, stride: stride, .relu)
   }
 
   private func inception(

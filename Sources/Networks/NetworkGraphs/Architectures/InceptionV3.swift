@@ -6,7 +6,11 @@ struct InceptionV3: Architecture {
 
   static let names = ["inception_v3"]
 
+  static let ignorablePrefixes = ["AuxLogits."]
+
   let name = "inception_v3"
+
+  let headName = "fc"
 
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("Conv2d_1a_3x3.conv.weight")
@@ -68,7 +72,7 @@ struct InceptionV3: Architecture {
         try pooled(&b, x, name),
       ])
     }
-    return try b.linear(b.globalAverage(x), "fc")
+    return try b.head(b.globalAverage(x), "fc")
   }
 
   private func unit(

@@ -32,6 +32,8 @@ struct MobileBlocks: Architecture {
   private let stages: [Int]
   private let isPort: Bool
 
+  let headName = "classifier"
+
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("conv_stem.weight") && state.contains("bn1.running_mean")
       && state.isConvolution("conv_head.weight") && Self.blockConvolution(state, 0, 0) != nil
@@ -57,23 +59,28 @@ struct MobileBlocks: Architecture {
     let stem = state.shape("conv_stem.weight")?.first ?? 0
     let head = state.shape("conv_head.weight")?.first ?? 0
     let description = "\(kind.rawValue) \(list(stages)) width \(stem) head \(head)"
-    guard let requested, (Self.own + Self.ports).contains(requested) else {
-      // timm's own V2 kinds with another head were never ported.
-      if kind.hasPorts && !(kind == .efficientnetV2 && head != 1280) {
-        let candidates = (Self.own + Self.ports).filter {
-          let plain = $0.hasPrefix("tf_") ? String($0.dropFirst(3)) : $0
-          return plain.hasPrefix(kind == .efficientnet ? "efficientnet_b" : kind.rawValue)
-            && !plain.contains("_rw_")
-            && (kind != .efficientnetEdge || ["es", "em", "el"].contains { plain.hasSuffix("_\($0)") })
-        }
-        throw NetworkError.ambiguous(label: state.label, candidates: candidates)
-      }
-      name = description
-      isPort = false
-      return
+    // The names of exactly these tensors; networks of TensorFlow are told from timm's own by name alone.
+    let names = PublishedNames.names(of: Layout(state, head: headName)).filter {
+      (Self.own + Self.ports).contains($0)
     }
-    name = requested
-    isPort = requested.hasPrefix("tf_")
+    if let requested, (Self.own + Self.ports).contains(requested) {
+      guard names.contains(requested) else {
+        throw NetworkError.otherArchitecture(
+          label: state.label, requested: requested, found: names.first ?? description)
+      }
+      name = requested
+    } else if Set(names.map { $0.hasPrefix("tf_") }).count > 1 {
+      throw NetworkError.ambiguous(label: state.label, candidates: names)
+    } else if let only = names.first {
+      name = only
+    } else if kind.hasPorts || (kind == .mobilenetv2 && !state.contains("blocks.1.0.conv_pwl.weight")) {
+      throw NetworkError.unknownArchitecture(
+        label: state.label, recognised: "\(description), which is none of timm's networks of known padding and eps",
+        known: [])
+    } else {
+      name = description
+    }
+    isPort = name.hasPrefix("tf_")
   }
 
   private static func kind(_ state: StateDict, stages: [Int]) -> Kind {
@@ -108,7 +115,7 @@ struct MobileBlocks: Architecture {
     let isSmall = kind == .mobilenetv3 && stages.count == 6
     let strides = isSmall ? [2, 2, 2, 1, 2, 1] : [1, 2, 2, 2, 1, 2, 1]
     var x = b.input()
-    x = try b.convolutionNorm(x, "conv_stem", "bn1", stride: 2, activation)
+    x = try b.convolutionNorm(x, "conv_stem", "bn1", kernel: 3, stride: 2, activation)
     for (stage, count) in stages.enumerated() {
       // MobileNetV3's early stages are plain ReLU.
       let early = kind == .mobilenetv3 && stage < (isSmall ? 2 : 3)
@@ -119,10 +126,10 @@ struct MobileBlocks: Architecture {
     }
     if kind == .mobilenetv3 {
       x = b.activation(try b.convolution(b.globalAverage(x), "conv_head"), activation)
-      return try b.linear(x, "classifier")
+      return try b.head(x, "classifier")
     }
     x = try b.convolutionNorm(x, "conv_head", "bn2", activation)
-    return try b.linear(b.globalAverage(x), "classifier")
+    return try b.head(b.globalAverage(x), "classifier")
   }
 
   private func block(
@@ -143,12 +150,12 @@ struct MobileBlocks: Architecture {
     } else if b.state.contains("\(name).conv_pwl.weight") {
       y = try b.convolutionNorm(y, "\(name).conv_pw", "\(name).bn1", activation)
       y = try b.convolutionNorm(
-        y, "\(name).conv_dw", "\(name).bn2", stride: stride, depthwise: true, activation)
+        y, "\(name).conv_dw", "\(name).bn2", stride: stride, groups: .depthwise, activation)
       last = "\(name).conv_pwl"
       y = try b.convolutionNorm(gated(y), last, "\(name).bn3", .identity)
     } else if b.state.contains("\(name).conv_dw.weight") {
       y = try b.convolutionNorm(
-        y, "\(name).conv_dw", "\(name).bn1", stride: stride, depthwise: true, activation)
+        y, "\(name).conv_dw", "\(name).bn1", stride: stride, groups: .depthwise, activation)
       last = "\(name).conv_pw"
       y = try b.convolutionNorm(gated(y), last, "\(name).bn2", .identity)
     } else {

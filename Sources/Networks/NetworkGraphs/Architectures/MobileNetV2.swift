@@ -7,6 +7,8 @@ struct MobileNetV2: Architecture {
   let name: String
   private let blocks: Int
 
+  let headName = "classifier.1"
+
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("features.0.0.weight") && state.isConvolution("features.1.conv.0.0.weight")
       && state.contains("classifier.1.weight")
@@ -27,7 +29,7 @@ struct MobileNetV2: Architecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = b.input()
-    x = try b.convolutionNorm(x, "features.0.0", "features.0.1", stride: 2, .relu6)
+    x = try b.convolutionNorm(x, "features.0.0", "features.0.1", kernel: 3, stride: 2, .relu6)
     for index in 1...blocks {
       let stride = [2, 4, 7, 14].contains(index) ? 2 : 1
       let layer = "features.\(index).conv"
@@ -39,7 +41,7 @@ struct MobileNetV2: Architecture {
         next = 1
       }
       y = try b.convolutionNorm(
-        y, "\(layer).\(next).0", "\(layer).\(next).1", stride: stride, depthwise: true, .relu6)
+        y, "\(layer).\(next).0", "\(layer).\(next).1", stride: stride, groups: .depthwise, .relu6)
       y = try b.convolutionNorm(y, "\(layer).\(next + 1)", "\(layer).\(next + 2)", .identity)
       x = stride == 1 && y.channels == x.channels ? try b.add(y, x, "\(layer).\(next + 1)") : y
     }

@@ -7,6 +7,8 @@ struct MobileNetV3: Architecture {
   let name: String
   private let isLarge: Bool
 
+  let headName = "classifier.3"
+
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("features.0.0.weight") && state.isConvolution("features.1.block.0.0.weight")
       && state.contains("classifier.0.weight") && state.contains("classifier.3.weight")
@@ -32,7 +34,7 @@ struct MobileNetV3: Architecture {
     let firstHardswish = isLarge ? 7 : 4
     let blocks = isLarge ? 15 : 11
     var x = b.input()
-    x = try b.convolutionNorm(x, "features.0.0", "features.0.1", stride: 2, .hardswish)
+    x = try b.convolutionNorm(x, "features.0.0", "features.0.1", kernel: 3, stride: 2, .hardswish)
     for index in 1...blocks {
       let stride = halving.contains(index) ? 2 : 1
       x = try block(&b, x, "features.\(index).block", stride, index < firstHardswish ? .relu : .hardswish)
@@ -53,7 +55,7 @@ struct MobileNetV3: Architecture {
       part = 1
     }
     y = try b.convolutionNorm(
-      y, "\(name).\(part).0", "\(name).\(part).1", stride: stride, depthwise: true, activation)
+      y, "\(name).\(part).0", "\(name).\(part).1", stride: stride, groups: .depthwise, activation)
     part += 1
     if b.state.contains("\(name).\(part).fc1.weight") {
       y = try b.squeezeExcite(y, "\(name).\(part).fc1", "\(name).\(part).fc2", .relu, gate: .hardsigmoid)

@@ -8,6 +8,8 @@ struct RegNet: Architecture {
   private let blocks: [Int]
   private let isTimm: Bool
 
+  var headName: String { isTimm ? "head.fc" : "fc" }
+
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("trunk_output.block1.block1-0.f.a.0.weight")
       || state.isConvolution("s1.b1.conv1.conv.weight")
@@ -35,8 +37,8 @@ struct RegNet: Architecture {
     var x = b.input()
     x =
       isTimm
-      ? try b.convolutionNorm(x, "stem.conv", "stem.bn", stride: 2, .relu)
-      : try b.convolutionNorm(x, "stem.0", "stem.1", stride: 2, .relu)
+      ? try b.convolutionNorm(x, "stem.conv", "stem.bn", kernel: 3, stride: 2, .relu)
+      : try b.convolutionNorm(x, "stem.0", "stem.1", kernel: 3, stride: 2, .relu)
     for (stage, count) in blocks.enumerated() {
       for index in 0..<count {
         let name =
@@ -45,7 +47,7 @@ struct RegNet: Architecture {
         x = try block(&b, x, name, stride: index == 0 ? 2 : 1)
       }
     }
-    return try b.linear(b.globalAverage(x), isTimm ? "head.fc" : "fc")
+    return try b.head(b.globalAverage(x), isTimm ? "head.fc" : "fc")
   }
 
   private func block(
@@ -62,10 +64,10 @@ struct RegNet: Architecture {
     )
     var shortcut = x
     if b.state.contains(projection.0 + ".weight") {
-      shortcut = try b.convolutionNorm(x, projection.0, projection.1, stride: stride, .identity)
+      shortcut = try b.convolutionNorm(x, projection.0, projection.1, kernel: 1, stride: stride, .identity)
     }
     var y = try b.convolutionNorm(x, a.0, a.1, .relu)
-    y = try b.convolutionNorm(y, middle.0, middle.1, stride: stride, .relu)
+    y = try b.convolutionNorm(y, middle.0, middle.1, kernel: 3, stride: stride, groups: .fromShape, .relu)
     let gate = isTimm ? "\(name).se" : "\(name).f.se"
     if b.state.contains("\(gate).fc1.weight") {
       y = try b.squeezeExcite(y, "\(gate).fc1", "\(gate).fc2", .relu, gate: .sigmoid)

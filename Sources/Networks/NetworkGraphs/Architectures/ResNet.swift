@@ -46,11 +46,13 @@ struct ResNet: Architecture {
   private let blocks: [Int]
   private let isBottleneck: Bool
 
+  let headName = "fc"
+
   static func recognises(_ state: StateDict) -> Bool {
     (state.isConvolution("conv1.weight") || state.isConvolution("conv1.6.weight"))
       && state.contains("bn1.running_mean")
       && state.isConvolution("layer1.0.conv1.weight") && state.isConvolution("layer1.0.conv2.weight")
-      && state.contains("fc.weight")
+      && state.headName("fc") != nil
   }
 
   init(_ state: StateDict, name requested: String?) throws {
@@ -99,11 +101,11 @@ struct ResNet: Architecture {
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = b.input()
     if b.state.contains("conv1.0.weight") {
-      x = try b.convolutionNorm(x, "conv1.0", "conv1.1", stride: 2, .relu)
-      x = try b.convolutionNorm(x, "conv1.3", "conv1.4", .relu)
-      x = try b.convolutionNorm(x, "conv1.6", "bn1", .relu)
+      x = try b.convolutionNorm(x, "conv1.0", "conv1.1", kernel: 3, stride: 2, .relu)
+      x = try b.convolutionNorm(x, "conv1.3", "conv1.4", kernel: 3, .relu)
+      x = try b.convolutionNorm(x, "conv1.6", "bn1", kernel: 3, .relu)
     } else {
-      x = try b.convolutionNorm(x, "conv1", "bn1", stride: 2, .relu)
+      x = try b.convolutionNorm(x, "conv1", "bn1", kernel: 7, stride: 2, .relu)
     }
     x = b.maxPool(x, Window(3, stride: 2, padding: 1))
     for (stage, count) in blocks.enumerated() {
@@ -113,7 +115,7 @@ struct ResNet: Architecture {
       }
     }
     x = b.globalAverage(x)
-    return try b.linear(x, "fc")
+    return try b.head(x, "fc")
   }
 
   private func block(
@@ -122,18 +124,25 @@ struct ResNet: Architecture {
     var shortcut = x
     if b.state.isConvolution("\(name).downsample.0.weight") {
       shortcut = try b.convolutionNorm(
-        x, "\(name).downsample.0", "\(name).downsample.1", stride: stride, .identity)
+        x, "\(name).downsample.0", "\(name).downsample.1", kernel: 1, stride: stride, .identity)
     } else if b.state.isConvolution("\(name).downsample.1.weight") {
       // ResNet-D averages before a shortcut that does not stride.
       if stride > 1 {
         shortcut = b.averagePool(x, Window(stride, stride: stride, ceilMode: true), countIncludePad: false)
       }
-      shortcut = try b.convolutionNorm(shortcut, "\(name).downsample.1", "\(name).downsample.2", .identity)
+      shortcut = try b.convolutionNorm(
+        shortcut, "\(name).downsample.1", "\(name).downsample.2", kernel: 1, .identity)
     }
-    var y = try b.convolutionNorm(x, "\(name).conv1", "\(name).bn1", stride: isBottleneck ? 1 : stride, .relu)
-    y = try b.convolutionNorm(
-      y, "\(name).conv2", "\(name).bn2", stride: isBottleneck ? stride : 1, isBottleneck ? .relu : .identity)
-    if isBottleneck { y = try b.convolutionNorm(y, "\(name).conv3", "\(name).bn3", .identity) }
+    var y = x
+    if isBottleneck {
+      y = try b.convolutionNorm(y, "\(name).conv1", "\(name).bn1", kernel: 1, .relu)
+      y = try b.convolutionNorm(
+        y, "\(name).conv2", "\(name).bn2", kernel: 3, stride: stride, groups: .fromShape, .relu)
+      y = try b.convolutionNorm(y, "\(name).conv3", "\(name).bn3", kernel: 1, .identity)
+    } else {
+      y = try b.convolutionNorm(y, "\(name).conv1", "\(name).bn1", kernel: 3, stride: stride, .relu)
+      y = try b.convolutionNorm(y, "\(name).conv2", "\(name).bn2", kernel: 3, .identity)
+    }
     if b.state.contains("\(name).se.fc1.weight") {
       y = try b.squeezeExcite(y, "\(name).se.fc1", "\(name).se.fc2", .relu, gate: .sigmoid)
     }

@@ -8,6 +8,8 @@ struct ShuffleNetV2: Architecture {
   let name: String
   private let blocks: [Int]
 
+  let headName = "fc"
+
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("conv1.0.weight") && state.isConvolution("stage2.0.branch1.0.weight")
       && state.isConvolution("conv5.0.weight")
@@ -25,7 +27,7 @@ struct ShuffleNetV2: Architecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = b.input()
-    x = try b.convolutionNorm(x, "conv1.0", "conv1.1", stride: 2, .relu)
+    x = try b.convolutionNorm(x, "conv1.0", "conv1.1", kernel: 3, stride: 2, .relu)
     x = b.maxPool(x, Window(3, stride: 2, padding: 1))
     for (stage, count) in blocks.enumerated() {
       for index in 0..<count {
@@ -34,7 +36,7 @@ struct ShuffleNetV2: Architecture {
         var worked = x
         if index == 0 {
           kept = try b.convolutionNorm(
-            x, "\(name).branch1.0", "\(name).branch1.1", stride: 2, depthwise: true, .identity)
+            x, "\(name).branch1.0", "\(name).branch1.1", stride: 2, groups: .depthwise, .identity)
           kept = try b.convolutionNorm(kept, "\(name).branch1.2", "\(name).branch1.3", .relu)
         } else {
           kept = b.slice(x, 0..<x.channels / 2)
@@ -42,13 +44,13 @@ struct ShuffleNetV2: Architecture {
         }
         worked = try b.convolutionNorm(worked, "\(name).branch2.0", "\(name).branch2.1", .relu)
         worked = try b.convolutionNorm(
-          worked, "\(name).branch2.3", "\(name).branch2.4", stride: index == 0 ? 2 : 1, depthwise: true,
+          worked, "\(name).branch2.3", "\(name).branch2.4", stride: index == 0 ? 2 : 1, groups: .depthwise,
           .identity)
         worked = try b.convolutionNorm(worked, "\(name).branch2.5", "\(name).branch2.6", .relu)
         x = b.shuffle(b.concatenate([kept, worked]), groups: 2)
       }
     }
     x = try b.convolutionNorm(x, "conv5.0", "conv5.1", .relu)
-    return try b.linear(b.globalAverage(x), "fc")
+    return try b.head(b.globalAverage(x), "fc")
   }
 }

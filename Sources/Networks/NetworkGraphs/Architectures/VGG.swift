@@ -11,6 +11,8 @@ struct VGG: Architecture {
   private let hasNorms: Bool
   private let isTimm: Bool
 
+  var headName: String { isTimm ? "head.fc" : "classifier.6" }
+
   static func recognises(_ state: StateDict) -> Bool {
     state.isConvolution("features.0.weight")
       && (state.contains("classifier.6.weight") || state.isConvolution("pre_logits.fc1.weight"))
@@ -34,7 +36,7 @@ struct VGG: Architecture {
     var x = b.input()
     let step = hasNorms ? 3 : 2
     for (position, index) in convolutions.enumerated() {
-      x = try b.convolution(x, "features.\(index)")
+      x = try b.convolution(x, "features.\(index)", kernel: 3)
       if hasNorms { x = try b.batchNorm(x, "features.\(index + 1)") }
       x = b.activation(x, .relu)
       let isLast = position == convolutions.count - 1

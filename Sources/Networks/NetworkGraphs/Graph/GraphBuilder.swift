@@ -1,6 +1,9 @@
 import Checkpoint
 
-/// Writes a graph down layer by layer; kernels, channels, groups and biases come from the state dict's shapes.
+/// Writes a graph down layer by layer; channels and biases come from the state dict's shapes.
+///
+/// The builder keeps account of the tensors that it hands out, so that a family cannot leave one behind by mistake:
+/// `leftovers` are what a network of this graph would ignore.
 struct GraphBuilder {
   /// A node's result while the graph is being written down.
   struct Value {
@@ -17,6 +20,8 @@ struct GraphBuilder {
   /// What pads a convolution whose padding is not given; nil keeps the size at a stride of 1.
   var defaultPadding: Padding?
   private var nodes: [Graph.Node] = []
+  /// The tensors that the graph reads, by name.
+  private(set) var consumed: [TensorName: TensorSpec] = [:]
 
   init(_ state: StateDict, architecture: String) {
     self.state = state
@@ -24,6 +29,15 @@ struct GraphBuilder {
   }
 
   func graph(output: Value) -> Graph { Graph(nodes: nodes, output: output.index) }
+
+  /// Floating-point tensors of the state dict that no layer reads, in its order.
+  ///
+  /// - Parameter isIgnorable: Whether the family leaves a tensor out on purpose, such as that of an auxiliary head.
+  func leftovers(_ isIgnorable: (TensorName) -> Bool) -> [TensorName] {
+    state.source.tensors.filter {
+      !$0.dtype.isInteger && consumed[$0.name] == nil && !isIgnorable($0.name)
+    }.map(\.name)
+  }
 
   private mutating func append(_ name: String, _ operation: Operation, _ inputs: [Value], channels: Int)
     -> Value
@@ -34,7 +48,7 @@ struct GraphBuilder {
   }
 
   /// The tensor `key`, checked against a pattern in which nil fits any extent above zero.
-  private func require(_ key: String, shape expected: [Int?]) throws -> TensorSpec {
+  private mutating func require(_ key: String, shape expected: [Int?]) throws -> TensorSpec {
     guard let spec = state.spec(key) else {
       throw NetworkError.missingTensor(
         label: state.label, tensor: TensorName(key), architecture: architecture)
@@ -46,10 +60,11 @@ struct GraphBuilder {
       spec.shape.count == expected.count,
       zip(spec.shape, expected).allSatisfy({ $1 == nil ? $0 > 0 : $0 == $1 })
     else { throw NetworkError.wrongShape(label: state.label, tensor: spec, expected: expected) }
+    consumed[spec.name] = spec
     return spec
   }
 
-  private func bias(_ name: String, channels: Int) throws -> TensorName? {
+  private mutating func bias(_ name: String, channels: Int) throws -> TensorName? {
     guard state.contains(name + ".bias") else { return nil }
     return try require(name + ".bias", shape: [channels]).name
   }
@@ -59,16 +74,32 @@ struct GraphBuilder {
   /// The network's input.
   mutating func input(channels: Int = 3) -> Value { append("input", .input, [], channels: channels) }
 
+  /// Groups of a convolution.
+  enum Groups {
+    /// All inputs reach all outputs.
+    case one
+    /// Every channel is on its own.
+    case depthwise
+    /// As many as the weight's depth says.
+    case fromShape
+  }
+
   /// The convolution `name`.
   /// - Parameters:
+  ///   - kernel: Rows and columns of the kernel; nil takes those of the weight.
   ///   - padding: nil pads such that a stride of 1 keeps the size (odd kernels).
-  ///   - depthwise: Whether every channel must be on its own.
   mutating func convolution(
-    _ x: Value, _ name: String, stride: Int = 1, padding: Padding? = nil, dilation: Int = 1,
-    depthwise: Bool = false
+    _ x: Value, _ name: String, kernel: Int? = nil, stride: Int = 1, padding: Padding? = nil,
+    dilation: Int = 1, groups: Groups = .one
   ) throws -> Value {
     let key = name + ".weight"
-    let spec = try require(key, shape: [nil, depthwise ? 1 : nil, nil, nil])
+    let wanted: Int? =
+      switch groups {
+      case .one: x.channels
+      case .depthwise: 1
+      case .fromShape: nil
+      }
+    let spec = try require(key, shape: [nil, wanted, kernel, kernel])
     let (outputs, depth, height, width) = (spec.shape[0], spec.shape[1], spec.shape[2], spec.shape[3])
     guard x.channels % depth == 0, outputs % (x.channels / depth) == 0 else {
       throw NetworkError.wrongShape(
@@ -111,11 +142,12 @@ struct GraphBuilder {
 
   /// The convolution and BatchNorm `name.<conv>` and `name.<norm>` with an activation behind them.
   mutating func convolutionNorm(
-    _ x: Value, _ convolutionName: String, _ normName: String, stride: Int = 1, padding: Padding? = nil,
-    dilation: Int = 1, depthwise: Bool = false, _ activation: Activation
+    _ x: Value, _ convolutionName: String, _ normName: String, kernel: Int? = nil, stride: Int = 1,
+    padding: Padding? = nil, dilation: Int = 1, groups: Groups = .one, _ activation: Activation
   ) throws -> Value {
     let y = try convolution(
-      x, convolutionName, stride: stride, padding: padding, dilation: dilation, depthwise: depthwise)
+      x, convolutionName, kernel: kernel, stride: stride, padding: padding, dilation: dilation,
+      groups: groups)
     return self.activation(try batchNorm(y, normName), activation)
   }
 
@@ -131,6 +163,12 @@ struct GraphBuilder {
         expected: [x.channels, nil, 1, 1])
     }
     return self.gate(x, by: self.activation(factor, gate))
+  }
+
+  /// The fully connected layer that classifies. Training scripts often put a dropout before it, as
+  /// `name = Sequential(Dropout, Linear)`: then it is the only layer below the name.
+  mutating func head(_ x: Value, _ name: String) throws -> Value {
+    try linear(x, state.headName(name) ?? name)
   }
 
   // MARK: Layers without

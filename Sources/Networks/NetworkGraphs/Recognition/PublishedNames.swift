@@ -116,21 +116,21 @@ extension PublishedNames {
   mobilenetv4_hybrid_large_075 6c9bd0af267c2127
   mobilenetv4_hybrid_medium d01f479ade6eb554
   mobilenetv4_hybrid_medium_075 13f401df133a2587
-  regnet_x_16gf 
-  regnet_x_1_6gf 
-  regnet_x_32gf 
-  regnet_x_3_2gf 
-  regnet_x_400mf 
-  regnet_x_800mf 
-  regnet_x_8gf 
-  regnet_y_128gf 
-  regnet_y_16gf 
-  regnet_y_1_6gf 
-  regnet_y_32gf 
-  regnet_y_3_2gf 
-  regnet_y_400mf 
-  regnet_y_800mf 
-  regnet_y_8gf 
+  regnet_x_16gf a880ac26e9a5bf28
+  regnet_x_1_6gf d6f3336e08e7b7db
+  regnet_x_32gf ca2c9e7f864a8f7d
+  regnet_x_3_2gf 96aba424f1e3e293
+  regnet_x_400mf 982276aa90bd2200
+  regnet_x_800mf 4f9c7034113ebbb7
+  regnet_x_8gf df63c86b5420410f
+  regnet_y_128gf 411faf07a0491a55
+  regnet_y_16gf a7817f14ab00f259
+  regnet_y_1_6gf ff4cf5e5dd9fd1a8
+  regnet_y_32gf fee51dcfcc6472b4
+  regnet_y_3_2gf c50da9c49a12dbeb
+  regnet_y_400mf f62503f7d374f97e
+  regnet_y_800mf 4599bce08dcabf99
+  regnet_y_8gf 80247c829d4b66aa
   regnetv_040 d0d9483dd88bc78f
   regnetv_064 0a22f49889d08dbe
   regnetx_002 5c711f49cdb2276c
