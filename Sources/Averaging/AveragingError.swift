@@ -44,8 +44,6 @@ public enum AveragingError: Error, Sendable, Equatable {
   case overflow(TensorName, DType, index: [Int], value: Double)
   /// Weights below zero made a running variance negative.
   case negativeVariance(TensorName, index: [Int], value: Double)
-  /// Two tensors have the same name once wrappers' names are taken off.
-  case nameCollision(file: String, TensorName, TensorName, TensorName)
   /// The weights of one file are an average that training kept, those of another are not.
   case differentKeys(file: String, key: String, reference: String, String)
   /// Weights are quantised in a way that cannot be averaged.
@@ -120,8 +118,6 @@ extension AveragingError: CustomStringConvertible {
       "tensor \"\(name)\": element \(index) of the average is \(value), beyond the range of \(dtype)"
     case .negativeVariance(let name, let index, let value):
       "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative; --buffers latest keeps the newest"
-    case .nameCollision(let file, let name, let first, let second):
-      "\(text(file)): tensor \"\(name)\": both \"\(first)\" and \"\(second)\" have this name without wrappers"
     case .differentKeys(let file, let key, let reference, let other):
       "\(text(file)): weights from \(level(key)), but those of \(text(reference)) from \(level(other)); choose with --key"
     case .unknownQuantization(let file, let name, let reason):

@@ -31,6 +31,18 @@ extension CheckpointError: DiagnosedError {
     case .usage: .usage
     }
   }
+
+  package var advice: String? {
+    switch self {
+    case .ambiguousStateDict: "--key chooses one"
+    case .directoryWithoutIndex: "a series of checkpoints is for ckpt-average --series DIR"
+    case .partOfCheckpoint(let path, _):
+      WriteOptions.Format(suffixOf: path) == .safetensors
+        ? "name its folder or the index" : "gather the whole checkpoint with zero_to_fp32.py of its folder"
+    case .nameCollision: "ckpt-convert --exclude leaves one of them out"
+    default: nil
+    }
+  }
 }
 
 extension ImageDataError: DiagnosedError {

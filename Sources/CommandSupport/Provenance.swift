@@ -15,7 +15,7 @@ package struct Provenance: Sendable {
     self.inputs = inputs
   }
 
-  static let key = "ckpt.history"
+  static let key = MetadataKey.history
 
   /// Appends this entry to the history in `metadata`.
   ///

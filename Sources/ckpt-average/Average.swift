@@ -95,7 +95,7 @@ struct Average: CheckpointTool {
     stopIdleBLASThreads()
     if method.method == MethodOptions.swagSample {
       let source = try openCheckpoint(Location(argument: input.checkpoints[0]), options: try openOptions())
-      return try sample.run(source, to: output.output, writeOptions, pool: global.makePool())
+      return try sample.run(source, to: output.output, writeOptions(), pool: global.makePool())
     }
     let variants = try search.variants(method: method, input: input)
     let files = try input.files(
@@ -105,6 +105,7 @@ struct Average: CheckpointTool {
     var opening = try openOptions()
     opening.streams = state == nil && search.eval == nil && report == nil
     let sources = try files.map { try openCheckpoint(Location(argument: $0.path), options: opening) }
+    tellStateDicts(of: sources, console)
     if let sums = sources.first(where: { AveragingState.isState($0) }) {
       throw Failure(
         .badData, "\(TensorName(sums.label).escaped): holds the sums of an average; give it with --state")
@@ -112,7 +113,8 @@ struct Average: CheckpointTool {
     let steps = files.isEmpty || files[0].step == nil ? nil : files.compactMap(\.step)
     if let state {
       let job = StateJob(
-        path: state, variant: variants[0], tensors: tensors, digest: digest ?? .crc32, writing: writeOptions,
+        path: state, variant: variants[0], tensors: tensors, digest: digest ?? .crc32,
+        writing: try writeOptions(),
         pool: global.makePool(), console: console, allowsDuplicates: input.allowDuplicates)
       return try job.run(sources, names: files.map(\.path), steps: steps, dryRun: dryRun) {
         try destinations(of: variants)[0]
@@ -122,9 +124,11 @@ struct Average: CheckpointTool {
     tell(series, console)
     let timeline = try Timeline(
       names: files.map(\.path), steps: steps, modelCounts: series.modelCounts)
+    var writing = try writeOptions()
+    writing.configuration = sources.last?.origin.configuration
     let job = Job(
       series: series, timeline: timeline, tensors: tensors, options: try tensors.planOptions(),
-      writing: writeOptions, pool: global.makePool(), console: console,
+      writing: writing, pool: global.makePool(), console: console,
       allowsDuplicates: input.allowDuplicates)
     if dryRun { return try show(variants, job, console) }
     let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
@@ -176,7 +180,9 @@ struct Average: CheckpointTool {
 
   private func openOptions() throws -> OpenOptions { try decoding.openOptions(threads: global.threadCount) }
 
-  private var writeOptions: WriteOptions { compression.writeOptions(threads: global.threadCount) }
+  private func writeOptions() throws -> WriteOptions {
+    try compression.writeOptions(for: output.output, threads: global.threadCount)
+  }
 
   /// Where each average goes; several need a template with something that tells them apart.
   private func destinations(of variants: [Variant]) throws -> [OutputDestination] {
@@ -187,7 +193,7 @@ struct Average: CheckpointTool {
         "\(paths.count) averages need \(paths.count) outputs: -o with {decay} or {last} in the name, such as 'ema-{decay}.safetensors'"
       )
     }
-    return try paths.map { try checkedDestination($0) }
+    return try paths.map { try checkpointDestination($0) }
   }
 }
 

@@ -21,6 +21,15 @@ extension Info {
       ("bytes", .integer(totals.bytes)), ("stored", .integer(totals.stored)),
       ("ratio", ratio(totals.bytes, totals.stored)),
     ]
+    if let choice = source.origin.stateDict, !choice.passedOver.isEmpty {
+      report.remarks.append(("averaged weights", .text(choice.key)))
+      report.remarks.append(("other state dicts", .text(choice.passedOver.joined(separator: ", "))))
+    }
+    if !source.origin.wrapper.isEmpty { report.remarks.append(("wrapper", .text(source.origin.wrapper))) }
+    if let count = source.origin.averagedModelCount { report.remarks.append(("n averaged", .number(count))) }
+    if let recorded = source.origin.model, let name = recorded.architecture {
+      report.remarks.append(("recorded architecture", .text("\(name) (\(recorded.source.rawValue))")))
+    }
     let model = try? LoadedModel(
       source, architecture: nil, pool: ThreadPool(threads: 1),
       options: input.openOptions(threads: global.threadCount))

@@ -37,12 +37,10 @@ import Testing
       try convert(folder.file(name), "-o", folder.file("again"))
       #expect(try data("again") == data("plain"), "\(name)")
     }
-    // A PyTorch file has no place for metadata.
-    let message = try convert(model, "-o", folder.file("x.pth"))
+    #expect(try convert(model, "-o", folder.file("x.pth")).isEmpty)
     #expect(try data("x.pth").starts(with: Data("PK".utf8)))
-    #expect(message.isEmpty || message.contains("left out"))
     try convert(folder.file("x.pth"), "-o", folder.file("again"))
-    #expect(try Tool.run("ckpt-info", ["diff", folder.file("again"), model]).status == 0)
+    #expect(try data("again") == data("plain"))
     try convert(model, "-o", folder.file("x.npz"))
     #expect(try data("x.npz").starts(with: Data("PK".utf8)))
     try convert(model, "-o", folder.file("y.pt"), "--format", "safetensors")

@@ -28,6 +28,14 @@ final class TorchStorages: Sendable {
     locations[key].map { $0.crc != 0 || $0.size == 0 } ?? false
   }
 
+  /// Where a tensor's data stand in the file as they are read; nil when they are deflated or not in order.
+  func place(of view: TorchTensor) -> CheckpointStorage.Place? {
+    guard let location = locations[view.storage.key], !location.isDeflated, view.isContiguous else {
+      return nil
+    }
+    return .init(file: 0, offset: location.offset + view.offset * view.dtype.bitWidth / 8)
+  }
+
   /// Reads a part of a storage; the first time a storage is touched its checksum is verified.
   func read(_ key: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     let location = locations[key]!

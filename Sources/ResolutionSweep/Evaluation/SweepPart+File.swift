@@ -2,7 +2,7 @@ import Checkpoint
 import ImageData
 
 extension SweepPart {
-  static let metadataKey = "ckpt.sweep_part"
+  static let metadataKey = MetadataKey.sweepPart
 
   /// The part as tensors and metadata, ready for a checkpoint writer.
   ///
