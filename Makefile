@@ -74,7 +74,7 @@ $(VENV)/ready: Tests/Interop/requirements.txt
 	$(call venv,$<)
 
 interop: build $(VENV)/ready
-	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip examples onnx_logits; do \
+	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip matrix examples onnx_logits; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
 

@@ -24,6 +24,12 @@ public enum CheckpointError: Error, Sendable, Equatable {
   case partOfCheckpoint(path: String, reason: String)
   /// Two tensors have the same name once what wrappers put into names is taken off: that name, and theirs in the file.
   case nameCollision(path: String, TensorName, TensorName, TensorName)
+  /// A file holds differences to another checkpoint, which was not given; its name as far as the file tells.
+  case missingBase(path: String, base: String?)
+  /// A tensor of plain data begins like compressed data and would be taken for such.
+  case looksCompressed(path: String, TensorName)
+  /// A format cannot hold an element type.
+  case unsupportedType(path: String, TensorName, DType, format: String)
   /// Any other malformed file.
   case malformed(path: String, reason: String)
   /// A tensor that is needed is not there.
@@ -63,7 +69,7 @@ public enum CheckpointError: Error, Sendable, Equatable {
     case .cannotOpen: .noInput
     case .readFailed, .fileShrank, .writeFailed: .io
     case .cannotCreate: .cannotCreate
-    case .invalidRequest: .usage
+    case .invalidRequest, .missingBase, .looksCompressed, .unsupportedType: .usage
     case .directoryWithoutIndex, .invalidHeader, .noStateDict, .ambiguousStateDict, .partOfCheckpoint,
       .nameCollision, .malformed, .missingTensor, .mismatch, .outOfRange,
       .unrepresentable, .notReal:
@@ -83,6 +89,13 @@ extension CheckpointError: CustomStringConvertible {
     case .ambiguousStateDict(let path, let keys):
       "\(text(path)): holds several state dicts of equal standing: \(list(keys))"
     case .partOfCheckpoint(let path, let reason): "\(text(path)): \(reason)"
+    case .missingBase(let path, let base):
+      "\(text(path)): is stored as a difference to another checkpoint"
+        + (base.map { " \"\(escapedForDiagnostics($0))\"" } ?? "")
+    case .looksCompressed(let path, let name):
+      "\(text(path)): tensor \"\(name)\": begins like compressed data and cannot be stored plainly"
+    case .unsupportedType(let path, let name, let dtype, let format):
+      "\(text(path)): tensor \"\(name)\": \(format) cannot hold \(dtype)"
     case .nameCollision(let path, let name, let first, let second):
       "\(text(path)): tensors \"\(first)\" and \"\(second)\" are both \"\(name)\" without what wrappers put into names"
     case .readFailed(let path, let code): "\(text(path)): read failed: \(systemMessage(code))"

@@ -34,6 +34,9 @@ extension CheckpointError: DiagnosedError {
 
   package var advice: String? {
     switch self {
+    case .missingBase: "name that with --base"
+    case .looksCompressed: "use --compress"
+    case .unsupportedType(_, _, let dtype, _) where dtype.isFloatingPoint: "--dtype f32 converts it"
     case .ambiguousStateDict: "--key chooses one"
     case .directoryWithoutIndex: "a series of checkpoints is for ckpt-average --series DIR"
     case .partOfCheckpoint(let path, _):

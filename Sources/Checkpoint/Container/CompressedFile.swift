@@ -114,9 +114,7 @@ final class CompressedFile: CheckpointSource {
 
   private func checkBase(named name: String?) throws {
     guard let base else {
-      let hint = name.map { " \"\(escapedForDiagnostics($0))\"" } ?? ""
-      throw CheckpointError.invalidRequest(
-        path: label, reason: "is stored as a difference to another checkpoint\(hint); name that with --base")
+      throw CheckpointError.missingBase(path: label, base: name)
     }
     if let base = base as? CompressedFile, base.isDelta {
       throw CheckpointError.invalidRequest(

@@ -114,7 +114,9 @@ final class TorchFile: CheckpointSource {
       try checkRange(of: spec, at: byteOffset, count: buffer.count)
       if buffer.isEmpty { return }
       if view.isContiguous {
-        try storages.read(view.storage.key, at: view.offset * width + byteOffset, into: buffer)
+        try storages.read(
+          view.storage.key, at: view.offset * width + byteOffset, into: buffer,
+          isWhole: spec.byteCount == view.storage.byteCount)
       } else {
         try storages.withWhole(view.storage.key) { view.gather(from: $0, at: byteOffset, into: buffer) }
       }

@@ -9,8 +9,7 @@ final class TorchSink: ZipSink {
 
   init(_ output: OutputFile, tensors: [TensorSpec], metadata: Metadata) throws(CheckpointError) {
     for spec in tensors where TorchElement.written(spec.dtype) == nil {
-      throw .invalidRequest(
-        path: output.label, reason: "tensor \"\(spec.name)\": PyTorch files cannot hold \(spec.dtype)")
+      throw .unsupportedType(path: output.label, spec.name, spec.dtype, format: "a PyTorch file")
     }
     self.output = output
     self.tensors = tensors
