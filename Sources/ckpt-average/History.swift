@@ -19,6 +19,8 @@ struct History {
     var size: Int
     var digest: String?
     var weight: Double?
+    /// The state dict that was taken from a file that holds several.
+    var key: String?
   }
 
   let variant: Variant
@@ -39,6 +41,7 @@ struct History {
     let inputs = inputs.map { input in
       var members: [(String, JSON)] = [("name", .string(input.name)), ("size", JSON(input.size))]
       if let value = input.digest { members.append((digest.rawValue, .string(value))) }
+      if let key = input.key, !key.isEmpty { members.append(("key", .string(key))) }
       if let weight = input.weight { members.append(("weight", .number("\(weight)"))) }
       return JSON.object(members)
     }
@@ -66,7 +69,7 @@ extension History {
       inputs: window.map { index in
         Input(
           name: members[index].name, size: members[index].byteCount, digest: digests?[index],
-          weight: weights?[index])
+          weight: weights?[index], key: members[index].source.stateDictKey)
       })
   }
 }

@@ -3,7 +3,7 @@ import Testing
 @testable import Checkpoint
 
 @Suite struct RangeChecksumTests {
-  private static let bytes = (0..<100).map { UInt8($0 &* 37) }
+  private static let bytes = (0..<100).map { UInt8(truncatingIfNeeded: $0 * 37) }
 
   private func crc(_ range: Range<Int>) -> UInt32 { Self.bytes[range].withUnsafeBytes { crc32($0) } }
 

@@ -344,7 +344,7 @@ def trailing(folder):
     """What follows an archive is skipped as far as PyTorch does."""
     torch.save(network(1).state_dict(), folder / "clean.pth")
     whole = (folder / "clean.pth").read_bytes()
-    for count in [1, 100, 4096, 65535, 65536, 70000]:
+    for count in [1, 100, 4096, 65535, 70000]:
         (folder / "more.pth").write_bytes(whole + bytes(count))
         try:
             torch.load(folder / "more.pth", weights_only=True)
@@ -359,9 +359,9 @@ def model_folder(folder):
     """A folder of timm's, continued by a tool and loaded by timm."""
     source, target = folder / "in", folder / "out"
     torch.manual_seed(5)
-    model = timm.create_model("resnet10t", num_classes=10)
+    model = timm.create_model("resnet18", num_classes=10)
     timm.models.save_for_hf(model, source, model_config={"label_names": [str(i) for i in range(10)]})
-    run(TOOLS / "ckpt-bnfix", source, "--data", TRAIN, "--num-images", 32, "--arch", "resnet10t", "--resize", 72,
+    run(TOOLS / "ckpt-bnfix", source, "--data", TRAIN, "--num-images", 32, "--resize", 72,
         "--crop", 64, "-o", f"{target}/")
     loaded = timm.create_model(f"local-dir:{target}", pretrained=True)
     same(loaded.state_dict(), load_file(target / "model.safetensors"), "local-dir")
