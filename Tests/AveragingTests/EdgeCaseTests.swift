@@ -151,7 +151,7 @@ import Testing
     #expect(try result.value("block.w").floats() == [2])
     #expect(try result.value("module.b").floats() == [4])
     try samples.write("c", [("block._orig_mod.w", vector(3)), ("block.w", vector(5))])
-    let error = #expect(throws: AveragingError.self) { _ = try samples.series(["c"]) }
+    let error = #expect(throws: CheckpointError.self) { _ = try samples.series(["c"]) }
     guard case .nameCollision(_, "block.w", _, _)? = error else {
       Issue.record("\(String(describing: error))")
       return

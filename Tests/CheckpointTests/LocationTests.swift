@@ -35,7 +35,7 @@ import Testing
     let found = try #require(error(folder.path))
     #expect(found == .directoryWithoutIndex(path: folder.path))
     #expect(found.kind == .badData)
-    #expect("\(found)".contains("--series DIR"))
+    #expect("\(found)".contains("without the index of a sharded set"))
   }
 
   /// Endless devices are recognised by their beginning and do not fill the disk.

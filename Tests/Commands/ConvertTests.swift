@@ -37,12 +37,10 @@ import Testing
       try convert(folder.file(name), "-o", folder.file("again"))
       #expect(try data("again") == data("plain"), "\(name)")
     }
-    // A PyTorch file has no place for metadata.
-    let message = try convert(model, "-o", folder.file("x.pth"))
+    #expect(try convert(model, "-o", folder.file("x.pth")).isEmpty)
     #expect(try data("x.pth").starts(with: Data("PK".utf8)))
-    #expect(message.isEmpty || message.contains("left out"))
     try convert(folder.file("x.pth"), "-o", folder.file("again"))
-    #expect(try Tool.run("ckpt-info", ["diff", folder.file("again"), model]).status == 0)
+    #expect(try data("again") == data("plain"))
     try convert(model, "-o", folder.file("x.npz"))
     #expect(try data("x.npz").starts(with: Data("PK".utf8)))
     try convert(model, "-o", folder.file("y.pt"), "--format", "safetensors")
@@ -61,16 +59,16 @@ import Testing
   @Test func namesOfTensors() throws {
     try writeCheckpoint(
       [
-        "module.fc.weight": TensorValue(f32: [1], shape: [1]),
-        "module.fc.bias": TensorValue(f32: [2], shape: [1]),
+        "block.fc.weight": TensorValue(f32: [1], shape: [1]),
+        "block.fc.bias": TensorValue(f32: [2], shape: [1]),
         "head": TensorValue(i64: [3], shape: []),
       ], metadata: Metadata(), to: .path(folder.file("x")))
     try convert(
-      folder.file("x"), "-o", folder.file("y"), "--strip-prefix", "module.", "--rename",
+      folder.file("x"), "-o", folder.file("y"), "--strip-prefix", "block.", "--rename",
       #"^fc\.(.*)$=head.$1"#)
     #expect(try names("y") == ["head", "head.bias", "head.weight"])
     try convert(folder.file("x"), "-o", folder.file("y"), "--include", "fc", "--exclude", "bias$")
-    #expect(try names("y") == ["module.fc.weight"])
+    #expect(try names("y") == ["block.fc.weight"])
     let clash = try convert(
       folder.file("x"), "-o", folder.file("z"), "--rename", "^.*$=same", status: 64)
     #expect(clash.contains("would both be called \"same\""))

@@ -145,7 +145,7 @@ def safetensors_to_numpy(folder):
     with zipfile.ZipFile(folder / "x.npz") as archive:
         assert archive.testzip() is None
     save_file(every_type([torch.bfloat16]), folder / "x.safetensors")
-    convert(folder / "x.safetensors", folder / "y.npz", fails="NumPy has no element type BF16; use --dtype f32")
+    convert(folder / "x.safetensors", folder / "y.npz", fails="a NumPy archive cannot hold BF16; --dtype f32 converts it")
     convert(folder / "x.safetensors", folder / "y.npz", "--dtype", "f32")
 
 

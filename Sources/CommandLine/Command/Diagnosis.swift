@@ -1,3 +1,4 @@
+import Checkpoint
 import Platform
 
 /// An error for which a tool knows what to do, in terms of its options.
@@ -22,5 +23,22 @@ extension ExitStatus {
       case .cannotCreate: .cannotCreate
       case .io: .inputOutput
       }
+  }
+}
+
+extension CheckpointError: AdvisedError {
+  package var advice: String? {
+    switch self {
+    case .missingBase: "name that with --base"
+    case .looksCompressed: "use --compress"
+    case .unsupportedType(_, _, let dtype, _) where dtype.isFloatingPoint: "--dtype f32 converts it"
+    case .ambiguousStateDict: "--key chooses one"
+    case .directoryWithoutIndex: "a series of checkpoints is for ckpt-average --series DIR"
+    case .partOfCheckpoint(let path, _):
+      WriteOptions.Format(suffixOf: path) == .safetensors
+        ? "name its folder or the index" : "gather the whole checkpoint with zero_to_fp32.py of its folder"
+    case .nameCollision: "ckpt-convert --exclude leaves one of them out"
+    default: nil
+    }
   }
 }

@@ -15,7 +15,7 @@ package struct Provenance: Sendable {
     self.inputs = inputs
   }
 
-  static let key = "ckpt.history"
+  static let key = MetadataKey.history
 
   /// The tools that a checkpoint has come through, oldest first.
   package static func tools(in metadata: Metadata) -> [String] {

@@ -10,25 +10,20 @@ package final class WatchedCheckpoint: CheckpointSource {
     self.meter = meter
   }
 
-  package func read(
-    _ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws {
-    try source.read(name, at: byteOffset, into: buffer)
-    meter.add(buffer.count)
-  }
-
   package var label: String { source.label }
   package var tensors: [TensorSpec] { source.tensors }
   package var metadata: Metadata { source.metadata }
-  package var formatDescription: String { source.formatDescription }
-  package var checksumCoverage: ChecksumCoverage { source.checksumCoverage }
-  package var files: [any StoredFile] { source.files }
-  package var stateDictKey: String? { source.stateDictKey }
-  package var tiedTensors: [[TensorName]] { source.tiedTensors }
-  package func spec(_ name: TensorName) -> TensorSpec? { source.spec(name) }
-  package func storedByteCount(_ name: TensorName) -> Int? { source.storedByteCount(name) }
-  package func recordedChecksum(_ name: TensorName) -> UInt32? { source.recordedChecksum(name) }
-  package func placement(of name: TensorName) -> (file: Int, offset: Int)? { source.placement(of: name) }
+  package var storage: CheckpointStorage { source.storage }
+  package var origin: CheckpointOrigin { source.origin }
+  package func index(of name: TensorName) -> Int? { source.index(of: name) }
+
+  package func reader(at index: Int) -> TensorReader {
+    let (read, meter) = (source.reader(at: index), meter)
+    return { byteOffset, buffer in
+      try read(byteOffset, buffer)
+      meter.add(buffer.count)
+    }
+  }
 }
 
 extension Console {

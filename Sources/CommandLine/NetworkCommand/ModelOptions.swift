@@ -36,6 +36,10 @@ package struct ModelOptions: ParsableArguments {
     let model = try LoadedModel(
       source, architecture: arch == "auto" ? nil : arch, pool: pool, compute: compute, options: options)
     let network = model.network
+    tellStateDicts(of: [source], console)
+    if let view = model.source as? NetworkView {
+      console.detail("\(view.label): the network's names stand behind \"\(TensorName(view.prefix).escaped)\"")
+    }
     console.detail(
       "\(model.source.label): \(network.architectureName), \(network.classCount) classes, \(network.batchNorms.count) BatchNorm layers"
     )
@@ -51,6 +55,7 @@ package struct ModelOptions: ParsableArguments {
 
 /// An open checkpoint and the network built from it.
 package struct LoadedModel: Sendable {
+  /// The checkpoint by the names of the network; what is written from it has those of the file.
   package let source: any CheckpointSource
   package let network: Network
   /// How it was opened, for files that belong to it.
@@ -68,7 +73,6 @@ package struct LoadedModel: Sendable {
     _ source: any CheckpointSource, architecture: String?, pool: ThreadPool,
     compute: ComputeOptions = ComputeOptions(), options: OpenOptions
   ) throws {
-    self.source = source
     self.pool = pool
     openOptions = options
     let own = (source as? ONNXCheckpoint)?.model
@@ -79,8 +83,10 @@ package struct LoadedModel: Sendable {
     }
     description = try architecture.flatMap { isFile ? try ONNXModel(path: $0) : nil } ?? own
     namedArchitecture = isFile ? nil : architecture
+    self.source =
+      own != nil ? source : description.map { Network.view(of: source, onnx: $0) } ?? Network.view(of: source)
     network = try Self.network(
-      source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
+      self.source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
   }
 
   private static func network(
@@ -89,7 +95,8 @@ package struct LoadedModel: Sendable {
   ) throws -> Network {
     if let description { return try Network(source, onnx: description, pool: pool, options: compute) }
     return try Network(
-      source, architecture: architecture ?? source.metadata["ckpt.arch"], pool: pool, options: compute)
+      source, architecture: architecture ?? source.metadata[MetadataKey.architecture], pool: pool,
+      options: compute)
   }
 
   /// Another network of the same checkpoint, for other arithmetic.
@@ -101,7 +108,7 @@ package struct LoadedModel: Sendable {
   /// The checkpoint's metadata, with the architecture that was named, so that the next tool need not be told again.
   package var metadata: Metadata {
     var metadata = source.metadata
-    if let namedArchitecture { metadata["ckpt.arch"] = namedArchitecture }
+    if let namedArchitecture { metadata[MetadataKey.architecture] = namedArchitecture }
     return metadata
   }
 }

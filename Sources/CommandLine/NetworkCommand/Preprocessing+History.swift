@@ -5,7 +5,10 @@ extension Preprocessing {
   /// The settings as options of a provenance entry: without the prefix that tells them apart in the metadata.
   package func history() -> [(String, JSON)] {
     metadataEntries.sorted { $0.key < $1.key }.map { key, value in
-      (key.hasPrefix("ckpt.") ? String(key.dropFirst(5)) : key, .string(value))
+      (
+        key.hasPrefix(MetadataKey.prefix) ? String(key.dropFirst(MetadataKey.prefix.count)) : key,
+        .string(value)
+      )
     }
   }
 }

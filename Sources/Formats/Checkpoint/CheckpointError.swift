@@ -12,6 +12,20 @@ public enum CheckpointError: ClassifiedError, Sendable, Equatable {
   case fileShrank(path: String, offset: Int)
   /// The structure of a safetensors file is wrong.
   case invalidHeader(path: String, SafetensorsFault)
+  /// A PyTorch file holds no state dict, or none under the key that was asked for.
+  case noStateDict(path: String, reason: String)
+  /// A PyTorch file holds several state dicts of equal standing; by their keys, empty for the top level.
+  case ambiguousStateDict(path: String, keys: [String])
+  /// A file is only a part of a checkpoint.
+  case partOfCheckpoint(path: String, reason: String)
+  /// Two tensors have the same name once what wrappers put into names is taken off: that name, and theirs in the file.
+  case nameCollision(path: String, TensorName, TensorName, TensorName)
+  /// A file holds differences to another checkpoint, which was not given; its name as far as the file tells.
+  case missingBase(path: String, base: String?)
+  /// A tensor of plain data begins like compressed data and would be taken for such.
+  case looksCompressed(path: String, TensorName)
+  /// A format cannot hold an element type.
+  case unsupportedType(path: String, TensorName, DType, format: String)
   /// Any other malformed file.
   case malformed(path: String, reason: String)
   /// A tensor that is needed is not there.
@@ -37,8 +51,9 @@ public enum CheckpointError: ClassifiedError, Sendable, Equatable {
     case .cannotOpen: .noInput
     case .readFailed, .fileShrank, .writeFailed: .io
     case .cannotCreate: .cannotCreate
-    case .invalidRequest: .usage
-    case .directoryWithoutIndex, .invalidHeader, .malformed, .missingTensor, .mismatch, .outOfRange,
+    case .invalidRequest, .missingBase, .looksCompressed, .unsupportedType: .usage
+    case .directoryWithoutIndex, .invalidHeader, .noStateDict, .ambiguousStateDict, .partOfCheckpoint,
+      .nameCollision, .malformed, .missingTensor, .mismatch, .outOfRange,
       .unrepresentable, .notReal:
       .badData
     }
@@ -51,7 +66,20 @@ extension CheckpointError: CustomStringConvertible {
     switch self {
     case .cannotOpen(let path, let code): "\(text(path)): cannot open: \(systemMessage(code))"
     case .directoryWithoutIndex(let path):
-      "\(text(path)): is a folder without model.safetensors.index.json or pytorch_model.bin.index.json; a series of checkpoints is for ckpt-average --series DIR"
+      "\(text(path)): is a folder without the index of a sharded set and without config.json and weights"
+    case .noStateDict(let path, let reason): "\(text(path)): \(reason)"
+    case .ambiguousStateDict(let path, let keys):
+      "\(text(path)): holds several state dicts of equal standing: \(list(keys))"
+    case .partOfCheckpoint(let path, let reason): "\(text(path)): \(reason)"
+    case .missingBase(let path, let base):
+      "\(text(path)): is stored as a difference to another checkpoint"
+        + (base.map { " \"\(escapedForDiagnostics($0))\"" } ?? "")
+    case .looksCompressed(let path, let name):
+      "\(text(path)): tensor \"\(name)\": begins like compressed data and cannot be stored plainly"
+    case .unsupportedType(let path, let name, let dtype, let format):
+      "\(text(path)): tensor \"\(name)\": \(format) cannot hold \(dtype)"
+    case .nameCollision(let path, let name, let first, let second):
+      "\(text(path)): tensors \"\(first)\" and \"\(second)\" are both \"\(name)\" without what wrappers put into names"
     case .readFailed(let path, let code): "\(text(path)): read failed: \(systemMessage(code))"
     case .fileShrank(let path, let offset):
       "\(text(path)): became shorter while it was read: no data at byte \(offset)"
@@ -75,6 +103,13 @@ extension CheckpointError: CustomStringConvertible {
   }
 
   private func text(_ path: String) -> String { escapedForDiagnostics(path) }
+
+  private func list(_ keys: [String]) -> String {
+    let shown = keys.prefix(20).map { key in
+      key.isEmpty ? "the top level (\"\")" : "\"\(escapedForDiagnostics(String(key.prefix(80))))\""
+    }
+    return shown.joined(separator: ", ") + (keys.count > 20 ? ", …" : "")
+  }
 }
 
 func systemMessage(_ code: Int32) -> String {

@@ -1,8 +1,11 @@
-/// Reads a part of a tensor's data into a buffer, which is filled completely.
+/// Reads a part of a tensor's data, little-endian and row-major, into a buffer, which is filled completely.
 public typealias TensorReader =
   @Sendable (_ byteOffset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws -> Void
 
 /// An open checkpoint of any format. Reading is thread safe.
+///
+/// A format says what can be read: names, types, shapes, data. How the data are stored is in `storage`, and what the
+/// file says beside its tensors in `origin`, so that a source that is made of another one passes both on as they are.
 public protocol CheckpointSource: AnyObject, Sendable {
   /// The name in diagnostics.
   var label: String { get }
@@ -10,21 +13,39 @@ public protocol CheckpointSource: AnyObject, Sendable {
   var tensors: [TensorSpec] { get }
   /// The checkpoint's `__metadata__`; empty for formats without.
   var metadata: Metadata { get }
+  /// Formats, files and checksums.
+  var storage: CheckpointStorage { get }
+  /// What the file says of itself beside its tensors.
+  var origin: CheckpointOrigin { get }
+
+  /// The place in `tensors` of the tensor called `name`; nil when there is none.
+  func index(of name: TensorName) -> Int?
+
+  /// What reads the tensor at a place in `tensors`.
+  ///
+  /// It throws `CheckpointError` for a range outside the tensor and when reading fails.
+  func reader(at index: Int) -> TensorReader
+}
+
+extension CheckpointSource {
+  /// A source that is stored in no file.
+  public var storage: CheckpointStorage { CheckpointStorage() }
+
+  /// Nothing but what tools have noted in the metadata.
+  public var origin: CheckpointOrigin { CheckpointOrigin(tiedTensors: metadata.tiedTensors) }
+
+  /// The place of a tensor, found by looking at all of them; formats of many tensors have an index.
+  public func index(of name: TensorName) -> Int? { tensors.firstIndex { $0.name == name } }
 
   /// The tensor called `name`; nil when there is none.
-  func spec(_ name: TensorName) -> TensorSpec?
+  public func spec(_ name: TensorName) -> TensorSpec? { index(of: name).map { tensors[$0] } }
 
-  /// Bytes that the tensor takes in the file; nil when there is none of this name.
-  func storedByteCount(_ name: TensorName) -> Int?
-
-  /// The format in words, such as `PyTorch zip, state dict "model"`.
-  var formatDescription: String { get }
-
-  /// How much of the data checksums cover.
-  var checksumCoverage: ChecksumCoverage { get }
-
-  /// CRC-32 of the tensor's data as the file states it, where the format has one per tensor.
-  func recordedChecksum(_ name: TensorName) -> UInt32?
+  /// What reads the tensor called `name`, which is looked up once; it throws `CheckpointError.missingTensor` when there is
+  /// none.
+  public func reader(of name: TensorName) -> TensorReader {
+    if let index = index(of: name) { return reader(at: index) }
+    return { [label] _, _ in throw CheckpointError.missingTensor(path: label, name) }
+  }
 
   /// Reads a part of a tensor's data: little-endian, row-major.
   ///
@@ -33,77 +54,44 @@ public protocol CheckpointSource: AnyObject, Sendable {
   ///   - byteOffset: Offset from the start of the tensor's data.
   ///   - buffer: Filled completely.
   /// - Throws: `CheckpointError` when there is no such tensor or range, or when reading fails.
-  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
-
-  /// Reads parts of one tensor as `read` does, looking the name up once.
-  func reader(of name: TensorName) -> TensorReader
-
-  /// The same for the tensor at a place in `tensors`, without looking a name up.
-  func reader(at index: Int) -> TensorReader
-
-  /// The files that the checkpoint is stored in, for checksums of their bytes.
-  var files: [any StoredFile] { get }
-
-  /// Where the data of a tensor are stored as `read` gives them: index into `files` and offset; nil when they are
-  /// stored otherwise, such as compressed.
-  func placement(of name: TensorName) -> (file: Int, offset: Int)?
-
-  /// Where the state dict stood in a file that may hold several, levels separated by `/`: empty for the top level, nil
-  /// for formats without levels.
-  var stateDictKey: String? { get }
-
-  /// Groups of tensors that share their data, so that a change of one changes the others; by name.
-  var tiedTensors: [[TensorName]] { get }
-}
-
-extension CheckpointSource {
-  /// A source that is stored in no file.
-  public var formatDescription: String { "in memory" }
-
-  /// None: most formats have no checksums.
-  public var checksumCoverage: ChecksumCoverage { .none }
-
-  /// A source that is stored in no file has none.
-  public var files: [any StoredFile] { [] }
-
-  /// Most formats have no levels.
-  public var stateDictKey: String? { nil }
-
-  /// What a tool has noted in the metadata under `ckpt.tied`; most formats cannot share data.
-  public var tiedTensors: [[TensorName]] { metadata.tiedTensors }
-
-  /// A source that is stored in no file has no placements.
-  public func placement(of name: TensorName) -> (file: Int, offset: Int)? { nil }
-
-  /// The tensor called `name`; nil when there is none.
-  public func spec(_ name: TensorName) -> TensorSpec? { tensors.first { $0.name == name } }
-
-  /// The size of the tensor's data: formats that compress say otherwise.
-  public func storedByteCount(_ name: TensorName) -> Int? { spec(name)?.byteCount }
-
-  /// None: most formats have no checksum per tensor.
-  public func recordedChecksum(_ name: TensorName) -> UInt32? { nil }
-
-  /// Most formats have more to do than to look the name up.
-  public func reader(of name: TensorName) -> TensorReader {
-    { [self] in try read(name, at: $0, into: $1) }
+  public func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
+  {
+    try reader(of: name)(byteOffset, buffer)
   }
-
-  /// Most formats know tensors by name.
-  public func reader(at index: Int) -> TensorReader { reader(of: tensors[index].name) }
 
   /// A whole tensor.
   ///
   /// - Throws: `CheckpointError` when there is no such tensor or when reading fails.
   public func value(_ name: TensorName) throws -> TensorValue {
-    guard let spec = spec(name) else { throw CheckpointError.missingTensor(path: label, name) }
+    guard let index = index(of: name) else { throw CheckpointError.missingTensor(path: label, name) }
+    let spec = tensors[index]
     let bytes = try [UInt8](unsafeUninitializedCapacity: spec.byteCount) { buffer, count in
       let whole = UnsafeMutableRawBufferPointer(
         rebasing: UnsafeMutableRawBufferPointer(buffer)[..<spec.byteCount])
-      try read(name, at: 0, into: whole)
+      try reader(at: index)(0, whole)
       count = spec.byteCount
     }
     return TensorValue(dtype: spec.dtype, shape: spec.shape, bytes: bytes)
+  }
+
+  /// CRC-32 of a tensor's data, continuing `crc`.
+  ///
+  /// - Throws: `CheckpointError` when the data cannot be read or a checksum of the format does not match.
+  public func checksum(of spec: TensorSpec, continuing crc: UInt32 = 0) throws -> UInt32 {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: min(spec.byteCount, 1 << 20), alignment: 64)
+    defer { buffer.deallocate() }
+    let read = reader(of: spec.name)
+    var crc = crc
+    var offset = 0
+    while offset < spec.byteCount {
+      let chunk = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[..<min(buffer.count, spec.byteCount - offset)])
+      try read(offset, chunk)
+      crc = crc32(UnsafeRawBufferPointer(chunk), continuing: crc)
+      offset += chunk.count
+    }
+    return crc
   }
 
   func checkRange(of spec: TensorSpec, at offset: Int, count: Int) throws(CheckpointError) {
@@ -112,4 +100,42 @@ extension CheckpointSource {
       throw .outOfRange(path: label, spec.name, offset: offset, count: count)
     }
   }
+}
+
+extension CheckpointSource {
+  /// The format in words, such as `PyTorch zip, state dict "model"`.
+  public var formatDescription: String {
+    guard let key = origin.stateDict?.key, !key.isEmpty else { return storage.formatDescription }
+    return "\(storage.formatDescription), state dict \"\(escapedForDiagnostics(key))\""
+  }
+
+  /// How much of the data checksums cover.
+  public var checksumCoverage: ChecksumCoverage {
+    ChecksumCoverage(zip(tensors, storage.tensors).map { $0.byteCount == 0 || $1.isCovered })
+  }
+
+  /// The files that the checkpoint is stored in, for checksums of their bytes.
+  public var files: [any StoredFile] { storage.files }
+
+  /// Bytes that the tensor takes in the file; nil when there is none of this name.
+  public func storedByteCount(_ name: TensorName) -> Int? {
+    index(of: name).map { storage[$0]?.byteCount ?? tensors[$0].byteCount }
+  }
+
+  /// CRC-32 of the tensor's data as the file states it, where the format has one per tensor.
+  public func recordedChecksum(_ name: TensorName) -> UInt32? {
+    index(of: name).flatMap { storage[$0]?.checksum }
+  }
+
+  /// Where the data of a tensor are stored as they are read; nil when they are stored otherwise, such as compressed.
+  public func placement(of name: TensorName) -> CheckpointStorage.Place? {
+    index(of: name).flatMap { storage[$0]?.place }
+  }
+
+  /// Where the state dict stood in a file that may hold several, levels separated by `/`: empty for the top level, nil
+  /// for formats without levels.
+  public var stateDictKey: String? { origin.stateDict?.key }
+
+  /// Groups of tensors that share their data, so that a change of one changes the others; by name.
+  public var tiedTensors: [[TensorName]] { origin.tiedTensors }
 }

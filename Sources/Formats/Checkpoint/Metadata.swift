@@ -31,13 +31,12 @@ public struct Metadata: Sendable, Equatable {
 }
 
 extension Metadata {
-  static let tiedKey = "ckpt.tied"
-
   /// Groups of tensors that were one and the same before they were written as copies: a JSON array of arrays of names
   /// under `ckpt.tied`. Names and groups are sorted.
   public var tiedTensors: [[TensorName]] {
     get {
-      guard let text = self[Self.tiedKey], case .array(let groups)? = try? JSON.parse(Array(text.utf8)) else {
+      guard let text = self[MetadataKey.tied], case .array(let groups)? = try? JSON.parse(Array(text.utf8))
+      else {
         return []
       }
       return groups.compactMap { group in
@@ -46,8 +45,10 @@ extension Metadata {
       }
     }
     set {
-      let groups = newValue.filter { $0.count > 1 }.map { $0.sorted() }.sorted { $0[0] < $1[0] }
-      self[Self.tiedKey] =
+      let groups = newValue.filter { $0.count > 1 }.map { $0.sorted() }.sorted {
+        $0.lexicographicallyPrecedes($1)
+      }
+      self[MetadataKey.tied] =
         groups.isEmpty
         ? nil : JSON.array(groups.map { .array($0.map { .string($0.string) }) }).encoded()
     }

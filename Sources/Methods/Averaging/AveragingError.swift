@@ -37,8 +37,6 @@ public enum AveragingError: ClassifiedError, Sendable, Equatable {
   case overflow(TensorName, DType, index: [Int], value: Double)
   /// Weights below zero made a running variance negative.
   case negativeVariance(TensorName, index: [Int], value: Double)
-  /// Two tensors have the same name once wrappers' names are taken off.
-  case nameCollision(file: String, TensorName, TensorName, TensorName)
   /// The weights of one file are an average that training kept, those of another are not.
   case differentKeys(file: String, key: String, reference: String, String)
   /// Weights are quantised in a way that cannot be averaged.
@@ -106,8 +104,6 @@ extension AveragingError: CustomStringConvertible {
       "tensor \"\(name)\": element \(index) of the average is \(value), beyond the range of \(dtype)"
     case .negativeVariance(let name, let index, let value):
       "tensor \"\(name)\": element \(index) of the average is \(value), but a variance cannot be negative"
-    case .nameCollision(let file, let name, let first, let second):
-      "\(text(file)): tensor \"\(name)\": both \"\(first)\" and \"\(second)\" have this name without wrappers"
     case .differentKeys(let file, let key, let reference, let other):
       "\(text(file)): weights from \(level(key)), but those of \(text(reference)) from \(level(other))"
     case .unknownQuantization(let file, let name, let reason):

@@ -22,18 +22,18 @@ public struct MergedMetadata: Sendable, Equatable {
   init(_ inputs: [Metadata], tied: [[TensorName]], isStale: Bool = false) {
     var merged = inputs[inputs.count - 1]
     let own = Set(inputs.flatMap { $0.sortedEntries.map { TensorName($0.key) } }).sorted().map(\.string)
-      .filter { $0.hasPrefix("ckpt.") }
+      .filter { $0.hasPrefix(MetadataKey.prefix) }
     var dropped: [String] = []
     for key in own where Set(inputs.map { $0[key].map { TensorName($0) } }).count > 1 {
       merged[key] = nil
       dropped.append(key)
     }
     if isStale {
-      merged["ckpt.bn"] = "stale"
-      dropped.removeAll { $0 == "ckpt.bn" }
+      merged[MetadataKey.batchNorm] = MetadataKey.BatchNormState.stale
+      dropped.removeAll { $0 == MetadataKey.batchNorm }
     }
     merged.tiedTensors = tied
-    dropped.removeAll { $0 == "ckpt.tied" }
+    dropped.removeAll { $0 == MetadataKey.tied }
     metadata = merged
     self.dropped = dropped
   }

@@ -47,7 +47,7 @@ public struct StatisticsPart: Sendable {
 }
 
 extension StatisticsPart {
-  static let metadataKey = "ckpt.bn_part"
+  static let metadataKey = MetadataKey.batchNormPart
 
   /// The part as tensors and metadata, ready for a checkpoint writer.
   public func encoded(layers: [String]) throws -> (tensors: [TensorName: TensorValue], metadata: Metadata) {

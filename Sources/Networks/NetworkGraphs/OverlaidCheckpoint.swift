@@ -4,27 +4,32 @@ import Checkpoint
 package final class OverlaidCheckpoint: CheckpointSource {
   package let tensors: [TensorSpec]
   private let base: any CheckpointSource
-  private let values: [TensorName: TensorValue]
+  private let added: [(name: TensorName, value: TensorValue)]
 
   /// - Parameter values: Tensors that `base` does not have.
   package init(_ base: any CheckpointSource, adding values: [TensorName: TensorValue]) {
     self.base = base
-    self.values = values
+    added = values.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
     tensors =
       base.tensors
-      + values.sorted { $0.key < $1.key }.map {
-        TensorSpec(name: $0.key, dtype: $0.value.dtype, shape: $0.value.shape)
-      }
+      + added.map { TensorSpec(name: $0.name, dtype: $0.value.dtype, shape: $0.value.shape) }
   }
 
   package var label: String { base.label }
   package var metadata: Metadata { base.metadata }
 
-  package func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    guard let value = values[name] else { return try base.read(name, at: byteOffset, into: buffer) }
-    guard byteOffset >= 0, buffer.count <= value.bytes.count - byteOffset else {
-      throw CheckpointError.outOfRange(path: label, name, offset: byteOffset, count: buffer.count)
+  package func index(of name: TensorName) -> Int? {
+    base.index(of: name) ?? added.firstIndex { $0.name == name }.map { base.tensors.count + $0 }
+  }
+
+  package func reader(at index: Int) -> TensorReader {
+    guard index >= base.tensors.count else { return base.reader(at: index) }
+    let (name, value) = added[index - base.tensors.count]
+    return { [label] byteOffset, buffer in
+      guard byteOffset >= 0, buffer.count <= value.bytes.count - byteOffset else {
+        throw CheckpointError.outOfRange(path: label, name, offset: byteOffset, count: buffer.count)
+      }
+      buffer.copyBytes(from: value.bytes[byteOffset..<byteOffset + buffer.count])
     }
-    buffer.copyBytes(from: value.bytes[byteOffset..<byteOffset + buffer.count])
   }
 }

@@ -105,7 +105,7 @@ struct Average: CheckpointTool {
   func execute(_ console: Console) throws {
     if method.method == MethodOptions.swagSample {
       let source = try openCheckpoint(Location(argument: input.checkpoints[0]), options: try openOptions())
-      return try sample.run(source, to: output.output, writeOptions, pool: global.makePool())
+      return try sample.run(source, to: output.output, writeOptions(), pool: global.makePool())
     }
     var variants = try search.variants(method: method, input: input)
     let opening = try openOptions()
@@ -130,6 +130,7 @@ struct Average: CheckpointTool {
     let sources = try files.map {
       try $0.source ?? openCheckpoint(Location(argument: $0.path), options: streaming)
     }
+    tellStateDicts(of: sources, console)
     if let sums = sources.first(where: { AveragingState.isState($0) }) {
       throw Failure(.badData, "\(escaped(sums.label)): holds the sums of an average; give it with --state")
     }
@@ -137,7 +138,7 @@ struct Average: CheckpointTool {
     if let state {
       let job = StateJob(
         path: state, variant: variants[0], tensors: tensors, recorded: recordedOptions,
-        digest: digest ?? .crc32, writing: writeOptions, pool: global.makePool(), console: console,
+        digest: digest ?? .crc32, writing: try writeOptions(), pool: global.makePool(), console: console,
         allowsDuplicates: input.allowDuplicates)
       return try job.run(sources, names: files.map(\.path), steps: steps, dryRun: dryRun) {
         try destinations(of: variants)[0]
@@ -147,9 +148,11 @@ struct Average: CheckpointTool {
     tell(series, console)
     let timeline = try Timeline(
       names: files.map(\.path), steps: steps, modelCounts: series.modelCounts)
+    var writing = try writeOptions()
+    writing.configuration = sources.last?.origin.configuration
     let job = Job(
-      series: series, timeline: timeline, settings: recordedOptions, options: tensors.planOptions,
-      writing: writeOptions, pool: global.makePool(), console: console,
+      series: series, timeline: timeline, settings: recordedOptions, options: try tensors.planOptions(),
+      writing: writing, pool: global.makePool(), console: console,
       allowsDuplicates: toleratesDuplicates)
     if dryRun { return try show(variants, job, console) }
     let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
@@ -215,7 +218,9 @@ struct Average: CheckpointTool {
 
   private func openOptions() throws -> OpenOptions { try decoding.openOptions(threads: global.threadCount) }
 
-  private var writeOptions: WriteOptions { compression.writeOptions(threads: global.threadCount) }
+  private func writeOptions() throws -> WriteOptions {
+    try compression.writeOptions(for: output.output, threads: global.threadCount)
+  }
 
   /// Where each average goes; several need a template with something that tells them apart.
   private func destinations(of variants: [Variant]) throws -> [OutputDestination] {
@@ -226,7 +231,7 @@ struct Average: CheckpointTool {
         "\(paths.count) averages need \(paths.count) outputs: -o with {decay} or {last} in the name, such as 'ema-{decay}.safetensors'"
       )
     }
-    return try paths.map { try checkedDestination($0) }
+    return try paths.map { try checkpointDestination($0) }
   }
 }
 

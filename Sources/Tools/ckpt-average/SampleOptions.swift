@@ -53,10 +53,10 @@ struct SampleOptions: ParsableArguments {
         "\(paths.count) models need \(paths.count) outputs: -o with {n} in the name, such as 'sample-{n}.safetensors'"
       )
     }
-    let destinations = try paths.map { try checkedDestination($0) }
+    let destinations = try paths.map { try checkpointDestination($0) }
     for (number, destination) in destinations.enumerated() {
       var metadata = source.metadata
-      metadata["ckpt.swag_rank"] = nil
+      metadata[MetadataKey.swagRank] = nil
       Provenance(
         tool: "ckpt-average",
         options: [

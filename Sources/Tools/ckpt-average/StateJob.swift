@@ -72,7 +72,7 @@ struct StateJob {
 
   private func alreadyCounted(_ sources: [any CheckpointSource], _ state: AveragingState?) throws -> Int {
     guard let state, !allowsDuplicates else { return 0 }
-    let counted = try state.countedPrefix(try sources.map { try SeriesMember($0) })
+    let counted = try state.countedPrefix(sources.map { SeriesMember($0) })
     if counted > 0 {
       console.notice("\(counted) of \(sources.count) checkpoints are in \(escaped(path)) already")
     }

@@ -46,7 +46,7 @@ extension BNFix {
     guard let destination else { return }
     var metadata = model.metadata
     for (key, value) in recipe.recorded { metadata[key] = value }
-    metadata["ckpt.bn"] = "recalibrated"
+    metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.recalibrated
     var options: [(String, JSON)] = [("estimator", .string(estimator.rawValue))]
     if estimator == .momentum { options.append(("momentum", JSON(momentum))) }
     if prior > 0 { options.append(("prior", JSON(prior))) }
@@ -54,7 +54,7 @@ extension BNFix {
     Provenance(tool: Self.toolName, options: options).record(in: &metadata)
     try rewriteCheckpoint(
       model.source, replacing: replacements, metadata: metadata, to: destination,
-      options: compression.writeOptions(threads: global.threadCount))
+      options: writeOptions())
   }
 
   private func summarise(
@@ -136,11 +136,12 @@ extension BNFix {
     }
     guard let destination else { return }
     var metadata = model.metadata
-    metadata["ckpt.bn"] = "stale"
+    metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.stale
     Provenance(tool: Self.toolName, options: [("reset_only", .bool(true))]).record(in: &metadata)
     try rewriteCheckpoint(
       model.source, replacing: model.network.stored(statistics, batchCount: 0, in: model.source),
-      metadata: metadata, to: destination, options: compression.writeOptions(threads: global.threadCount))
+      metadata: metadata, to: destination,
+      options: writeOptions())
   }
 
   /// The gate looks through the eyes of whoever uses the result: the metadata that it will carry, if any.

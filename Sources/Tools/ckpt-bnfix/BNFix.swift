@@ -104,6 +104,7 @@ struct BNFix: NetworkTool {
     let pool = global.makePool()
     let shard = try cluster.shard?.resolve(environment: ProcessInfo.processInfo.environment)
     let destination = try shard != nil || dryRun ? nil : output.destination()
+    if destination != nil { _ = try writeOptions() }
     let loaded = try load(pool, console)
     do {
       try run(loaded, shard: shard, to: destination, pool: pool, console: console)
@@ -131,6 +132,11 @@ struct BNFix: NetworkTool {
       let (batches, recipe) = try mergedParts(loaded)
       try finish(loaded, batches: batches, recipe: recipe, to: destination, console: console)
     }
+  }
+
+  /// How the checkpoint is written.
+  func writeOptions() throws -> WriteOptions {
+    try compression.writeOptions(for: output.output, threads: global.threadCount)
   }
 
   private func load(_ pool: ThreadPool, _ console: Console) throws -> LoadedModel {

@@ -9,8 +9,8 @@ struct Convert: CheckpointTool {
     abstract: "Convert a checkpoint: format, compression, element type, names, shards.",
     discussion: """
       Reads safetensors, compressed or not, PyTorch files, and sharded sets of either. Writes safetensors, plain unless \
-      --compress is given; a file for torch.load when the output is called .pt or .pth, an archive of NumPy arrays \
-      when it is called .npz.
+      --compress is given; a file for torch.load when the output is called .pth, .pt, .ckpt or .bin, an archive of NumPy \
+      arrays when it is called .npz.
       """,
     version: versionText("ckpt-convert"))
 
@@ -37,7 +37,7 @@ struct Convert: CheckpointTool {
 
   func validate() throws {
     if compress && decompress { throw ValidationError("--compress and --decompress exclude each other") }
-    if targetFormat != .safetensors && (compress || maxShardSize != nil) {
+    if (try? targetFormat()) ?? .safetensors != .safetensors && (compress || maxShardSize != nil) {
       throw ValidationError("only safetensors files can be compressed or sharded")
     }
     if let maxShardSize, maxShardSize.bytes == 0 { throw ValidationError("--max-shard-size must not be 0") }
@@ -46,15 +46,13 @@ struct Convert: CheckpointTool {
     }
   }
 
-  private var targetFormat: WriteOptions.Format {
-    if let format { return format }
-    let name = output.output.lowercased()
-    if name.hasSuffix(".pt") || name.hasSuffix(".pth") { return .pytorch }
-    return name.hasSuffix(".npz") ? .npz : .safetensors
+  private func targetFormat() throws -> WriteOptions.Format {
+    try format ?? (maxShardSize == nil ? outputFormat(output.output) : .safetensors)
   }
 
   func execute(_ console: Console) throws {
-    let destination = try output.destination()
+    let targetFormat = try targetFormat()
+    let destination = try checkedDestination(output.output)
     let options = try input.openOptions(threads: global.threadCount)
     let source = try openCheckpoint(Location(argument: file), options: options)
     var writing = WriteOptions()
@@ -65,7 +63,9 @@ struct Convert: CheckpointTool {
     writing.temporaryFolder = options.temporaryFolder
     if compress { writing.base = options.base }
 
-    if targetFormat != .safetensors && !source.metadata.isEmpty {
+    writing.configuration = source.origin.configuration
+    tellStateDicts(of: [source], console)
+    if targetFormat == .npz && !source.metadata.isEmpty {
       console.notice("\(source.label): \(targetFormat) files have no metadata: left out")
     }
     var metadata = source.metadata

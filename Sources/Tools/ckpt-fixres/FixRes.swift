@@ -62,10 +62,11 @@ struct FixRes: NetworkTool {
     let clock = ContinuousClock()
     let start = clock.now
     let destination = try output.destination()
+    let writing = try compression.writeOptions(for: output.output, threads: global.threadCount)
     let pool = global.makePool()
     let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
     let label = loaded.source.label
-    if loaded.source.metadata["ckpt.bn"] == "stale" {
+    if loaded.source.metadata[MetadataKey.batchNorm] == MetadataKey.BatchNormState.stale {
       console.warning("\(label): BatchNorm statistics are stale; run ckpt-bnfix first")
     }
     let resolved = try preprocessing.resolve(loaded.source.metadata, label: label, console: console)
@@ -140,7 +141,7 @@ struct FixRes: NetworkTool {
     Provenance(tool: Self.toolName, options: history).record(in: &metadata)
     try rewriteCheckpoint(
       loaded.source, replacing: tail.replacements(for: tuned), metadata: metadata, to: destination,
-      options: compression.writeOptions(threads: global.threadCount))
+      options: writing)
     try reports.write(result)
   }
 

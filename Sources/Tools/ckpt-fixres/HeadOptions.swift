@@ -32,7 +32,7 @@ struct HeadOptions: ParsableArguments {
   /// The names of the new classes, in the order of the outputs.
   func record(_ names: [String]?, in metadata: inout Metadata) {
     guard numClasses != nil, let names else { return }
-    metadata["ckpt.classes"] = JSON.array(names.map { .string($0) }).encoded()
+    metadata[MetadataKey.classes] = JSON.array(names.map { .string($0) }).encoded()
   }
 }
 

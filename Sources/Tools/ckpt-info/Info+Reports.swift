@@ -20,6 +20,15 @@ extension Info {
       ("bytes", .integer(totals.bytes)), ("stored", .integer(totals.stored)),
       ("ratio", ratio(totals.bytes, totals.stored)),
     ]
+    if let choice = source.origin.stateDict, !choice.passedOver.isEmpty {
+      report.remarks.append(("averaged weights", .text(choice.key)))
+      report.remarks.append(("other state dicts", .text(choice.passedOver.joined(separator: ", "))))
+    }
+    if !source.origin.wrapper.isEmpty { report.remarks.append(("wrapper", .text(source.origin.wrapper))) }
+    if let count = source.origin.averagedModelCount { report.remarks.append(("n averaged", .number(count))) }
+    if let recorded = source.origin.model, let name = recorded.architecture {
+      report.remarks.append(("recorded architecture", .text("\(name) (\(recorded.source.rawValue))")))
+    }
     if let network = try? NetworkDescription(recordedIn: source) {
       report.remarks.append(("architecture", .text(network.architectureName)))
       report.remarks.append(("classes", .integer(network.classCount)))

@@ -63,7 +63,9 @@ struct Info: CheckpointTool {
   }
 
   func open(_ path: String) throws -> any CheckpointSource {
-    try openModel(path, options: input.openOptions(threads: global.threadCount))
+    var options = try input.openOptions(threads: global.threadCount)
+    options.acceptsParts = true
+    return try openModel(path, options: options)
   }
 
   /// One report per checkpoint; a single one needs no heading.

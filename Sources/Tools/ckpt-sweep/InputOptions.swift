@@ -58,7 +58,9 @@ struct InputOptions: ParsableArguments {
       one.arch = arch
       one.input = decoding
       let model = try one.load(pool: pool, compute: arithmetic.compute, console: console)
-      if model.source.metadata["ckpt.bn"] == "stale" && isStoredMeasuredAlone {
+      if model.source.metadata[MetadataKey.batchNorm] == MetadataKey.BatchNormState.stale
+        && isStoredMeasuredAlone
+      {
         console.warning(
           "\(model.source.label): BatchNorm statistics are stale; run ckpt-bnfix first, or give --bnfix"
         )
@@ -70,5 +72,5 @@ struct InputOptions: ParsableArguments {
 
 /// The side of the training images, where the checkpoint tells it.
 func trainSize(of source: any CheckpointSource) -> Int? {
-  source.metadata["ckpt.train_size"].flatMap { Int($0) }
+  source.metadata[MetadataKey.trainSize].flatMap { Int($0) }
 }

@@ -53,7 +53,8 @@ struct SweepCommand: NetworkTool {
   }
 
   func execute(_ console: Console) throws {
-    let destination = try results.output.map(checkedDestination)
+    let destination = try results.output.map(checkpointDestination)
+    _ = try writeOptions()
     let pool = global.makePool()
     guard parts.merge.isEmpty else {
       let whole = try parts.merged()
@@ -165,7 +166,7 @@ struct SweepCommand: NetworkTool {
       if let model = outcome.models.indices.contains(index) ? outcome.models[index] : nil {
         members.append(("architecture", .string(model.network.architectureName)))
         if let size = trainSize(of: model.source) { members.append(("train_size", JSON(size))) }
-        if let state = model.source.metadata["ckpt.bn"] { members.append(("bn", .string(state))) }
+        if let state = model.source.metadata[MetadataKey.batchNorm] { members.append(("bn", .string(state))) }
       }
       return .object(members)
     }
@@ -197,15 +198,19 @@ struct SweepCommand: NetworkTool {
     for (key, value) in report.rows[report.verdict.chosen].setting.preprocessing.metadataEntries {
       metadata[key] = value
     }
-    metadata["ckpt.metrics"] = report.metricsEntry
+    metadata[MetadataKey.metrics] = report.metricsEntry
     var options = choice.provenance(of: report) + (recipe.options.objectValue ?? [])
     if recalibration != nil {
-      metadata["ckpt.bn"] = "recalibrated"
+      metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.recalibrated
       if let calibration = recipe.calibration { options.append(("bnfix", calibration.json)) }
     }
     Provenance(tool: Self.toolName, options: options).record(in: &metadata)
     try rewriteCheckpoint(
       model.source, replacing: recalibration.map(model.tensors) ?? [:], metadata: metadata, to: destination,
-      options: compression.writeOptions(threads: global.threadCount))
+      options: writeOptions())
+  }
+
+  private func writeOptions() throws -> WriteOptions {
+    try compression.writeOptions(for: results.output ?? "-", threads: global.threadCount)
   }
 }

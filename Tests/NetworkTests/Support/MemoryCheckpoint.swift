@@ -15,8 +15,9 @@ final class MemoryCheckpoint: CheckpointSource {
     }
   }
 
-  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    buffer.copyBytes(from: values[name]!.bytes[byteOffset..<byteOffset + buffer.count])
+  func reader(at index: Int) -> TensorReader {
+    let bytes = values[tensors[index].name]!.bytes
+    return { $1.copyBytes(from: bytes[$0..<$0 + $1.count]) }
   }
 
   /// A copy with some tensors exchanged.

@@ -1,13 +1,6 @@
-extension Preprocessing {
-  private enum Key {
-    static let resize = "ckpt.resize"
-    static let crop = "ckpt.crop"
-    static let interpolation = "ckpt.interpolation"
-    static let mean = "ckpt.mean"
-    static let std = "ckpt.std"
-    static let mode = "ckpt.resize_mode"
-  }
+import Checkpoint
 
+extension Preprocessing {
   /// The preprocessing that a checkpoint's metadata records, or nil if it records none.
   ///
   /// What is not recorded is taken from `imageNet`; a missing resize keeps its ratio to the crop, truncated.
@@ -17,12 +10,15 @@ extension Preprocessing {
   /// - Throws: `badPreprocessing`.
   public init?(metadata: @escaping (_ key: String) -> String?, source: String) throws(ImageDataError) {
     let reader = MetadataReader(metadata: metadata, source: source)
-    let resize = try reader.size(Key.resize)
-    let crop = try reader.size(Key.crop)
-    let interpolation = try reader.interpolation(Key.interpolation)
-    let mean = try reader.triple(Key.mean, expected: "three numbers separated by commas") { _ in true }
-    let std = try reader.triple(Key.std, expected: "three numbers above zero separated by commas") { $0 > 0 }
-    let mode = try reader.mode(Key.mode)
+    let resize = try reader.size(MetadataKey.resize)
+    let crop = try reader.size(MetadataKey.crop)
+    let interpolation = try reader.interpolation(MetadataKey.interpolation)
+    let mean = try reader.triple(MetadataKey.mean, expected: "three numbers separated by commas") { _ in true
+    }
+    let std = try reader.triple(MetadataKey.std, expected: "three numbers above zero separated by commas") {
+      $0 > 0
+    }
+    let mode = try reader.mode(MetadataKey.resizeMode)
     if resize == nil, crop == nil, interpolation == nil, mean == nil, std == nil, mode == nil { return nil }
     let known = Preprocessing.imageNet
     self.init(
@@ -38,13 +34,13 @@ extension Preprocessing {
   /// are not.
   public var metadataEntries: [String: String] {
     var entries = [
-      Key.resize: "\(resize)",
-      Key.crop: "\(crop)",
-      Key.interpolation: interpolation.rawValue,
-      Key.mean: decimals(mean),
-      Key.std: decimals(std),
+      MetadataKey.resize: "\(resize)",
+      MetadataKey.crop: "\(crop)",
+      MetadataKey.interpolation: interpolation.rawValue,
+      MetadataKey.mean: decimals(mean),
+      MetadataKey.std: decimals(std),
     ]
-    if mode != .shorterSide { entries[Key.mode] = mode.rawValue }
+    if mode != .shorterSide { entries[MetadataKey.resizeMode] = mode.rawValue }
     return entries
   }
 }

@@ -15,7 +15,6 @@ final class CompressedFile: CheckpointSource {
 
   let file: SafetensorsFile
   let blobs: [TensorName: Blob]
-  private let natives: [TensorName: TensorSpec]
   /// Group of a native tensor, its members and checksum; empty without a seal.
   private let groups: [(members: [TensorSpec], crc: UInt32)]
   private let groupOf: [TensorName: Int]
@@ -25,17 +24,10 @@ final class CompressedFile: CheckpointSource {
   /// The block that was needed last: reads that end amid a block are continued by the next one.
   private let cache = Mutex<(name: TensorName, block: Int, bytes: [UInt8])?>(nil)
 
-  var files: [any StoredFile] { file.files }
-
-  var formatDescription: String {
-    guard isDelta, let base else { return "compressed safetensors" }
-    return "compressed safetensors, differences to \(base.label)"
-  }
-
-  /// Without a seal, only the blobs are covered.
-  var checksumCoverage: ChecksumCoverage {
-    ChecksumCoverage(tensors.map { blobs[$0.name] != nil || groupOf[$0.name] != nil || $0.byteCount == 0 })
-  }
+  let storage: CheckpointStorage
+  private let indices: [TensorName: Int]
+  /// Names in the base of tensors that go by another name there, where wrappers were taken off.
+  private let baseNames: [TensorName: TensorName]
 
   /// Whether any tensor is stored as a difference to another checkpoint.
   var isDelta: Bool { blobs.values.contains { $0.header.transform.isDelta } }
@@ -60,7 +52,6 @@ final class CompressedFile: CheckpointSource {
     threads = options.threads
     tensors = file.tensors.map { blobs[$0.name]?.spec ?? $0 }
     let native = file.tensors.filter { blobs[$0.name] == nil }
-    natives = Dictionary(uniqueKeysWithValues: native.map { ($0.name, $0) })
     var metadata = file.metadata
     for key in ContainerSeal.keys { metadata[key] = nil }
     self.metadata = metadata
@@ -77,6 +68,27 @@ final class CompressedFile: CheckpointSource {
     }
     self.groupOf = groupOf
     base = options.base
+    let isDelta = blobs.values.contains { $0.header.transform.isDelta }
+    var baseNames: [TensorName: TensorName] = [:]
+    if let base, isDelta {
+      for (spec, name) in zip(file.tensors, UnwrappedNames(file.tensors).names) {
+        if let name, base.index(of: spec.name) == nil { baseNames[spec.name] = name }
+      }
+    }
+    self.baseNames = baseNames
+    indices = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+    var storage = file.storage
+    storage.formatDescription =
+      isDelta && options.base != nil
+      ? "compressed safetensors, differences to \(options.base!.label)" : "compressed safetensors"
+    for (index, spec) in file.tensors.enumerated() {
+      // Without a seal, only the blobs are covered.
+      let blob = blobs[spec.name]
+      storage.tensors[index].isCovered = blob != nil || groupOf[spec.name] != nil
+      storage.tensors[index].checksum = blob?.header.rawCRC
+      storage.tensors[index].place = nil
+    }
+    self.storage = storage
     if isDelta { try checkBase(named: file.metadata[ContainerSeal.baseKey]) }
   }
 
@@ -102,32 +114,35 @@ final class CompressedFile: CheckpointSource {
 
   private func checkBase(named name: String?) throws {
     guard let base else {
-      let hint = name.map { " \"\(escapedForDiagnostics($0))\"" } ?? ""
-      throw CheckpointError.invalidRequest(
-        path: label, reason: "is stored as a difference to another checkpoint\(hint); name that with --base")
+      throw CheckpointError.missingBase(path: label, base: name)
     }
     if let base = base as? CompressedFile, base.isDelta {
       throw CheckpointError.invalidRequest(
         path: base.label, reason: "is itself a difference and cannot be a base")
     }
     for blob in blobs.values.sorted(by: { $0.spec.name < $1.spec.name }) where blob.header.transform.isDelta {
-      guard let found = base.spec(blob.spec.name) else {
+      guard let found = base.spec(baseName(blob.spec.name)) else {
         throw CheckpointError.missingTensor(path: base.label, blob.spec.name)
       }
-      guard found == blob.spec else {
+      guard found.layout == blob.spec.layout else {
         throw CheckpointError.mismatch(
           path: base.label, found.name, expected: blob.spec.layout, found: found.layout)
       }
     }
   }
 
-  func storedByteCount(_ name: TensorName) -> Int? { file.spec(name)?.byteCount }
+  private func baseName(_ name: TensorName) -> TensorName { baseNames[name] ?? name }
 
-  func recordedChecksum(_ name: TensorName) -> UInt32? { blobs[name]?.header.rawCRC }
+  func index(of name: TensorName) -> Int? { indices[name] }
 
-  func spec(_ name: TensorName) -> TensorSpec? { blobs[name]?.spec ?? natives[name] }
+  func reader(at index: Int) -> TensorReader {
+    let name = tensors[index].name
+    return { [self] in try read(name, at: $0, into: $1) }
+  }
 
-  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+  private func read(
+    _ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws {
     guard let blob = blobs[name] else {
       try verifyGroup(of: name)
       return try file.read(name, at: byteOffset, into: buffer)
@@ -177,7 +192,7 @@ final class CompressedFile: CheckpointSource {
       byteCount: blob.header.transform.isDelta ? target.count : 0, alignment: 64)
     defer { before.deallocate() }
     if let base, blob.header.transform.isDelta {
-      try base.read(name, at: block * blob.header.wordsPerBlock * blob.header.width, into: before)
+      try base.read(baseName(name), at: block * blob.header.wordsPerBlock * blob.header.width, into: before)
     }
     do throws(BlobError) {
       try BlobDecoder.decode(
@@ -203,31 +218,12 @@ final class CompressedFile: CheckpointSource {
   private func verifyBase(of blob: Blob) throws {
     let name = blob.spec.name
     guard let base, !verified.withLock({ $0.bases.contains(name) }) else { return }
-    guard try base.checksum(of: blob.spec) == blob.header.baseCRC else {
+    var baseSpec = blob.spec
+    baseSpec.name = baseName(name)
+    guard try base.checksum(of: baseSpec) == blob.header.baseCRC else {
       throw CheckpointError.malformed(
         path: base.label, reason: "tensor \"\(name)\" is not the one that \(label) was compressed against")
     }
     verified.withLock { _ = $0.bases.insert(name) }
-  }
-}
-
-extension CheckpointSource {
-  /// CRC-32 of a tensor's data, continuing `crc`.
-  ///
-  /// - Throws: `CheckpointError` when the data cannot be read or a checksum of the format does not match.
-  public func checksum(of spec: TensorSpec, continuing crc: UInt32 = 0) throws -> UInt32 {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: min(spec.byteCount, 1 << 20), alignment: 64)
-    defer { buffer.deallocate() }
-    var crc = crc
-    var offset = 0
-    while offset < spec.byteCount {
-      let chunk = UnsafeMutableRawBufferPointer(
-        rebasing: buffer[..<min(buffer.count, spec.byteCount - offset)])
-      try read(spec.name, at: offset, into: chunk)
-      crc = crc32(UnsafeRawBufferPointer(chunk), continuing: crc)
-      offset += chunk.count
-    }
-    return crc
   }
 }

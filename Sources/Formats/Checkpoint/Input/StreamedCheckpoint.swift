@@ -12,8 +12,6 @@ public final class StreamedCheckpoint: CheckpointSource {
 
   /// The name in diagnostics.
   public let label: String
-  /// Other formats are not read as a stream.
-  public let formatDescription = "safetensors"
   /// The tensors in the order in which their data come.
   public let tensors: [TensorSpec]
   /// The checkpoint's `__metadata__`.
@@ -21,7 +19,13 @@ public final class StreamedCheckpoint: CheckpointSource {
   /// Bytes of the whole stream.
   public let byteCount: Int
 
-  private let positions: [TensorName: (offset: Int, index: Int)]
+  /// What wrappers had put before every name.
+  public let origin: CheckpointOrigin
+
+  private let positions: [TensorName: Int]
+  private let offsets: [Int]
+  /// How the data are stored once there is a temporary file.
+  private let spooled: CheckpointStorage
   private let header: [UInt8]
   private let temporaryFolder: String
   private let state: Mutex<State>
@@ -60,9 +64,11 @@ public final class StreamedCheckpoint: CheckpointSource {
       let isContainer =
         ContainerSeal.keys.contains { header.metadata[$0] != nil }
         || header.entries.contains { $0.spec.dtype == .u8 && $0.spec.shape.count == 1 }
-      if isContainer { return nil }
-      return StreamedCheckpoint(
-        opened, header, beginning, label: label, temporaryFolder: options.temporaryFolder)
+      // The counter of an averaged model may stand anywhere among the data.
+      let names = UnwrappedNames(header.entries.map(\.spec))
+      if isContainer || names.counter != nil { return nil }
+      return try StreamedCheckpoint(
+        opened, header, names, beginning, label: label, temporaryFolder: options.temporaryFolder)
     } catch let fault as SafetensorsFault {
       opened.close()
       throw CheckpointError.invalidHeader(path: label, fault)
@@ -73,19 +79,31 @@ public final class StreamedCheckpoint: CheckpointSource {
   }
 
   private init(
-    _ opened: InputFile.Opened, _ header: SafetensorsHeader, _ bytes: [UInt8], label: String,
-    temporaryFolder: String
-  ) {
+    _ opened: InputFile.Opened, _ header: SafetensorsHeader, _ names: UnwrappedNames, _ bytes: [UInt8],
+    label: String, temporaryFolder: String
+  ) throws(CheckpointError) {
     self.label = label
     self.temporaryFolder = temporaryFolder
     self.header = bytes
-    tensors = header.entries.map(\.spec)
+    var tensors = header.entries.map(\.spec)
+    var positions: [TensorName: Int] = [:]
+    for (index, name) in names.names.enumerated() {
+      let name = name ?? tensors[index].name
+      if let other = positions.updateValue(index, forKey: name) {
+        throw .nameCollision(
+          path: label, name, header.entries[other].spec.name, header.entries[index].spec.name)
+      }
+      tensors[index].name = name
+    }
+    self.tensors = tensors
+    self.positions = positions
+    offsets = header.entries.map { header.dataStart + $0.begin }
     metadata = header.metadata
     byteCount = header.fileLength
-    positions = Dictionary(
-      uniqueKeysWithValues: header.entries.enumerated().map { index, entry in
-        (entry.spec.name, (header.dataStart + entry.begin, index))
-      })
+    var origin = CheckpointOrigin(tiedTensors: header.metadata.tiedTensors)
+    origin.wrapper = names.wrapper
+    self.origin = origin
+    spooled = header.storage(in: [])
     state = Mutex(State(source: opened, window: [], start: bytes.count))
   }
 
@@ -103,39 +121,37 @@ public final class StreamedCheckpoint: CheckpointSource {
     }
   }
 
-  /// The tensor called `name`; nil when there is none.
-  public func spec(_ name: TensorName) -> TensorSpec? { positions[name].map { tensors[$0.index] } }
+  /// The place of a tensor in `tensors`.
+  public func index(of name: TensorName) -> Int? { positions[name] }
 
   /// Where the data of a tensor begin in the stream.
-  public func offset(of name: TensorName) -> Int? { positions[name]?.offset }
+  public func offset(of name: TensorName) -> Int? { positions[name].map { offsets[$0] } }
 
   /// Whether data are still read from the stream itself.
   public var isLive: Bool { state.withLock { $0.file == nil } }
 
-  /// The temporary file, once there is one.
-  public var files: [any StoredFile] { state.withLock { $0.file.map { [$0] } ?? [] } }
-
-  /// Where the data of a tensor stand in the temporary file.
-  public func placement(of name: TensorName) -> (file: Int, offset: Int)? {
-    isLive ? nil : positions[name].map { (file: 0, offset: $0.offset) }
+  /// Only the format, or the temporary file once there is one.
+  public var storage: CheckpointStorage {
+    guard let file = state.withLock({ $0.file }) else {
+      return CheckpointStorage(formatDescription: spooled.formatDescription)
+    }
+    var storage = spooled
+    storage.files = [file]
+    return storage
   }
 
-  /// Reads a part of a tensor's data, from the stream if that has come far enough and not gone past it.
-  ///
-  /// - Throws: `CheckpointError` when there is no such tensor or range, when the stream has passed it, or when reading
-  ///   fails.
-  public func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
-  {
-    guard let (start, index) = positions[name] else {
-      throw CheckpointError.missingTensor(path: label, name)
-    }
-    try checkRange(of: tensors[index], at: byteOffset, count: buffer.count)
-    if buffer.isEmpty { return }
-    let offset = start + byteOffset
-    if let file = state.withLock({ $0.file }) { return try file.read(at: offset, into: buffer) }
-    let target = SharedPointer(buffer)
-    try state.withLock { state in
-      try copy(&state, from: offset, into: target.pointer)
+  /// What reads a tensor, from the stream if that has come far enough and not gone past it.
+  public func reader(at index: Int) -> TensorReader {
+    let (spec, start) = (tensors[index], offsets[index])
+    return { [self] byteOffset, buffer in
+      try checkRange(of: spec, at: byteOffset, count: buffer.count)
+      if buffer.isEmpty { return }
+      let offset = start + byteOffset
+      if let file = state.withLock({ $0.file }) { return try file.read(at: offset, into: buffer) }
+      let target = SharedPointer(buffer)
+      try state.withLock { state in
+        try copy(&state, from: offset, into: target.pointer)
+      }
     }
   }
 

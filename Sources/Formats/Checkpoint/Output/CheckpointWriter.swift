@@ -1,3 +1,5 @@
+import Platform
+
 /// Writes a checkpoint as safetensors, byte for byte the same for the same content.
 ///
 /// Tensors are written one after the other in `order`. A regular file appears under its name only when `finish`
@@ -15,6 +17,9 @@ public final class CheckpointWriter {
   private var written = 0
   /// Tensors that are complete.
   private var ended = 0
+  /// The `config.json` of a folder, what it is made of, and the metadata it tells.
+  private var companion: (file: OutputFile, configuration: ModelConfiguration)?
+  private let metadata: Metadata
 
   /// Creates the output.
   ///
@@ -39,10 +44,11 @@ public final class CheckpointWriter {
     to destination: OutputDestination, tensors: [TensorSpec], options: WriteOptions = WriteOptions(),
     metadata: (_ canPatchHeader: Bool) throws -> Metadata
   ) throws {
+    var known = Metadata()
     func header(_ canPatch: Bool) throws -> Metadata {
-      var result = try metadata(canPatch)
-      for key in ContainerSeal.keys { result[key] = nil }
-      return result
+      known = try metadata(canPatch)
+      for key in ContainerSeal.keys { known[key] = nil }
+      return known
     }
     label = destination.label
     try Self.check(tensors, label: label)
@@ -55,16 +61,28 @@ public final class CheckpointWriter {
       let output = try OutputFile(destination)
       sink =
         options.format == .pytorch
-        ? try TorchSink(output, tensors: tensors) : try NumPySink(output, tensors: tensors)
+        ? try TorchSink(output, tensors: tensors, metadata: try header(output.canPatch))
+        : try NumPySink(output, tensors: tensors)
     } else if let limit = options.maxShardBytes {
       guard case .path(let folder) = destination else {
         throw CheckpointError.invalidRequest(path: label, reason: "a sharded set needs a folder")
       }
+      companion = try options.configuration.map { (try Self.companion(in: folder), $0) }
       let plan = ShardedSink.plan(tensors, maxBytes: limit)
       order = Array(plan.joined())
       sink = try ShardedSink(folder, plan: plan, metadata: try header(false), options: options)
     } else {
       order = SafetensorsHeader.canonicalOrder(tensors)
+      var destination = destination
+      if let folder = destination.folder {
+        guard let configuration = options.configuration else {
+          throw CheckpointError.invalidRequest(
+            path: label, reason: "is a folder, which needs the config.json of an input that is a model folder"
+          )
+        }
+        companion = (try Self.companion(in: folder), configuration)
+        destination = .path("\(folder)/\(ModelConfiguration.weightNames[0])")
+      }
       let output = try OutputFile(destination)
       sink =
         options.compress
@@ -74,9 +92,17 @@ public final class CheckpointWriter {
     var starts = [0]
     for tensor in order { starts.append(starts.last! + tensor.byteCount) }
     self.starts = starts
+    self.metadata = known
   }
 
-  deinit { sink.abort() }
+  deinit { abort() }
+
+  private static func companion(in folder: String) throws(CheckpointError) -> OutputFile {
+    guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
+      throw .cannotCreate(path: folder, reason: systemMessage(errno))
+    }
+    return try OutputFile(.path("\(folder)/\(ModelConfiguration.fileName)"))
+  }
 
   /// Whether `finish(metadata:)` can replace the metadata: the output can seek.
   public var canPatchHeader: Bool { sink.canReplaceMetadata }
@@ -135,11 +161,21 @@ public final class CheckpointWriter {
     var metadata = metadata
     for key in ContainerSeal.keys { metadata?[key] = nil }
     try sink.complete(metadata: metadata)
-    try sink.commit()
+    if let (file, configuration) = companion {
+      let updated = configuration.updated(tensors: order, metadata: metadata ?? self.metadata)
+      try file.write(Array((updated.json.encoded() + "\n").utf8))
+      try sink.commit()
+      try file.commit()
+    } else {
+      try sink.commit()
+    }
   }
 
   /// Gives up: removes what was written. Without effect after `finish`; letting go of the writer does the same.
-  public func abort() { sink.abort() }
+  public func abort() {
+    sink.abort()
+    companion?.file.abort()
+  }
 
   private static func check(_ tensors: [TensorSpec], label: String) throws(CheckpointError) {
     var seen: Set<TensorName> = []

@@ -11,8 +11,7 @@ final class NumPySink: ZipSink {
         .invalidRequest(path: output.label, reason: "tensor \"\(spec.name)\": \(reason)")
       }
       guard Self.typeCode(spec.dtype) != nil else {
-        throw refuse(
-          "NumPy has no element type \(spec.dtype)" + (spec.dtype.isFloatingPoint ? "; use --dtype f32" : ""))
+        throw .unsupportedType(path: output.label, spec.name, spec.dtype, format: "a NumPy archive")
       }
       guard spec.shape.count <= 32 else { throw refuse("NumPy arrays have at most 32 dimensions") }
       guard spec.name.string.utf8.count <= 4096 else { throw refuse("the name is too long for an archive") }

@@ -28,10 +28,7 @@ final class PlainSink: TensorSink {
   func end(_ spec: TensorSpec) throws {
     defer { beginning.removeAll(keepingCapacity: true) }
     guard spec.dtype == .u8, spec.shape.count == 1, BlobHeader.looksLikeMagic(beginning) else { return }
-    throw CheckpointError.invalidRequest(
-      path: output.label,
-      reason:
-        "tensor \"\(spec.name)\" begins like compressed data and cannot be stored plainly; use --compress")
+    throw CheckpointError.looksCompressed(path: output.label, spec.name)
   }
 
   func complete(metadata: Metadata?) throws {

@@ -4,7 +4,7 @@ public struct WriteOptions: Sendable {
   public enum Format: String, Sendable, CaseIterable {
     /// Safetensors, plain or compressed.
     case safetensors
-    /// What `torch.save` writes; metadata are left out.
+    /// What `torch.save` writes, with the metadata as `_metadata["ckpt"]` of the state dict.
     case pytorch
     /// What `numpy.savez` writes, an archive of arrays; metadata are left out.
     case npz
@@ -18,6 +18,9 @@ public struct WriteOptions: Sendable {
   public var base: (any CheckpointSource)?
   /// Largest size of a file in bytes of tensor data; the destination is then a folder with an index.
   public var maxShardBytes: Int?
+  /// The configuration of the model folder that the output continues. An output that is a folder gets it as `config.json`,
+  /// with sizes and normalization from the metadata.
+  public var configuration: ModelConfiguration?
   /// Threads that compress.
   public var threads = 1
   /// Folder for the compressed data of an output that cannot seek.

@@ -1,4 +1,4 @@
-/// A sink whose file is a zip archive with a record for every tensor. Metadata have no place in it and are left out.
+/// A sink whose file is a zip archive with a record for every tensor.
 protocol ZipSink: TensorSink {
   var output: OutputFile { get }
   var zip: ZipWriter { get set }

@@ -36,12 +36,19 @@ struct PickleGraph {
 
   /// None and the truth values are shared, which keeps graphs of many of them small.
   private(set) var nodes: [Node] = [.none, .bool(false), .bool(true)]
+  /// What was set as the attributes of dictionaries, such as `_metadata` of state dicts.
+  private(set) var attributes: [Reference: Reference] = [:]
 
   subscript(reference: Reference) -> Node { nodes[reference] }
 
   mutating func add(_ node: Node) -> Reference {
     nodes.append(node)
     return nodes.count - 1
+  }
+
+  /// Sets the attributes of a dictionary.
+  mutating func setAttributes(of dictionary: Reference, _ state: Reference) {
+    attributes[dictionary] = state
   }
 
   /// Replaces a node while the graph holds no second copy of its arrays.
@@ -79,8 +86,70 @@ extension PickleGraph {
     }
   }
 
+  /// An attribute of an object or an ordered dictionary.
+  func attribute(_ name: String, of reference: Reference) -> Reference? {
+    if let state = attributes[reference] { return member(name, of: state) }
+    guard case .object(_, _, let state?, _) = nodes[reference] else { return nil }
+    return member(name, of: state)
+  }
+
+  /// The elements of a set, in the order in which they were written.
+  func set(_ reference: Reference) -> [Reference]? {
+    switch nodes[reference] {
+    case .set(let items): return items
+    // Protocol 2 has no sets of its own: `set([…])`.
+    case .object(let callable, let arguments, _, _):
+      guard let name = global(callable), name == "__builtin__.set" || name == "builtins.set",
+        let list = tuple(arguments)?.first, case .list(let items) = nodes[list]
+      else { return nil }
+      return items
+    default: return nil
+    }
+  }
+
   /// The value under a text key; of several the last, as assignment would leave it.
   func member(_ key: String, of reference: Reference) -> Reference? {
     members(reference)?.last { string($0.key).map { TensorName($0) == TensorName(key) } ?? false }?.value
+  }
+}
+
+extension PickleGraph {
+  /// A small object as JSON: texts, numbers, lists, dictionaries and namespaces; null for anything else, and for all that
+  /// is beyond a depth of 8 or the 20,000th value.
+  func json(_ reference: Reference) -> JSON {
+    var budget = 20_000
+    return json(reference, depth: 0, &budget)
+  }
+
+  private func json(_ reference: Reference, depth: Int, _ budget: inout Int) -> JSON {
+    budget -= 1
+    guard budget > 0, depth < 8 else { return .null }
+    if let members = namespace(reference) ?? members(reference) {
+      var object: [(String, JSON)] = []
+      for member in members.prefix(budget) {
+        guard let key = string(member.key) ?? integer(member.key).map({ "\($0)" }) else { continue }
+        object.append((key, json(member.value, depth: depth + 1, &budget)))
+      }
+      return .object(object)
+    }
+    switch nodes[reference] {
+    case .bool(let value): return .bool(value)
+    case .integer(let value): return JSON(value)
+    case .float(let value): return JSON(value)
+    case .string(let value): return .string(value)
+    case .list(let items), .tuple(let items), .set(let items):
+      var array: [JSON] = []
+      for item in items.prefix(budget) { array.append(json(item, depth: depth + 1, &budget)) }
+      return .array(array)
+    default: return .null
+    }
+  }
+
+  /// The members of `argparse.Namespace` and its like: objects without arguments whose state is a dictionary.
+  private func namespace(_ reference: Reference) -> [(key: Reference, value: Reference)]? {
+    guard case .object(let callable, _, let state?, _) = nodes[reference], let name = global(callable),
+      ["argparse.Namespace", "types.SimpleNamespace"].contains(name)
+    else { return nil }
+    return members(state)
   }
 }

@@ -217,7 +217,7 @@ struct PickleInterpreter {
     let target = try top()
     switch graph[target] {
     // Attributes of an ordered dictionary: `_metadata` of state dicts.
-    case .dictionary: return
+    case .dictionary: graph.setAttributes(of: target, state)
     case .object(let callable, let arguments, _, let items):
       graph.update(target) { node in
         node = .object(callable: callable, arguments: arguments, state: state, items: items)

@@ -2,6 +2,7 @@
 final class SafetensorsFile: CheckpointSource {
   let label: String
   let tensors: [TensorSpec]
+  let storage: CheckpointStorage
 
   private let file: InputFile
   private let header: SafetensorsHeader
@@ -12,6 +13,7 @@ final class SafetensorsFile: CheckpointSource {
     self.file = file
     label = file.label
     tensors = header.entries.map(\.spec)
+    storage = header.storage(in: [file])
   }
 
   static func header(of file: InputFile, checkingLength: Bool = true) throws -> SafetensorsHeader {
@@ -32,26 +34,7 @@ final class SafetensorsFile: CheckpointSource {
 
   var hasForeignEscapes: Bool { header.hasForeignEscapes }
 
-  func spec(_ name: TensorName) -> TensorSpec? { header.indices[name].map { tensors[$0] } }
-
-  var formatDescription: String { "safetensors" }
-
-  var files: [any StoredFile] { [file] }
-
-  func placement(of name: TensorName) -> (file: Int, offset: Int)? {
-    header.indices[name].map { (file: 0, offset: header.dataStart + header.entries[$0].begin) }
-  }
-
-  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    try reader(of: name)(byteOffset, buffer)
-  }
-
-  func reader(of name: TensorName) -> TensorReader {
-    guard let index = header.indices[name] else {
-      return { [label] _, _ in throw CheckpointError.missingTensor(path: label, name) }
-    }
-    return reader(at: index)
-  }
+  func index(of name: TensorName) -> Int? { header.indices[name] }
 
   func reader(at index: Int) -> TensorReader {
     let (begin, end) = (header.entries[index].begin, header.entries[index].end)
@@ -63,5 +46,17 @@ final class SafetensorsFile: CheckpointSource {
       }
       try file.read(at: start + byteOffset, into: buffer)
     }
+  }
+}
+
+extension SafetensorsHeader {
+  /// How tensors of this header are stored in a plain file, the only one.
+  func storage(in files: [any StoredFile]) -> CheckpointStorage {
+    CheckpointStorage(
+      formatDescription: "safetensors", files: files,
+      tensors: entries.map { entry in
+        CheckpointStorage.StoredTensor(
+          byteCount: entry.end - entry.begin, place: .init(file: 0, offset: dataStart + entry.begin))
+      })
   }
 }

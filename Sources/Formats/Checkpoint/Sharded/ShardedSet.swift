@@ -9,14 +9,11 @@ final class ShardedSet: CheckpointSource {
   let label: String
   let tensors: [TensorSpec]
   let metadata: Metadata
-  let files: [any StoredFile]
-  private let shards: [TensorName: any CheckpointSource]
-  let formatDescription: String
-  let checksumCoverage: ChecksumCoverage
-  let tiedTensors: [[TensorName]]
-  let stateDictKey: String?
-  /// Where the files of a shard begin among all.
-  private let firstFiles: [ObjectIdentifier: Int]
+  let storage: CheckpointStorage
+  let origin: CheckpointOrigin
+  private let indices: [TensorName: Int]
+  /// The shard of every tensor and its place there.
+  private let places: [(shard: any CheckpointSource, index: Int)]
 
   /// - Parameter index: Path of the index.
   /// - Throws: `CheckpointError`.
@@ -43,45 +40,51 @@ final class ShardedSet: CheckpointSource {
       for (key, value) in metadata.sortedEntries where source.metadata[key] != value { metadata[key] = nil }
     }
     for (tensor, shard) in map {
-      guard let source = opened[shard], source.spec(tensor) != nil else {
+      guard let source = opened[shard], source.index(of: tensor) != nil else {
         throw CheckpointError.missingTensor(path: folder + shard.string, tensor)
       }
       shards[tensor] = source
     }
-    for (name, source) in opened.sorted(by: { $0.key < $1.key }) {
-      for spec in source.tensors {
+    let sources = opened.sorted { $0.key < $1.key }
+    var storage = CheckpointStorage()
+    var places: [(shard: any CheckpointSource, index: Int)] = []
+    for (name, source) in sources {
+      let stored = source.storage
+      for (index, spec) in source.tensors.enumerated() {
         // A tensor that the index leaves out, or has in another file, would differ between readers.
         guard shards[spec.name] === source else {
           throw CheckpointError.malformed(
             path: folder + name.string, reason: "tensor \"\(spec.name)\" is not where the index says")
         }
         tensors.append(spec)
+        places.append((source, index))
+        var entry = stored.tensors[index]
+        entry.place?.file += storage.files.count
+        storage.tensors.append(entry)
       }
+      storage.files += stored.files
     }
-    let keys = Set(opened.values.compactMap(\.stateDictKey)).sorted()
-    guard keys.count <= 1 else {
-      let names = keys.map { "\"\(escapedForDiagnostics($0))\"" }.joined(separator: ", ")
-      throw CheckpointError.malformed(
-        path: path, reason: "its files hold different state dicts, \(names); choose one with --key")
-    }
-    stateDictKey = keys.first
-    var files: [any StoredFile] = []
-    var firstFiles: [ObjectIdentifier: Int] = [:]
-    for (_, source) in opened.sorted(by: { $0.key < $1.key }) {
-      firstFiles[ObjectIdentifier(source)] = files.count
-      files += source.files
-    }
-    let formats = Set(opened.values.map(\.formatDescription)).sorted().joined(separator: "; ")
-    formatDescription = "\(opened.count) files of a sharded set: \(formats)"
-    let coverage = opened.values.map(\.checksumCoverage)
-    checksumCoverage = coverage.contains(.some) ? .some : ChecksumCoverage(coverage.map { $0 == .all })
-    tiedTensors = Set(opened.values.flatMap(\.tiedTensors)).sorted { $0[0] < $1[0] }
-    self.files = files
-    self.firstFiles = firstFiles
+    let formats = Set(sources.map { TensorName($0.value.formatDescription) }).sorted().map(\.string)
+    storage.formatDescription = "\(opened.count) files of a sharded set: \(formats.joined(separator: "; "))"
+    var origin = CheckpointOrigin(
+      tiedTensors: Set(sources.flatMap(\.value.tiedTensors)).sorted { $0.lexicographicallyPrecedes($1) })
+    origin.stateDict = try Self.commonChoice(sources.compactMap(\.value.origin.stateDict), path: path)
+    indices = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+    self.storage = storage
+    self.origin = origin
+    self.places = places
     self.label = label
     self.tensors = tensors
-    self.shards = shards
     self.metadata = metadata
+  }
+
+  /// Files of one set hold the same state dict.
+  private static func commonChoice(_ choices: [StateDictChoice], path: String) throws -> StateDictChoice? {
+    let keys = Set(choices.map { TensorName($0.key) }).sorted()
+    guard keys.count <= 1 else {
+      throw CheckpointError.ambiguousStateDict(path: path, keys: keys.map(\.string))
+    }
+    return choices.first
   }
 
   private static func weightMap(
@@ -114,37 +117,19 @@ final class ShardedSet: CheckpointSource {
       && (name.hasSuffix(".safetensors") || name.hasSuffix(".bin"))
   }
 
-  func storedByteCount(_ name: TensorName) -> Int? { shards[name]?.storedByteCount(name) }
+  func index(of name: TensorName) -> Int? { indices[name] }
 
-  func recordedChecksum(_ name: TensorName) -> UInt32? { shards[name]?.recordedChecksum(name) }
-
-  func spec(_ name: TensorName) -> TensorSpec? { shards[name]?.spec(name) }
-
-  func placement(of name: TensorName) -> (file: Int, offset: Int)? {
-    guard let shard = shards[name], let place = shard.placement(of: name) else { return nil }
-    return (file: firstFiles[ObjectIdentifier(shard)]! + place.file, offset: place.offset)
-  }
-
-  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    try reader(of: name)(byteOffset, buffer)
-  }
-
-  func reader(of name: TensorName) -> TensorReader {
-    if let shard = shards[name] { return shard.reader(of: name) }
-    return { [label] _, _ in throw CheckpointError.missingTensor(path: label, name) }
-  }
+  func reader(at index: Int) -> TensorReader { places[index].shard.reader(at: places[index].index) }
 }
 
-/// Opens a shard: a regular file of the folder itself, not a link out of it.
+/// Opens a shard, a regular file. The index names it without leading out of the folder; a link there is of the user's own
+/// file system, such as those of the Hugging Face cache.
 private func openShard(_ path: String, options: OpenOptions) throws -> any CheckpointSource {
   var status = stat()
-  guard lstat(path, &status) == 0 else { throw CheckpointError.cannotOpen(path: path, code: errno) }
+  guard stat(path, &status) == 0 else { throw CheckpointError.cannotOpen(path: path, code: errno) }
   guard status.st_mode & S_IFMT == S_IFREG else {
-    throw CheckpointError.malformed(
-      path: path, reason: "a shard must be a regular file in the folder of its index")
+    throw CheckpointError.malformed(path: path, reason: "a shard must be a regular file")
   }
-  var options = options
-  options.keepsPrefixes = true
   return try openFile(
     try InputFile.open(.path(path), temporaryFolder: options.temporaryFolder), options: options)
 }

@@ -1,40 +1,187 @@
+/// Why no state dict can be taken from a file.
+enum StateDictError: Error {
+  /// There is none.
+  case none(reason: String)
+  /// Several are equally good; by their keys.
+  case ambiguous([String])
+}
+
 /// Finds the state dict that is meant among what a PyTorch file holds.
 ///
-/// Order of preference as in timm (`timm/models/_helpers.py`, `load_state_dict`), then the root itself, then the only
-/// candidate there is.
+/// A dictionary of two or more tensors under names of parameters is a candidate, and so is a pickled module. Candidates beat
+/// tensors that stand beside them, such as a loss. Of raw and averaged weights of one run the averaged ones are taken.
+/// Several candidates of equal standing are an error.
 struct StateDictSelection {
-  static let preferred = ["state_dict_ema", "model_ema", "state_dict", "model"]
-  /// What wrappers put before every key: data parallelism, then compilation.
-  static let prefixes = ["module.", "_orig_mod."]
+  typealias Found = PickleGraph.NamedTensors
 
-  let graph: PickleGraph
-  /// Whether what wrappers put before every key stays.
-  var keepsPrefixes = false
-
-  /// Tensors by name, in the order of the file.
-  typealias Found = [(name: TensorName, tensor: PickleGraph.Reference)]
-
-  /// - Parameter key: Path of keys separated by `/`, or nil to choose.
-  /// - Returns: The tensors and the path where they were.
-  /// - Throws: `TorchTensorError` that lists the candidates when none is meant or several are.
-  func tensors(from root: PickleGraph.Reference, key: String?) throws -> (key: String, tensors: Found) {
-    if let key { return (key, try descend(from: root, along: key)) }
-    let candidates = (graph.members(root) ?? []).compactMap { member in
-      graph.string(member.key).flatMap { key in
-        stateDict(member.value).map { (key: key, tensors: $0) }
-      }
-    }
-    for name in Self.preferred {
-      if let candidate = candidates.last(where: { $0.key == name }) { return candidate }
-    }
-    if let tensors = stateDict(root) { return ("", tensors) }
-    if candidates.count == 1 { return candidates[0] }
-    guard !candidates.isEmpty else { throw TorchTensorError("no state dict found\(describeKeys(of: root))") }
-    throw TorchTensorError(
-      "several state dicts; choose one with --key: \(list(candidates.map(\.key)))")
+  struct Candidate {
+    /// Levels separated by `/`; empty for the root.
+    var key: String
+    var tensors: Found
+    /// The dictionary, whose attributes may hold metadata.
+    var reference: PickleGraph.Reference
   }
 
-  private func descend(from root: PickleGraph.Reference, along path: String) throws -> Found {
+  let graph: PickleGraph
+  let root: PickleGraph.Reference
+
+  /// - Parameter key: Path of keys separated by `/`, or nil to choose.
+  /// - Throws: `StateDictError` that lists the candidates when none is meant or several are, `TorchTensorError`.
+  func select(_ key: String?) throws -> (choice: StateDictChoice, candidate: Candidate) {
+    if let key {
+      let candidate = try descend(along: key)
+      let isAverage = isAverage(key, among: [])
+      return (
+        StateDictChoice(key: key, reason: .requested, isAverage: isAverage, passedOver: []), candidate
+      )
+    }
+    let candidates = self.candidates()
+    guard !candidates.isEmpty else { throw StateDictError.none(reason: "no state dict\(keys(of: root))") }
+    let averaged = candidates.filter { isAverage($0.key, among: candidates) }
+    let isPreferred = averaged.count == 1 && candidates.count > 1
+    guard let chosen = isPreferred ? averaged[0] : candidates.count == 1 ? candidates[0] : nil else {
+      throw StateDictError.ambiguous(candidates.map(\.key))
+    }
+    if let sets = momentumSets(chosen.tensors) {
+      let prefix = chosen.key.isEmpty ? "" : chosen.key + "/"
+      throw StateDictError.ambiguous(sets.map { prefix + $0.key })
+    }
+    return (
+      StateDictChoice(
+        key: chosen.key, reason: isPreferred ? .averaged : .only, isAverage: !averaged.isEmpty,
+        passedOver: isPreferred ? candidates.map(\.key).filter { $0 != chosen.key } : []), chosen
+    )
+  }
+
+  // MARK: Candidates
+
+  /// What is likely to be meant, in the order of the file.
+  private func candidates() -> [Candidate] {
+    let own = stateDict(root).map { Candidate(key: "", tensors: $0, reference: root) }
+    let nested = nested(in: root, "")
+    var likely = nested.filter(isLikely)
+    if let own, isLikely(own) { likely.insert(own, at: 0) }
+    if !likely.isEmpty { return likely }
+    let deeper = (graph.members(root) ?? []).flatMap { member in
+      graph.string(member.key).map { self.nested(in: member.value, $0 + "/") } ?? []
+    }.filter(isLikely)
+    if !deeper.isEmpty { return deeper }
+    // Files of one tensor, or of names that no module has.
+    let known = nested.filter { Self.isKnown($0.key) }
+    return known.isEmpty ? own.map { [$0] } ?? nested : known
+  }
+
+  private func nested(in reference: PickleGraph.Reference, _ prefix: String) -> [Candidate] {
+    (graph.members(reference) ?? []).compactMap { member in
+      guard let key = graph.string(member.key), !Self.isTrainingState(key),
+        graph.member(key, of: reference) == member.value, let tensors = stateDict(member.value)
+      else { return nil }
+      return Candidate(key: prefix + key, tensors: tensors, reference: member.value)
+    }
+  }
+
+  /// Two or more tensors under names of parameters.
+  private func isLikely(_ candidate: Candidate) -> Bool {
+    candidate.tensors.lazy.filter { Self.isParameterName($0.name) }.prefix(2).count == 2
+  }
+
+  /// `conv1.weight`, and names of the parameters of a single layer; not `loss` or `best_acc1`.
+  private static func isParameterName(_ name: TensorName) -> Bool {
+    let text = name.string.utf8
+    if let dot = text.lastIndex(of: UInt8(ascii: ".")) {
+      return dot != text.startIndex && text.index(after: dot) != text.endIndex
+    }
+    return ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"].contains {
+      text.elementsEqual($0.utf8)
+    }
+  }
+
+  /// What belongs to the training and never is the model.
+  private static func isTrainingState(_ key: String) -> Bool {
+    let words = words(key)
+    let state: Set<String> = [
+      "optimizer", "optimizers", "optim", "scheduler", "schedulers", "sched", "scaler", "amp", "rng",
+      "criterion",
+      "callbacks", "averaging", "sampler", "meters", "metrics",
+    ]
+    return words.contains { state.contains($0) }
+  }
+
+  private static func isKnown(_ key: String) -> Bool {
+    let known: Set<String> = [
+      "model", "state", "net", "network", "module", "weights", "params", "ema", "student", "teacher",
+    ]
+    return words(key).contains { known.contains($0) }
+  }
+
+  private static func words(_ key: String) -> [String] {
+    key.utf8.split { !(0x30...0x39 ~= $0 || 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0) }
+      .map { String(decoding: $0, as: UTF8.self).lowercased() }
+  }
+
+  // MARK: Raw and averaged
+
+  /// Whether the state dict at this key holds averaged weights, by the habits of the program that wrote the file.
+  private func isAverage(_ path: String, among candidates: [Candidate]) -> Bool {
+    let levels = path.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+    guard let key = levels.first, let last = levels.last else { return false }
+    if levels.count == 1, isLightningAverage || isMMEngineAverage {
+      // MMEngine's EMAHook and Lightning's WeightAveraging write the averaged weights as `state_dict`.
+      return TensorName(key) == "state_dict"
+    }
+    let words = levels.flatMap(Self.words)
+    if words.contains(where: { ["ema", "swa", "averaged", "average", "avg"].contains($0) }) { return true }
+    // DINO and mean teachers; a teacher of another architecture is another network.
+    guard last == "teacher", let teacher = candidates.first(where: { $0.key == path }),
+      let student = candidates.first(where: { $0.key == path.dropLast(7) + "student" })
+    else { return false }
+    return bareNames(teacher) == bareNames(student)
+  }
+
+  private func bareNames(_ candidate: Candidate) -> Set<TensorName> {
+    let specs = candidate.tensors.map { TensorSpec(name: $0.name, dtype: .f32, shape: []) }
+    return Set(UnwrappedNames(specs).names.compactMap { $0 })
+  }
+
+  /// `current_model_state` holds the raw weights.
+  private var isLightningAverage: Bool {
+    graph.member("current_model_state", of: root) != nil && graph.member("state_dict", of: root) != nil
+  }
+
+  /// `ema_state_dict` holds the raw weights, which only the file's writer tells.
+  private var isMMEngineAverage: Bool {
+    guard let swapped = graph.member("ema_state_dict", of: root) else { return false }
+    if let meta = graph.member("meta", of: root), graph.member("mmengine_version", of: meta) != nil {
+      return true
+    }
+    guard graph.member("steps", of: swapped) != nil, let members = graph.members(swapped) else {
+      return false
+    }
+    return members.contains { graph.string($0.key)?.utf8.starts(with: "module.".utf8) ?? false }
+  }
+
+  /// The two sets of weights in a state dict of mmcv's EMAHook, `plain` and `ema`: every parameter has a copy among the
+  /// buffers, named `ema_` and with underscores for dots.
+  private func momentumSets(_ tensors: Found) -> [(key: String, tensors: Found)]? {
+    let prefix = Array("ema_".utf8)
+    func isCopy(_ name: TensorName) -> Bool { name.string.utf8.starts(with: prefix) }
+    let copies = tensors.filter { isCopy($0.name) }
+    guard copies.count > 1 else { return nil }
+    let byName = Dictionary(copies.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+    let plain = tensors.filter { !isCopy($0.name) }
+    var used = 0
+    let averaged = plain.map { entry in
+      let copy = prefix + entry.name.string.utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "_") : $0 }
+      guard let tensor = byName[TensorName(String(decoding: copy, as: UTF8.self))] else { return entry }
+      used += 1
+      return (name: entry.name, tensor: tensor)
+    }
+    return used == byName.count ? [("plain", plain), ("ema", averaged)] : nil
+  }
+
+  // MARK: Keys and dictionaries
+
+  private func descend(along path: String) throws -> Candidate {
     var reference = root
     var rest = path[...]
     while !rest.isEmpty {
@@ -44,95 +191,58 @@ struct StateDictSelection {
       }
       let key = String(rest.prefix { $0 != "/" })
       guard let next = graph.member(key, of: reference) else {
-        throw TorchTensorError("no key \"\(escapedForDiagnostics(key))\"\(describeKeys(of: reference))")
+        if let tensors = stateDict(reference),
+          let part = momentumSets(tensors)?.first(where: { $0.key == rest })
+        {
+          return Candidate(key: path, tensors: part.tensors, reference: reference)
+        }
+        throw StateDictError.none(reason: "no key \"\(escapedForDiagnostics(key))\"\(keys(of: reference))")
       }
       reference = next
       rest = rest.dropFirst(key.count + 1)
     }
     guard let tensors = stateDict(reference) else {
-      throw TorchTensorError(
-        "\"\(escapedForDiagnostics(path))\" is no state dict\(describeKeys(of: reference))")
+      throw StateDictError.none(
+        reason: "\"\(escapedForDiagnostics(path))\" is no state dict\(keys(of: reference))")
     }
-    return tensors
+    return Candidate(key: path, tensors: tensors, reference: reference)
   }
 
-  private func describeKeys(of reference: PickleGraph.Reference) -> String {
+  private func keys(of reference: PickleGraph.Reference) -> String {
     let keys = (graph.members(reference) ?? []).compactMap { graph.string($0.key) }
-    return keys.isEmpty ? "" : "; there are: \(list(keys))"
-  }
-
-  private func list(_ keys: [String]) -> String {
+    if keys.isEmpty { return "" }
     let shown = keys.prefix(20).map { escapedForDiagnostics(String($0.prefix(80))) }.joined(separator: ", ")
-    return keys.count > 20 ? shown + ", …" : shown
+    return "; there are: \(shown)\(keys.count > 20 ? ", …" : "")"
   }
 
-  /// The tensors of a dictionary that holds some directly, or of a pickled module.
+  /// The tensors of a dictionary that holds some directly, or of a pickled module; nil where there are none.
   private func stateDict(_ reference: PickleGraph.Reference) -> Found? {
-    var found: Found = []
-    if let members = graph.members(reference) {
-      for member in members where graph.isTensor(member.value) {
-        if let name = keyText(member.key) { found.append((TensorName(name), member.value)) }
-      }
-    } else {
-      found = moduleTensors(reference)
-    }
-    if found.isEmpty { return nil }
-    let named = lastOfEachName(found)
-    return keepsPrefixes ? named : strippingPrefixes(named)
-  }
-
-  private func keyText(_ reference: PickleGraph.Reference) -> String? {
-    graph.string(reference) ?? graph.integer(reference).map(String.init)
-  }
-
-  /// Assignment under the same key replaces.
-  private func lastOfEachName(_ found: Found) -> Found {
+    guard let members = graph.members(reference) else { return graph.moduleTensors(reference) }
+    // Assignment under the same key replaces; a number and a text are different keys, which the file's reader refuses.
     var positions: [TensorName: Int] = [:]
-    var result: Found = []
-    for entry in found {
-      if let position = positions[entry.name] {
-        result[position] = entry
-      } else {
-        positions[entry.name] = result.count
-        result.append(entry)
-      }
-    }
-    return result
-  }
-
-  private func strippingPrefixes(_ found: Found) -> Found {
-    var found = found
-    while let prefix = Self.prefixes.first(where: { prefix in
-      found.allSatisfy {
-        $0.name.string.utf8.starts(with: prefix.utf8) && $0.name.string.utf8.count > prefix.utf8.count
-      }
-    }) {
-      found = found.map { (TensorName(String($0.name.string.dropFirst(prefix.count))), $0.tensor) }
-    }
-    return found
-  }
-
-  /// Walks `_parameters`, `_buffers` and `_modules` of a pickled `nn.Module`.
-  private func moduleTensors(_ root: PickleGraph.Reference) -> Found {
+    var numbers: [Int: Int] = [:]
     var found: Found = []
-    var pending: [(prefix: String, module: PickleGraph.Reference, depth: Int)] = [("", root, 0)]
-    // A graph may contain itself; no real module has this many parts.
-    var steps = 0
-    while let (prefix, module, depth) = pending.popLast(), steps < 1 << 18 {
-      steps += 1
-      guard depth < 64, case .object(_, _, let state?, _) = graph[module] else { continue }
-      for part in ["_parameters", "_buffers"] {
-        for member in graph.member(part, of: state).flatMap(graph.members) ?? []
-        where graph.isTensor(member.value) {
-          if let name = graph.string(member.key) { found.append((TensorName(prefix + name), member.value)) }
-        }
+    for member in members {
+      let position: Int?
+      let name: TensorName
+      if let text = graph.string(member.key) {
+        name = TensorName(text)
+        position = positions[name]
+        if graph.isTensor(member.value) { positions[name] = position ?? found.count }
+      } else if let number = graph.integer(member.key) {
+        name = TensorName("\(number)")
+        position = numbers[number]
+        if graph.isTensor(member.value) { numbers[number] = position ?? found.count }
+      } else {
+        continue
       }
-      for member in (graph.member("_modules", of: state).flatMap(graph.members) ?? []).reversed() {
-        if let name = graph.string(member.key) {
-          pending.append(("\(prefix)\(name).", member.value, depth + 1))
-        }
+      guard graph.isTensor(member.value) else { continue }
+      if let position {
+        found[position] = (name, member.value)
+      } else {
+        found.append((name, member.value))
       }
     }
-    return found
+    return found.isEmpty ? nil : found
   }
 }

@@ -10,14 +10,19 @@ struct TorchContents {
   init(zip file: InputFile) throws {
     let archive = try ZipArchive(file)
     let suffix = "/data.pkl"
-    let pickles = archive.records.values.filter {
+    let pickles = archive.sortedRecords.filter {
       $0.name.string.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
     }
     // TorchScript archives hold further pickles, in folders of their own.
-    guard let pickle = pickles.min(by: { $0.name.string.utf8.count < $1.name.string.utf8.count }) else {
+    guard let shortest = pickles.map(\.name.string.utf8.count).min() else {
       throw ZipError("no data.pkl: not a file of torch.save")
     }
-    let folder = String(pickle.name.string.dropLast(suffix.count))
+    let outermost = pickles.filter { $0.name.string.utf8.count == shortest }
+    guard let pickle = outermost.first, outermost.count == 1 else {
+      throw ZipError(
+        "two pickles, \"\(outermost[0].name)\" and \"\(outermost[1].name)\": not a file of torch.save")
+    }
+    let folder = String(decoding: pickle.name.string.utf8.dropLast(suffix.utf8.count), as: UTF8.self)
     guard archive.records[TensorName("\(folder)/constants.pkl")] == nil else {
       throw ZipError("is a TorchScript program, not a checkpoint")
     }
@@ -36,8 +41,9 @@ struct TorchContents {
     graph = interpreter.graph
     let prefix = "\(folder)/data/"
     locations = [:]
-    for record in archive.records.values where record.name.string.utf8.starts(with: prefix.utf8) {
-      locations[TensorName(String(record.name.string.dropFirst(prefix.count)))] = .init(
+    for record in archive.sortedRecords where record.name.string.utf8.starts(with: prefix.utf8) {
+      let key = String(decoding: record.name.string.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+      locations[TensorName(key)] = .init(
         offset: record.dataOffset, storedSize: record.storedSize, size: record.size,
         isDeflated: record.isDeflated, crc: record.crc)
     }

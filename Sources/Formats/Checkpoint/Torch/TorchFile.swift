@@ -2,16 +2,16 @@
 final class TorchFile: CheckpointSource {
   let label: String
   let tensors: [TensorSpec]
-  let metadata = Metadata()
-  let files: [any StoredFile]
-  let formatDescription: String
-  let stateDictKey: String?
-  let tiedTensors: [[TensorName]]
+  let metadata: Metadata
+  let storage: CheckpointStorage
+  let origin: CheckpointOrigin
 
   private let storages: TorchStorages
-  private let views: [TensorName: (view: TorchTensor, spec: TensorSpec)]
+  private let views: [TorchTensor]
+  private let indices: [TensorName: Int]
 
-  /// - Throws: `CheckpointError.malformed`, `.invalidRequest` for a key that is not there, or an error of reading.
+  /// - Throws: `CheckpointError.malformed`, `.noStateDict`, `.ambiguousStateDict`, `.partOfCheckpoint`, or an error of
+  ///   reading.
   convenience init(_ file: InputFile, format: FileFormat, options: OpenOptions) throws {
     do {
       let contents = try format == .torchZip ? TorchContents(zip: file) : TorchContents(legacy: file)
@@ -21,27 +21,27 @@ final class TorchFile: CheckpointSource {
       throw CheckpointError.malformed(path: file.label, reason: "\(error)")
     } catch let error as ZipError {
       throw CheckpointError.malformed(path: file.label, reason: "\(error)")
-    } catch let error as TorchTensorError {
-      throw CheckpointError.malformed(path: file.label, reason: error.reason)
+    } catch let error as StateDictError {
+      switch error {
+      case .none(let reason): throw CheckpointError.noStateDict(path: file.label, reason: reason)
+      case .ambiguous(let keys): throw CheckpointError.ambiguousStateDict(path: file.label, keys: keys)
+      }
     }
   }
 
-  private init(_ file: InputFile, _ contents: TorchContents, formatName: String, _ options: OpenOptions)
-    throws
-  {
-    let (key, found) = try StateDictSelection(graph: contents.graph, keepsPrefixes: options.keepsPrefixes)
-      .tensors(from: contents.root, key: options.key)
-    stateDictKey = key
-    formatDescription =
-      key.isEmpty ? formatName : "\(formatName), state dict \"\(escapedForDiagnostics(key))\""
-    storages = TorchStorages(file, contents.locations)
-    label = file.label
-    files = [file]
-    var views: [TensorName: (view: TorchTensor, spec: TensorSpec)] = [:]
+  private init(
+    _ file: InputFile, _ contents: TorchContents, formatName: String, _ options: OpenOptions
+  ) throws {
+    let graph = contents.graph
+    let (choice, found) = try StateDictSelection(graph: graph, root: contents.root).select(options.key)
+    let storages = TorchStorages(file, contents.locations)
+    var views: [TorchTensor] = []
+    var tensors: [TensorSpec] = []
+    var indices: [TensorName: Int] = [:]
     var types: [TensorName: DType] = [:]
-    for (name, reference) in found {
+    for (name, reference) in found.tensors {
       do {
-        let view = try contents.graph.tensor(reference)
+        let view = try graph.tensor(reference)
         guard storages.size(view.storage.key) == view.storage.byteCount else {
           throw TorchTensorError("has a storage that is missing or of another size")
         }
@@ -54,35 +54,84 @@ final class TorchFile: CheckpointSource {
           throw TorchTensorError(
             "repeats its storage to \(spec.byteCount) bytes, more than the file could mean")
         }
-        guard views.updateValue((view, spec), forKey: name) == nil else {
-          throw TorchTensorError("appears twice once prefixes are removed")
+        guard indices.updateValue(tensors.count, forKey: name) == nil else {
+          throw TorchTensorError("appears twice, under a number and under a text")
         }
+        views.append(view)
+        tensors.append(spec)
       } catch let error as TorchTensorError {
         throw CheckpointError.malformed(path: file.label, reason: "tensor \"\(name)\" \(error.reason)")
       }
     }
+    try Self.refusePlaceholders(tensors, graph, contents.root, label: file.label)
+    self.storages = storages
     self.views = views
-    tensors = found.map { views[$0.name]!.spec }
+    self.tensors = tensors
+    self.indices = indices
+    label = file.label
+    metadata = graph.metadata(ofStateDict: found.reference)
+    storage = CheckpointStorage(
+      formatDescription: formatName, files: [file],
+      tensors: zip(tensors, views).map { spec, view in
+        CheckpointStorage.StoredTensor(
+          byteCount: spec.byteCount, place: storages.place(of: view), checksum: nil,
+          isCovered: storages.hasChecksum(view.storage.key))
+      })
     // Tensors without elements share nothing.
-    tiedTensors = Dictionary(grouping: tensors.filter { $0.elementCount > 0 }) { views[$0.name]!.view }
-      .values.filter { $0.count > 1 }.map { $0.map(\.name).sorted() }.sorted { $0[0] < $1[0] }
-  }
-
-  var checksumCoverage: ChecksumCoverage {
-    ChecksumCoverage(views.values.map { storages.hasChecksum($0.view.storage.key) })
-  }
-
-  func spec(_ name: TensorName) -> TensorSpec? { views[name]?.spec }
-
-  func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    guard let (view, spec) = views[name] else { throw CheckpointError.missingTensor(path: label, name) }
-    try checkRange(of: spec, at: byteOffset, count: buffer.count)
-    if buffer.isEmpty { return }
-    let width = view.dtype.bitWidth / 8
-    if view.isContiguous {
-      try storages.read(view.storage.key, at: view.offset * width + byteOffset, into: buffer)
-    } else {
-      try storages.withWhole(view.storage.key) { view.gather(from: $0, at: byteOffset, into: buffer) }
+    var groups: [TorchTensor: [TensorName]] = [:]
+    for (spec, view) in zip(tensors, views) where spec.elementCount > 0 {
+      groups[view, default: []].append(spec.name)
     }
+    var origin = CheckpointOrigin(
+      tiedTensors: groups.values.filter { $0.count > 1 }.map { $0.sorted() }.sorted { $0[0] < $1[0] })
+    origin.stateDict = choice
+    origin.model = graph.recordedModel(root: contents.root)
+    self.origin = origin
+  }
+
+  /// ZeRO stage 3 leaves tensors without elements in the place of parameters, whose values are in other files.
+  private static func refusePlaceholders(
+    _ tensors: [TensorSpec], _ graph: PickleGraph, _ root: PickleGraph.Reference, label: String
+  ) throws(CheckpointError) {
+    let empty = tensors.count { $0.elementCount == 0 && $0.dtype.isFloatingPoint }
+    let isDeepSpeed = ["ds_version", "ds_config", "param_shapes"].contains {
+      graph.member($0, of: root) != nil
+    }
+    guard empty > 0, isDeepSpeed || empty > 1 && empty == tensors.count else { return }
+    throw .partOfCheckpoint(
+      path: label,
+      reason:
+        "holds no values for \(empty) of \(tensors.count) tensors, as DeepSpeed's ZeRO stage 3 leaves them"
+    )
+  }
+
+  func index(of name: TensorName) -> Int? { indices[name] }
+
+  func reader(at index: Int) -> TensorReader {
+    let (view, spec) = (views[index], tensors[index])
+    let width = view.dtype.bitWidth / 8
+    return { [self] byteOffset, buffer in
+      try checkRange(of: spec, at: byteOffset, count: buffer.count)
+      if buffer.isEmpty { return }
+      if view.isContiguous {
+        try storages.read(
+          view.storage.key, at: view.offset * width + byteOffset, into: buffer,
+          isWhole: spec.byteCount == view.storage.byteCount)
+      } else {
+        try storages.withWhole(view.storage.key) { view.gather(from: $0, at: byteOffset, into: buffer) }
+      }
+    }
+  }
+}
+
+extension PickleGraph {
+  /// What the tools have written as `_metadata["ckpt"]` of an ordered dictionary: texts by key.
+  fileprivate func metadata(ofStateDict reference: Reference) -> Metadata {
+    var metadata = Metadata()
+    let entries = attribute("_metadata", of: reference).flatMap { member(TorchPickle.metadataKey, of: $0) }
+    for entry in entries.flatMap(members) ?? [] {
+      if let key = string(entry.key), let value = string(entry.value) { metadata[key] = value }
+    }
+    return metadata
   }
 }

@@ -1,34 +1,31 @@
 /// Writes the zip format of `torch.save`: an ordered dictionary of tensors that `torch.load` with `weights_only=True`
-/// reads.
+/// reads, with the metadata as its attribute `_metadata["ckpt"]`.
 final class TorchSink: ZipSink {
   let output: OutputFile
   private let tensors: [TensorSpec]
+  private let metadata: Metadata
   var zip: ZipWriter
   private var begun = 0
 
-  init(_ output: OutputFile, tensors: [TensorSpec]) throws(CheckpointError) {
+  init(_ output: OutputFile, tensors: [TensorSpec], metadata: Metadata) throws(CheckpointError) {
     for spec in tensors where TorchElement.written(spec.dtype) == nil {
-      throw .invalidRequest(
-        path: output.label, reason: "tensor \"\(spec.name)\": PyTorch files cannot hold \(spec.dtype)")
+      throw .unsupportedType(path: output.label, spec.name, spec.dtype, format: "a PyTorch file")
     }
     self.output = output
     self.tensors = tensors
+    self.metadata = metadata
     zip = ZipWriter(output)
   }
 
   func begin(_ spec: TensorSpec) throws {
-    if begun == 0 { try beginArchive() }
     try zip.begin("archive/data/\(begun)", size: spec.byteCount)
     begun += 1
   }
 
-  private func beginArchive() throws {
-    try zip.add("archive/data.pkl", TorchPickle.stateDict(tensors))
-    try zip.add("archive/byteorder", Array("little".utf8))
-  }
-
+  /// The pickle comes last: the metadata may change until then, and readers find it by the directory at the end.
   func complete(metadata: Metadata?) throws {
-    if begun == 0 { try beginArchive() }
+    try zip.add("archive/data.pkl", TorchPickle.stateDict(tensors, metadata ?? self.metadata))
+    try zip.add("archive/byteorder", Array("little".utf8))
     try zip.add("archive/version", Array("3\n".utf8))
     try zip.finish()
   }
@@ -36,12 +33,22 @@ final class TorchSink: ZipSink {
 
 /// Writes the pickle of a state dict, protocol 2.
 enum TorchPickle {
-  static func stateDict(_ tensors: [TensorSpec]) -> [UInt8] {
+  /// Where the tools' metadata stand in `_metadata` of a state dict.
+  static let metadataKey = "ckpt"
+
+  static func stateDict(_ tensors: [TensorSpec], _ metadata: Metadata) -> [UInt8] {
     var bytes: [UInt8] = [0x80, 2] + emptyDictionary + [UInt8(ascii: "(")]
     for (key, spec) in tensors.enumerated() {
       bytes += text(spec.name.string) + tensor(spec, key: key)
     }
-    return bytes + Array("u.".utf8)
+    bytes.append(UInt8(ascii: "u"))
+    if !metadata.isEmpty {
+      // BUILD sets attributes: {'_metadata': OrderedDict(ckpt={…})}.
+      let entries = metadata.sortedEntries.flatMap { text($0.key) + text($0.value) }
+      bytes += Array("}".utf8) + text("_metadata") + emptyDictionary + text(metadataKey)
+      bytes += Array("}(".utf8) + entries + Array("ussb".utf8)
+    }
+    return bytes + Array(".".utf8)
   }
 
   private static let emptyDictionary = Array("ccollections\nOrderedDict\n)R".utf8)

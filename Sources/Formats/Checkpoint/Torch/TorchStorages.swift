@@ -14,6 +14,8 @@ final class TorchStorages: Sendable {
   private let file: InputFile
   private let locations: [TensorName: Location]
   private let verified = Mutex<Set<TensorName>>([])
+  /// Checksums of storages that are being read.
+  private let checksums = Mutex<[TensorName: RangeChecksum]>([:])
   /// The storage that was needed last, for views and deflated records: these are read as a whole.
   private let cache = Mutex<(key: TensorName, bytes: [UInt8])?>(nil)
 
@@ -28,8 +30,23 @@ final class TorchStorages: Sendable {
     locations[key].map { $0.crc != 0 || $0.size == 0 } ?? false
   }
 
-  /// Reads a part of a storage; the first time a storage is touched its checksum is verified.
-  func read(_ key: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+  /// Where a tensor's data stand in the file as they are read; nil when they are deflated or not in order.
+  func place(of view: TorchTensor) -> CheckpointStorage.Place? {
+    guard let location = locations[view.storage.key], !location.isDeflated, view.isContiguous else {
+      return nil
+    }
+    return .init(file: 0, offset: location.offset + view.offset * view.dtype.bitWidth / 8)
+  }
+
+  /// Reads a part of a storage.
+  ///
+  /// The checksum of a storage that is one whole tensor is verified when its last part has been read; that of a storage of
+  /// which other parts may never be asked for, when it is touched first.
+  ///
+  /// - Parameter isWhole: Whether the tensor is all of the storage.
+  func read(
+    _ key: TensorName, at offset: Int, into buffer: UnsafeMutableRawBufferPointer, isWhole: Bool
+  ) throws {
     let location = locations[key]!
     if location.isDeflated {
       try withWhole(key) {
@@ -37,8 +54,32 @@ final class TorchStorages: Sendable {
       }
       return
     }
-    try verify(key, location)
+    guard isWhole, location.crc != 0 else {
+      try verify(key, location)
+      return try file.read(at: location.offset + offset, into: buffer)
+    }
     try file.read(at: location.offset + offset, into: buffer)
+    if verified.withLock({ $0.contains(key) }) { return }
+    let part = crc32(UnsafeRawBufferPointer(buffer))
+    let range = offset..<offset + buffer.count
+    let known = checksums.withLock { checksums in
+      checksums[key, default: RangeChecksum(length: location.size)].add(range, part)
+      return checksums[key]!
+    }
+    if let crc = known.whole {
+      try check(key, location, crc)
+    } else if known.isTangled {
+      try verify(key, location)
+    }
+  }
+
+  private func check(_ key: TensorName, _ location: Location, _ crc: UInt32) throws {
+    guard crc == location.crc else {
+      throw CheckpointError.malformed(
+        path: file.label, reason: "checksum of storage \"\(key)\" does not match")
+    }
+    verified.withLock { _ = $0.insert(key) }
+    checksums.withLock { $0[key] = nil }
   }
 
   /// Calls `body` with the whole storage in memory; at most its size in the file, or what deflate can make of it.
@@ -89,10 +130,6 @@ final class TorchStorages: Sendable {
       crc = crc32(UnsafeRawBufferPointer(chunk), continuing: crc)
       offset += chunk.count
     }
-    guard crc == location.crc else {
-      throw CheckpointError.malformed(
-        path: file.label, reason: "checksum of storage \"\(key)\" does not match")
-    }
-    verified.withLock { _ = $0.insert(key) }
+    try check(key, location, crc)
   }
 }

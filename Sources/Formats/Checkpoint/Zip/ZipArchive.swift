@@ -1,7 +1,7 @@
 /// The records of a zip archive, cross-checked so that every reader sees the same ones.
 ///
 /// Refused although some readers accept them: repeated names, local headers that contradict the directory,
-/// overlapping records, junk before or behind. Source: PKWARE APPNOTE 6.3.10.
+/// overlapping records, junk before. What follows the archive is skipped as PyTorch does, as far as a comment could reach. Source: PKWARE APPNOTE 6.3.10.
 struct ZipArchive {
   struct Record: Equatable {
     var name: TensorName
@@ -17,6 +17,8 @@ struct ZipArchive {
   static let recordLimit = 1 << 20
 
   let records: [TensorName: Record]
+  /// The records in the order of their data.
+  let sortedRecords: [Record]
 
   init(_ file: InputFile) throws {
     let directory = try ZipDirectoryLocation(file)
@@ -31,6 +33,7 @@ struct ZipArchive {
       end = records[index].dataOffset + record.storedSize
     }
     guard end <= directory.offset else { throw ZipError("a record overlaps the directory") }
+    sortedRecords = records
     self.records = Dictionary(uniqueKeysWithValues: records.map { ($0.name, $0) })
   }
 

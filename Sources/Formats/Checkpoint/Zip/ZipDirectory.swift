@@ -7,13 +7,15 @@ struct ZipDirectoryLocation {
   init(_ file: InputFile) throws {
     let tailLength = min(file.length, 22 + 65535)
     let tail = ByteFields(try file.bytes(at: file.length - tailLength, count: tailLength))
-    // The comment reaches exactly to the end of the file: a signature inside a comment does not count.
     let candidates = (0...max(tailLength - 22, 0)).filter { at in
       at + 22 <= tailLength && tail.bytes[at] == 0x50 && tail.u32(at) == 0x0605_4B50
-        && at + 22 + Int(tail.u16(at + 20)) == tailLength
+        && at + 22 + Int(tail.u16(at + 20)) <= tailLength
     }
+    // The last one counts, for PyTorch too, whatever follows it; a comment that reaches exactly to the end of the file and
+    // holds another one would be read otherwise by other programs.
     guard let at = candidates.last else { throw ZipError("truncated: no directory at the end") }
-    guard candidates.count == 1 else { throw ZipError("two directories") }
+    let exact = candidates.filter { $0 + 22 + Int(tail.u16($0 + 20)) == tailLength }
+    guard exact.isEmpty || exact == [at] else { throw ZipError("two directories") }
     let end = file.length - tailLength + at
     guard tail.u16(at + 4) == 0, tail.u16(at + 6) == 0, tail.u16(at + 8) == tail.u16(at + 10) else {
       throw ZipError("is split over several files")

@@ -36,7 +36,7 @@ struct SourceDigest {
 
   /// Counts what a pass has read, if it is stored as it was read.
   mutating func add(_ read: PassWorker.Read) {
-    guard let place = member.source.placement(of: member.storedName(read.tensor)) else { return }
+    guard let place = member.source.placement(of: read.tensor) else { return }
     let start = place.offset + read.offset
     files[place.file].add(start..<start + read.count, read.checksum)
   }

@@ -66,7 +66,7 @@ public struct GaussianMoments: AveragingMethod {
 /// Names of the tensors of a SWAG file, behind that of the parameter.
 enum SWAGNames {
   /// Key of the metadata that tells how many deviations were asked for.
-  static let rankKey = "ckpt.swag_rank"
+  static let rankKey = MetadataKey.swagRank
   static let variance = ".swag_variance"
   static func deviation(_ row: Int) -> String { ".swag_deviation_\(row)" }
 }

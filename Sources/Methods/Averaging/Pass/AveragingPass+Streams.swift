@@ -27,7 +27,7 @@ extension AveragingPass {
       for input in Set(ordered.flatMap { $0.contributors(to: $0.entries[index]) }) {
         let member = plans[0].series.members[input]
         guard let stream = member.liveStream, entry.input.byteCount > 0 else { continue }
-        let offset = stream.offset(of: member.storedName(entry.input.name))!
+        let offset = stream.offset(of: entry.input.name)!
         if offset < positions[input] { return false }
         positions[input] = offset + entry.input.byteCount
       }

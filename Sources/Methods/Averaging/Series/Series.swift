@@ -31,12 +31,12 @@ public struct Series: Sendable {
     _ sources: [any CheckpointSource], keys: KeyPolicy = .identical,
     isSelected: (TensorName) -> Bool = { _ in true }
   ) throws {
-    let members = try sources.map { try SeriesMember($0, isSelected: isSelected) }
+    let members = sources.map { SeriesMember($0, isSelected: isSelected) }
     self.members = members
     guard let first = members.first, let last = members.last else { throw AveragingError.emptySeries }
     try Self.checkKeys(members)
     let isUniform = members.dropFirst().allSatisfy { $0.tensors == first.tensors }
-    hasEqualPlaces = isUniform && members.allSatisfy(\.hasAllTensors)
+    hasEqualPlaces = members.dropFirst().allSatisfy { $0.source.tensors == first.source.tensors }
     if !isUniform {
       if keys == .identical {
         for member in members.dropFirst() { try Self.checkNames(member, against: first) }
@@ -97,11 +97,13 @@ public struct Series: Sendable {
 
   /// Averaged and raw weights of a training run have the same names: a mixture of both would go unnoticed.
   private static func checkKeys(_ members: [SeriesMember]) throws {
-    func isAverage(_ key: String) -> Bool { key.lowercased().contains("ema") }
-    let keyed = members.compactMap { member in member.source.stateDictKey.map { (member.label, $0) } }
-    guard let first = keyed.first else { return }
-    if let other = keyed.first(where: { isAverage($0.1) != isAverage(first.1) }) {
-      throw AveragingError.differentKeys(file: other.0, key: other.1, reference: first.0, first.1)
+    let chosen = members.compactMap { member in
+      member.source.origin.stateDict.map { (label: member.label, choice: $0) }
+    }
+    guard let first = chosen.first else { return }
+    if let other = chosen.first(where: { $0.choice.isAverage != first.choice.isAverage }) {
+      throw AveragingError.differentKeys(
+        file: other.label, key: other.choice.key, reference: first.label, first.choice.key)
     }
   }
 

@@ -26,7 +26,7 @@ extension AveragingState {
   public var resultMetadata: Metadata {
     var metadata = metadata
     if contributorCount > 1, layout.contains(where: { TensorRole($0) == .runningStatistic }) {
-      metadata["ckpt.bn"] = "stale"
+      metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.stale
     }
     return metadata
   }

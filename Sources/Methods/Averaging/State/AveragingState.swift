@@ -5,7 +5,7 @@ import Checkpoint
 /// The file is safetensors: averaged tensors as float64 sums that were never rounded, the others as the newest
 /// checkpoint has them, and under `ckpt.state` what has been counted and how. It can be read by any program.
 public struct AveragingState: Sendable {
-  static let key = "ckpt.state"
+  static let key = MetadataKey.averagingState
   static let schema = 1
 
   /// The open file.

@@ -1,7 +1,7 @@
 import Checkpoint
 
 extension TuningState {
-  private static let key = "ckpt.tuning_state"
+  private static let key = MetadataKey.tuningState
 
   /// The state as tensors and metadata of a checkpoint file.
   ///

@@ -3,7 +3,7 @@ import Evaluation
 import Platform
 
 extension SweepPart {
-  static let metadataKey = "ckpt.sweep_part"
+  static let metadataKey = MetadataKey.sweepPart
 
   /// The part as tensors and metadata, ready for a checkpoint writer.
   ///

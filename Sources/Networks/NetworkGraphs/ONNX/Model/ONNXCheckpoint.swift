@@ -11,7 +11,7 @@ public final class ONNXCheckpoint: CheckpointSource {
   public let tensors: [TensorSpec]
   /// ONNX has none.
   public let metadata = Metadata()
-  private let specs: [TensorName: TensorSpec]
+  private let indices: [TensorName: Int]
   private let origins: [TensorName: ONNXTensor]
 
   /// - Parameter model: The file.
@@ -26,27 +26,30 @@ public final class ONNXCheckpoint: CheckpointSource {
     tensors = origins.sorted { $0.key < $1.key }.map { name, tensor in
       TensorSpec(name: name, dtype: tensor.spec.dtype, shape: tensor.spec.shape)
     }
-    specs = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
+    indices = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
   }
 
   /// The format's name with the version of its operators.
-  public var formatDescription: String { "ONNX, operator set \(model.opset)" }
+  public var storage: CheckpointStorage {
+    CheckpointStorage(formatDescription: "ONNX, operator set \(model.opset)")
+  }
 
   /// The file's name.
   public var label: String { model.label }
 
-  /// The tensor called `name`; nil when there is none.
-  public func spec(_ name: TensorName) -> TensorSpec? { specs[name] }
+  /// The place of a tensor; nil when there is none of this name.
+  public func index(of name: TensorName) -> Int? { indices[name] }
 
-  /// Reads a part of a tensor's data.
-  /// - Throws: `ONNXError`, `CheckpointError`.
-  public func read(_ name: TensorName, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
-  {
-    guard let tensor = origins[name] else { throw CheckpointError.missingTensor(path: label, name) }
-    guard byteOffset >= 0, buffer.count <= tensor.spec.byteCount - byteOffset else {
-      throw CheckpointError.outOfRange(path: label, name, offset: byteOffset, count: buffer.count)
+  /// What reads a tensor; it throws `ONNXError` and `CheckpointError`.
+  public func reader(at index: Int) -> TensorReader {
+    let name = tensors[index].name
+    return { [model, label, origins] byteOffset, buffer in
+      guard let tensor = origins[name] else { throw CheckpointError.missingTensor(path: label, name) }
+      guard byteOffset >= 0, buffer.count <= tensor.spec.byteCount - byteOffset else {
+        throw CheckpointError.outOfRange(path: label, name, offset: byteOffset, count: buffer.count)
+      }
+      buffer.copyBytes(from: try model.bytes(of: tensor, at: byteOffset, count: buffer.count))
     }
-    buffer.copyBytes(from: try model.bytes(of: tensor, at: byteOffset, count: buffer.count))
   }
 }
 

@@ -1,0 +1,50 @@
+/// Keys of the entries that the tools write into a checkpoint's `__metadata__`.
+public enum MetadataKey {
+  /// What keys of the tools begin with.
+  public static let prefix = "ckpt."
+
+  /// Name of the network's architecture.
+  public static let architecture = "ckpt.arch"
+  /// JSON array of the names of the classes, in the order of the logits.
+  public static let classes = "ckpt.classes"
+  /// Pixels of the shorter side after resizing.
+  public static let resize = "ckpt.resize"
+  /// Pixels of the side of the crop.
+  public static let crop = "ckpt.crop"
+  /// Which side `ckpt.resize` is the length of.
+  public static let resizeMode = "ckpt.resize_mode"
+  /// Filter of the resize.
+  public static let interpolation = "ckpt.interpolation"
+  /// Mean of each channel, of pixels from 0 to 1.
+  public static let mean = "ckpt.mean"
+  /// Standard deviation of each channel.
+  public static let std = "ckpt.std"
+  /// Pixels of the side of the training images.
+  public static let trainSize = "ckpt.train_size"
+  /// State of the BatchNorm statistics, one of `BatchNormState`.
+  public static let batchNorm = "ckpt.bn"
+  /// JSON of the measured accuracy of the chosen setting.
+  public static let metrics = "ckpt.metrics"
+  /// JSON array of what tools have done, oldest first.
+  public static let history = "ckpt.history"
+  /// JSON array of groups of tensors that were one and the same before they were written as copies.
+  public static let tied = "ckpt.tied"
+  /// Marks the sums of an average that is underway.
+  public static let averagingState = "ckpt.state"
+  /// Number of differences that a SWAG file keeps.
+  public static let swagRank = "ckpt.swag_rank"
+  /// Marks the BatchNorm moments of one shard.
+  public static let batchNormPart = "ckpt.bn_part"
+  /// Marks the measurements of one shard of a sweep.
+  public static let sweepPart = "ckpt.sweep_part"
+  /// Marks a fine-tuning that is underway.
+  public static let tuningState = "ckpt.tuning_state"
+
+  /// What `ckpt.bn` says.
+  public enum BatchNormState {
+    /// The statistics belong to other weights.
+    public static let stale = "stale"
+    /// The statistics were measured with these weights.
+    public static let recalibrated = "recalibrated"
+  }
+}

@@ -1,0 +1,159 @@
+/// What a checkpoint says of its network and of the images that it was made for.
+///
+///     let source = try openCheckpoint(.path("run/model_best.pth.tar"))
+///     if let model = source.origin.model {
+///       print(model.architecture ?? "?", model.preprocessing.inputSize ?? [])   // resnet18 [3, 224, 224]
+///     }
+public struct RecordedModel: Sendable, Equatable {
+  /// Where it is written.
+  public enum Source: String, Sendable {
+    /// The `config.json` of a model folder.
+    case configuration = "config.json"
+    /// `arch` or `args` of a checkpoint of timm's training script, or of one that follows it.
+    case timm = "arch and args"
+    /// `args` of torchvision's reference training.
+    case torchvision = "args.model"
+    /// `hyper_parameters` of a Lightning module.
+    case lightning = "hyper_parameters"
+  }
+
+  /// Name of the architecture as it stands there, for example `resnet18` or `resnet18.a1_in1k`.
+  public var architecture: String?
+  /// Number of classes.
+  public var classCount: Int?
+  /// Names of the classes, in the order of the logits.
+  public var classNames: [String]?
+  /// Sizes, interpolation and normalization; values for tests where they differ from those for training.
+  public var preprocessing = RecordedPreprocessing()
+  /// Where it is written.
+  public var source: Source
+
+  /// - Parameter source: Where it is written.
+  public init(source: Source) { self.source = source }
+
+  /// Whether it says anything.
+  var isEmpty: Bool { self == RecordedModel(source: source) }
+}
+
+/// Sizes, interpolation and normalization as a file states them; nil where it does not.
+public struct RecordedPreprocessing: Sendable, Equatable {
+  /// Channels, height and width of the network's input.
+  public var inputSize: [Int]?
+  /// Pixels of the shorter side after resizing, where it is written as such.
+  public var resize: Int?
+  /// Share of the resized image that the crop keeps: the resized side is `floor(size / share)`.
+  public var cropShare: Double?
+  /// How the crop is taken: timm's `center`, `squash` or `border`.
+  public var cropMode: String?
+  /// Filter of the resize, for example `bicubic`.
+  public var interpolation: String?
+  /// Mean of each channel, of pixels from 0 to 1.
+  public var mean: [Double]?
+  /// Standard deviation of each channel.
+  public var std: [Double]?
+
+  /// Nothing.
+  public init() {}
+}
+
+extension RecordedModel {
+  /// A `config.json` of timm and the Hugging Face hub: the values of `pretrained_cfg`, or of the top level in older files;
+  /// those for tests win.
+  init?(configuration json: JSON) {
+    self.init(source: .configuration)
+    let cfg = json["pretrained_cfg"] ?? json
+    architecture = json["architecture"]?.text ?? cfg["architecture"]?.text
+    classCount = (json["num_classes"] ?? cfg["num_classes"])?.intValue
+    let names = json["label_names"] ?? cfg["label_names"] ?? (json["labels"] ?? cfg["labels"])
+    classNames = names?.arrayValue.flatMap { array in
+      let texts = array.compactMap(\.stringValue)
+      return texts.count == array.count && !texts.isEmpty ? texts : nil
+    }
+    preprocessing.inputSize = cfg["test_input_size"]?.integers(3) ?? cfg["input_size"]?.integers(3)
+    preprocessing.cropShare = cfg["test_crop_pct"]?.share ?? cfg["crop_pct"]?.share
+    preprocessing.cropMode = cfg["crop_mode"]?.text
+    preprocessing.interpolation = cfg["interpolation"]?.text
+    preprocessing.mean = cfg["mean"]?.numbers
+    preprocessing.std = cfg["std"]?.numbers
+    guard architecture != nil else { return nil }
+  }
+
+  /// The arguments of torchvision's reference training.
+  fileprivate init(torchvision args: JSON) {
+    self.init(source: .torchvision)
+    architecture = args["model"]?.text
+    if let size = args["val_crop_size"]?.size { preprocessing.inputSize = [3, size, size] }
+    preprocessing.resize = args["val_resize_size"]?.size
+    preprocessing.interpolation = args["interpolation"]?.text
+  }
+
+  /// The architecture and the arguments of timm's training script.
+  fileprivate init(timm arch: String?, _ args: JSON) {
+    self.init(source: .timm)
+    architecture = arch ?? args["model"]?.text ?? args["arch"]?.text
+    classCount = args["num_classes"]?.size
+    preprocessing.inputSize =
+      args["input_size"]?.integers(3) ?? args["img_size"]?.size.map { [args["in_chans"]?.size ?? 3, $0, $0] }
+    preprocessing.cropShare = args["crop_pct"]?.share
+    preprocessing.cropMode = args["crop_mode"]?.text
+    preprocessing.interpolation = args["interpolation"]?.text
+    preprocessing.mean = args["mean"]?.numbers
+    preprocessing.std = args["std"]?.numbers
+  }
+
+  /// The hyperparameters of a Lightning module, whose names are up to its author.
+  fileprivate init(lightning hyperparameters: JSON) {
+    self.init(source: .lightning)
+    let names = ["arch", "architecture", "model_name", "model", "backbone", "encoder", "net"]
+    architecture = names.lazy.compactMap { hyperparameters[$0]?.text }.first
+    classCount = ["num_classes", "n_classes", "classes"].lazy.compactMap { hyperparameters[$0]?.size }.first
+    if let size = ["img_size", "image_size", "input_size"].lazy.compactMap({ hyperparameters[$0]?.size })
+      .first
+    {
+      preprocessing.inputSize = [3, size, size]
+    }
+  }
+}
+
+extension PickleGraph {
+  /// What the file of a training script says of its model, from texts and numbers alone.
+  func recordedModel(root: Reference) -> RecordedModel? {
+    let arch = member("arch", of: root).flatMap(string)
+    let args = member("args", of: root).map(json) ?? .null
+    var models: [RecordedModel] = []
+    if args["val_crop_size"] != nil || args["val_resize_size"] != nil {
+      models.append(RecordedModel(torchvision: args))
+    }
+    models.append(RecordedModel(timm: arch, args))
+    if let hyperparameters = member("hyper_parameters", of: root) {
+      models.append(RecordedModel(lightning: json(hyperparameters)))
+    }
+    return models.first { !$0.isEmpty }
+  }
+}
+
+extension JSON {
+  /// A text that is not empty.
+  fileprivate var text: String? { stringValue.flatMap { $0.isEmpty ? nil : $0 } }
+
+  /// A whole number above zero.
+  fileprivate var size: Int? { intValue.flatMap { $0 > 0 ? $0 : nil } }
+
+  /// A number above 0 and up to 1.
+  fileprivate var share: Double? { doubleValue.flatMap { $0 > 0 && $0 <= 1 ? $0 : nil } }
+
+  /// So many whole numbers above zero.
+  fileprivate func integers(_ count: Int) -> [Int]? {
+    guard let values = arrayValue?.compactMap(\.size), values.count == count, arrayValue?.count == count
+    else { return nil }
+    return values
+  }
+
+  /// Numbers, at least one.
+  fileprivate var numbers: [Double]? {
+    guard let values = arrayValue?.compactMap(\.doubleValue), values.count == arrayValue?.count,
+      !values.isEmpty
+    else { return nil }
+    return values
+  }
+}
