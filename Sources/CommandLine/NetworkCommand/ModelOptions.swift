@@ -84,7 +84,10 @@ package struct LoadedModel: Sendable {
     description = try architecture.flatMap { isFile ? try ONNXModel(path: $0) : nil } ?? own
     namedArchitecture = isFile ? nil : architecture
     self.source =
-      own != nil ? source : description.map { Network.view(of: source, onnx: $0) } ?? Network.view(of: source)
+      own != nil
+      ? source
+      : description.map { NetworkDescription.view(of: source, onnx: $0) }
+        ?? NetworkDescription.view(of: source)
     network = try Self.network(
       self.source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
   }
@@ -94,9 +97,10 @@ package struct LoadedModel: Sendable {
     compute: ComputeOptions
   ) throws -> Network {
     if let description { return try Network(source, onnx: description, pool: pool, options: compute) }
-    return try Network(
-      source, architecture: architecture ?? source.metadata[MetadataKey.architecture], pool: pool,
-      options: compute)
+    let layers =
+      try architecture.map { try NetworkDescription(source, architecture: $0) }
+      ?? NetworkDescription(recordedIn: source)
+    return try Network(layers, pool: pool, options: compute)
   }
 
   /// Another network of the same checkpoint, for other arithmetic.
@@ -105,10 +109,15 @@ package struct LoadedModel: Sendable {
       source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
   }
 
-  /// The checkpoint's metadata, with the architecture that was named, so that the next tool need not be told again.
+  /// The checkpoint's metadata, with the architecture that was named, so that the next tool need not be told again, and
+  /// with the preprocessing that a `config.json` or a training script recorded.
   package var metadata: Metadata {
     var metadata = source.metadata
     if let namedArchitecture { metadata[MetadataKey.architecture] = namedArchitecture }
+    guard let recorded = source.origin.model?.preprocessing, metadata[MetadataKey.crop] == nil,
+      metadata[MetadataKey.resize] == nil, let preprocessing = Preprocessing(recorded)
+    else { return metadata }
+    for (key, value) in preprocessing.metadataEntries where metadata[key] == nil { metadata[key] = value }
     return metadata
   }
 }

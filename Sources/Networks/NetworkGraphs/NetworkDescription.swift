@@ -60,16 +60,30 @@ public struct NetworkDescription: Sendable {
       weights: state)
   }
 
-  /// The network of a checkpoint by what it says of itself: its own layers if it is an ONNX file, else the architecture
-  /// that its metadata name or its tensors show.
+  /// The network of a checkpoint by what the file says of itself: its own layers if it is an ONNX file, else the
+  /// architecture that its metadata, its `config.json` or its training arguments name, else the one its tensors show.
   ///
-  /// - Throws: As the other initialisers.
+  /// - Throws: `NetworkError.unknownRecordedName` when the file names a network of another family, besides the errors of
+  ///   the other initializers.
   public init(recordedIn checkpoint: any CheckpointSource) throws {
     if let model = (checkpoint as? ONNXCheckpoint)?.model {
       try self.init(checkpoint, onnx: model)
     } else {
-      try self.init(checkpoint, architecture: checkpoint.metadata["ckpt.arch"])
+      try self.init(checkpoint, architecture: try Self.recordedName(of: checkpoint))
     }
+  }
+
+  /// The architecture that a checkpoint names; nil where it names none.
+  private static func recordedName(of checkpoint: any CheckpointSource) throws -> String? {
+    if let name = checkpoint.metadata[MetadataKey.architecture] { return name }
+    guard let recorded = checkpoint.origin.model, let name = recorded.architecture else { return nil }
+    // Tags of timm's weights follow the architecture's name: `resnet50.a1_in1k`.
+    let bare = String(name.prefix { $0 != "." })
+    if ArchitectureRegistry.names.contains(bare) || PublishedNames.digests[bare] != nil { return bare }
+    // The names of hyperparameters are up to the author of a Lightning module.
+    if recorded.source == .lightning { return nil }
+    throw NetworkError.unknownRecordedName(
+      label: checkpoint.label, name: name, source: recorded.source.rawValue)
   }
 
   init(

@@ -7,6 +7,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case unknownArchitecture(label: String, recognised: String, known: [String])
   /// `architecture` names no known family.
   case unknownName(String, known: [String])
+  /// The file names an architecture, in `source`, that none of the known families computes.
+  case unknownRecordedName(label: String, name: String, source: String)
   /// The checkpoint is not of the named architecture.
   case otherArchitecture(label: String, requested: String, found: String)
   /// Several families share these keys but compute differently.
@@ -55,6 +57,8 @@ extension NetworkError: CustomStringConvertible {
           : "pass --arch with an ONNX file of the network or with one of \(known.joined(separator: ", "))")
     case .unknownName(let name, let known):
       "unknown architecture \"\(escape(name))\"; known are \(known.joined(separator: ", "))"
+    case .unknownRecordedName(let label, let name, let source):
+      "\(escape(label)): architecture \"\(escape(name))\" (\(source)) is not supported"
     case .otherArchitecture(let label, let requested, let found):
       "\(escape(label)): expected the architecture \(escape(requested)), found \(found)"
     case .ambiguous(let label, let candidates):

@@ -29,7 +29,7 @@ struct Measurement {
     transforms = options.transforms
     seed = options.seed
     let resolved = try options.preprocessing.resolve(
-      model.source.metadata, label: model.source.label, console: console)
+      model.metadata, label: model.source.label, console: console)
     preprocessing = resolved.preprocessing
     workers = options.global.threadCount
     dataset = try options.images.open(data, seed: seed, views: [preprocessing])

@@ -1,6 +1,6 @@
 import Checkpoint
 
-extension Network {
+extension NetworkDescription {
   /// A checkpoint by the names that its network gives to the tensors.
   ///
   /// The names of the file are tried first, then those behind what a training script put before them, such as `model.`.
