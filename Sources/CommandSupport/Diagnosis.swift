@@ -35,7 +35,8 @@ extension CheckpointError: DiagnosedError {
 
 extension ImageDataError: DiagnosedError {
   package var exitStatus: ExitStatus {
-    switch kind {
+    if case .settingWithoutMeaning = self { return .usage }
+    return switch kind {
     case .badData: .badData
     case .noInput: .noInput
     case .io: .inputOutput
@@ -43,8 +44,20 @@ extension ImageDataError: DiagnosedError {
   }
 
   package var advice: String? {
-    guard case .badImage = self else { return nil }
-    return "--skip-bad N leaves out up to N such images"
+    switch self {
+    case .badImage: "--skip-bad N leaves out up to N such images"
+    case .unlabelled(_, .classFiles(hasJSON: true)): "--label-key KEY takes labels from those"
+    case .classCountMismatch(_, let found, _, let expected, let hidden)
+    where hidden.isEmpty && found < expected:
+      "--class-map FILE numbers classes of which some have no images"
+    case .settingWithoutMeaning(_, let setting, _):
+      switch setting {
+      case .classMap: "leave out --class-map"
+      case .classOrder: "leave out --class-order"
+      case .labelKey: "leave out --label-key"
+      }
+    default: nil
+    }
   }
 }
 

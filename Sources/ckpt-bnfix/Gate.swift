@@ -55,8 +55,10 @@ struct GateResult {
     images: DataOptions, seed: UInt64, preprocessing: Preprocessing, cropViews: CropViews, pool: ThreadPool,
     console: Console
   ) throws {
-    let data = try images.openReadable(
-      path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console)
+    let data = try images.matched(
+      images.openReadable(
+        path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console),
+      to: model.classNames(console: console), console: console)
     try model.check(data)
     dataset = data.name
     views = cropViews

@@ -70,7 +70,7 @@ import Testing
     try "a\nb\n".write(toFile: map, atomically: true, encoding: .utf8)
     #expect(
       throws: ImageDataError.badDataset(
-        path: map, reason: "no line for the class folder \"c\" of \(folder.path)")
+        path: map, reason: "no name for the class \"c\" of \(folder.path): 2 names, the first \"a\"")
     ) { try open { $0.classMap = map } }
   }
 
