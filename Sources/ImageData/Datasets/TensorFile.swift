@@ -30,13 +30,16 @@ enum TensorFile {
   private static func open(dictionaryAt path: String) throws -> any CheckpointSource {
     do {
       return try openCheckpoint(.path(path))
-    } catch CheckpointError.malformed(_, let reason) where reason.hasPrefix("no state dict") {
+    } catch CheckpointError.malformed(_, let reason) where reason.hasPrefix(noStateDict) {
+      // What follows are the keys that are there instead.
       throw ImageDataError.badDataset(
         path: path,
         reason: "no tensor \"images\": expected a dictionary of the tensors \"images\" and \"labels\", "
-          + "found another object (\(reason))")
+          + "found another object\(reason.dropFirst(noStateDict.count))")
     }
   }
+
+  private static let noStateDict = "no state dict found"
 
   private static func images(in source: any CheckpointSource, path: String) throws -> TensorSpec {
     if let named = source.spec("images") { return named }
