@@ -23,13 +23,19 @@ struct ImageMetadata {
     let exifMark = Array("Exif\0\0".utf8)
     let xmpMark = Array("http://ns.adobe.com/xap/1.0/\0".utf8)
     var rest = file[2...]
-    while rest.count >= 4, rest[rest.startIndex] == 0xff {
+    while rest.count >= 4 {
       let marker = rest[rest.startIndex + 1]
-      if marker == 0xff {
+      // What is no marker between segments is skipped byte by byte.
+      guard rest[rest.startIndex] == 0xff, marker != 0xff, marker != 0 else {
         rest = rest.dropFirst()
         continue
       }
-      if marker == 0xda || marker == 0xd9 { return }
+      if marker == 0xda { return }
+      // Restarts, start and end of an image have no content.
+      if (0xd0...0xd9).contains(marker) {
+        rest = rest.dropFirst(2)
+        continue
+      }
       let length = Int(rest[rest.startIndex + 2]) << 8 | Int(rest[rest.startIndex + 3])
       guard length >= 2, length + 2 <= rest.count else { return }
       let content = rest.dropFirst(4).prefix(length - 2)
@@ -79,9 +85,12 @@ struct ImageMetadata {
     // Language and translated keyword stand before the text.
     let fields = rest.dropFirst(2).split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
     guard fields.count == 3 else { return nil }
-    guard isCompressed else { return (key, Array(fields[2])) }
-    guard method == 0, let text = decompressed(fields[2]) else { return nil }
-    return (key, text)
+    guard let text = isCompressed ? method == 0 ? decompressed(fields[2]) : nil : Array(fields[2]) else {
+      return nil
+    }
+    // Pillow keeps an XMP packet as bytes, any other text only if it is UTF-8.
+    let isText = String(validating: text, as: UTF8.self) != nil
+    return isText || key.elementsEqual("XML:com.adobe.xmp".utf8) ? (key, text) : nil
   }
 
   /// The bytes that the hexadecimal digits stand for, behind an empty line, the profile's name and its length.

@@ -13,19 +13,23 @@ enum Orientation: Int {
 
   /// The orientation recorded in a JPEG, PNG or WebP file; upright when there is none or it makes no sense.
   ///
-  /// As Pillow's `getexif` finds it: the EXIF tag, or without one `tiff:Orientation` in the XMP packet.
+  /// As Pillow's `getexif` finds it: the EXIF tag, or without one `tiff:Orientation` in the XMP packet. EXIF data that are
+  /// no TIFF structure leave the image as it is.
   init(of file: [UInt8]) {
     let metadata = ImageMetadata(of: file)
     let value = metadata.exif.flatMap(Self.tag) ?? metadata.xmp.flatMap(Self.property)
     self = value.flatMap { Self(rawValue: $0) } ?? .upright
   }
 
-  /// The tag 0x0112 in the first directory of a TIFF structure: nil if there is none, 0 if it is no whole number.
+  /// The tag 0x0112 in the first directory of a TIFF structure: nil if there is none, 0 if it is no whole number or this no
+  /// TIFF structure.
   private static func tag(in exif: [UInt8]) -> Int? {
     let mark = Array("Exif\0\0".utf8)
     var bytes = exif[...]
     for _ in 0..<2 where bytes.starts(with: mark) { bytes = bytes.dropFirst(mark.count) }
-    return TIFFDirectory(Array(bytes))?.value(of: 0x0112)
+    if bytes.isEmpty { return nil }
+    guard let directory = TIFFDirectory(Array(bytes)) else { return 0 }
+    return directory.value(of: 0x0112)
   }
 
   /// The digit of the first `tiff:Orientation="6"` or `<tiff:Orientation>6`.
@@ -56,8 +60,10 @@ private struct TIFFDirectory {
   private let isLittle: Bool
 
   init?(_ bytes: [UInt8]) {
-    isLittle = bytes.starts(with: Array("II*\0".utf8))
-    guard isLittle || bytes.starts(with: Array("MM\0*".utf8)) else { return nil }
+    isLittle = bytes.starts(with: Array("II".utf8))
+    // The version is 42; some writers have its bytes in the other order.
+    let marks = ["II*\0", "II\0*", "MM\0*", "MM*\0"]
+    guard bytes.count >= 8, marks.contains(where: { bytes.starts(with: Array($0.utf8)) }) else { return nil }
     self.bytes = bytes
   }
 
