@@ -228,32 +228,43 @@ package struct ClassNames: Sendable {
 }
 
 extension DataOptions {
-  /// `dataset` with its classes numbered as in `reference`, wherever both name their classes.
+  /// `dataset` with its classes numbered as in `reference`, wherever both name their classes, and its labels checked.
   ///
   /// Options that number the classes are final: what they say is compared and never changed. Without a reference, one
   /// line tells where torchvision's order, which is taken, and timm's differ.
   ///
-  /// - Throws: `Failure` or `ImageDataError` when a class is not among those of the reference.
-  package func matched(
+  /// - Parameters:
+  ///   - reference: names of the classes that the labels are to be numbers of.
+  ///   - model: has the classifier.
+  ///   - classes: outputs of a new classifier that takes the place of the model's.
+  /// - Throws: `Failure` or `ImageDataError` when a class is not among those of the reference, or when the labels are
+  ///   not those of the classifier.
+  package func labelled(
+    _ dataset: any ImageDataset, by reference: ClassNames?, for model: LoadedModel, classes: Int? = nil,
+    console: Console
+  ) throws -> any ImageDataset {
+    let matched = try matched(dataset, to: reference, console: console)
+    try model.check(matched, classes: classes)
+    let isNamed = reference.map { matched.sharesClassName(with: $0.names) } ?? false
+    if !numbersClasses, !isNamed, let pair = matched.orderInDoubt {
+      console.notice(
+        "\(dataset.name): class \"\(TensorName(pair.first).escaped)\" comes before \"\(TensorName(pair.second).escaped)\" as in torchvision; for a network of timm's, which counts naturally, give --class-order natural"
+      )
+    }
+    return matched
+  }
+
+  private func matched(
     _ dataset: any ImageDataset, to reference: ClassNames?, console: Console
   ) throws -> any ImageDataset {
-    guard let names = dataset.classNames else { return dataset }
+    guard let names = dataset.classNames, let reference else { return dataset }
     let own = ClassNames(names, owner: dataset.name)
-    guard let reference else {
-      noteOrder(of: dataset, console)
-      return dataset
-    }
-    guard dataset.sharesClassName(with: reference.names) else {
-      if !numbersClasses {
-        noteOrder(of: dataset, console)
-        // As many classes may be the same ones under other names; what is more or less is refused elsewhere.
-        if names.count == reference.names.count { try reference.check(own, console: console) }
-      }
-      return dataset
-    }
-    if numbersClasses {
-      guard names.count == reference.names.count else { return dataset }
-      try reference.check(own, console: console)
+    // What is more or less is refused by the number of classes.
+    let isWhole = names.count == reference.names.count
+    if numbersClasses || !dataset.sharesClassName(with: reference.names) {
+      // Other names for all classes are no contradiction to numbers that the user gave.
+      let isComparable = !numbersClasses || dataset.sharesClassName(with: reference.names)
+      if isWhole && isComparable { try reference.check(own, console: console) }
       return dataset
     }
     let matched = try dataset.numbered(by: reference.names, of: reference.owner)
@@ -261,12 +272,5 @@ extension DataOptions {
       console.notice("\(dataset.name): classes numbered by their names in \(reference.owner)")
     }
     return matched
-  }
-
-  private func noteOrder(of dataset: any ImageDataset, _ console: Console) {
-    guard !numbersClasses, let pair = dataset.orderInDoubt else { return }
-    console.notice(
-      "\(dataset.name): class \"\(TensorName(pair.first).escaped)\" comes before \"\(TensorName(pair.second).escaped)\" as in torchvision; for a network of timm's, which counts naturally, give --class-order natural"
-    )
   }
 }

@@ -55,11 +55,10 @@ struct GateResult {
     images: DataOptions, seed: UInt64, preprocessing: Preprocessing, cropViews: CropViews, pool: ThreadPool,
     console: Console
   ) throws {
-    let data = try images.matched(
+    let data = try images.labelled(
       images.openReadable(
         path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console),
-      to: model.classNames(console: console), console: console)
-    try model.check(data)
+      by: model.classNames(console: console), for: model, console: console)
     dataset = data.name
     views = cropViews
     let progress = console.progress("gate", total: 2 * data.count, unit: "images")

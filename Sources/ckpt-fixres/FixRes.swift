@@ -82,13 +82,11 @@ struct FixRes: CheckpointTool {
     // A new classifier has the classes of the data that it is trained on.
     var names = head.numClasses == nil ? loaded.classNames(console: console) : nil
     func open(_ argument: String, _ part: DataOptions.Part, isReadAgain: Bool) throws -> any ImageDataset {
-      let dataset = try images.matched(
+      try images.labelled(
         images.openReadable(
           argument, part: part, seed: options.seed, views: [resolved.preprocessing], isReadAgain: isReadAgain,
           pool: pool, console: console),
-        to: names, console: console)
-      try loaded.check(dataset, classes: head.numClasses)
-      return dataset
+        by: names, for: loaded, classes: head.numClasses, console: console)
     }
     let dataset = try open(
       samples.data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)

@@ -84,14 +84,11 @@ struct SweepCommand: CheckpointTool {
     func open(
       _ argument: String, _ part: DataOptions.Part, isLabelled: Bool = true
     ) throws -> any ImageDataset {
-      var dataset = try images.openReadable(
+      let dataset = try images.openReadable(
         argument, part: part, seed: choice.seed, views: settings.map(\.preprocessing), isLabelled: isLabelled,
         pool: pool, console: console)
-      if isLabelled {
-        dataset = try images.matched(dataset, to: reference, console: console)
-        try models[0].check(dataset)
-      }
-      return dataset
+      return isLabelled
+        ? try images.labelled(dataset, by: reference, for: models[0], console: console) : dataset
     }
     let dataset = try open(data, .selected)
     if let own = dataset.classNames { reference = ClassNames(own, owner: dataset.name) }
