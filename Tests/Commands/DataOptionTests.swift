@@ -108,7 +108,7 @@ import Testing
     try "0\n1\n".write(toFile: folder.file("map"), atomically: true, encoding: .utf8)
     let short = try run("ckpt-sweep", [Self.model, "--data", Self.val, "--class-map", "OUT/map"])
     #expect(short.status == 65)
-    #expect(short.messages.contains("no line for the class folder \"2\""), "\(short.messages)")
+    #expect(short.messages.contains("no name for the class \"2\" of \(Self.val)"), "\(short.messages)")
   }
 
   @Test func exifAndFastDecodeChangePixels() throws {

@@ -30,7 +30,7 @@ import Testing
 
   @Test(arguments: [
     "420-41x29.jpg", "420-41x29-progressive.jpg", "rgb-8.png", "palette-4-interlaced.png", "lossy.webp",
-    "lossless.webp", "bits-32.bmp", "rle8.bmp", "rgb.ppm",
+    "lossless.webp", "bits-32.bmp", "rle8.bmp", "rgb.ppm", "p4.pnm", "p5-1000.pnm", "p1.pnm",
   ])
   func everyTruncationIsRefused(_ name: String) throws {
     let bytes = try ImageGolden.file(name)
@@ -89,7 +89,7 @@ import Testing
       ("....ftypavif....", "an AVIF image"), ("version https://git-lfs.example", "a Git LFS pointer"),
     ]
     for (text, found) in texts {
-      let reason = "expected a JPEG, PNG, WebP, BMP or binary PNM image, found \(found)"
+      let reason = "expected a JPEG, PNG, WebP, BMP or PNM image, found \(found)"
       #expect(throws: ImageDataError.badImage(item: "x", reason: reason)) {
         try RGBImage(decoding: Array(text.utf8), item: "x")
       }
@@ -111,14 +111,16 @@ import Testing
     for name in [
       "420-41x29.jpg", "420-41x29-progressive.jpg", "cmyk.jpg", "rgba-16-interlaced.png", "lossy.webp",
       "bits-4.bmp", "565.bmp", "rle4.bmp",
-      "grey.pgm",
+      "grey.pgm", "p2-15.pnm", "p4.pnm", "exif-6.webp", "exif-rational.jpg", "profile-zipped.png",
     ] {
       let bytes = try ImageGolden.file(name)
+      var options = DecodingOptions()
+      options.appliesOrientation = true
       for position in bytes.indices {
         for value in [0, 0xff, bytes[position] ^ 0x10] as [UInt8] {
           var damaged = bytes
           damaged[position] = value
-          if let image = try? RGBImage(decoding: damaged, item: name) {
+          if let image = try? RGBImage(decoding: damaged, item: name, options: options) {
             #expect(image.pixels.count == image.width * image.height * 3)
           }
         }

@@ -61,7 +61,7 @@ import Testing
       try openDataset(folder.path)
     }
     try add("readme.txt")
-    #expect(throws: ImageDataError.emptyDataset(path: folder.path, found: "1 other files")) {
+    #expect(throws: ImageDataError.emptyDataset(path: folder.path, found: "one other file, \"readme.txt\"")) {
       try openDataset(folder.path)
     }
   }

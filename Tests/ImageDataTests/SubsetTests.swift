@@ -66,11 +66,12 @@ import Testing
     try "c third class\nz\tabsent\r\nb\na\n".write(toFile: map, atomically: true, encoding: .utf8)
     let dataset = try open { $0.classMap = map }
     #expect(dataset.classNames == ["c", "z", "b", "a"])
-    #expect(labels(dataset) == [0, 2, 2, 2, 3, 3, 3, 3, 3, 3])
+    // The images stay in the order of the folders, as in torchvision.
+    #expect(labels(dataset) == [3, 3, 3, 3, 3, 3, 2, 2, 2, 0])
     try "a\nb\n".write(toFile: map, atomically: true, encoding: .utf8)
     #expect(
       throws: ImageDataError.badDataset(
-        path: map, reason: "no line for the class folder \"c\" of \(folder.path)")
+        path: map, reason: "no name for the class \"c\" of \(folder.path): 2 names, the first \"a\"")
     ) { try open { $0.classMap = map } }
   }
 

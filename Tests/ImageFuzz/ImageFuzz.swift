@@ -20,6 +20,9 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     case "list": try readAll(ListDataset(file(bytes), decoding: DecodingOptions()), withImages: false)
     case "idx": try readAll(IDX.open(file(bytes)))
     case "npy": try readAll(NumPy.open(file(bytes)))
+    case "npz": try readAll(NumPyArchive.open(file(bytes), part: nil))
+    case "pickle": try readAll(PickledCIFAR.open(file(bytes)))
+    case "classmap": _ = try ClassMap(path: file(bytes))
     case "tensors": try readAll(TensorFile.open(file(bytes)))
     default: fatalError("FUZZ_TARGET names no target")
     }

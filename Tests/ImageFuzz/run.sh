@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-20}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(image tar cifar list idx npy tensors)
+[ ${#targets[@]} -gt 0 ] || targets=(image tar cifar list idx npy tensors npz pickle classmap)
 build=${FUZZ_BUILD:-.build/image-fuzz}
 mkdir -p "$build/objects"
 

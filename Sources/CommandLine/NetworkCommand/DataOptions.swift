@@ -34,12 +34,26 @@ package struct DataOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Number the class folders by this file, one name (such as a synset) per line from class 0 on.",
+      "Number the classes by this file: one name (such as a synset) per line from class 0 on, or JSON.",
       valueName: "file"),
     completion: .file())
   package var classMap: String?
 
-  @Flag(name: .long, help: "Turn images upright as their EXIF data say; training frameworks do not.")
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Order in which class names are numbered: by bytes as in torchvision (default), or natural as in timm.",
+      valueName: "order"))
+  package var classOrder: ClassOrder?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Take the labels of tar archives from this member of their .json files, not from .cls files.",
+      valueName: "key"))
+  package var labelKey: String?
+
+  @Flag(name: .long, help: "Turn images upright as their EXIF or XMP data say; training frameworks do not.")
   package var exif = false
 
   @Flag(
@@ -59,8 +73,14 @@ package struct DataOptions: ParsableArguments {
     for (name, value) in [("--limit", limit), ("--sample", sample)] {
       if let value, value < 1 { throw ValidationError("\(name) takes a number from 1, not \(value)") }
     }
+    if classMap != nil && classOrder != nil {
+      throw ValidationError("--class-map and --class-order both number the classes: give one")
+    }
     guard skipBad >= 0 else { throw ValidationError("--skip-bad takes a number from 0, not \(skipBad)") }
   }
+
+  /// Whether options say how classes are numbered, which is of no use where no label is looked at.
+  package var numbersClasses: Bool { classMap != nil || classOrder != nil }
 
   /// Which images of a data set a tool wants.
   package enum Part: Sendable {
@@ -77,13 +97,18 @@ package struct DataOptions: ParsableArguments {
   ///   - seed: seed of the sample.
   ///   - views: how the images will be preprocessed, which bounds what `--fast-decode` may leave out.
   ///   - isReadAgain: whether the tool goes through the images more than once, so that it pays to keep them.
+  ///   - isLabelled: whether the tool looks at the labels.
   package func open(
     _ argument: String, part: Part = .selected, seed: UInt64, views: [Preprocessing],
-    isReadAgain: Bool = false
+    isReadAgain: Bool = false, isLabelled: Bool = true, console: Console
   ) throws -> any ImageDataset {
     guard !argument.isEmpty else { throw Failure(.usage, "a data set's name is empty") }
     var options = DatasetOptions()
-    options.classMap = classMap
+    if isLabelled {
+      options.classMap = classMap
+      options.classOrder = classOrder
+    }
+    options.labelKey = labelKey
     options.decoding.appliesOrientation = exif
     if fastDecode { options.decoding.fastDecodeSide = views.map(\.resize).max() }
     if part == .selected {
@@ -91,7 +116,7 @@ package struct DataOptions: ParsableArguments {
       options.sample = sample
       options.seed = seed
     }
-    let dataset = try openDataset(argument, options: options)
+    let dataset = try openDataset(argument, options: options) { console.notice("\($0)") }
     let isCached = (isReadAgain || skipBad > 0) && imageCache.bytes > 0
     return isCached ? dataset.cached(budget: imageCache.bytes) : dataset
   }
@@ -128,9 +153,11 @@ package struct DataOptions: ParsableArguments {
   /// `open`, and then only the images that can be decoded.
   package func openReadable(
     _ argument: String, part: Part = .selected, seed: UInt64, views: [Preprocessing],
-    isReadAgain: Bool = false, pool: ThreadPool, console: Console
+    isReadAgain: Bool = false, isLabelled: Bool = true, pool: ThreadPool, console: Console
   ) throws -> any ImageDataset {
-    let dataset = try open(argument, part: part, seed: seed, views: views, isReadAgain: isReadAgain)
+    let dataset = try open(
+      argument, part: part, seed: seed, views: views, isReadAgain: isReadAgain, isLabelled: isLabelled,
+      console: console)
     let good = try readable(Array(0..<dataset.count), of: dataset, pool: pool, console: console)
     return good.count == dataset.count ? dataset : dataset.subset(good)
   }
@@ -142,8 +169,109 @@ package struct DataOptions: ParsableArguments {
     if let sample { entries.append(("sample", JSON(sample))) }
     if skipBad > 0 { entries.append(("skip_bad", JSON(skipBad))) }
     if let classMap { entries.append(("class_map", .string(classMap))) }
+    if let classOrder { entries.append(("class_order", .string(classOrder.rawValue))) }
+    if let labelKey { entries.append(("label_key", .string(labelKey))) }
     if exif { entries.append(("exif", .bool(true))) }
     if fastDecode { entries.append(("fast_decode", .bool(true))) }
     return entries
+  }
+}
+
+extension ClassOrder: ExpressibleByArgument {}
+
+/// Names of classes in the order of their numbers, as a checkpoint or a data set has them.
+package struct ClassNames: Sendable {
+  package let names: [String]
+  /// What has these names, for diagnostics.
+  package let owner: String
+
+  package init(_ names: [String], owner: String) {
+    self.names = names
+    self.owner = owner
+  }
+
+  /// The names that a checkpoint records for its classifier's outputs; nil if it records none that can be used.
+  package init?(of source: any CheckpointSource, classCount: Int, console: Console) {
+    guard let text = source.metadata["ckpt.classes"] else { return nil }
+    let items = (try? JSON.parse(Array(text.utf8)))?.arrayValue
+    let names = items?.compactMap(\.stringValue) ?? []
+    guard names.count == classCount, names.count == items?.count else {
+      console.warning(
+        "\(source.label): ckpt.classes holds \(names.count) names for \(classCount) classes: they are not compared"
+      )
+      return nil
+    }
+    self.init(names, owner: source.label)
+  }
+
+  /// Refuses `other` if it has names of these under other numbers.
+  package func check(_ other: ClassNames, console: Console) throws {
+    let places = Dictionary(names.enumerated().map { (TensorName($1), $0) }) { first, _ in first }
+    guard other.names.contains(where: { places[TensorName($0)] != nil }) else {
+      console.warning(
+        "\(other.owner): no class is called as in \(owner) (\(sample) there, \(other.sample) here): taken as the same classes in the same order"
+      )
+      return
+    }
+    for (number, (name, otherName)) in zip(names, other.names).enumerated()
+    where TensorName(name) != TensorName(otherName) {
+      throw Failure(
+        .badData,
+        "\(other.owner): class \(number) is \"\(TensorName(otherName).escaped)\", expected \"\(TensorName(name).escaped)\" as in \(owner)"
+      )
+    }
+  }
+
+  fileprivate var sample: String {
+    names.prefix(2).map { "\"\(TensorName($0).escaped)\"" }.joined(separator: ", ")
+      + (names.count > 2 ? ", …" : "")
+  }
+}
+
+extension DataOptions {
+  /// `dataset` with its classes numbered as in `reference`, wherever both name their classes, and its labels checked.
+  ///
+  /// Options that number the classes are final: what they say is compared and never changed. Without a reference, one
+  /// line tells where torchvision's order, which is taken, and timm's differ.
+  ///
+  /// - Parameters:
+  ///   - reference: names of the classes that the labels are to be numbers of.
+  ///   - model: has the classifier.
+  ///   - classes: outputs of a new classifier that takes the place of the model's.
+  /// - Throws: `Failure` or `ImageDataError` when a class is not among those of the reference, or when the labels are
+  ///   not those of the classifier.
+  package func labelled(
+    _ dataset: any ImageDataset, by reference: ClassNames?, for model: LoadedModel, classes: Int? = nil,
+    console: Console
+  ) throws -> any ImageDataset {
+    let matched = try matched(dataset, to: reference, console: console)
+    try model.check(matched, classes: classes)
+    let isNamed = reference.map { matched.sharesClassName(with: $0.names) } ?? false
+    if !numbersClasses, !isNamed, let pair = matched.orderInDoubt {
+      console.notice(
+        "\(dataset.name): class \"\(TensorName(pair.first).escaped)\" comes before \"\(TensorName(pair.second).escaped)\" as in torchvision; for a network of timm's, which counts naturally, give --class-order natural"
+      )
+    }
+    return matched
+  }
+
+  private func matched(
+    _ dataset: any ImageDataset, to reference: ClassNames?, console: Console
+  ) throws -> any ImageDataset {
+    guard let names = dataset.classNames, let reference else { return dataset }
+    let own = ClassNames(names, owner: dataset.name)
+    // What is more or less is refused by the number of classes.
+    let isWhole = names.count == reference.names.count
+    if numbersClasses || !dataset.sharesClassName(with: reference.names) {
+      // Other names for all classes are no contradiction to numbers that the user gave.
+      let isComparable = !numbersClasses || dataset.sharesClassName(with: reference.names)
+      if isWhole && isComparable { try reference.check(own, console: console) }
+      return dataset
+    }
+    let matched = try dataset.numbered(by: reference.names, of: reference.owner)
+    if !dataset.hasClassNames(reference.names) {
+      console.notice("\(dataset.name): classes numbered by their names in \(reference.owner)")
+    }
+    return matched
   }
 }

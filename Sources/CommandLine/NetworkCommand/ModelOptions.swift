@@ -123,6 +123,11 @@ package struct LoadedModel: Sendable {
 }
 
 extension LoadedModel {
+  /// The recorded names of the classifier's outputs.
+  package func classNames(console: Console) -> ClassNames? {
+    ClassNames(of: source, classCount: network.classCount, console: console)
+  }
+
   /// Refuses a data set whose labels are not those of the classifier.
   ///
   /// - Parameter classes: outputs of a new classifier that takes the place of the checkpoint's.

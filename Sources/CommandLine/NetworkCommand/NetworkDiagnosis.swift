@@ -1,9 +1,36 @@
 import Command
 import ImageData
+import NetworkGraphs
 
 extension ImageDataError: AdvisedError {
   package var advice: String? {
-    guard case .badImage = self else { return nil }
-    return "--skip-bad N leaves out up to N such images"
+    switch self {
+    case .badImage: "--skip-bad N leaves out up to N such images"
+    case .unlabelled(_, .classFiles(hasJSON: true)): "--label-key KEY takes labels from those"
+    case .classCountMismatch(_, let found, _, let expected, let hidden)
+    where hidden.isEmpty && found < expected:
+      "--class-map FILE numbers classes of which some have no images"
+    case .settingWithoutMeaning(_, let setting, _):
+      switch setting {
+      case .classMap: "leave out --class-map"
+      case .classOrder: "leave out --class-order"
+      case .labelKey: "leave out --label-key"
+      }
+    default: nil
+    }
+  }
+}
+
+extension NetworkError: AdvisedError {
+  package var advice: String? {
+    switch self {
+    case .unknownArchitecture, .leftoverTensors, .unknownRecordedName:
+      "pass --arch with an ONNX file of the network"
+    case .ambiguous(_, let candidates): "pass --arch with one of \(candidates.joined(separator: ", "))"
+    case .noBFloat16: "leave out --compute bf16"
+    case .scratchFile: "give more --memory, or another folder in TMPDIR"
+    case .scratchOverflow: "use --scratch-dtype f32 or give more --memory"
+    default: nil
+    }
   }
 }

@@ -20,7 +20,16 @@ public enum ImageDataError: ClassifiedError, Equatable, Sendable {
   /// A symbolic link inside a data set that leads back to a folder around it.
   case linkLoop(path: String)
   /// A data set whose classes are not those of the classifier.
-  case classCountMismatch(path: String, found: Int, classifier: String, expected: Int)
+  ///
+  /// `hidden` are the classes among them that are hidden folders, such as `.ipynb_checkpoints`.
+  case classCountMismatch(
+    path: String, found: Int, classifier: String, expected: Int, hidden: [String] = [])
+  /// A class that is not among the names that number the classes, or that is there more than once.
+  case unknownClass(path: String, className: String, owner: String, occurrences: Int, known: [String])
+  /// An image without a label where one is needed, and where it would be.
+  case unlabelled(item: String, expected: LabelSource)
+  /// A setting that would change nothing for this data set, and why.
+  case settingWithoutMeaning(path: String, DatasetSetting, reason: String)
   /// A label that the classifier does not have.
   case labelOutOfRange(item: String, label: Int, classifier: String, classCount: Int)
   /// An image that cannot be decoded.
@@ -35,6 +44,7 @@ public enum ImageDataError: ClassifiedError, Equatable, Sendable {
     switch self {
     case .unreadable: .noInput
     case .readFailed: .io
+    case .settingWithoutMeaning: .usage
     case .badTensors(let error):
       switch error.kind {
       case .noInput: .noInput
@@ -53,12 +63,25 @@ extension ImageDataError: CustomStringConvertible {
     case .unreadable(let path, let reason), .readFailed(let path, let reason):
       "\(escaped(path)): \(reason)"
     case .unknownDataset(let path, let found):
-      "\(escaped(path)): expected a data set (image folder, tar, tsv, IDX, CIFAR, npy, safetensors or PyTorch file), found \(found)"
+      "\(escaped(path)): expected a data set (image folder, tar, tsv, IDX, CIFAR, npy, npz, safetensors or PyTorch file), found \(found)"
     case .badDataset(let path, let reason):
       "\(escaped(path)): \(escaped(reason))"
     case .badTensors(let error): "\(error)"
-    case .classCountMismatch(let path, let found, let classifier, let expected):
+    case .classCountMismatch(let path, let found, let classifier, let expected, let hidden):
       "\(escaped(path)): \(found) class\(found == 1 ? "" : "es"), but \(escaped(classifier)) has \(expected)"
+        + (hidden.isEmpty ? "" : "; hidden folders with images count as classes: \(Self.list(hidden))")
+    case .unknownClass(let path, let className, let owner, let occurrences, let known):
+      occurrences == 0
+        ? "\(escaped(path)): the class \"\(escaped(className))\" is none of those of \(escaped(owner)): \(Self.list(known))"
+        : "\(escaped(path)): the class \"\(escaped(className))\" is \(occurrences) of those of \(escaped(owner))"
+    case .unlabelled(let item, let expected):
+      "\(escaped(item)): no label: expected \(escaped(expected.description))"
+    case .settingWithoutMeaning(let path, let setting, let reason):
+      switch setting {
+      case .classMap: "\(escaped(path)): no classes to number by a file: \(reason)"
+      case .classOrder: "\(escaped(path)): no class names to put in order: \(reason)"
+      case .labelKey: "\(escaped(path)): no JSON labels: \(reason)"
+      }
     case .labelOutOfRange(let item, let label, let classifier, let classCount):
       "\(escaped(item)): label \(label), but \(escaped(classifier)) has \(classCount) classes, numbered from 0"
     case .emptyDataset(let path, let found):
@@ -76,7 +99,7 @@ extension ImageDataError: CustomStringConvertible {
     }
   }
 
-  private static func list(_ names: [String]) -> String {
+  static func list(_ names: [String]) -> String {
     let shown = names.prefix(5).map { "\"\(escaped($0))\"" }.joined(separator: ", ")
     return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
   }

@@ -17,6 +17,7 @@ typedef struct {
   size_t palette;       // position of the palette
   unsigned palette_entry;  // bytes per entry
   uint32_t colors;
+  _Bool grey_ramp;  // the palette is 0, 1, 2 … in grey, so that an index is its own value
   size_t pixels;  // position of the pixels
 } bitmap;
 
@@ -33,6 +34,16 @@ static ckpt_image_status truncated(size_t size, char *message) {
 static ckpt_image_status unsupported(const char *what, unsigned value, char *message) {
   snprintf(message, CKPT_IMAGE_MESSAGE_SIZE, "BMP: unsupported %s %u", what, value);
   return CKPT_IMAGE_UNSUPPORTED;
+}
+
+// Pillow takes the pixels of such an image as grey values, those beyond the end of the palette too.
+static _Bool is_grey_ramp(const bitmap *image, const uint8_t *data) {
+  if (image->bits != 8 || image->colors <= 2) return 0;
+  for (uint32_t i = 0; i < image->colors; i++) {
+    const uint8_t *entry = data + image->palette + (size_t)i * image->palette_entry;
+    if (entry[0] != i || entry[1] != i || entry[2] != i) return 0;
+  }
+  return 1;
 }
 
 static ckpt_image_status parse(const uint8_t *data, size_t size, bitmap *image, char *message) {
@@ -74,6 +85,7 @@ static ckpt_image_status parse(const uint8_t *data, size_t size, bitmap *image, 
       image->palette = after_header;
       if (size < after_header + (size_t)image->colors * image->palette_entry) return truncated(size, message);
       if (image->pixels == 0) image->pixels = after_header + (size_t)image->colors * image->palette_entry;
+      image->grey_ramp = is_grey_ramp(image, data);
       break;
     case 16:
     case 24:
@@ -95,6 +107,10 @@ static uint8_t *target_row(const bitmap *image, uint8_t *rgb, uint32_t row) {
 }
 
 static void put_color(const bitmap *image, const uint8_t *data, unsigned index, uint8_t *rgb) {
+  if (image->grey_ramp) {
+    memset(rgb, (int)index, 3);
+    return;
+  }
   if (index >= image->colors) {
     memset(rgb, 0, 3);
     return;

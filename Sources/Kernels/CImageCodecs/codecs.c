@@ -9,7 +9,7 @@ ckpt_image_format ckpt_image_sniff(const uint8_t *data, size_t size) {
   if (size >= sizeof png && memcmp(data, png, sizeof png) == 0) return CKPT_IMAGE_FORMAT_PNG;
   if (size >= 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0) return CKPT_IMAGE_FORMAT_WEBP;
   if (size >= 2 && data[0] == 'B' && data[1] == 'M') return CKPT_IMAGE_FORMAT_BMP;
-  if (size >= 2 && data[0] == 'P' && (data[1] == '5' || data[1] == '6')) return CKPT_IMAGE_FORMAT_PNM;
+  if (size >= 2 && data[0] == 'P' && data[1] >= '1' && data[1] <= '6') return CKPT_IMAGE_FORMAT_PNM;
   return CKPT_IMAGE_FORMAT_UNKNOWN;
 }
 
@@ -28,6 +28,8 @@ static const char *other_format(const uint8_t *data, size_t size) {
       {4, "jP  ", 4, "a JPEG 2000 image"},  {0, "<!", 2, "an HTML page"},
       {0, "<html", 5, "an HTML page"},      {0, "<svg", 4, "an SVG image"},
       {0, "version https://git-lfs", 23, "a Git LFS pointer"},
+      {0, "P7\n", 3, "a PAM image"},        {0, "Pf\n", 3, "a PFM image"},
+      {0, "PF\n", 3, "a PFM image"},
   };
   if (size == 0) return "an empty file";
   for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
@@ -49,7 +51,7 @@ ckpt_image_status ckpt_image_read_header(
   message[0] = 0;
   if (header->format == CKPT_IMAGE_FORMAT_UNKNOWN) {
     snprintf(
-        message, CKPT_IMAGE_MESSAGE_SIZE, "expected a JPEG, PNG, WebP, BMP or binary PNM image, found %s",
+        message, CKPT_IMAGE_MESSAGE_SIZE, "expected a JPEG, PNG, WebP, BMP or PNM image, found %s",
         other_format(data, size));
     return CKPT_IMAGE_UNKNOWN_FORMAT;
   }

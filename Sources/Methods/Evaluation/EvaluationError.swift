@@ -21,7 +21,7 @@ public enum EvaluationError: ClassifiedError, Equatable {
     switch self {
     case .noImages(let dataset): "\(escape(dataset)): no images to measure on"
     case .unlabelled(let dataset, let item):
-      "\(escape(dataset)): \"\(escape(item))\" has no label; accuracy needs labelled images, one folder per class (root/class/image.jpg)"
+      "\(escape(dataset)): \"\(escape(item))\" has no label; accuracy needs labelled images"
     case .labelOutOfRange(let dataset, let item, let label, let classes):
       "\(escape(dataset)): label \(label) of \"\(escape(item))\": the network has \(classes) classes, 0 to \(classes - 1)"
     case .unequalClassCounts(let first, let other):

@@ -51,10 +51,8 @@ extension NetworkError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .unknownArchitecture(let label, let recognised, let known):
-      "\(escape(label)): unknown architecture: \(recognised); "
-        + (known.isEmpty
-          ? "networks without BatchNorm, such as ConvNeXt and vision transformers, are not supported"
-          : "pass --arch with an ONNX file of the network or with one of \(known.joined(separator: ", "))")
+      "\(escape(label)): unknown architecture: \(recognised)"
+        + (known.isEmpty ? "" : "; the families known are \(known.joined(separator: ", "))")
     case .unknownName(let name, let known):
       "unknown architecture \"\(escape(name))\"; known are \(known.joined(separator: ", "))"
     case .unknownRecordedName(let label, let name, let source):
@@ -62,8 +60,8 @@ extension NetworkError: CustomStringConvertible {
     case .otherArchitecture(let label, let requested, let found):
       "\(escape(label)): expected the architecture \(escape(requested)), found \(found)"
     case .ambiguous(let label, let candidates):
-      "\(escape(label)): the keys fit several architectures that compute differently; "
-        + "pass --arch with one of \(candidates.joined(separator: ", "))"
+      "\(escape(label)): the tensors fit several architectures that compute differently: "
+        + candidates.joined(separator: ", ")
     case .missingTensor(let label, let tensor, let architecture):
       "\(escape(label)): tensor \"\(tensor.escaped)\" is missing"
         + (architecture.map { " (the other keys are those of \($0))" } ?? "")
@@ -82,11 +80,11 @@ extension NetworkError: CustomStringConvertible {
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
     case .noBFloat16:
-      "this processor has no arithmetic for bfloat16 (AMX or AVX-512 BF16): leave out --compute bf16"
+      "this processor has no arithmetic for bfloat16 (AMX or AVX-512 BF16)"
     case .scratchFile(let folder, let reason):
-      "\(escape(folder)): scratch file of activations: \(reason); give more --memory, or another folder in TMPDIR"
+      "\(escape(folder)): scratch file of activations: \(reason)"
     case .scratchOverflow:
-      "an activation is too large for a scratch file of f16 (65504 at most); use --scratch-dtype f32 or give more --memory"
+      "an activation is too large for a scratch file of f16 (65504 at most)"
     case .inputTooSmall(let height, let width, let layer):
       "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
     case .inputNotDivisible(let height, let width, let divisor):

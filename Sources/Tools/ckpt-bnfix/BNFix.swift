@@ -75,6 +75,9 @@ struct BNFix: NetworkTool {
 
   func validate() throws {
     try requireOneStandardInput([model.model, source.data, gate.gate])
+    if gate.gate == nil && images.numbersClasses {
+      throw ValidationError("--class-map and --class-order need --gate: nothing else looks at labels")
+    }
     guard batchSize >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
     guard numBatches ?? 1 >= 1, numImages ?? 1 >= 1 else {
       throw ValidationError("--num-batches and --num-images take a number from 1")

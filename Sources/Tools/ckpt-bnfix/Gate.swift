@@ -58,9 +58,10 @@ struct GateResult {
     images: DataOptions, seed: UInt64, preprocessing: Preprocessing, cropViews: CropViews, pool: ThreadPool,
     console: Console
   ) throws {
-    let data = try images.openReadable(
-      path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console)
-    try model.check(data)
+    let data = try images.labelled(
+      images.openReadable(
+        path, part: .all, seed: seed, views: [preprocessing], isReadAgain: true, pool: pool, console: console),
+      by: model.classNames(console: console), for: model, console: console)
     dataset = data.name
     views = cropViews
     let progress = console.progress("gate", total: 2 * data.count, unit: "images")

@@ -32,7 +32,8 @@ struct Measurement {
       model.metadata, label: model.source.label, console: console)
     preprocessing = resolved.preprocessing
     workers = options.global.threadCount
-    dataset = try options.images.open(data, seed: seed, views: [preprocessing])
+    dataset = try options.images.open(
+      data, seed: seed, views: [preprocessing], isLabelled: false, console: console)
     let order = try options.images.readable(
       Self.imageOrder(options, data: data, count: dataset.count), of: dataset, pool: pool, console: console)
     guard !order.isEmpty else { throw CalibrationError.noImages }

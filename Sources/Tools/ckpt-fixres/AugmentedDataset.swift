@@ -23,6 +23,7 @@ struct AugmentedDataset: ImageDataset {
   var name: String { base.name }
   var count: Int { base.count * views }
   var classNames: [String]? { base.classNames }
+  var labelSource: LabelSource { base.labelSource }
 
   func label(_ index: Int) -> Int? { base.label(index / views) }
   func itemName(_ index: Int) -> String { base.itemName(index / views) }

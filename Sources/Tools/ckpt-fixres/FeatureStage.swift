@@ -121,16 +121,6 @@ struct FeatureStage {
 extension ImageDataset {
   /// The class of each image; whether the classifier has it is checked elsewhere.
   ///
-  /// - Throws: `Failure` for an image without.
-  func labels() throws -> [Int] {
-    try (0..<count).map { index in
-      guard let label = label(index) else {
-        throw Failure(
-          .badData,
-          "\(itemName(index)): no label; tuning needs labelled images, one folder per class (root/class/image.jpg)"
-        )
-      }
-      return label
-    }
-  }
+  /// - Throws: `ImageDataError.unlabelled` for an image without.
+  func labels() throws -> [Int] { try (0..<count).map { try requiredLabel($0) } }
 }

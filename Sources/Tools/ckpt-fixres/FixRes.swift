@@ -79,23 +79,25 @@ struct FixRes: NetworkTool {
       needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
 
     // Everything that can be refused is, before the long work.
+    // A new classifier has the classes of the data that it is trained on.
+    var names = head.numClasses == nil ? loaded.classNames(console: console) : nil
     func open(_ argument: String, _ part: DataOptions.Part, isReadAgain: Bool) throws -> any ImageDataset {
-      let dataset = try images.openReadable(
-        argument, part: part, seed: options.seed, views: [resolved.preprocessing], isReadAgain: isReadAgain,
-        pool: pool, console: console)
-      try loaded.check(dataset, classes: head.numClasses)
-      _ = try dataset.labels()
-      return dataset
+      try images.labelled(
+        images.openReadable(
+          argument, part: part, seed: options.seed, views: [resolved.preprocessing], isReadAgain: isReadAgain,
+          pool: pool, console: console),
+        by: names, for: loaded, classes: head.numClasses, console: console)
     }
     let dataset = try open(
       samples.data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)
+    if let own = dataset.classNames { names = ClassNames(own, owner: dataset.name) }
     let heldDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let begin = head.apply(to: tail.start, seed: options.seed)
     let master = try teacher.open(
-      images: dataset.count, classes: classes, preprocessing: resolved.preprocessing,
-      arithmetic: arithmetic, pool: pool)
+      images: dataset.count, classes: classes, names: names, preprocessing: resolved.preprocessing,
+      arithmetic: arithmetic, pool: pool, console: console)
     if case .stored? = master?.outputs, caching.reread {
       throw Failure(
         .usage, "--reread shows other images than those of the stored logits; give --teacher a checkpoint")

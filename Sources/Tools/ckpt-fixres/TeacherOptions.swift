@@ -42,8 +42,8 @@ struct TeacherOptions: ParsableArguments {
   ///
   /// A network sees the images as its own metadata says, else as the student does.
   func open(
-    images: Int, classes: Int, preprocessing: Preprocessing, arithmetic: ArithmeticOptions,
-    pool: ThreadPool
+    images: Int, classes: Int, names: ClassNames?, preprocessing: Preprocessing,
+    arithmetic: ArithmeticOptions, pool: ThreadPool, console: Console
   ) throws -> Teacher? {
     guard let teacher else { return nil }
     var options = OpenOptions()
@@ -64,6 +64,9 @@ struct TeacherOptions: ParsableArguments {
     guard network.classCount == classes else {
       throw Failure(
         .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")
+    }
+    if let names, let own = ClassNames(of: source, classCount: classes, console: console) {
+      try names.check(own, console: console)
     }
     let view =
       try Preprocessing(metadata: { source.metadata[$0] }, source: teacher) ?? preprocessing

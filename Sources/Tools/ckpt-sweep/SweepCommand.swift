@@ -82,16 +82,18 @@ struct SweepCommand: NetworkTool {
     let models = try input.load(
       pool: pool, isStoredMeasuredAlone: calibration.measured == [.stored], console: console)
     let settings = try settings(for: models, console: console)
+    var reference = try classNames(of: models, console: console)
     func open(
       _ argument: String, _ part: DataOptions.Part, isLabelled: Bool = true
     ) throws -> any ImageDataset {
       let dataset = try images.openReadable(
-        argument, part: part, seed: choice.seed, views: settings.map(\.preprocessing), pool: pool,
-        console: console)
-      if isLabelled { try models[0].check(dataset) }
-      return dataset
+        argument, part: part, seed: choice.seed, views: settings.map(\.preprocessing), isLabelled: isLabelled,
+        pool: pool, console: console)
+      return isLabelled
+        ? try images.labelled(dataset, by: reference, for: models[0], console: console) : dataset
     }
     let dataset = try open(data, .selected)
+    if let own = dataset.classNames { reference = ClassNames(own, owner: dataset.name) }
     let confirmation = try input.confirm.map { try open($0, .all) }
     let calibrationImages = try calibration.data.map { try open($0, .all, isLabelled: false) }
     for model in models {
@@ -177,6 +179,13 @@ struct SweepCommand: NetworkTool {
     if let calibration = recipe.calibration { members.append(("bnfix", calibration.json)) }
     if let race = outcome.race { members.append(("race", race.json)) }
     return members
+  }
+
+  /// The names that the checkpoints record for their classes, which must not contradict each other.
+  private func classNames(of models: [LoadedModel], console: Console) throws -> ClassNames? {
+    let recorded = models.compactMap { $0.classNames(console: console) }
+    for other in recorded.dropFirst() { try recorded[0].check(other, console: console) }
+    return recorded.first
   }
 
   private func settings(for models: [LoadedModel], console: Console) throws -> [Setting] {

@@ -24,6 +24,7 @@ private final class CachedDataset: ImageDataset, @unchecked Sendable {
   var name: String { base.name }
   var count: Int { base.count }
   var classNames: [String]? { base.classNames }
+  var labelSource: LabelSource { base.labelSource }
   func label(_ index: Int) -> Int? { base.label(index) }
   func itemName(_ index: Int) -> String { base.itemName(index) }
 

@@ -14,11 +14,16 @@ public struct DecodingOptions: Sendable, Equatable {
 public struct DatasetOptions: Sendable, Equatable {
   /// How images are decoded.
   public var decoding = DecodingOptions()
-  /// Path of a file that numbers the class folders, nil for the order of their names.
+  /// Path of a file that numbers the classes by name, nil for the order of their names.
   ///
-  /// Each line is the name of one class folder, with anything after a space or tab ignored (as in
-  /// `n01440764 tench`); the first line is class 0. Classes without a folder have no images.
+  /// Text with one name per line from class 0 on, `0 name` or `name description`; or JSON of indices and names. Classes
+  /// that it alone names have no images.
   public var classMap: String?
+  /// Order in which class names are numbered; nil for that of their bytes, also where there are no names.
+  public var classOrder: ClassOrder?
+  /// Member of the `.json` files of WebDataset shards that holds the label, a whole number or a name; levels are
+  /// separated by dots. Nil takes the labels from `.cls` files.
+  public var labelKey: String?
   /// At most this many images, from the first on; nil for all.
   public var limit: Int?
   /// A random sample of this many images in which every class has its share; nil for all.
@@ -28,6 +33,30 @@ public struct DatasetOptions: Sendable, Equatable {
 
   /// All images, as torchvision reads them.
   public init() {}
+}
+
+/// A setting that has no meaning for some data sets.
+public enum DatasetSetting: Sendable, Equatable {
+  /// `DatasetOptions.classMap`.
+  case classMap
+  /// `DatasetOptions.classOrder`.
+  case classOrder
+  /// `DatasetOptions.labelKey`.
+  case labelKey
+}
+
+/// A fact about a data set that its user may want to know although nothing is wrong.
+public enum DatasetRemark: Sendable, Equatable, CustomStringConvertible {
+  /// Hidden folders without an image were not taken for classes.
+  case hiddenFoldersSkipped(path: String, folders: [String])
+
+  /// One line.
+  public var description: String {
+    switch self {
+    case .hiddenFoldersSkipped(let path, let folders):
+      "\(escaped(path)): no class, being hidden and without images: \(ImageDataError.list(folders))"
+    }
+  }
 }
 
 /// Labels from here on are taken for errors of the data set.

@@ -107,3 +107,9 @@ func systemMessage() -> String { String(cString: strerror(errno)) }
 func lowercased(_ bytes: some Sequence<UInt8>) -> [UInt8] {
   bytes.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 }
 }
+
+/// The path of `name` in the folder of the file at `path`.
+func siblingPath(_ path: String, _ name: String) -> String {
+  let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[...$0] } ?? ""
+  return folder + name
+}

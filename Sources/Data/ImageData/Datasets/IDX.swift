@@ -1,7 +1,8 @@
 /// IDX files as MNIST is published in: bytes of `[n, rows, columns]` or `[n, rows, columns, 3]`, plain or
 /// gzipped.
 ///
-/// The labels of `…images-idx3-ubyte` are those of `…labels-idx1-ubyte` beside it, if that is there.
+/// The labels of `…images-idx3-ubyte` are those of `…labels-idx1-ubyte` beside it, if that is there; a dot may stand for
+/// the hyphen before `idx`, as in copies of MNIST.
 enum IDX {
   private struct Header {
     let sizes: [Int]
@@ -23,18 +24,26 @@ enum IDX {
     let geometry = PixelArrayDataset.Geometry(
       width: header.sizes[2], height: header.sizes[1], layout: layout, count: header.sizes[0],
       start: header.dataOffset, stride: size)
-    return PixelArrayDataset(bytes, geometry, labels: try labels(beside: path, count: header.sizes[0]))
+    let candidates = labelPaths(beside: path)
+    return PixelArrayDataset(
+      bytes, geometry, labels: try labels(in: candidates, count: header.sizes[0]),
+      from: candidates.isEmpty ? .other : .file(Array(candidates.prefix(2))))
   }
 
-  private static func labels(beside path: String, count: Int) throws(ImageDataError) -> [Int]? {
-    guard let range = path.ranges(of: "images").last else { return nil }
+  /// Where the labels may be, the usual names first.
+  private static func labelPaths(beside path: String) -> [String] {
+    guard let range = path.ranges(of: "images").last else { return [] }
     var labelPath = path.replacingCharacters(in: range, with: "labels")
     for dimensions in ["idx3", "idx4"] {
       labelPath = labelPath.replacingLast(dimensions, with: "idx1")
     }
-    let candidates = [
-      labelPath, labelPath.hasSuffix(".gz") ? String(labelPath.dropLast(3)) : labelPath + ".gz",
-    ]
+    let other = labelPath.replacingLast("-idx1", with: ".idx1")
+    let names = [labelPath, other == labelPath ? labelPath.replacingLast(".idx1", with: "-idx1") : other]
+    let both = names.flatMap { [$0, $0.hasSuffix(".gz") ? String($0.dropLast(3)) : $0 + ".gz"] }
+    return names[0] == names[1] ? Array(both.prefix(2)) : both
+  }
+
+  private static func labels(in candidates: [String], count: Int) throws(ImageDataError) -> [Int]? {
     guard let found = candidates.first(where: { (try? FileKind(path: $0)) == .file }) else { return nil }
     let bytes = try content(found)
     let header = try header(of: bytes, dimensions: [1])

@@ -1,12 +1,13 @@
 /// A folder of images: `root/class/…/*.jpg`, or images alone.
 ///
 /// Classes and files come in the order of torchvision's `ImageFolder`: every folder in the root is a class,
-/// hidden ones too; classes are numbered by name; each class is searched through all its folders, links
-/// followed; folders are ordered by their whole path and files by name, byte by byte. Files outside class
-/// folders do not count, unless there is no class folder: then they are the data set, unlabelled.
+/// hidden ones too if they hold an image; classes are numbered by name; each class is searched through all its
+/// folders, links followed; folders are ordered by their whole path and files by name, byte by byte. Files outside
+/// class folders do not count, unless there is no class folder: then they are the data set, unlabelled.
 struct ImageFolder: ImageDataset {
   let name: String
   let classNames: [String]?
+  let labelSource = LabelSource.folders
   private let root: [UInt8]
   private let paths: PackedStrings
   private let labels: [Int32]
@@ -19,34 +20,40 @@ struct ImageFolder: ImageDataset {
 
   /// Lists the images below `root`; none is opened.
   /// - Throws: `unreadable`, `readFailed`, `emptyDataset`, `emptyClasses` or `linkLoop`.
-  init(_ root: String, options: DatasetOptions = DatasetOptions()) throws(ImageDataError) {
+  init(
+    _ root: String, decoding: DecodingOptions, onRemark: (DatasetRemark) -> Void
+  ) throws(ImageDataError) {
     name = root
-    decoding = options.decoding
+    self.decoding = decoding
     self.root = Array(root.utf8)
     let listing = try FolderListing(path: self.root)
     var paths = PackedStrings()
     var labels: [Int32] = []
-    if listing.folders.isEmpty {
-      for file in listing.files where Self.isImage(file) { paths.append(file) }
-      guard paths.count > 0 else {
-        let found = listing.files.isEmpty ? "the folder is empty" : "\(listing.files.count) other files"
-        throw .emptyDataset(path: root, found: found)
+    var classes: [String] = []
+    var empty: [String] = []
+    var skipped: [String] = []
+    for folder in listing.folders {
+      let files = try Self.images(below: folder, root: self.root, ancestors: [listing.identity])
+      if files.isEmpty {
+        // Notebooks and synchronisation leave such folders behind; torchvision refuses them.
+        if folder.first == UInt8(ascii: ".") {
+          skipped.append(display(folder))
+        } else {
+          empty.append(display(folder))
+        }
+        continue
       }
-      classNames = nil
-    } else {
-      var empty: [String] = []
-      var classes = listing.folders
-      if let map = options.classMap { classes = try Self.classes(map, found: listing.folders, root: root) }
-      let present = Set(listing.folders)
-      for (label, folder) in classes.enumerated() where present.contains(folder) {
-        let files = try Self.images(below: folder, root: self.root, ancestors: [listing.identity])
-        if files.isEmpty { empty.append(display(folder)) }
-        for file in files { paths.append(file) }
-        labels += Array(repeating: Int32(label), count: files.count)
-      }
-      guard empty.isEmpty else { throw .emptyClasses(path: root, classes: empty) }
-      classNames = classes.map { display($0) }
+      for file in files { paths.append(file) }
+      labels += Array(repeating: Int32(classes.count), count: files.count)
+      classes.append(display(folder))
     }
+    guard empty.isEmpty else { throw .emptyClasses(path: root, classes: empty) }
+    if classes.isEmpty {
+      for file in listing.files where Self.isImage(file) { paths.append(file) }
+      guard paths.count > 0 else { throw .emptyDataset(path: root, found: Self.describe(listing)) }
+    }
+    if !skipped.isEmpty { onRemark(.hiddenFoldersSkipped(path: root, folders: skipped)) }
+    classNames = classes.isEmpty ? nil : classes
     self.paths = paths
     self.labels = labels
   }
@@ -65,22 +72,13 @@ struct ImageFolder: ImageDataset {
 }
 
 extension ImageFolder {
-  /// The classes in the order of the class map at `path`, which must name every class folder; it may name
-  /// more.
-  private static func classes(
-    _ path: String, found: [[UInt8]], root: String
-  ) throws(ImageDataError) -> [[UInt8]] {
-    let lines = try readFile(Array(path.utf8)).split(separator: UInt8(ascii: "\n"))
-    let names = lines.map { line in Array(line.prefix { !" \t\r".utf8.contains($0) }) }.filter { !$0.isEmpty }
-    let missing = Set(found).subtracting(names).sorted { $0.lexicographicallyPrecedes($1) }
-    if let first = missing.first {
-      throw .badDataset(path: path, reason: "no line for the class folder \"\(display(first))\" of \(root)")
+  private static func describe(_ listing: FolderListing) -> String {
+    guard let first = listing.files.first else {
+      return listing.folders.isEmpty ? "the folder is empty" : "nothing but hidden folders without images"
     }
-    var seen: Set<[UInt8]> = []
-    if let twice = names.first(where: { !seen.insert($0).inserted }) {
-      throw .badDataset(path: path, reason: "the class \"\(display(twice))\" is named twice")
-    }
-    return names
+    return listing.files.count == 1
+      ? "one other file, \"\(display(first))\""
+      : "\(listing.files.count) other files, the first \"\(display(first))\""
   }
 
   /// Paths, relative to the root, of the images in `folder` and all folders below it.

@@ -1,58 +1,58 @@
 /// A list of images: one `path<TAB>label` per line, paths relative to the list's folder.
 ///
-/// Labels are either all whole numbers, taken as they are, or all names, numbered in the order of their
-/// bytes. Without a tab in any line the images are unlabelled.
+/// Labels are those of `LabelColumn`. Without a tab in any line the images are unlabelled.
 struct ListDataset: ImageDataset {
   let name: String
   let classNames: [String]?
+  let labelSource = LabelSource.list
   private let folder: [UInt8]
   private let decoding: DecodingOptions
   private let paths: PackedStrings
-  private let labels: [Int]?
+  private let labels: [Int?]?
 
   init(_ path: String, decoding: DecodingOptions) throws(ImageDataError) {
     name = path
     self.decoding = decoding
     let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
     folder = slash.map { Array(path.utf8[...$0]) } ?? []
+    var bytes = try readFile(Array(path.utf8))
+    if bytes.starts(with: [0xef, 0xbb, 0xbf]) { bytes.removeFirst(3) }
     var paths = PackedStrings()
-    var fields: [[UInt8]] = []
-    let lines = try readFile(Array(path.utf8)).split(
-      separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    var column = LabelColumn()
+    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (number, line) in lines.enumerated() {
       let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
       if line.isEmpty { continue }
       let parts = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
+      func bad(_ reason: String) -> ImageDataError {
+        .badDataset(path: path, reason: "line \(number + 1): \(reason)")
+      }
       guard parts.count <= 2, parts.allSatisfy({ !$0.isEmpty }), !parts[0].contains(0) else {
-        throw .badDataset(
-          path: path, reason: "line \(number + 1): expected path<TAB>label, found \"\(display(line))\"")
+        throw bad("expected path<TAB>label, found \"\(display(line))\"")
+      }
+      if paths.count == 0, parts.count == 2, Self.headings.contains(lowercased(parts[0])) {
+        throw bad("a heading, \"\(display(line))\"; expected path<TAB>label")
       }
       paths.append(Array(parts[0]))
-      if parts.count == 2 { fields.append(Array(parts[1])) }
-      guard fields.isEmpty || fields.count == paths.count else {
-        throw .badDataset(path: path, reason: "line \(number + 1): expected a label in every line or in none")
+      if parts.count == 2 {
+        do throws(LabelColumn.Fault) { try column.append(parts[1]) } catch { throw bad(error.reason) }
+      }
+      guard column.count == 0 || column.count == paths.count else {
+        throw bad("expected a label in every line or in none")
       }
     }
     guard paths.count > 0 else { throw .emptyDataset(path: path, found: "the list is empty") }
     self.paths = paths
-    if fields.isEmpty {
-      (labels, classNames) = (nil, nil)
-      return
-    }
-    let numbers = fields.map { Int(display($0)) }
-    if numbers.allSatisfy({ $0 != nil }) {
-      if let wrong = numbers.firstIndex(where: { !(0..<maximumClassCount ~= $0!) }) {
-        let image = display(paths[wrong])
-        throw .badDataset(
-          path: path, reason: "\"\(image)\": expected a label, found \"\(display(fields[wrong]))\"")
-      }
-      (labels, classNames) = (numbers.map { $0! }, nil)
-    } else {
-      let names = Set(fields).sorted { $0.lexicographicallyPrecedes($1) }
-      let order = Dictionary(uniqueKeysWithValues: zip(names, names.indices))
-      (labels, classNames) = (fields.map { order[$0]! }, names.map { display($0) })
-    }
+    let result = column.result
+    classNames = result.names
+    labels = column.count == 0 ? nil : result.labels
   }
+
+  /// First words of lists that begin with the names of their columns.
+  private static let headings: Set<[UInt8]> = Set(
+    ["path", "file", "filename", "file_name", "filepath", "image", "image_path", "img", "name"].map {
+      Array($0.utf8)
+    })
 
   var count: Int { paths.count }
 

@@ -1,28 +1,33 @@
 /// Opens the data set that a command-line argument names.
 ///
-/// - A folder is an image folder: `root/class/…/*.jpg`, or images alone, which are then unlabelled.
+/// - A folder is an image folder: `root/class/…/*.jpg`, or images alone, which are then unlabelled; or one of CIFAR's
+///   batches.
 /// - A tar archive is a WebDataset shard; `-` is one that comes from standard input.
 /// - `.tsv` is a list of `path<TAB>label`.
-/// - IDX files (also gzipped), CIFAR's binary files, `.npy` arrays and tensors of safetensors and PyTorch files hold
-///   pixels.
+/// - IDX files (also gzipped), CIFAR's binary and pickled files, `.npy` arrays, `.npz` archives of them (`name.npz:part`)
+///   and tensors of safetensors and PyTorch files hold pixels.
 ///
 /// Braces name several files, which are taken one after the other: `train-{000..146}.tar`.
+/// - Parameter onRemark: Called with facts that are no errors.
 /// - Throws: `ImageDataError`.
 public func openDataset(
-  _ argument: String, options: DatasetOptions = DatasetOptions()
+  _ argument: String, options: DatasetOptions = DatasetOptions(),
+  onRemark: (DatasetRemark) -> Void = { _ in }
 ) throws(ImageDataError) -> any ImageDataset {
-  let whole = try openWhole(argument, options: options)
-  let limited: any ImageDataset = options.limit.map { SubsetDataset(whole, first: $0) } ?? whole
-  guard let sample = options.sample else { return limited }
-  return SubsetDataset(limited, sample: sample, seed: options.seed)
+  var dataset = try openWhole(argument, options: options, onRemark: onRemark)
+  if let order = options.classOrder { dataset = try order.applied(to: dataset) }
+  if let map = options.classMap { dataset = try ClassMap(path: map).applied(to: dataset) }
+  if let limit = options.limit { dataset = SubsetDataset(dataset, first: limit) }
+  guard let sample = options.sample else { return dataset }
+  return SubsetDataset(dataset, sample: sample, seed: options.seed)
 }
 
 private func openWhole(
-  _ argument: String, options: DatasetOptions
+  _ argument: String, options: DatasetOptions, onRemark: (DatasetRemark) -> Void
 ) throws(ImageDataError) -> any ImageDataset {
   if argument == "-" {
     let archive = try RandomAccessBytes(spooling: 0, path: "<stdin>")
-    return try TarDataset(archive, decoding: options.decoding)
+    return try TarDataset(archive, decoding: options.decoding, labelKey: options.labelKey)
   }
   // A file of that very name comes before what the braces mean.
   if argument.contains("{"), (try? FileKind(path: argument)) == nil {
@@ -30,22 +35,42 @@ private func openWhole(
       throw .badDataset(path: argument, reason: "the braces name too many files")
     }
     if paths.count > 1 || paths[0] != argument {
-      var shards: [any ImageDataset] = []
-      for path in paths { shards.append(try openOne(path, options: options)) }
-      return try ShardedDataset(shards, name: argument)
+      return try openAll(paths, name: argument, options: options, onRemark: onRemark)
     }
   }
-  return try openOne(argument, options: options)
+  return try openOne(argument, options: options, onRemark: onRemark)
 }
 
-private func openOne(_ path: String, options: DatasetOptions) throws(ImageDataError) -> any ImageDataset {
+private func openAll(
+  _ paths: [String], name: String, options: DatasetOptions, onRemark: (DatasetRemark) -> Void
+) throws(ImageDataError) -> any ImageDataset {
+  var shards: [any ImageDataset] = []
+  for path in paths { shards.append(try openOne(path, options: options, onRemark: onRemark)) }
+  return try ShardedDataset(shards, name: name)
+}
+
+private func openOne(
+  _ path: String, options: DatasetOptions, onRemark: (DatasetRemark) -> Void
+) throws(ImageDataError) -> any ImageDataset {
+  if (try? FileKind(path: path)) == nil, let (archive, part) = NumPyArchive.part(in: path) {
+    return try NumPyArchive.open(archive, part: part)
+  }
   switch try FileKind(path: path) {
-  case .folder: return try ImageFolder(path, options: options)
+  case .folder:
+    try refuseLabelKey(path, options)
+    if let files = try PickledCIFAR.files(inFolder: path) {
+      return try openAll(files, name: path, options: options, onRemark: onRemark)
+    }
+    return try ImageFolder(path, decoding: options.decoding, onRemark: onRemark)
   case .other: throw .unknownDataset(path: path, found: "neither a file nor a folder")
   case .file: break
   }
   let file = try RandomAccessBytes(path: path)
   let start = try file.read(at: 0, count: min(512, file.count))
+  if !path.hasSuffix(".tsv"), path.hasSuffix(".tar") || isTar(start) {
+    return try TarDataset(file, decoding: options.decoding, labelKey: options.labelKey)
+  }
+  try refuseLabelKey(path, options)
   // By content where the format has a mark, by name where it has none.
   if start.starts(with: [0x93] + Array("NUMPY".utf8)) { return try NumPy.open(path) }
   if start.starts(with: [0, 0, 8])
@@ -55,12 +80,20 @@ private func openOne(_ path: String, options: DatasetOptions) throws(ImageDataEr
   }
   if path.hasSuffix(".tsv") { return try ListDataset(path, decoding: options.decoding) }
   if path.hasSuffix(".bin") { return try CIFAR.open(file) }
-  if path.hasSuffix(".tar") || start.count == 512 && start[257..<262].elementsEqual("ustar".utf8) {
-    return try TarDataset(file, decoding: options.decoding)
-  }
+  if path.hasSuffix(".npz") || NumPyArchive.isArchive(start) { return try NumPyArchive.open(path, part: nil) }
   if isTensorFile(start, path: path) { return try TensorFile.open(path) }
+  if PickledCIFAR.isPickle(start) { return try PickledCIFAR.open(path) }
   throw .unknownDataset(
     path: path, found: start.starts(with: [0x1f, 0x8b]) ? "a compressed tar archive" : "another file")
+}
+
+private func isTar(_ start: [UInt8]) -> Bool {
+  start.count == 512 && start[257..<262].elementsEqual("ustar".utf8)
+}
+
+private func refuseLabelKey(_ path: String, _ options: DatasetOptions) throws(ImageDataError) {
+  guard options.labelKey != nil else { return }
+  throw .settingWithoutMeaning(path: path, .labelKey, reason: "only tar archives have them")
 }
 
 /// A safetensors file has no mark, but a header that is a JSON object after eight bytes; PyTorch's are zip archives.

@@ -57,13 +57,20 @@ struct PixelArrayDataset: ImageDataset {
   }
 
   let name: String
-  let classNames: [String]? = nil
+  let classNames: [String]?
+  let labelSource: LabelSource
   private let bytes: RandomAccessBytes
   private let geometry: Geometry
   private let labels: [Int]?
 
-  init(_ bytes: RandomAccessBytes, _ geometry: Geometry, labels: [Int]?) {
-    name = bytes.path
+  /// - Precondition: With `classNames` every label has a name.
+  init(
+    _ bytes: RandomAccessBytes, _ geometry: Geometry, labels: [Int]?, from labelSource: LabelSource,
+    classNames: [String]? = nil, name: String? = nil
+  ) {
+    self.name = name ?? bytes.path
+    self.labelSource = labelSource
+    self.classNames = classNames
     self.bytes = bytes
     self.geometry = geometry
     self.labels = labels

@@ -12,6 +12,7 @@ struct SubsetDataset: ImageDataset {
 
   var name: String { base.name }
   var classNames: [String]? { base.classNames }
+  var labelSource: LabelSource { base.labelSource }
   var count: Int { indices.count }
 
   init(_ base: any ImageDataset, _ indices: [Int]) {

@@ -1,23 +1,26 @@
-/// The regular files in a tar archive: ustar, GNU and pax names.
+/// The regular files in a tar archive, or in several that were put one after the other: ustar, GNU and pax names.
 struct TarIndex {
   struct Member: Equatable {
     let name: [UInt8]
     let offset: Int
     let size: Int
+    /// Number of the archive among those put one after the other.
+    var archive = 0
   }
 
   private(set) var members: [Member] = []
 
   /// Reads the headers of the archive; file contents are skipped.
   ///
-  /// The archive must end with a block of zeros: one that was cut at the end of a file would otherwise pass
-  /// for a smaller archive.
+  /// Each archive must end with a block of zeros: one that was cut at the end of a file would otherwise pass
+  /// for a smaller archive. Another archive may follow, as with `tar --ignore-zeros`.
   /// - Throws: `badDataset`, `readFailed`.
   init(_ archive: RandomAccessBytes) throws(ImageDataError) {
     var offset = 0
     // What an extension header says of the member after it.
     var longName: [UInt8]?
     var longSize: Int?
+    var number = 0
     while true {
       guard archive.count - offset >= 512 else {
         throw .badDataset(
@@ -25,7 +28,12 @@ struct TarIndex {
           reason: "truncated tar archive: it ends after \(archive.count) bytes, \(members.count) files read")
       }
       let block = try archive.read(at: offset, count: 512)
-      if block.allSatisfy({ $0 == 0 }) { return }
+      if block.allSatisfy({ $0 == 0 }) {
+        guard let next = try Self.endOfZeros(archive, from: offset + 512) else { return }
+        offset = next
+        number += 1
+        continue
+      }
       let header = try TarHeader(block, at: offset, path: archive.path)
       // The size is read from the extension only for the member itself.
       let isExtension = "LKxg".utf8.contains(header.kind)
@@ -49,7 +57,7 @@ struct TarIndex {
       default:
         // Files have the type 0, in old archives a zero byte; 7 is a file that wants to be contiguous.
         if [0, UInt8(ascii: "0"), UInt8(ascii: "7")].contains(header.kind) {
-          members.append(Member(name: longName ?? header.name, offset: offset, size: size))
+          members.append(Member(name: longName ?? header.name, offset: offset, size: size, archive: number))
         }
         longName = nil
         longSize = nil
@@ -57,6 +65,20 @@ struct TarIndex {
       let padded = size.addingReportingOverflow((512 - size % 512) % 512)
       offset += min(padded.overflow ? Int.max : padded.partialValue, archive.count - offset)
     }
+  }
+
+  /// The next block that is not zero; nil if there is none up to the end.
+  private static func endOfZeros(
+    _ archive: RandomAccessBytes, from start: Int
+  ) throws(ImageDataError) -> Int? {
+    var offset = start
+    while offset < archive.count {
+      // Archives are padded to records of 10 KB; whole pages are read so that long padding costs little.
+      let page = try archive.read(at: offset, count: min(1 << 16, archive.count - offset))
+      if let place = page.firstIndex(where: { $0 != 0 }) { return offset + place / 512 * 512 }
+      offset += page.count
+    }
+    return nil
   }
 
   private static func extensionText(

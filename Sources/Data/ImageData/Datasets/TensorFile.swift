@@ -7,7 +7,7 @@ import Checkpoint
 enum TensorFile {
   static func open(_ path: String) throws(ImageDataError) -> PixelArrayDataset {
     try wrapped(path) {
-      let source = try openCheckpoint(.path(path))
+      let source = try open(dictionaryAt: path)
       let images = try images(in: source, path: path)
       guard let geometry = PixelArrayDataset.Geometry(shape: images.shape, start: 0), images.dtype == .u8
       else {
@@ -21,9 +21,25 @@ enum TensorFile {
       }
       let labels = try labels(in: source, count: geometry.count, path: path)
       return PixelArrayDataset(
-        RandomAccessBytes(source, tensor: images, path: path), geometry, labels: labels)
+        RandomAccessBytes(source, tensor: images, path: path), geometry, labels: labels,
+        from: .tensor("labels"))
     }
   }
+
+  /// - Throws: For a PyTorch file that holds something else, what a data set has, not what a network's file has.
+  private static func open(dictionaryAt path: String) throws -> any CheckpointSource {
+    do {
+      return try openCheckpoint(.path(path))
+    } catch CheckpointError.malformed(_, let reason) where reason.hasPrefix(noStateDict) {
+      // What follows are the keys that are there instead.
+      throw ImageDataError.badDataset(
+        path: path,
+        reason: "no tensor \"images\": expected a dictionary of the tensors \"images\" and \"labels\", "
+          + "found another object\(reason.dropFirst(noStateDict.count))")
+    }
+  }
+
+  private static let noStateDict = "no state dict found"
 
   private static func images(in source: any CheckpointSource, path: String) throws -> TensorSpec {
     if let named = source.spec("images") { return named }

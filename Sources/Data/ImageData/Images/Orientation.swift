@@ -11,71 +11,128 @@ enum Orientation: Int {
   case transversed = 7
   case rotatedLeft = 8
 
-  /// The orientation recorded in a JPEG or PNG file; upright when there is none or it makes no sense.
+  /// The orientation recorded in a JPEG, PNG or WebP file; upright when there is none or it makes no sense.
+  ///
+  /// As Pillow's `getexif` finds it: the EXIF tag, or without one `tiff:Orientation` in the XMP packet. EXIF data that are
+  /// no TIFF structure leave the image as it is.
   init(of file: [UInt8]) {
-    let stored = Self.exif(inJPEG: file) ?? Self.exif(inPNG: file)
-    self = stored.flatMap { Self(exif: $0) } ?? .upright
+    let metadata = ImageMetadata(of: file)
+    let value = metadata.exif.flatMap(Self.tag) ?? metadata.xmp.flatMap(Self.property)
+    self = value.flatMap { Self(rawValue: $0) } ?? .upright
   }
 
-  /// The contents of the APP1 segment that begins with `Exif`.
-  private static func exif(inJPEG file: [UInt8]) -> ArraySlice<UInt8>? {
-    guard file.starts(with: [0xff, 0xd8]) else { return nil }
-    var rest = file[2...]
-    while rest.count >= 4, rest[rest.startIndex] == 0xff {
-      let marker = rest[rest.startIndex + 1]
-      if marker == 0xff {
-        rest = rest.dropFirst()
+  /// The tag 0x0112 in the first directory of a TIFF structure: nil if there is none, 0 if it is no whole number or this no
+  /// TIFF structure.
+  private static func tag(in exif: [UInt8]) -> Int? {
+    let mark = Array("Exif\0\0".utf8)
+    var bytes = exif[...]
+    for _ in 0..<2 where bytes.starts(with: mark) { bytes = bytes.dropFirst(mark.count) }
+    if bytes.isEmpty { return nil }
+    guard let directory = TIFFDirectory(Array(bytes)) else { return 0 }
+    return directory.value(of: 0x0112)
+  }
+
+  /// The digit of the first `tiff:Orientation="6"` or `<tiff:Orientation>6`.
+  private static func property(in xmp: [UInt8]) -> Int? {
+    let name = Array("tiff:Orientation".utf8)
+    guard xmp.count > name.count + 1 else { return nil }
+    for start in 0..<(xmp.count - name.count - 1) where xmp[start] == name[0] {
+      let rest = xmp[start...]
+      guard rest.starts(with: name) else { continue }
+      let value = rest.dropFirst(name.count)
+      let digit: UInt8?
+      if value.first == UInt8(ascii: ">") {
+        digit = value.dropFirst().first
+      } else if value.starts(with: Array("=\"".utf8)) {
+        digit = value.dropFirst(2).first
+      } else {
         continue
       }
-      // The metadata stands before the first scan.
-      if marker == 0xda || marker == 0xd9 { return nil }
-      let length = Int(rest[rest.startIndex + 2]) << 8 | Int(rest[rest.startIndex + 3])
-      guard length >= 2, length + 2 <= rest.count else { return nil }
-      let content = rest.dropFirst(4).prefix(length - 2)
-      if marker == 0xe1, content.starts(with: Array("Exif\0\0".utf8)) { return content.dropFirst(6) }
-      rest = rest.dropFirst(length + 2)
+      if let digit, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) { return Int(digit) - 48 }
     }
     return nil
   }
+}
 
-  /// The contents of the `eXIf` chunk.
-  private static func exif(inPNG file: [UInt8]) -> ArraySlice<UInt8>? {
-    guard file.starts(with: [0x89, 0x50, 0x4e, 0x47]) else { return nil }
-    var rest = file.dropFirst(8)
-    while rest.count >= 12 {
-      let length = rest.prefix(4).reduce(0) { $0 << 8 | Int($1) }
-      guard length + 12 <= rest.count else { return nil }
-      if rest.dropFirst(4).starts(with: Array("eXIf".utf8)) { return rest.dropFirst(8).prefix(length) }
-      rest = rest.dropFirst(length + 12)
-    }
-    return nil
+/// The first directory of a TIFF structure, as Pillow's `ImageFileDirectory_v2` reads it.
+private struct TIFFDirectory {
+  private let bytes: [UInt8]
+  private let isLittle: Bool
+
+  init?(_ bytes: [UInt8]) {
+    isLittle = bytes.starts(with: Array("II".utf8))
+    // The version is 42; some writers have its bytes in the other order.
+    let marks = ["II*\0", "II\0*", "MM\0*", "MM*\0"]
+    guard bytes.count >= 8, marks.contains(where: { bytes.starts(with: Array($0.utf8)) }) else { return nil }
+    self.bytes = bytes
   }
 
-  /// Finds the tag in the first directory of a TIFF structure.
-  private init?(exif: ArraySlice<UInt8>) {
-    let bytes = Array(exif)
-    let isLittle = bytes.starts(with: Array("II*\0".utf8))
-    guard isLittle || bytes.starts(with: Array("MM\0*".utf8)) else { return nil }
-    func number(at offset: Int, size: Int) -> Int? {
-      guard offset >= 0, offset + size <= bytes.count else { return nil }
-      let field = bytes[offset..<(offset + size)]
-      return isLittle
-        ? field.reversed().reduce(0) { $0 << 8 | Int($1) } : field.reduce(0) { $0 << 8 | Int($1) }
-    }
-    guard let directory = number(at: 4, size: 4), let count = number(at: directory, size: 2) else {
+  /// The first value of `tag`: nil without such a tag, 0 for texts and fractions.
+  func value(of wanted: Int) -> Int? {
+    // Bytes per value of the types 1 to 13 and 16: byte, text, short, long, rational and so on.
+    let sizes = [
+      1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
+    ]
+    guard let directory = number(at: 4, size: 4), let entries = number(at: directory, size: 2) else {
       return nil
     }
-    for entry in 0..<count {
+    var total = 0
+    for entry in 0..<entries {
       let offset = directory + 2 + entry * 12
-      guard let tag = number(at: offset, size: 2) else { return nil }
-      // Type 3, a 16-bit number, one of them.
-      if tag == 0x0112, number(at: offset + 2, size: 2) == 3, number(at: offset + 4, size: 4) == 1 {
-        guard let value = number(at: offset + 8, size: 2) else { return nil }
-        self.init(rawValue: value)
-        return
+      guard offset + 12 <= bytes.count, let tag = number(at: offset, size: 2),
+        let type = number(at: offset + 2, size: 2), let count = number(at: offset + 4, size: 4)
+      else { return nil }
+      guard let size = sizes[type], count > 0 else { continue }
+      var place = offset + 8
+      if size * count > 4 {
+        total += size * count
+        if total > bytes.count { continue }
+        guard let far = number(at: place, size: 4), far + size * count <= bytes.count else { return nil }
+        place = far
       }
+      if tag == wanted { return value(at: place, type: type) }
     }
     return nil
+  }
+
+  private func value(at place: Int, type: Int) -> Int? {
+    func ratio(_ numerator: Int?, _ denominator: Int?) -> Int {
+      guard let numerator, let denominator, denominator != 0 else { return 0 }
+      return numerator.isMultiple(of: denominator) ? numerator / denominator : 0
+    }
+    switch type {
+    case 3: return number(at: place, size: 2)
+    case 4, 13: return number(at: place, size: 4)
+    case 6: return number(at: place, size: 1).map { Int(Int8(truncatingIfNeeded: $0)) }
+    case 8: return number(at: place, size: 2).map { Int(Int16(truncatingIfNeeded: $0)) }
+    case 9: return number(at: place, size: 4).map { Int(Int32(truncatingIfNeeded: $0)) }
+    case 5: return ratio(number(at: place, size: 4), number(at: place + 4, size: 4))
+    case 10:
+      return ratio(
+        number(at: place, size: 4).map { Int(Int32(truncatingIfNeeded: $0)) },
+        number(at: place + 4, size: 4).map { Int(Int32(truncatingIfNeeded: $0)) })
+    case 11:
+      return number(at: place, size: 4).map {
+        Int(exactly: Float(bitPattern: UInt32(truncatingIfNeeded: $0))) ?? 0
+      }
+    case 12:
+      return number(at: place, size: 8).map {
+        Int(exactly: Double(bitPattern: UInt64(bitPattern: Int64($0)))) ?? 0
+      }
+    case 16: return number(at: place, size: 8)
+    default: return 0
+    }
+  }
+
+  /// An unsigned number of `size` bytes; one of 8 bytes wraps around.
+  private func number(at offset: Int, size: Int) -> Int? {
+    guard offset >= 0, offset <= bytes.count - size else { return nil }
+    let field = bytes[offset..<(offset + size)]
+    let value =
+      isLittle
+      ? field.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      : field.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    return Int(Int64(bitPattern: value))
   }
 }
 

@@ -27,13 +27,14 @@ struct TorchContents {
       throw ZipError("is a TorchScript program, not a checkpoint")
     }
     if let order = archive.records[TensorName("\(folder)/byteorder")] {
-      let text = try Self.contents(of: order, in: file, limit: 64)
+      let text = try ZipArchive.contents(of: order, in: file, limit: 64)
       guard text == Array("little".utf8) else {
         throw ZipError(
           "byte order is \"\(escapedForDiagnostics(String(decoding: text, as: UTF8.self)))\", not little")
       }
     }
-    var interpreter = PickleInterpreter(try Self.contents(of: pickle, in: file, limit: Self.pickleLimit))
+    var interpreter = PickleInterpreter(
+      try ZipArchive.contents(of: pickle, in: file, limit: Self.pickleLimit))
     root = try interpreter.run()
     guard interpreter.reader.position == interpreter.reader.bytes.count else {
       throw interpreter.reader.fail("something follows the object")
@@ -47,23 +48,5 @@ struct TorchContents {
         offset: record.dataOffset, storedSize: record.storedSize, size: record.size,
         isDeflated: record.isDeflated, crc: record.crc)
     }
-  }
-
-  private static func contents(of record: ZipArchive.Record, in file: InputFile, limit: Int) throws -> [UInt8]
-  {
-    guard record.size <= limit else { throw ZipError("record \"\(record.name)\" exceeds \(limit) bytes") }
-    let stored = try file.bytes(at: record.dataOffset, count: record.storedSize)
-    var bytes = stored
-    if record.isDeflated {
-      bytes = [UInt8](repeating: 0, count: record.size)
-      let valid = stored.withUnsafeBytes { source in
-        bytes.withUnsafeMutableBytes { inflate(source, into: $0) }
-      }
-      guard valid else { throw ZipError("record \"\(record.name)\" is damaged") }
-    }
-    guard record.crc == 0 || bytes.withUnsafeBytes({ crc32($0) }) == record.crc else {
-      throw ZipError("checksum of record \"\(record.name)\" does not match")
-    }
-    return bytes
   }
 }

@@ -58,6 +58,24 @@ struct ZipArchive {
     }
     return dataOffset
   }
+
+  /// The bytes of a record, decompressed and checked.
+  static func contents(of record: ZipArchive.Record, in file: InputFile, limit: Int) throws -> [UInt8] {
+    guard record.size <= limit else { throw ZipError("record \"\(record.name)\" exceeds \(limit) bytes") }
+    let stored = try file.bytes(at: record.dataOffset, count: record.storedSize)
+    var bytes = stored
+    if record.isDeflated {
+      bytes = [UInt8](repeating: 0, count: record.size)
+      let valid = stored.withUnsafeBytes { source in
+        bytes.withUnsafeMutableBytes { inflate(source, into: $0) }
+      }
+      guard valid else { throw ZipError("record \"\(record.name)\" is damaged") }
+    }
+    guard record.crc == 0 || bytes.withUnsafeBytes({ crc32($0) }) == record.crc else {
+      throw ZipError("checksum of record \"\(record.name)\" does not match")
+    }
+    return bytes
+  }
 }
 
 /// Why a zip archive cannot be read.

@@ -19,7 +19,7 @@ public struct DuplicateCheck {
   /// - Throws: Errors of reading.
   public mutating func earlier(equalTo source: any CheckpointSource, place: Int) throws -> Int? {
     // Tensors that are not averaged tell models apart, too.
-    let member = try SeriesMember(source)
+    let member = SeriesMember(source)
     guard member.liveStream == nil else { return nil }
     let sampled = member.tensors.filter { $0.byteCount > 0 }.sorted {
       ($1.byteCount, $0.name) < ($0.byteCount, $1.name)
