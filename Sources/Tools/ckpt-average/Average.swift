@@ -151,7 +151,7 @@ struct Average: CheckpointTool {
     var writing = try writeOptions()
     writing.configuration = sources.last?.origin.configuration
     let job = Job(
-      series: series, timeline: timeline, settings: recordedOptions, options: try tensors.planOptions(),
+      series: series, timeline: timeline, settings: recordedOptions, options: tensors.planOptions,
       writing: writing, pool: global.makePool(), console: console,
       allowsDuplicates: toleratesDuplicates)
     if dryRun { return try show(variants, job, console) }
