@@ -60,8 +60,10 @@ extension NetworkError: CustomStringConvertible {
     case .otherArchitecture(let label, let requested, let found):
       "\(escape(label)): expected the architecture \(escape(requested)), found \(found)"
     case .ambiguous(let label, let candidates):
-      "\(escape(label)): the tensors fit several architectures that compute differently: "
-        + candidates.joined(separator: ", ")
+      candidates.count == 1
+        ? "\(escape(label)): the tensors do not prove the architecture \(candidates[0]), and fit no other"
+        : "\(escape(label)): the tensors fit several architectures that compute differently: "
+          + candidates.joined(separator: ", ")
     case .missingTensor(let label, let tensor, let architecture):
       "\(escape(label)): tensor \"\(tensor.escaped)\" is missing"
         + (architecture.map { " (the other keys are those of \($0))" } ?? "")

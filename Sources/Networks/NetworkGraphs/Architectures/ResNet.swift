@@ -30,7 +30,14 @@ struct ResNet: Architecture {
     Published(name: "wide_resnet101_2", blocks: [3, 4, 23, 3], isBottleneck: true, widthPerGroup: 128),
   ]
 
-  static let names = ["resnet"] + published.map(\.name)
+  static let names: [String] = {
+    let own = ["resnet"] + published.map(\.name)
+    return own + own.map { $0 + smallImages }
+  }()
+
+  /// Ending of the names of networks for images of 32 pixels or so: a stem of 3x3 that neither strides nor pools. That
+  /// does not show in the tensors.
+  private static let smallImages = "-cifar"
 
   /// timm's networks that pool or blur where these stride, which no key tells; by blocks, `d` marks deep stem and averaged
   /// shortcuts.
@@ -45,6 +52,7 @@ struct ResNet: Architecture {
   let rarer: [String]
   private let blocks: [Int]
   private let isBottleneck: Bool
+  private let isForSmallImages: Bool
 
   let headName = "fc"
 
@@ -79,7 +87,12 @@ struct ResNet: Architecture {
     if isDeep { description += " deep stem" }
     if averages { description += " averaged shortcuts" }
     if isGated { description += " gated" }
-    self.name = match?.name ?? description
+    isForSmallImages = requested?.hasSuffix(Self.smallImages) ?? false
+    if !isForSmallImages, !isDeep, state.shape("conv1.weight")?.suffix(2) == [3, 3] {
+      throw NetworkError.ambiguous(
+        label: state.label, candidates: [(match?.name ?? "resnet") + Self.smallImages])
+    }
+    self.name = (match?.name ?? description) + (isForSmallImages ? Self.smallImages : "")
     let isD = isDeep && averages
     let isOrdinary =
       base == 64 && isDeep == averages && (groups == 1 || !isBottleneck) && !isGated && width == base
@@ -91,7 +104,9 @@ struct ResNet: Architecture {
     self.blocks = blocks
     self.isBottleneck = isBottleneck
 
-    guard let requested, let wanted = Self.published.first(where: { $0.name == requested }) else { return }
+    guard let requested,
+      let wanted = Self.published.first(where: { requested == $0.name + (isForSmallImages ? Self.smallImages : "") })
+    else { return }
     // The width is free: a slim resnet18 is still one.
     guard wanted.blocks == blocks && wanted.isBottleneck == isBottleneck else {
       throw NetworkError.otherArchitecture(label: state.label, requested: requested, found: self.name)
@@ -104,10 +119,12 @@ struct ResNet: Architecture {
       x = try b.convolutionNorm(x, "conv1.0", "conv1.1", kernel: 3, stride: 2, .relu)
       x = try b.convolutionNorm(x, "conv1.3", "conv1.4", kernel: 3, .relu)
       x = try b.convolutionNorm(x, "conv1.6", "bn1", kernel: 3, .relu)
+    } else if isForSmallImages {
+      x = try b.convolutionNorm(x, "conv1", "bn1", kernel: 3, .relu)
     } else {
       x = try b.convolutionNorm(x, "conv1", "bn1", kernel: 7, stride: 2, .relu)
     }
-    x = b.maxPool(x, Window(3, stride: 2, padding: 1))
+    if !isForSmallImages { x = b.maxPool(x, Window(3, stride: 2, padding: 1)) }
     for (stage, count) in blocks.enumerated() {
       for index in 0..<count {
         let stride = stage > 0 && index == 0 ? 2 : 1
