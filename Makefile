@@ -104,7 +104,6 @@ scan: build $(VENV)/ready
 FUZZ_SECONDS ?= 15
 fuzz: setup
 	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
-	Tests/ImageFuzz/run.sh $(FUZZ_SECONDS)
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Benchmarks

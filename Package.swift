@@ -48,24 +48,30 @@ let systemLibraries = [
 ]
 
 let cKernels = [
-  kernels("CKernels"),
-  kernels("CImageCodecs", ["CJPEG", "CPNG", "CWebP"]),
+  kernels("CPlatform"),
+  kernels("CCheckpointKernels", ["CPlatform"]),
+  kernels("CNetworkKernels", ["CPlatform"]),
+  kernels("CImageKernels", ["CPlatform", "CJPEG", "CPNG", "CWebP"]),
 ]
 
 let libraries = [
-  library("Foundations", "Platform", ["CKernels"]),
-  library("Foundations", "Statistics", ["CKernels", "Platform"]),
+  library("Foundations", "Platform", ["CPlatform"]),
+  library("Foundations", "Statistics", ["CNetworkKernels", "Platform"]),
   library("Foundations", "TensorMath", ["COpenBLAS", "Platform"]),
 
-  library("Formats", "Checkpoint", ["CDeflate", "CKernels", "CZlib", "Platform"]),
-  library("Data", "ImageData", ["CImageCodecs", "CKernels", "CZlib", "Checkpoint", "Platform", "Statistics", "TensorMath"]),
+  library("Formats", "Checkpoint", ["CCheckpointKernels", "CDeflate", "CPlatform", "CZlib", "Platform"]),
+  library(
+    "Data", "ImageData",
+    ["CImageKernels", "CZlib", "Checkpoint", "Platform", "Statistics", "TensorMath"]),
 
   library(
     "Networks", "NetworkGraphs", ["Checkpoint", "Platform", protobuf],
     exclude: ["ONNX/Model/Schema/onnx_subset.proto"]),
   library(
     "Networks", "NetworkExecution",
-    ["CKernels", "Checkpoint", "NetworkGraphs", "Platform", "Statistics", "TensorMath"]),
+    [
+      "CNetworkKernels", "CPlatform", "Checkpoint", "NetworkGraphs", "Platform", "Statistics", "TensorMath",
+    ]),
 
   library(
     "Methods", "Evaluation",
@@ -73,11 +79,12 @@ let libraries = [
   library(
     "Methods", "BatchNormCalibration",
     ["Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics", "TensorMath"]),
-  library("Methods", "Averaging", ["CCrypto", "CKernels", "Checkpoint", "Platform", "Statistics"]),
+  library(
+    "Methods", "Averaging", ["CCheckpointKernels", "CCrypto", "Checkpoint", "Platform", "Statistics"]),
   library(
     "Methods", "FineTuning",
     [
-      "CKernels", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
+      "CPlatform", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
       "TensorMath",
     ]),
   library(
@@ -135,15 +142,15 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     tests("FoundationsTests", ["Platform", "Statistics", "TensorMath"]),
-    tests("CheckpointTests", ["CKernels", "CZlib", "Checkpoint", "Platform"]),
+    tests("CheckpointTests", ["CCheckpointKernels", "CPlatform", "CZlib", "Checkpoint", "Platform"]),
     tests("ImageDataTests", ["CZlib", "Checkpoint", "ImageData", "Platform", "Statistics", "TensorMath"]),
     tests(
       "NetworkTests",
       [
-        "CKernels", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
-        "TensorMath",
+        "CNetworkKernels", "CPlatform", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs",
+        "Platform", "Statistics", "TensorMath",
       ], exclude: ["Goldens"]),
-    tests("AveragingTests", ["Averaging", "CKernels", "Checkpoint", "Platform", "Statistics"]),
+    tests("AveragingTests", ["Averaging", "CCheckpointKernels", "CPlatform", "Checkpoint", "Platform", "Statistics"]),
     tests(
       "BatchNormCalibrationTests",
       [

@@ -1,4 +1,4 @@
-import CKernels
+import CCheckpointKernels
 import Checkpoint
 import Statistics
 import Testing
@@ -7,8 +7,9 @@ import Testing
 
 /// The arithmetic itself, in every variant this processor runs.
 @Suite struct KernelTests {
-  static let kernels = [CK_AVERAGE_PLAIN, CK_AVERAGE_AVX2, CK_AVERAGE_AVX512]
-    .filter { ck_average_supported($0) != 0 }.map { Kernel(variant: $0) }
+  static let kernels = (0..<CK_ISA_COUNT.rawValue).compactMap { isa in
+    ck_average_kernels_for(ck_isa(isa)).map { Kernel(functions: $0.pointee) }
+  }
 
   private func rounded(_ kernel: Kernel, _ values: [Double], to dtype: DType, divisor: Double = 1) -> (
     bytes: [UInt8], failed: Bool
@@ -184,7 +185,7 @@ import Testing
     _ inputs: [[Element]], _ dtype: DType, to outputs: [DType], divisor: Double, _ subject: String
   ) {
     let count = inputs[0].count
-    let plain = Kernel(variant: CK_AVERAGE_PLAIN)
+    let plain = Kernel(functions: ck_average_kernels_for(CK_SCALAR).pointee)
     let steps = [LinearCombination.Step](repeating: .init(keep: 1, add: 1), count: inputs.count)
     let storage = inputs.map { input in
       let memory = UnsafeMutablePointer<Element>.allocate(capacity: count)
@@ -205,7 +206,7 @@ import Testing
             into: $0.baseAddress!)
         }
         #expect(isFinite != expected.failed)
-        #expect(!isFinite || bytes == expected.bytes, "\(kernel.variant), \(subject), \(output)")
+        #expect(!isFinite || bytes == expected.bytes, "\(kernel.functions.isa), \(subject), \(output)")
       }
     }
   }

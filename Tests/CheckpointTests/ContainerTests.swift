@@ -1,4 +1,4 @@
-import CKernels
+import CCheckpointKernels
 import CZlib
 import Foundation
 import TestSupport

@@ -1,4 +1,4 @@
-import CKernels
+import CCheckpointKernels
 import Foundation
 import TestSupport
 import Testing

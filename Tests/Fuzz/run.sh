@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the fuzzers of the Checkpoint module and of ONNX import with the address sanitizer and runs each target for some
+# Builds the fuzzers of everything that reads foreign bytes with the address sanitizer and runs each target for some
 # seconds.
 #
-#   Tests/Fuzz/run.sh [SECONDS] [TARGET...]        default: 20 seconds of header, pickle, zip, container, onnx
+#   Tests/Fuzz/run.sh [SECONDS] [TARGET...]        default: 20 seconds of each target
 #
 # Starts from the committed corpus; what is found on the way stays in the build folder. A crash leaves its input there
 # and ends the script with an error.
@@ -10,20 +10,37 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-20}
 shift || true
+checkpoint_targets=(header pickle zip container)
+image_targets=(image tar cifar list idx npy tensors npz pickles classmap)
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(header pickle zip container onnx)
+[ ${#targets[@]} -gt 0 ] || targets=("${checkpoint_targets[@]}" onnx "${image_targets[@]}")
 build=${FUZZ_BUILD:-.build/fuzz}
 mkdir -p "$build/kernels" "$build/modules" "$build/objects"
-flags=(-O -g -sanitize=fuzzer,address -parse-as-library -swift-version 6 -package-name fuzz -I "$build/modules"
-  -I Sources/CZlib -I Sources/CDeflate -I Sources/COpenBLAS)
 
-for source in Sources/CKernels/*.c; do
-  object="$build/kernels/$(basename "$source" .c).o"
-  [ "$object" -nt "$source" ] ||
-    clang -O1 -g -fsanitize=address,fuzzer-no-link -ISources/CKernels/include -c "$source" -o "$object"
+kernels=(CPlatform CCheckpointKernels CNetworkKernels CImageKernels)
+includes=()
+flags=(-O -g -wmo -enable-testing -sanitize=fuzzer,address -parse-as-library -swift-version 6 -package-name fuzz
+  -I "$build/modules")
+for map in Sources/SystemLibraries/*/module.modulemap; do flags+=(-I "$(dirname "$map")"); done
+for module in "${kernels[@]}"; do
+  includes+=(-I "$PWD/Sources/Kernels/$module/include")
+  flags+=(-Xcc -I -Xcc "$PWD/Sources/Kernels/$module/include")
 done
-printf 'module CKernels { umbrella header "%s"\n export * }\n' "$PWD/Sources/CKernels/include/CKernels.h" \
-  >"$build/modules/module.modulemap"
+rm -f "$build/modules/module.modulemap"
+for module in "${kernels[@]}"; do
+  while read -r source; do
+    options=(-O1 -g -fsanitize=address,fuzzer-no-link)
+    # The network's kernels are linked, but have no part in reading and would take long to compile.
+    case $source in */CNetworkKernels/*) options=(-O0) ;; esac
+    object="$build/kernels/$(tr / - <<<"${source%.c}").o"
+    [ "$object" -nt "$source" ] || clang "${options[@]}" "${includes[@]}" -c "$source" -o "$object"
+  done < <(find "Sources/Kernels/$module" -name '*.c')
+  printf 'module %s { umbrella header "%s"\n export * }\n' "$module" \
+    "$PWD/Sources/Kernels/$module/include/$module.h" >>"$build/modules/module.modulemap"
+done
+# An archive: only what is called gets linked.
+rm -f "$build/kernels.a"
+ar rcs "$build/kernels.a" "$build"/kernels/*.o
 
 # build NAME COMMAND...: quiet unless it fails.
 build() {
@@ -35,37 +52,57 @@ build() {
 # module NAME FOLDER: a module with the sanitizers that later ones import.
 module() {
   # shellcheck disable=SC2046
-  build "$1" swiftc "${flags[@]}" -wmo -module-name "$1" -emit-module -emit-module-path "$build/modules/$1.swiftmodule" \
+  build "$1" swiftc "${flags[@]}" -module-name "$1" -emit-module -emit-module-path "$build/modules/$1.swiftmodule" \
     -emit-object $(find "$2" -name '*.swift') -o "$build/objects/$1.o"
 }
 
-# The modules of ONNX import each other; swift-protobuf's sources are where the package manager puts them.
-build_onnx() {
-  local protobuf=.build/checkouts/swift-protobuf/Sources/SwiftProtobuf
+# fuzzer NAME MODULES...: the executable of a source of targets.
+fuzzer() {
+  local name=$1
+  shift
+  build "$name" swiftc "${flags[@]}" -module-name "$name" "Tests/Fuzz/$name.swift" \
+    "${@/#/$build/objects/}" "$build/kernels.a" -lz -ldeflate -ljpeg -lpng -lwebp -lopenblas -o "$build/$name"
+}
+
+# wants TARGET...: true if one of them is to run.
+wants() {
+  local target
+  for target in "$@"; do [[ " ${targets[*]} " != *" $target "* ]] || return 0; done
+  return 1
+}
+
+module Platform Sources/Foundations/Platform
+module Checkpoint Sources/Formats/Checkpoint
+if wants "${checkpoint_targets[@]}"; then fuzzer FuzzCheckpoint Platform.o Checkpoint.o; fi
+module Statistics Sources/Foundations/Statistics
+module TensorMath Sources/Foundations/TensorMath
+if wants onnx; then
+  # swift-protobuf's sources are where the package manager puts them.
+  protobuf=.build/checkouts/swift-protobuf/Sources/SwiftProtobuf
   [ -d "$protobuf" ] || swift package resolve >/dev/null
   module SwiftProtobuf "$protobuf"
-  for name in Checkpoint TensorMath ONNXModel ConvNet; do module "$name" "Sources/$name"; done
-  build onnx swiftc "${flags[@]}" -module-name ONNXFuzz Tests/Fuzz/ONNX/FuzzONNX.swift "$build"/objects/*.o \
-    "$build"/kernels/*.o -lz -ldeflate -lopenblas -o "$build/onnx"
-}
-
-# The others are compiled together with the sources of Checkpoint, so that internal declarations are visible.
-build_checkpoint() {
-  # shellcheck disable=SC2046
-  build checkpoint swiftc "${flags[@]}" -module-name CheckpointFuzz $(find Sources/Checkpoint -name '*.swift') \
-    Tests/Fuzz/Fuzz.swift "$build"/kernels/*.o -lz -ldeflate -o "$build/checkpoint"
-}
-
-[[ " ${targets[*]} " != *" onnx "* ]] || build_onnx
-[ "${targets[*]}" = onnx ] || build_checkpoint
+  module NetworkGraphs Sources/Networks/NetworkGraphs
+  module NetworkExecution Sources/Networks/NetworkExecution
+  fuzzer FuzzONNX Platform.o Checkpoint.o Statistics.o TensorMath.o SwiftProtobuf.o NetworkGraphs.o NetworkExecution.o
+fi
+if wants "${image_targets[@]}"; then
+  module ImageData Sources/Data/ImageData
+  fuzzer FuzzImages Platform.o Checkpoint.o Statistics.o TensorMath.o ImageData.o
+fi
 
 for target in "${targets[@]}"; do
+  corpus=Tests/Fuzz/corpus/$target
+  case $target in
+    image) corpus=fixtures/images/corpus ;;
+    tar) corpus=fixtures/images ;;
+  esac
+  fuzzer=FuzzImages
+  case " ${checkpoint_targets[*]} " in *" $target "*) fuzzer=FuzzCheckpoint ;; esac
+  [ "$target" != onnx ] || fuzzer=FuzzONNX
   mkdir -p "$build/corpus/$target"
-  fuzzer=checkpoint
-  [ "$target" != onnx ] || fuzzer=onnx
-  FUZZ_TARGET=$target "$build/$fuzzer" "$build/corpus/$target" "Tests/Fuzz/corpus/$target" \
-    -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -max_len=65536 -artifact_prefix="$build/$target-" \
-    -print_final_stats=1 >"$build/$target.log" 2>&1 || { tail -40 "$build/$target.log"; exit 1; }
+  FUZZ_TARGET=$target "$build/$fuzzer" "$build/corpus/$target" "$corpus" -max_total_time="$seconds" \
+    -rss_limit_mb=2048 -timeout=10 -max_len=65536 -artifact_prefix="$build/$target-" -print_final_stats=1 \
+    >"$build/$target.log" 2>&1 || { tail -40 "$build/$target.log"; exit 1; }
   echo "$target: $(sed -n 's/.*executed_units: *//p' "$build/$target.log") executions, coverage" \
     "$(grep -o 'cov: [0-9]*' "$build/$target.log" | tail -1 | cut -d' ' -f2)"
 done

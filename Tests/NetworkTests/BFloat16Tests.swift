@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import Platform
 import Statistics
 import TensorMath
@@ -11,11 +11,11 @@ import Testing
 struct BFloat16Tests {
   struct Variant: Sendable, CustomTestStringConvertible {
     let kernels: ck_bf16_kernels
-    var testDescription: String { String(cString: kernels.name) }
+    var testDescription: String { String(cString: ck_isa_name(kernels.isa)) }
   }
 
-  static let variants = (0..<ck_bf16_isa_count.rawValue).compactMap { isa in
-    ck_bf16_kernels_for(ck_bf16_isa(isa)).map { Variant(kernels: $0.pointee) }
+  static let variants = (0..<CK_ISA_COUNT.rawValue).compactMap { isa in
+    ck_bf16_kernels_for(ck_isa(isa)).map { Variant(kernels: $0.pointee) }
   }
 
   struct Shape: Sendable {
@@ -78,7 +78,7 @@ struct BFloat16Tests {
                 window: window, x: x.baseAddress, x_stride: inputs, x_image: x.count, channels: inputs,
                 y: y.baseAddress, y_stride: outputs, y_image: y.count, residual: residual.baseAddress,
                 outputs: outputs, weight: panels.pointer, scale: scale.baseAddress, shift: shift.baseAddress,
-                activation: ck_relu, first_image: 0, last_image: 1, first_row: 0, last_row: 0, first_panel: 0,
+                activation: CK_RELU, first_image: 0, last_image: 1, first_row: 0, last_row: 0, first_panel: 0,
                 last_panel: panels.shape[0], scratch: scratch.pointer, group_width: 1)
               // Rows in two jobs.
               for rows in [0..<outHeight / 2, outHeight / 2..<outHeight] {

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import Platform
 import Statistics
 import TensorMath
@@ -87,7 +87,7 @@ struct ExecutionOrderTests {
   }
 
   @Test(arguments: subjects) func stagesAreAllSteps(subject: Subject) throws {
-    let plan = try network(subject, ck_best_isa(), threads: 1).plan
+    let plan = try network(subject, ck_layer_kernels_best().pointee.isa, threads: 1).plan
     let sizes = try plan.graph.sizes(height: subject.input.shape[1], width: subject.input.shape[2])
     for budget in [1, 1 << 14, 1 << 17, .max] {
       let stages = plan.stages(end: plan.steps.count, sizes: sizes, budget: budget)

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import Platform
 import Statistics
 import Testing
@@ -9,11 +9,11 @@ import Testing
 /// Small networks of every family: against PyTorch's logits, and with the same bits however the work is divided.
 struct FamilyGoldenTests {
   /// Every instruction set of this processor; the first is the plain path by OpenBLAS, which works on any.
-  static let sets = (0..<ck_isa_count.rawValue).map { ck_isa($0) }.filter { ck_layer_kernels_for($0) != nil }
+  static let sets = (0..<CK_ISA_COUNT.rawValue).map { ck_isa($0) }.filter { ck_layer_kernels_for($0) != nil }
 
   @Test func everyFamilyIsThere() {
     #expect(FamilyGolden.all.count >= 18)
-    #expect(Self.sets.first == ck_baseline)
+    #expect(Self.sets.first == CK_SCALAR)
   }
 
   private func network(
@@ -41,7 +41,7 @@ struct FamilyGoldenTests {
   /// Every layer kept by itself, which nothing is fused into, gives what the fused steps give.
   @Test(arguments: FamilyGolden.all)
   func featuresOfAllLayers(golden: FamilyGolden) throws {
-    let network = try network(golden, ck_best_isa(), threads: 2)
+    let network = try network(golden, ck_layer_kernels_best().pointee.isa, threads: 2)
     let input = try golden.input()
     let names = Set(network.plan.graph.nodes.map { $0.name })
     let features = try network.features(of: names, input)

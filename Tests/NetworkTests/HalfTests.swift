@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import Testing
 
 /// Half precision in scratch files, held against the standard library's.

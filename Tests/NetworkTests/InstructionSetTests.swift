@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import Platform
 import Statistics
 import TensorMath
@@ -9,7 +9,7 @@ import Testing
 
 /// Every instruction set's own kernels, with and without Winograd's transforms, against the plain path, products by BLAS.
 struct InstructionSetTests {
-  static let sets = [ck_avx2, ck_avx512].filter { ck_layer_kernels_for($0) != nil }
+  static let sets = [CK_AVX2, CK_AVX512].filter { ck_layer_kernels_for($0) != nil }
 
   static func pixels(_ shape: [Int]) -> Tensor {
     var generator = SeededGenerator(seed: 31)
@@ -32,7 +32,7 @@ struct InstructionSetTests {
     func network(_ set: ck_isa) throws -> Network {
       try Network(checkpoint, pool: pool, options: ComputeOptions(sums: way.sums, instructionSet: set))
     }
-    let (plain, own) = (try network(ck_baseline), try network(way.set))
+    let (plain, own) = (try network(CK_SCALAR), try network(way.set))
     for shape in [[3, 33, 47, 3], [2, 64, 56, 3]] {
       let input = Self.pixels(shape)
       let expected = try plain.logits(input).values.map(Double.init)

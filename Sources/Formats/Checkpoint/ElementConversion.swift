@@ -1,4 +1,4 @@
-import CKernels
+import CCheckpointKernels
 
 /// Conversion between stored elements and doubles.
 ///

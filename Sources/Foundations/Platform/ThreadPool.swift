@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import Synchronization
 
 /// A fixed set of POSIX threads that share the iterations of a loop.

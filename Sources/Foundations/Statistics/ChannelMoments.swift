@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 
 /// Count, mean and sum of squared deviations of every channel, in float64, mergeable without cancellation.
 ///
@@ -69,7 +69,7 @@ public struct ChannelMoments: Sendable, Equatable {
     guard count > 0 else { return ChannelMoments(channels: channels) }
     var mean = [Double](repeating: 0, count: channels)
     var m2 = mean
-    ck_channel_moments(rows, count, channels, stride ?? channels, &mean, &m2)
+    ck_layer_kernels_best().pointee.moments(rows, count, channels, stride ?? channels, &mean, &m2)
     return ChannelMoments(count: Double(count), mean: mean, m2: m2)
   }
 }

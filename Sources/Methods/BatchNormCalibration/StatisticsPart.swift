@@ -195,7 +195,7 @@ public enum PartError: ClassifiedError, Equatable {
   public var description: String {
     switch self {
     case .missing(let shards):
-      "parts missing for shard \(shards.joined(separator: ", ")); --merge takes those of all shards"
+      "parts missing for shard \(shards.joined(separator: ", "))"
     case .duplicate(let path, let earlier, let shard): "\(path): shard \(shard) again, already in \(earlier)"
     case .foreign(let path, let reference, let expected, let found):
       "\(path): not of the same calculation as \(reference): expected \(expected), found \(found)"

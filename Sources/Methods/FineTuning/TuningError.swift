@@ -1,5 +1,7 @@
+import Platform
+
 /// Why a tuning run cannot start or go on.
-public enum TuningError: Error, Equatable, Sendable {
+public enum TuningError: ClassifiedError, Equatable {
   /// No sample to train or evaluate on.
   case empty(what: String)
   /// A label that the classifier has no output for.
@@ -26,7 +28,16 @@ public enum TuningError: Error, Equatable, Sendable {
   case diverged(epoch: Int, step: Int, loss: Double)
 }
 
-extension TuningError: CustomStringConvertible {
+extension TuningError {
+  /// The class of the failure.
+  public var kind: FailureKind {
+    switch self {
+    case .invalidOption: .usage
+    case .outOfMemory, .cacheFailed: .io
+    default: .badData
+    }
+  }
+
   /// One line without the tool's name. Epochs and steps count from 1.
   public var description: String {
     switch self {
@@ -39,20 +50,19 @@ extension TuningError: CustomStringConvertible {
     case .invalidOption(let what, let value, let expected):
       "\(what): expected \(expected), found \(value)"
     case .featureOverflow(let image, let element):
-      "image \(image): a feature is too large for \(element.rawValue); give --cache-dtype f32 or bf16"
+      "image \(image): a feature is too large for \(element.rawValue)"
     case .outOfMemory(let byteCount):
-      "no memory for \(byteCount) bytes of features; a smaller --memory puts them into a scratch file"
+      "no memory for \(byteCount) bytes of features"
     case .cacheFailed(let path, let reason), .foreignState(let path, let reason):
       "\(path): \(reason)"
     case .noLastBatchNorm(let architecture):
-      "\(architecture) has no BatchNorm directly before its pooling; train the classifier alone (--train fc)"
+      "\(architecture) has no BatchNorm directly before its pooling"
     case .noClassifier(let architecture):
       "\(architecture) does not end in a fully connected layer behind its pooling, which tuning trains"
     case .batchWithoutVariance(let epoch, let step):
-      "epoch \(epoch), step \(step): batch statistics need more than one value per channel;"
-        + " give a larger --batch-size, or --bn recalibrate or frozen"
+      "epoch \(epoch), step \(step): batch statistics need more than one value per channel"
     case .diverged(let epoch, let step, let loss):
-      "training diverged at epoch \(epoch), step \(step): loss \(loss.isNaN ? "nan" : "\(loss)"); try a smaller --lr"
+      "training diverged at epoch \(epoch), step \(step): loss \(loss.isNaN ? "nan" : "\(loss)")"
     }
   }
 }

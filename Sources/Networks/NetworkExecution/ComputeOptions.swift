@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 
 /// How a network computes.
 public struct ComputeOptions: Sendable {
@@ -6,8 +6,8 @@ public struct ComputeOptions: Sendable {
   public var sums: ConvolutionSums
   /// What dense convolutions multiply.
   public var precision: ComputePrecision
-  /// The kernels to use; where this processor has not got them, the baseline.
-  var instructionSet = ck_best_isa()
+  /// The kernels to use; where this processor lacks them, the scalar ones.
+  var instructionSet = ck_layer_kernels_best().pointee.isa
   /// Those of bfloat16 numbers; nil is the best that this processor has.
   var bfloat16Kernels: ck_bf16_kernels?
   /// Floats of maps that inference keeps in use for every thread: about a share of the last cache.

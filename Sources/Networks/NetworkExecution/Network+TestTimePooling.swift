@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import TensorMath
 
 /// timm's test-time pooling: the last map is averaged over windows of the size that it had in training, each window is
@@ -63,7 +63,7 @@ extension Executor {
           height: size.height, width: size.width, out_height: rows, out_width: columns, kernel_height: height,
           kernel_width: width, stride_y: 1, stride_x: 1, pad_top: 0, pad_left: 0, dilation_y: 1, dilation_x: 1
         ),
-        pad_bottom: 0, pad_right: 0, kind: ck_mean_valid, x: map.image(image), x_stride: map.stride,
+        pad_bottom: 0, pad_right: 0, kind: CK_POOL_MEAN_VALID, x: map.image(image), x_stride: map.stride,
         y: means.pointer, y_stride: size.channels, channels: size.channels, first_row: 0, last_row: rows)
       kernels.pool(&average)
       let logits = Tensor(uninitialized: [rows * columns, classes])

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import Checkpoint
 import NetworkGraphs
 import Platform
@@ -42,11 +42,11 @@ public final class Network: Sendable {
     let graph = description.graph
     plan = Plan(graph)
     classifier = ClassifierTail(plan)
-    kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(ck_baseline)).pointee
+    kernels = (ck_layer_kernels_for(options.instructionSet) ?? ck_layer_kernels_for(CK_SCALAR)).pointee
     buffers = BufferPool(slack: graph.readAhead)
     liveFloatsPerThread = options.liveFloatsPerThread
     bfloat16Kernels =
-      options.precision == .bfloat16 ? options.bfloat16Kernels ?? ck_best_bf16()?.pointee : nil
+      options.precision == .bfloat16 ? options.bfloat16Kernels ?? ck_bf16_kernels_best()?.pointee : nil
     if options.precision == .bfloat16 && bfloat16Kernels == nil { throw NetworkError.noBFloat16 }
     parameters = try Parameters(
       graph, description.weights, kernels: kernels, sums: options.sums, precision: options.precision)
@@ -96,12 +96,12 @@ public final class Network: Sendable {
 
   /// The instruction set of the kernels in use, for example `avx512`.
   public static var instructionSet: String {
-    String(cString: ck_layer_kernels_for(ck_best_isa()).pointee.name)
+    String(cString: ck_isa_name(ck_layer_kernels_best().pointee.isa))
   }
 
   /// The instruction set of bfloat16 convolutions, for example `amx-bf16`; nil where this processor has none.
   public static var bfloat16InstructionSet: String? {
-    ck_best_bf16().map { String(cString: $0.pointee.name) }
+    ck_bf16_kernels_best().map { String(cString: ck_isa_name($0.pointee.isa)) }
   }
 
   /// A tensor of the checkpoint as it stands there.

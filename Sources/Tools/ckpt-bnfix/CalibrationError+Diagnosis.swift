@@ -23,3 +23,10 @@ extension LoadedModel {
 func counted(_ count: Int, _ singular: String, _ plural: String? = nil) -> String {
   "\(count) \(count == 1 ? singular : plural ?? singular + "s")"
 }
+
+extension PartError: AdvisedError {
+  package var advice: String? {
+    guard case .missing = self else { return nil }
+    return "--merge takes the parts of all shards"
+  }
+}

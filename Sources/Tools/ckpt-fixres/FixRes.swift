@@ -51,14 +51,6 @@ struct FixRes: NetworkTool {
   }
 
   func execute(_ console: Console) throws {
-    do {
-      try run(console)
-    } catch let error as TuningError {
-      throw Failure(error.status, error.description)
-    }
-  }
-
-  private func run(_ console: Console) throws {
     let clock = ContinuousClock()
     let start = clock.now
     let destination = try output.destination()
@@ -160,12 +152,16 @@ struct FixRes: NetworkTool {
   }
 }
 
-extension TuningError {
-  var status: ExitStatus {
+extension TuningError: AdvisedError {
+  package var advice: String? {
     switch self {
-    case .invalidOption: .usage
-    case .outOfMemory, .cacheFailed: .inputOutput
-    default: .badData
+    case .featureOverflow: "give --cache-dtype f32 or bf16"
+    case .outOfMemory: "a smaller --memory puts them into a scratch file"
+    case .noLastBatchNorm: "--train fc trains the classifier alone"
+    case .batchWithoutVariance: "give a larger --batch-size, or --bn recalibrate or frozen"
+    case .diverged: "try a smaller --lr"
+    case .foreignState: "remove it or name another --resume"
+    default: nil
     }
   }
 }

@@ -1,4 +1,4 @@
-import CKernels
+import CImageKernels
 
 /// Filters of `RGBImage.resized`, under Pillow's names.
 ///
@@ -17,14 +17,14 @@ public enum Interpolation: String, CaseIterable, Sendable {
   /// Lanczos-windowed sinc of radius 3.
   case lanczos
 
-  var kernel: ckpt_resize_filter {
+  var kernel: ck_resize_filter {
     switch self {
-    case .nearest: CKPT_RESIZE_NEAREST
-    case .box: CKPT_RESIZE_BOX
-    case .bilinear: CKPT_RESIZE_BILINEAR
-    case .hamming: CKPT_RESIZE_HAMMING
-    case .bicubic: CKPT_RESIZE_BICUBIC
-    case .lanczos: CKPT_RESIZE_LANCZOS
+    case .nearest: CK_RESIZE_NEAREST
+    case .box: CK_RESIZE_BOX
+    case .bilinear: CK_RESIZE_BILINEAR
+    case .hamming: CK_RESIZE_HAMMING
+    case .bicubic: CK_RESIZE_BICUBIC
+    case .lanczos: CK_RESIZE_LANCZOS
     }
   }
 }

@@ -1,4 +1,4 @@
-import CImageCodecs
+import CImageKernels
 
 extension RGBImage {
   /// Pixels above which an image is refused as a decompression bomb: twice Pillow's `MAX_IMAGE_PIXELS`, where
@@ -20,9 +20,9 @@ extension RGBImage {
   public init(
     decoding bytes: [UInt8], item: String, options: DecodingOptions = DecodingOptions()
   ) throws(ImageDataError) {
-    var header = ckpt_image_header()
+    var header = ck_image_header()
     try Self.call(item) { message in
-      ckpt_image_read_header(bytes, bytes.count, &header, message)
+      ck_image_read_header(bytes, bytes.count, &header, message)
     }
     // The stored size counts: it is what decoding takes memory for, reduced or not.
     let stored = (width: Int(header.width), height: Int(header.height))
@@ -33,14 +33,14 @@ extension RGBImage {
       throw .imageTooLarge(
         item: item, width: stored.width, height: stored.height, limit: Self.maximumPixelCount)
     }
-    if let side = options.fastDecodeSide { ckpt_image_reduce(&header, UInt32(clamping: side)) }
+    if let side = options.fastDecodeSide { ck_image_reduce(&header, UInt32(clamping: side)) }
     let (width, height) = (Int(header.width), Int(header.height))
     var failure: ImageDataError?
     let count = width * height * 3
     let pixels = [UInt8](unsafeUninitializedCapacity: count) { target, written in
       do throws(ImageDataError) {
         try Self.call(item) { message in
-          ckpt_image_decode(bytes, bytes.count, &header, target.baseAddress, message)
+          ck_image_decode(bytes, bytes.count, &header, target.baseAddress, message)
         }
         written = count
       } catch {
@@ -53,15 +53,15 @@ extension RGBImage {
   }
 
   private static func call(
-    _ item: String, _ codec: (UnsafeMutablePointer<CChar>) -> ckpt_image_status
+    _ item: String, _ codec: (UnsafeMutablePointer<CChar>) -> ck_image_status
   ) throws(ImageDataError) {
-    var status = CKPT_IMAGE_OK
-    let message = String(unsafeUninitializedCapacity: Int(CKPT_IMAGE_MESSAGE_SIZE)) { buffer in
+    var status = CK_IMAGE_OK
+    let message = String(unsafeUninitializedCapacity: Int(CK_IMAGE_MESSAGE_SIZE)) { buffer in
       buffer.withMemoryRebound(to: CChar.self) { text in
         status = codec(text.baseAddress!)
         return text.firstIndex(of: 0) ?? text.count
       }
     }
-    guard status == CKPT_IMAGE_OK else { throw .badImage(item: item, reason: message) }
+    guard status == CK_IMAGE_OK else { throw .badImage(item: item, reason: message) }
   }
 }

@@ -1,4 +1,4 @@
-import CKernels
+import CImageKernels
 
 extension RGBImage {
   /// Resizes to `width` x `height`; every byte equals Pillow's `Image.resize` (13.0).
@@ -28,13 +28,14 @@ extension RGBImage {
     precondition(offset >= 0 && offset + (window.height - 1) * stride + window.width * 3 <= target.count)
     let done = pixels.withUnsafeBufferPointer { source in
       target.withUnsafeMutableBufferPointer { target in
-        var image = ckpt_rgb_image(
+        var image = ck_rgb_image(
           pixels: source.baseAddress, width: UInt32(self.width), height: UInt32(self.height))
-        var area = ckpt_window(
+        var area = ck_resize_window(
           x: UInt32(window.x), y: UInt32(window.y), width: UInt32(window.width), height: UInt32(window.height)
         )
-        return ckpt_resize_rgb8(
-          variant.kernel, &image, UInt32(width), UInt32(height), interpolation.kernel, &area,
+        return ck_resize_rgb8(
+          ck_resize_kernels_for(variant.isa), &image, UInt32(width), UInt32(height), interpolation.kernel,
+          &area,
           target.baseAddress! + offset,
           stride)
       }
@@ -53,17 +54,17 @@ struct PixelWindow: Equatable {
 
 /// Implementations of the resizing; all give the same bytes.
 enum ResizeVariant: CaseIterable {
-  case portable, avx2
+  case scalar, avx2
 
-  var kernel: ckpt_resize_variant {
+  var isa: ck_isa {
     switch self {
-    case .portable: CKPT_RESIZE_PORTABLE
-    case .avx2: CKPT_RESIZE_AVX2
+    case .scalar: CK_SCALAR
+    case .avx2: CK_AVX2
     }
   }
 
   /// Those that this processor can run.
-  static let available = allCases.filter { ckpt_resize_is_available($0.kernel) }
+  static let available = allCases.filter { ck_resize_kernels_for($0.isa) != nil }
 
   static let best = available.last!
 }

@@ -1,4 +1,4 @@
-import CKernels
+import CCheckpointKernels
 
 /// Restores blocks of a blob.
 enum BlobDecoder {
@@ -31,7 +31,7 @@ enum BlobDecoder {
       }
       at += plane.count
     }
-    ck_merge_planes(
+    ck_planes_kernels_best().pointee.merge(
       header.transform.kernel, Int32(header.width), planes.baseAddress?.assumingMemoryBound(to: UInt8.self),
       base?.baseAddress, words, raw.baseAddress)
   }

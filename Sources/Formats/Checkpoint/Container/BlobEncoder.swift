@@ -1,4 +1,4 @@
-import CKernels
+import CCheckpointKernels
 
 /// A blob in memory, in pieces so that no tensor is copied once more to join them.
 struct EncodedBlob {
@@ -119,7 +119,8 @@ struct BlobEncoder {
     let words = raw.count / width
     let split = UnsafeMutablePointer<UInt8>.allocate(capacity: raw.count)
     defer { split.deallocate() }
-    ck_split_planes(transform.kernel, Int32(width), raw.baseAddress, base?.baseAddress, words, split)
+    ck_planes_kernels_best().pointee.split(
+      transform.kernel, Int32(width), raw.baseAddress, base?.baseAddress, words, split)
     var planes: [BlobHeader.Plane] = []
     let stored = [UInt8](unsafeUninitializedCapacity: raw.count + ckDeflateBound(words)) { buffer, count in
       for index in 0..<width {

@@ -1,4 +1,4 @@
-import CKernels
+import CCheckpointKernels
 
 /// The beginning of a blob: what tensor it holds and where its blocks lie. The layout is in ckpt-format(5).
 struct BlobHeader: Equatable, Sendable {

@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import Platform
 
 /// Copies a stream that cannot seek into an unlinked temporary file.

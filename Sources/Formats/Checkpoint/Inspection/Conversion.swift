@@ -23,7 +23,7 @@ public struct Conversion: Sendable {
     let kept = source.tensors.filter { includes($0.name) }
     guard !kept.isEmpty || source.tensors.isEmpty else {
       throw CheckpointError.invalidRequest(
-        path: source.label, reason: "no tensor is selected; check --include and --exclude")
+        path: source.label, reason: "no tensor is selected")
     }
     var origins: [TensorName: TensorSpec] = [:]
     var outputs: [TensorSpec] = []

@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import Platform
 
 /// An output that appears as a whole or not at all, as far as its kind allows.

@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 
 /// Files that must not outlive the process: outputs that are still being written, and what is only passed on.
 public enum PendingOutputs {

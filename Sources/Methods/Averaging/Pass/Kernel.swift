@@ -1,4 +1,4 @@
-import CKernels
+import CCheckpointKernels
 import Checkpoint
 
 /// The arithmetic of a pass: float64 sums in the order of the series, rounded once.
@@ -6,10 +6,10 @@ import Checkpoint
 /// Every variant does the same operations in the same order without fused multiply-add, so results are equal in every
 /// bit on every processor.
 struct Kernel: Sendable {
-  let variant: ck_average_variant
+  let functions: ck_average_kernels
 
   /// The fastest variant for this processor.
-  static let best = Kernel(variant: ck_average_best())
+  static let best = Kernel(functions: ck_average_kernels_best().pointee)
 
   /// Whether a type is read and written by the kernel itself; others are widened and narrowed in a step of their own.
   static func isNative(_ dtype: DType) -> Bool { element(dtype) != nil }
@@ -34,8 +34,8 @@ struct Kernel: Sendable {
     _ inputs: [UnsafeRawPointer?], _ dtype: DType, steps: [LinearCombination.Step], count: Int,
     resumes: Bool, into sum: UnsafeMutablePointer<Double>
   ) {
-    ck_average_accumulate(
-      variant, Self.element(dtype)!, inputs, steps.map(\.keep), steps.map(\.add), inputs.count, count,
+    functions.accumulate(
+      Self.element(dtype)!, inputs, steps.map(\.keep), steps.map(\.add), inputs.count, count,
       resumes ? 1 : 0, sum)
   }
 
@@ -45,8 +45,8 @@ struct Kernel: Sendable {
     divisor: Double,
     to output: DType, into out: UnsafeMutableRawPointer
   ) -> Bool {
-    ck_average_combine(
-      variant, Self.element(input)!, Self.element(output)!, inputs, steps.map(\.keep), steps.map(\.add),
+    functions.combine(
+      Self.element(input)!, Self.element(output)!, inputs, steps.map(\.keep), steps.map(\.add),
       inputs.count,
       count, divisor, out) == 0
   }
@@ -57,7 +57,7 @@ struct Kernel: Sendable {
     into out: UnsafeMutableRawPointer
   ) -> Bool {
     if let element = Self.element(dtype) {
-      return ck_average_round(variant, element, sum, divisor, count, out) != 0
+      return functions.round(element, sum, divisor, count, out) != 0
     }
     let quotients = (0..<count).map { sum[$0] / divisor }
     let target = UnsafeMutableRawBufferPointer(start: out, count: count * dtype.bitWidth / 8)
@@ -75,7 +75,7 @@ extension Kernel {
     _ values: UnsafeMutablePointer<Double>, inputs: Int, count: Int, trim: Int,
     into sum: UnsafeMutablePointer<Double>
   ) -> Bool {
-    ck_trimmed_sum(variant, values, inputs, count, count, trim, sum) == 0
+    functions.trimmed_sum(values, inputs, count, count, trim, sum) == 0
   }
 
   /// Welford's update of means and squared deviations by the `number`th value of each element.
@@ -83,6 +83,6 @@ extension Kernel {
     _ x: UnsafePointer<Double>, number: Int, count: Int, mean: UnsafeMutablePointer<Double>,
     squares: UnsafeMutablePointer<Double>
   ) {
-    ck_welford(variant, x, Double(number), count, mean, squares)
+    functions.welford(x, Double(number), count, mean, squares)
   }
 }

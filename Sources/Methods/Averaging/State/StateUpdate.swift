@@ -45,7 +45,7 @@ public struct StateUpdate: Sendable {
     guard state != nil || latest != nil else { throw AveragingError.allWeightsZero }
     if let quantized = try Quantization.find(in: selected, file: series.members[0].label).keys.min() {
       throw AveragingError.unknownQuantization(
-        file: series.members[0].label, quantized, reason: "quantised, which --state cannot continue")
+        file: series.members[0].label, quantized, reason: "quantized, which an average that is continued cannot be")
     }
     let isAveraged = { (tensor: TensorSpec) in
       let role = TensorRole(tensor)

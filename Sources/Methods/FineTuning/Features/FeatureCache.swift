@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import Platform
 
 /// A file that keeps features between runs.

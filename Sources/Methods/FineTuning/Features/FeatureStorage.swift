@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import Platform
 
 /// Memory for cached features: anonymous, or a file's pages.

@@ -102,7 +102,7 @@ public struct TuningOptions: Sendable {
     if let patience { try check("early stop", patience, "a number above zero", patience > 0) }
     try check(
       "optimiser", optimizer.rawValue,
-      "sgd, adam, adamw or lamb when BatchNorm is trained or in batch mode (lbfgs needs --train fc)",
+      "sgd, adam, adamw or lamb when BatchNorm is trained or in batch mode (lbfgs trains the classifier alone)",
       optimizer != .lbfgs || (layers == .classifier && batchNorm != .batch))
     if let order {
       try check("epochs of the given order", order.count, "\(epochs)", order.count == epochs)

@@ -61,7 +61,7 @@ extension TuningState {
       let plateau = PlateauWatch(header["plateau"]), let stopping = PlateauWatch(header["stopping"])
     else { throw fail("no state of ckpt-fixres") }
     guard header["run"]?.stringValue == run else {
-      throw fail("state of a run with other options or data; remove it or name another --resume")
+      throw fail("state of a run with other options or data")
     }
 
     func doubles(_ name: String, _ count: Int? = nil) throws -> [Double] {

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 
 /// A map whose BatchNorm, sum and activation are still to be done: y = activation(x * scale + shift + residual). A gate
 /// has the scales of every image.

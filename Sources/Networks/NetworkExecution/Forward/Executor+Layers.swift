@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import NetworkGraphs
 import Statistics
 
@@ -70,7 +70,7 @@ extension Executor {
               height: rows.count, width: from.width, out_height: 1, out_width: 1, kernel_height: rows.count,
               kernel_width: columns.count, stride_y: 1, stride_x: 1, pad_top: 0, pad_left: 0, dilation_y: 1,
               dilation_x: 1),
-            pad_bottom: 0, pad_right: 0, kind: ck_mean_valid,
+            pad_bottom: 0, pad_right: 0, kind: CK_POOL_MEAN_VALID,
             x: input.row(rows.lowerBound, image: image) + columns.lowerBound * input.stride,
             x_stride: input.stride, y: output.row(i, image: image) + j * output.stride,
             y_stride: output.stride, channels: to.channels, first_row: 0, last_row: 1)

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import NetworkGraphs
 import Platform
 import Statistics
@@ -177,9 +177,9 @@ final class Executor {
     case .concatenate: concatenate(step, into: output)
     case .slice(let range): copyChannels(step, from: range.lowerBound, into: output)
     case .shuffle(let groups): shuffle(step, groups: groups, into: output)
-    case .maxPool(let window): slide(step, window, ck_max, into: output)
+    case .maxPool(let window): slide(step, window, CK_POOL_MAX, into: output)
     case .averagePool(let window, let countIncludePad):
-      slide(step, window, countIncludePad ? ck_mean_padded : ck_mean_valid, into: output)
+      slide(step, window, countIncludePad ? CK_POOL_MEAN_PADDED : CK_POOL_MEAN_VALID, into: output)
     case .globalAverage: globalAverage(step, into: output)
     case .adaptiveAverage: adaptiveAverage(step, into: output)
     case .affine: affine(step, into: output)

@@ -1,16 +1,16 @@
-import CKernels
+import CNetworkKernels
 import NetworkGraphs
 
 extension Activation {
   var kernelCode: ck_activation {
     switch self {
-    case .identity: ck_identity
-    case .relu: ck_relu
-    case .relu6: ck_relu6
-    case .sigmoid: ck_sigmoid
-    case .silu: ck_silu
-    case .hardsigmoid: ck_hard_sigmoid
-    case .hardswish: ck_hard_swish
+    case .identity: CK_IDENTITY
+    case .relu: CK_RELU
+    case .relu6: CK_RELU6
+    case .sigmoid: CK_SIGMOID
+    case .silu: CK_SILU
+    case .hardsigmoid: CK_HARD_SIGMOID
+    case .hardswish: CK_HARD_SWISH
     }
   }
 }

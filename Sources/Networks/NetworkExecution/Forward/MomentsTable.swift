@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import Statistics
 
 /// Moments of the blocks of some images' maps, filled from several threads and merged in a fixed order.

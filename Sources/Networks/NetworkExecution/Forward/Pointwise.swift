@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import NetworkGraphs
 
 /// y = activation(x * scale + shift + residual), per channel.

@@ -1,4 +1,5 @@
-import CKernels
+import CNetworkKernels
+import CPlatform
 import NetworkGraphs
 import Platform
 

@@ -1,4 +1,4 @@
-import CKernels
+import CNetworkKernels
 import Checkpoint
 import NetworkGraphs
 import TensorMath
@@ -48,7 +48,8 @@ struct Parameters: Sendable {
   }
 
   /// A BatchNorm with the given statistics, and the bias of the convolution before it.
-  func affine(_ index: Int, _ statistics: RunningStatistics, convolutionBias: [Float]? = nil) -> ChannelAffine {
+  func affine(_ index: Int, _ statistics: RunningStatistics, convolutionBias: [Float]? = nil) -> ChannelAffine
+  {
     let norm = norms[index]
     return ChannelAffine(
       weight: norm.weight, bias: norm.bias, mean: statistics.mean, variance: statistics.variance,

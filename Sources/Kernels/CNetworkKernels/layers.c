@@ -1,0 +1,14 @@
+#include "ck_layers.h"
+
+extern const ck_layer_kernels ck_layer_kernels_scalar, ck_layer_kernels_avx2, ck_layer_kernels_avx512;
+
+static ck_kernel_family family = {
+    [CK_SCALAR] = &ck_layer_kernels_scalar,
+#if defined(__x86_64__)
+    [CK_AVX2] = &ck_layer_kernels_avx2,
+    [CK_AVX512] = &ck_layer_kernels_avx512,
+#endif
+};
+
+const ck_layer_kernels *ck_layer_kernels_for(ck_isa isa) { return ck_kernels_for(family, isa); }
+const ck_layer_kernels *ck_layer_kernels_best(void) { return ck_kernels_best(family); }

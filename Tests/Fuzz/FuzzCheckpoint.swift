@@ -1,0 +1,79 @@
+import Platform
+
+@testable import Checkpoint
+
+// libFuzzer targets for the formats of checkpoints; the environment's FUZZ_TARGET chooses.
+
+/// What an input is taken for.
+private enum Target: String { case header, pickle, zip, container }
+
+/// From the environment: `FUZZ_TARGET`.
+private let target = getenv("FUZZ_TARGET").flatMap { Target(rawValue: String(cString: $0)) }!
+
+/// Entry point of libFuzzer.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+  let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+  switch target {
+  case .header: _ = try? SafetensorsHeader(parsing: bytes)
+  case .pickle:
+    var interpreter = PickleInterpreter(bytes)
+    if let root = try? interpreter.run() {
+      let selection = StateDictSelection(graph: interpreter.graph)
+      for entry in (try? selection.tensors(from: root, key: nil))?.tensors ?? [] {
+        _ = try? interpreter.graph.tensor(entry.tensor)
+      }
+    }
+  case .zip: readEverything(bytes)
+  case .container:
+    // The input is a blob whose checksums are made right: fuzzing would never get past them.
+    if let blob = sealed(bytes) {
+      let tensor = TensorSpec(name: "w", dtype: .u8, shape: [blob.count])
+      readEverything(SafetensorsHeader.encode([tensor], metadata: Metadata()) + blob)
+    }
+  }
+  return 0
+}
+
+/// An unlinked file in memory that is written over for every input.
+private let descriptor: CInt = try! Spool.create(in: "/dev/shm")
+
+/// Opens the bytes as a checkpoint and reads all tensors.
+func readEverything(_ bytes: [UInt8]) {
+  guard ftruncate(descriptor, 0) == 0,
+    bytes.withUnsafeBytes({ pwrite(descriptor, $0.baseAddress, $0.count, 0) }) == bytes.count
+  else { return }
+  let file = InputFile(descriptor: descriptor, length: bytes.count, label: "fuzz", closes: false)
+  guard let source = try? openFile(file, options: OpenOptions()) else { return }
+  for spec in source.tensors {
+    precondition(spec.byteCount <= 1032 * bytes.count + 1 << 24, "larger than the file can mean")
+    if spec.byteCount <= 1 << 20 { _ = try? source.value(spec.name) }
+  }
+}
+
+/// The blob with the checksums of its header and blocks made right.
+func sealed(_ bytes: [UInt8]) -> [UInt8]? {
+  guard bytes.count >= 44 else { return nil }
+  var blob = bytes
+  blob.replaceSubrange(0..<9, with: BlobHeader.magic + [1])
+  let fields = ByteFields(blob)
+  let (rank, width, blocks) = (Int(fields.u16(12)), Int(blob[11]), Int(fields.u32(20)))
+  guard rank <= 8, [1, 2, 4, 8].contains(width), blocks <= 64 else { return blob }
+  let end = BlobHeader.encodedCount(rank: rank, blocks: blocks, width: width) - 4
+  guard end + 4 <= blob.count else { return blob }
+  var at = 40 + 8 * rank
+  var start = end + 4
+  for block in 0..<blocks {
+    var stop = start
+    for plane in 0..<width { stop += Int(fields.u32(at + 4 * plane) & 0x7FFF_FFFF) }
+    guard stop <= blob.count else { break }
+    if block == blocks - 1 { stop = blob.count }
+    let crc = blob[start..<stop].withUnsafeBytes { crc32($0) }
+    blob.replaceSubrange(at + 4 * width..<at + 4 * width + 4, with: littleEndianBytes(crc))
+    at += 4 * (width + 1)
+    start = stop
+  }
+  let crc = blob[..<end].withUnsafeBytes { crc32($0) }
+  blob.replaceSubrange(end..<end + 4, with: littleEndianBytes(crc))
+  return blob
+}
