@@ -11,7 +11,7 @@ public struct SettingOutcomes: Sendable, Equatable {
   /// Probability of the predicted class.
   public private(set) var confidences: [Float] = []
 
-  /// Nothing seen yet.
+  /// No images seen yet.
   public init() {}
 
   /// Number of images seen.
@@ -32,10 +32,10 @@ public struct SettingOutcomes: Sendable, Equatable {
       confidence: Double(confidences[image]))
   }
 
-  /// Whether the true class was among the `k` best, for each image.
+  /// Correctness of each image: true if its class was among the `k` best.
   public func correct(top k: Int = 1) -> [Bool] { ranks.map { $0 < k } }
 
-  /// Share of images whose true class was among the `k` best; with at most `k` classes that is all of them.
+  /// Share of images with the true class among the `k` best; with at most `k` classes that is all of them.
   public func accuracy(top k: Int = 1) -> Proportion {
     Proportion(successes: ranks.count { $0 < k }, count: count)
   }
