@@ -17,7 +17,7 @@ package func distinguishingNames(_ paths: [String]) -> [String] {
   return Set(names).count == Set(paths).count ? names : paths
 }
 
-/// The last `count` parts of a path: what a data set is called, without where a machine keeps it.
+/// The last `count` components of a path: the name of a data set without its place on a machine.
 public func lastComponents(_ path: String, count: Int = 1) -> String {
   let parts = path.split(separator: "/")
   return parts.isEmpty ? path : parts.suffix(count).joined(separator: "/")

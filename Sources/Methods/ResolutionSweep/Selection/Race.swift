@@ -37,9 +37,9 @@ public struct Race: Sendable {
     correctCount = Array(repeating: 0, count: settingCount)
   }
 
-  /// Adds the next images and drops what is now beyond hope.
+  /// Adds the next images and drops settings that can no longer win.
   ///
-  /// - Parameter correct: for each setting of `active`, in that order, whether it got each of the images right.
+  /// - Parameter correct: for each setting of `active`, in that order, the correctness of each of the images.
   /// - Returns: the settings dropped, ascending.
   @discardableResult
   public mutating func observe(_ correct: [[Bool]]) -> [Int] {
@@ -64,7 +64,7 @@ public struct Race: Sendable {
     let threshold = 1 / (1 - level)
     var dropped = active.filter { evidence(against: $0) >= threshold }
     if dropped.count == active.count {
-      // Evidence against everyone is contradictory; the leader stays.
+      // Evidence against every setting is contradictory; the leader stays.
       let leader = active.max { correctCount[$0] < correctCount[$1] }
       dropped.removeAll { $0 == leader }
     }
@@ -72,7 +72,7 @@ public struct Race: Sendable {
     return dropped
   }
 
-  /// Mean capital of all others; bets of settings that have left stand as they were.
+  /// Mean capital of all others; bets of settings that have left keep their value.
   private func evidence(against setting: Int) -> Double {
     let row = setting * settingCount
     let sum = (0..<settingCount).reduce(0.0) { $1 == setting ? $0 : $0 + tests[row + $1].capital }
@@ -81,10 +81,10 @@ public struct Race: Sendable {
 }
 
 extension Evaluator {
-  /// Measures the settings of a race on the images that it needs, dropping those that lose.
+  /// Measures the settings of a race on as many images as it needs, dropping those that lose.
   ///
-  /// - Parameters: As those of `run(only:upTo:batchSize:workers:narrowing:onBatch:)`.
-  /// - Throws: As that.
+  /// - Parameters: those of `run(only:upTo:batchSize:workers:narrowing:onBatch:)`.
+  /// - Throws: the same errors as that method.
   public func run(
     _ race: inout Race, batchSize: Int? = nil, workers: Int, onBatch: (Int) throws -> Void = { _ in }
   ) throws {
