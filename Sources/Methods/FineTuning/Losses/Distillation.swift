@@ -19,7 +19,7 @@ public struct Distillation: ClassificationLoss {
     self.weight = weight
   }
 
-  /// The batch must have teacher logits.
+  /// The batch's loss and gradient; the batch must have teacher logits.
   public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
     guard let teacher = batch.teacherLogits else { preconditionFailure("distillation without a teacher") }
     let k = batch.classes
