@@ -6,8 +6,7 @@ import TensorMath
 /// Moments of every BatchNorm layer's input over one batch.
 ///
 /// Each layer normalizes with the batch's own statistics (as in training), so that these moments depend on
-/// the
-/// weights and this batch alone: batches may be measured anywhere and combined later.
+/// the weights and this batch alone: batches may be measured anywhere and combined later.
 public struct BatchMoments: Sendable, Equatable {
   /// Index of the batch in the order of the data, from 0.
   public let batch: Int
@@ -27,12 +26,11 @@ public struct BatchMoments: Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - images: normalized images, shape [n, height, width, 3].
-  /// - network: the network; layers not listed normalize with their running statistics.
-  /// - layers: the layers to measure, in execution order.
-  /// - batch: index of the batch in the order of the data.
+  ///   - network: the network; layers not listed normalize with their running statistics.
+  ///   - layers: the layers to measure, in execution order.
+  ///   - batch: index of the batch in the order of the data.
   /// - Throws: `CalibrationError.notFinite` or `.oneValuePerChannel` naming the first layer in execution
-  ///   order whose
-  ///   input contains NaN or infinity, or too few values to have a variance.
+  ///   order whose input contains NaN or infinity, or too few values to have a variance.
   public init(of images: Tensor, through network: Network, layers: [BatchNormLayer], batch: Int) throws {
     var moments: [ChannelMoments] = []
     moments.reserveCapacity(layers.count)
@@ -45,17 +43,16 @@ public struct BatchMoments: Sendable, Equatable {
   }
 
   /// Runs a whole data set through the network layer by layer: the statistics of each layer are computed over
-  /// all
-  /// images before the next layer runs, so that they do not depend on the division into batches.
+  /// all images before the next layer runs, so that they do not depend on the division into batches.
   ///
   /// - Parameters:
-  /// - network: the network; layers not listed normalize with their running statistics.
-  /// - layers: the layers to measure, in execution order.
+  ///   - network: the network; layers not listed normalize with their running statistics.
+  ///   - layers: the layers to measure, in execution order.
   ///   - batchCount: number of batches.
-  /// - memory: bytes of activations to keep in memory; the rest goes to a scratch file.
-  /// - scratchFolder: folder of that file, which has no name there.
-  /// - scratchElement: number format of activations in that file.
-  /// - load: returns a batch, shape [n, height, width, 3].
+  ///   - memory: bytes of activations to keep in memory; the rest goes to a scratch file.
+  ///   - scratchFolder: folder of that file, which has no name there.
+  ///   - scratchElement: number format of activations in that file.
+  ///   - load: returns a batch, shape [n, height, width, 3].
   ///   - onStep: called after each batch of each step with the number of its images.
   /// - Returns: the moments of all images as those of one batch.
   /// - Throws: `CalibrationError.notFinite` and `.oneValuePerChannel`; errors of loading and of the scratch file.

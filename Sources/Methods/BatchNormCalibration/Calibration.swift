@@ -20,13 +20,13 @@ public struct Calibration: Sendable {
   /// An empty calibration.
   ///
   /// - Parameters:
-  /// - network: provides the stored statistics.
-  /// - layers: the layers to recalibrate, in execution order; nil is all that were not frozen in training.
-  /// - estimator: rule that combines the batches.
+  ///   - network: provides the stored statistics.
+  ///   - layers: the layers to recalibrate, in execution order; nil is all that were not frozen in training.
+  ///   - estimator: rule that combines the batches.
   ///   - prior: number N of images that the stored statistics count as next to the n added: the result is
   ///     N/(N+n)·stored + n/(N+n)·new for mean and variance (Schneider et al. 2020, equation 2); 0 leaves
   ///     them out.
-  /// - momentum: weight of the newest batch, for the `momentum` estimator.
+  ///   - momentum: weight of the newest batch, for the `momentum` estimator.
   /// - Throws: `CalibrationError.noBatchNorm` for a network without BatchNorm.
   public init(
     network: Network, layers: [BatchNormLayer]? = nil, estimator: Estimator, prior: Double = 0,

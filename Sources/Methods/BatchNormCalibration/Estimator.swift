@@ -75,11 +75,10 @@ struct BatchMeanEstimator: StatisticsEstimator {
 }
 
 /// The values that `torch.optim.swa_utils.update_bn` stores: BatchNorm's cumulative average (`momentum=None`)
-/// in
-/// float32.
+/// in float32.
 ///
-/// Equals `BatchMeanEstimator`, but with PyTorch's update running = (1 − f)·running + f·batch,
-/// f = 1 / num_batches_tracked, and its rounding.
+/// Equals `BatchMeanEstimator`, but with PyTorch's update running = (1 − f)·running + f·batch, f = 1 /
+/// num_batches_tracked, and its rounding.
 struct TorchEstimator: StatisticsEstimator {
   private var batches = 0
   private var mean: [Float]
@@ -109,8 +108,7 @@ struct TorchEstimator: StatisticsEstimator {
 }
 
 /// An exponential moving average of the batches' means and unbiased variances, in float64, started from the
-/// first
-/// batch instead of zero mean and unit variance.
+/// first batch instead of zero mean and unit variance.
 struct MomentumEstimator: StatisticsEstimator {
   private let momentum: Double
   private var isEmpty = true

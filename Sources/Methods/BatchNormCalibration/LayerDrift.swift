@@ -19,7 +19,7 @@ public struct LayerDrift: Sendable, Equatable {
   /// - Parameters:
   ///   - layer: name of the layer.
   ///   - old: statistics before.
-  /// - new: statistics after, of the same number of channels.
+  ///   - new: statistics after, of the same number of channels.
   ///   - weight: the layer's scale; nil for none.
   ///   - eps: the layer's eps, added to both variances as the layer itself does.
   public init(

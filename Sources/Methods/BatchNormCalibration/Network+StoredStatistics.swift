@@ -5,8 +5,7 @@ import NetworkGraphs
 extension Network {
   /// The BatchNorms that were frozen in training: those without a step counter (like torchvision's
   /// `FrozenBatchNorm2d`) in a file in which others have one. A file without any counter predates the
-  /// counters and is
-  /// no evidence.
+  /// counters and is no evidence.
   public var frozenBatchNorms: [BatchNormLayer] {
     let uncounted = batchNorms.filter { description.checkpoint.spec($0.numBatchesTrackedKey) == nil }
     return uncounted.count < batchNorms.count ? uncounted : []
@@ -21,8 +20,8 @@ extension Network {
   /// The tensors that store statistics in a checkpoint, in the shapes and types that they have there.
   ///
   /// - Parameters:
-  /// - statistics: layers and their new statistics; rounded once to the checkpoint's types.
-  /// - batchCount: new value of `num_batches_tracked` where the checkpoint has it.
+  ///   - statistics: layers and their new statistics; rounded once to the checkpoint's types.
+  ///   - batchCount: new value of `num_batches_tracked` where the checkpoint has it.
   ///   - source: the checkpoint that the network was built from.
   /// - Throws: `CheckpointError.unrepresentable` for values beyond the range of the checkpoint's type.
   public func stored(

@@ -5,8 +5,7 @@ import NetworkGraphs
 /// Recalibrates the BatchNorms of a network on the images of a loader, once for each of the loader's views.
 ///
 /// Every batch normalizes with its own statistics (as in training); the moments of each layer's input are
-/// then
-/// combined by `estimator` in float64.
+/// then combined by `estimator` in float64.
 ///
 /// ```swift
 /// let loader = BatchLoader(
@@ -16,10 +15,11 @@ import NetworkGraphs
 /// ```
 ///
 /// - Parameters:
-/// - network: A network with `ComputeOptions.statistics`, so that rounding does not grow through its layers.
-/// - loader: Provides the batches in the order of the data.
-/// - layers: The layers to recalibrate, in execution order; nil is all that were not frozen in training.
-/// - estimator: Rule that combines the batches.
+///   - network: A network with `ComputeOptions.statistics`, so that rounding does not grow through its
+///     layers.
+///   - loader: Provides the batches in the order of the data.
+///   - layers: The layers to recalibrate, in execution order; nil is all that were not frozen in training.
+///   - estimator: Rule that combines the batches.
 ///   - onBatch: Called after each view of a batch with the number of its images.
 /// - Returns: One calibration for each view.
 /// - Throws: `CalibrationError`; errors of loading.
@@ -40,10 +40,10 @@ public func recalibrate(
 /// Passes the batches of a loader through a network, each on its own, without combining their moments.
 ///
 /// - Parameters:
-/// - layers: The layers to measure, in execution order; the others normalize with their running statistics.
-/// - numbers: Indices of the batches in the order of the data; nil counts from 0.
-/// - prepare: Changes a batch before it is measured, for example by mixing its images.
-/// - observe: Receives the view's index and the moments, for every view of every batch.
+///   - layers: The layers to measure, in execution order; the others normalize with their running statistics.
+///   - numbers: Indices of the batches in the order of the data; nil counts from 0.
+///   - prepare: Changes a batch before it is measured, for example by mixing its images.
+///   - observe: Receives the view's index and the moments, for every view of every batch.
 /// - Throws: `CalibrationError`; errors of loading and of `observe`.
 public func measureBatches(
   of loader: BatchLoader, through network: Network, layers: [BatchNormLayer], numbers: [Int]? = nil,

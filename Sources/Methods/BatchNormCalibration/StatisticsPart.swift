@@ -9,8 +9,7 @@ import Statistics
 /// equals that of one process to the last bit, however the batches were divided.
 ///
 /// As tensors: `batch` and `images` are I64 [b]; for every layer `<layer>.count` is F64 [b], `<layer>.mean`
-/// and
-/// `<layer>.m2` are F64 [b, channels]. Everything else is one JSON object in the metadata.
+/// and `<layer>.m2` are F64 [b, channels]. Everything else is one JSON object in the metadata.
 public struct StatisticsPart: Sendable {
   /// The properties that all parts of one calculation must agree on, apart from the shard's number.
   public struct Recipe: Sendable, Equatable {

@@ -10,8 +10,7 @@ public enum CropViews: String, CaseIterable, Sendable {
   /// The four corners and the center, as in torchvision's `FiveCrop`.
   case five
   /// The five crops of the image and of its mirror image, as in torchvision's `TenCrop` (Krizhevsky,
-  /// Sutskever,
-  /// Hinton 2012).
+  /// Sutskever, Hinton 2012).
   case ten
 
   /// The inputs that a preprocessing yields.

@@ -22,14 +22,13 @@ public final class Evaluator {
   private let recalibrations: [Recalibration]
 
   /// - Parameters:
-  /// - networks: the networks that the settings refer to by index; all of the same number of classes.
+  ///   - networks: the networks that the settings refer to by index; all of the same number of classes.
   ///   - settings: the settings to measure, at least one.
   ///   - dataset: labeled images.
   ///   - images: indices of the images to use, in order; nil is all of them.
   ///   - recalibrations: statistics for the settings with recalibrated BatchNorm.
   /// - Throws: `EvaluationError` for missing or impossible labels, no images, and networks that cannot be
-  ///   compared
-  ///   or pooled.
+  ///   compared or pooled.
   public init(
     networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil,
     recalibrations: [Recalibration] = []
@@ -54,8 +53,7 @@ public final class Evaluator {
   private var images: [Int] { measurements.images }
 
   /// Refuses images without a label or with a label outside the networks' classes, and networks of different
-  /// class
-  /// counts.
+  /// class counts.
   ///
   /// - Throws: `EvaluationError`.
   public static func checkLabels(
@@ -122,8 +120,7 @@ public final class Evaluator {
   ///     to go on with, ascending, all of them active. Nil measures every setting on all images.
   ///   - onBatch: called after each batch with the number of evaluations of one setting on one image in it.
   /// - Throws: errors of decoding, in the order of the images; `EvaluationError.notFinite` for a network that
-  ///   yields
-  ///   NaN.
+  ///   yields NaN.
   public func run(
     only active: [Int]? = nil, upTo limit: Int? = nil, batchSize: Int? = nil, workers: Int,
     narrowing narrow: ((_ correct: [[Bool]]) -> [Int])? = nil, onBatch: (Int) throws -> Void = { _ in }

@@ -5,8 +5,7 @@ public struct Outcome: Sendable, Equatable {
   /// The class with the largest logit; the first of equal ones.
   public let predicted: Int
   /// Number of classes ranked above the true one: 0 is correct, below 5 is among the top five. Of equal
-  /// logits the
-  /// earlier class ranks higher.
+  /// logits the earlier class ranks higher.
   public let rank: Int
   /// Cross-entropy in nats, −ln of the probability of the true class; float64.
   public let loss: Double

@@ -37,8 +37,7 @@ struct PassPlan {
   /// The largest batch of at most 16 images whose views, with the batches prepared ahead, stay within 256 MB.
   ///
   /// The networks divide a batch into chunks of about eight images of 224 pixels, so that larger batches of
-  /// one view
-  /// gain nothing; batches of many views cost memory.
+  /// one view gain nothing; batches of many views cost memory.
   var defaultBatchSize: Int {
     let bytesPerImage = views.reduce(0) { $0 + $1.crop * $1.crop * 3 * MemoryLayout<Float>.size }
     return max(1, min(16, (256 << 20) / max(1, bytesPerImage * (1 + Self.prefetch))))

@@ -3,8 +3,7 @@ public enum Pooling: Sendable, Equatable {
   /// The mean of the whole map, as in training.
   case average
   /// timm's test-time pooling with windows of this side length: the average of mean and maximum of the
-  /// windows'
-  /// logits.
+  /// windows' logits.
   case testTime(window: Int)
 
   /// `average`, or `test-time:7` with the side length of the windows.

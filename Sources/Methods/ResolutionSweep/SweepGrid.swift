@@ -57,8 +57,7 @@ public struct SweepGrid: Sendable {
 
   /// The crops in use. Networks trained on random crops see objects larger than a center crop shows them, so
   /// larger test sizes are tried by default: 8/7 and 9/7, as 256 and 288 are to 224 (Touvron et al. 2019,
-  /// "Fixing
-  /// the train-test resolution discrepancy").
+  /// "Fixing the train-test resolution discrepancy").
   private var effectiveCrops: [Int] {
     if let crops { return crops }
     guard resizes == nil && ratios == nil else { return [base.crop] }
@@ -68,8 +67,8 @@ public struct SweepGrid: Sendable {
   /// The resizes tried with a crop.
   ///
   /// Given crops alone keep the base's ratio. With nothing given, five steps from the crop itself to 8/7 of
-  /// it, as
-  /// torchvision tuned its weights with 224 … 256 for a crop of 224; for the base's crop also its own resize.
+  /// it, as torchvision tuned its weights with 224 … 256 for a crop of 224; for the base's crop also its own
+  /// resize.
   private func resizes(for crop: Int) -> [Int] {
     if let resizes { return resizes }
     if let ratios { return ratios.map { max(1, Int((Double(crop) / $0).rounded(.down))) } }

@@ -52,7 +52,7 @@ public struct SweepReport: Sendable {
   /// ```
   ///
   /// - Parameters:
-  /// - measured: all settings; those that a race dropped have seen fewer images.
+  ///   - measured: all settings; those that a race dropped have seen fewer images.
   ///   - isShuffled: whether the images were visited in random order.
   ///   - dataset: the data set's name.
   ///   - checkpoints: names of the sweep's networks, shown when there are several.

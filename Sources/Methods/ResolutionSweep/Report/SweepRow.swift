@@ -22,8 +22,7 @@ public struct SweepRow: Sendable {
   /// True if the choosing images cannot distinguish the setting from the best.
   public var isIndistinguishable = false
   /// Interval of the distance to the best, in units of the metric: simultaneous over its rivals, on the
-  /// choosing
-  /// images. Nil for settings that could not be chosen.
+  /// choosing images. Nil for settings that could not be chosen.
   public var deficit: ClosedRange<Double>?
   /// True if no other setting is at least as accurate and as cheap, and better in one of the two.
   public var isParetoOptimal = false

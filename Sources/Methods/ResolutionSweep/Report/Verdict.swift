@@ -23,8 +23,7 @@ extension SweepReport {
     /// Mean cross-entropy of the scoring images in nats.
     public var loss: Double
     /// Optimistic bias of the best measured score, in units of the metric; nil where it cannot be estimated:
-    /// a single
-    /// image, or a race that dropped settings.
+    /// a single image, or a race that dropped settings.
     public var optimism: Double?
     /// The chosen setting on another data set.
     public var confirmation: Confirmation?

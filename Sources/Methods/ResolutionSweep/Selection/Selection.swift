@@ -23,10 +23,11 @@ public struct Selection: Sendable, Equatable {
   /// - Parameters:
   ///   - scores: paired scores of all settings on all images, higher is better.
   ///   - costs: cost of each setting, in any unit.
-  /// - method: division of the images into choosing and scoring ones.
-  /// - isShuffled: true if the images are already in random order, as in a race; parts are then runs of them.
-  /// - rule: rule for the choice.
-  /// - seed: seed of all random draws.
+  ///   - method: division of the images into choosing and scoring ones.
+  ///   - isShuffled: true if the images are already in random order, as in a race; parts are then runs of
+  ///     them.
+  ///   - rule: rule for the choice.
+  ///   - seed: seed of all random draws.
   /// - Throws: `SweepError.tooFewImages` when a part would be empty.
   public init(
     _ scores: ScoreMatrix, costs: [Double], method: SelectionMethod, isShuffled: Bool = false,

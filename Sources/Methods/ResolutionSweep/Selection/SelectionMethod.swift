@@ -5,8 +5,8 @@ public enum SelectionMethod: Sendable, Equatable {
   /// One random half chooses, the other half scores.
   case half
   /// All images choose; the score is that of choosing on `k` − 1 parts and scoring on the remaining one, each
-  /// in turn
-  /// (nested cross-validation: Varma and Simon 2006, "Bias in error estimation when using cross-validation").
+  /// in turn (nested cross-validation: Varma and Simon 2006, "Bias in error estimation when using
+  /// cross-validation").
   case folds(Int)
 
   /// Parses `none`, `half` or `kfold:K` with K from 2.

@@ -22,7 +22,7 @@ public struct SelectionRule: Sendable {
   /// - Parameters:
   ///   - scores: paired scores, higher is better.
   ///   - costs: cost of each setting in any unit.
-  /// - confidenceSet: the set for these scores if known; nil computes it when needed.
+  ///   - confidenceSet: the set for these scores if known; nil computes it when needed.
   ///   - generator: source of the resampling.
   public func choose(
     _ scores: ScoreMatrix, costs: [Double], confidenceSet: ConfidenceSet? = nil,

@@ -5,10 +5,8 @@ import Statistics
 /// A setting stays unless some other one is better by more than resampling explains. For each setting `i` the
 /// paired differences of all others to it are studentized, and the largest is compared with the bootstrap
 /// distribution of the largest (the max-T principle: Romano and Wolf 2005, "Exact and approximate stepdown
-/// methods
-/// for multiple hypothesis testing"). The truly best setting is excluded only if its own test errs, so it is
-/// in the
-/// set with probability `level`, whatever the others are; no correction over `i` is needed.
+/// methods for multiple hypothesis testing"). The truly best setting is excluded only if its own test errs,
+/// so it is in the set with probability `level`, whatever the others are; no correction over `i` is needed.
 public struct ConfidenceSet: Sendable, Equatable {
   /// Indices of the members, ascending; never empty when there is an image.
   public let members: [Int]
@@ -19,7 +17,7 @@ public struct ConfidenceSet: Sendable, Equatable {
   /// - Parameters:
   ///   - scores: paired scores, higher is better.
   ///   - level: probability that the best setting is in the set, in (0, 1).
-  /// - replicates: bootstrap resamples; 2000 determine the 95 % quantile to about 0.05 standard errors.
+  ///   - replicates: bootstrap resamples; 2000 determine the 95 % quantile to about 0.05 standard errors.
   ///   - generator: source of the resampling.
   public init(
     _ scores: ScoreMatrix, level: Double = 0.95, replicates: Int = 2000, generator: inout SeededGenerator

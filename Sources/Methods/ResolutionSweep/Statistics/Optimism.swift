@@ -3,10 +3,9 @@ import Statistics
 /// Optimistic bias of the best of several measured accuracies: the winner is partly chosen for its luck.
 ///
 /// Random halves of the images choose their winner, which the other half scores; the optimism is the best
-/// score of
-/// all images minus the mean of those. With a clear winner the estimate is somewhat too large, because half
-/// of the
-/// images choose less reliably than all; more parts would correct that, but triple the scatter.
+/// score of all images minus the mean of those. With a clear winner the estimate is somewhat too large,
+/// because half of the images choose less reliably than all; more parts would correct that, but triple the
+/// scatter.
 ///
 /// - Parameters:
 ///   - scores: paired scores, higher is better.
@@ -14,8 +13,7 @@ import Statistics
 ///   - repeats: random divisions into halves, each of which is used both ways.
 ///   - generator: draws the halves.
 /// - Returns: the optimism in score units, never negative; 0 with fewer than two settings, nil with fewer
-///   than two
-///   images, which have no halves.
+///   than two images, which have no halves.
 public func selectionOptimism(
   _ scores: ScoreMatrix, costs: [Double], repeats: Int = 200, generator: inout SeededGenerator
 ) -> Double? {

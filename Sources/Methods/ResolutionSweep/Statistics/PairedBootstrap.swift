@@ -5,10 +5,8 @@ import Statistics
 /// pairs.
 ///
 /// Images are drawn with replacement (Efron 1979). Scores are taken relative to the image's mean over
-/// settings,
-/// which changes no difference between settings; images on which all settings agree then contribute nothing
-/// and are
-/// drawn but not summed, so the cost grows with the discordant images.
+/// settings, which changes no difference between settings; images on which all settings agree then contribute
+/// nothing and are drawn but not summed, so the cost grows with the discordant images.
 struct PairedBootstrap {
   let settingCount: Int
   let replicateCount: Int

@@ -25,9 +25,8 @@ struct PairwiseErrors {
         guard differing > 0 else { continue }
         let plain = max(0, squares - sum * sum / n).squareRoot() / n
         // One more differing image of average size: with only a handful of them the plain error is
-        // overconfident
-        // (five to nothing is p = 1/32 by the exact test, which this reproduces; three to nothing proves
-        // nothing).
+        // overconfident (five to nothing is p = 1/32 by the exact test, which this reproduces; three to
+        // nothing proves nothing).
         let smoothed = max(0, squares * (1 + 1 / differing) - sum * sum / n).squareRoot() / n
         for index in [first * count + second, second * count + first] {
           plainErrors[index] = plain
