@@ -49,7 +49,7 @@ public enum AveragingError: ClassifiedError, Sendable, Equatable {
   case notContinuable(method: String)
   /// A checkpoint is already part of a state, but others precede it.
   case alreadyCounted(file: String, state: String)
-  /// The same checkpoint occurs twice.
+  /// A checkpoint that occurs twice.
   case duplicate(file: String, of: String)
   /// Not all checkpoints have this tensor, and the method needs all of them.
   case unionNeedsWeights(TensorName)

@@ -132,7 +132,7 @@ public struct AveragingPlan: Sendable {
     self.state = state
   }
 
-  /// The same plan with its tensors in another order.
+  /// This plan with its tensors in another order.
   func with(entries: [Entry]) -> Self {
     var plan = self
     plan.entries = entries

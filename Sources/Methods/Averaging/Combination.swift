@@ -19,7 +19,7 @@ extension Combination {
     }
   }
 
-  /// The same combination of the last checkpoints of a series with `count` more before them.
+  /// This combination for the last checkpoints of a series with `count` more before them.
   public func shifted(by count: Int) -> Self {
     switch self {
     case .linear(let linear):

@@ -49,8 +49,8 @@ public struct LinearCombination: Sendable, Equatable {
     return weights
   }
 
-  /// The same weights for a subset of the checkpoints, scaled to the same sum; nil when those weights add up
-  /// to zero.
+  /// These weights for a subset of the checkpoints, scaled to the same sum; nil when those weights add up to
+  /// zero.
   public func restricted(to members: [Int]) -> Self? {
     let weights = weights
     let kept = weights.indices.map { members.contains($0) ? weights[$0] : 0 }

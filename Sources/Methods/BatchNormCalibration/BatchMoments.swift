@@ -55,7 +55,8 @@ public struct BatchMoments: Sendable, Equatable {
   ///   - load: returns a batch, shape [n, height, width, 3].
   ///   - onStep: called after each batch of each step with the number of its images.
   /// - Returns: the moments of all images as those of one batch.
-  /// - Throws: `CalibrationError.notFinite` and `.oneValuePerChannel`; errors of loading and of the scratch file.
+  /// - Throws: `CalibrationError.notFinite` and `.oneValuePerChannel`; errors of loading and of the scratch
+  ///   file.
   public static func layerSynchronous(
     through network: Network, layers: [BatchNormLayer], batchCount: Int, memory: Int, scratchFolder: String,
     scratchElement: ScratchElement = .f32, load: (Int) throws -> Tensor, onStep: (Int) -> Void

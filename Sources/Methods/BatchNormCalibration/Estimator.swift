@@ -6,7 +6,8 @@ import Statistics
 /// Batches are added in the order of the data; the result may depend on that order only through rounding
 /// (and, for `momentum`, by definition).
 protocol StatisticsEstimator: Sendable {
-  /// - Parameter batch: count, mean and sum of squared deviations of one batch, over all positions of its images.
+  /// - Parameter batch: count, mean and sum of squared deviations of one batch, over all positions of its
+  ///   images.
   mutating func add(_ batch: ChannelMoments)
 
   /// The statistics of all batches added so far; undefined before the first.
@@ -53,8 +54,8 @@ struct PooledEstimator: StatisticsEstimator {
 
 /// The plain average of the batches' means and unbiased variances, in float64.
 ///
-/// Ioffe and Szegedy 2015, algorithm 2 (Var = m/(m−1)·E[σ²]). The variance between batches is lost and a partial
-/// last batch weighs as much as a full one.
+/// Ioffe and Szegedy 2015, algorithm 2 (Var = m/(m−1)·E[σ²]). The variance between batches is lost and a
+/// partial last batch weighs as much as a full one.
 struct BatchMeanEstimator: StatisticsEstimator {
   private var batches = 0.0
   private(set) var statistics: RunningStatistics

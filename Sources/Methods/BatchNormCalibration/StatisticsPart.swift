@@ -17,7 +17,7 @@ public struct StatisticsPart: Sendable {
     public var model: String
     /// Number of batches used of the whole data set.
     public var batchCount: Int
-    /// Everything that the statistics depend on, as written to the provenance.
+    /// All options that the statistics depend on, as written to the provenance.
     public var options: JSON
     /// Metadata for the result.
     public var recorded: [String: String]

@@ -22,8 +22,8 @@ public struct Outcome: Sendable, Equatable {
 
   /// Scores logits, or logarithms of probabilities, against the true class.
   ///
-  /// The logarithm of the sum of exponentials is taken in float64 relative to the largest logit, so that nothing
-  /// overflows.
+  /// The logarithm of the sum of exponentials is taken in float64 relative to the largest logit, so that
+  /// nothing overflows.
   ///
   /// - Parameters:
   ///   - logits: one value per class, finite but for −∞.

@@ -13,7 +13,8 @@ struct PassPlan {
 
   private(set) var views: [Preprocessing] = []
   private(set) var passes: [Pass] = []
-  /// For each active setting its index and, for each of its networks, the passes whose predictions it combines.
+  /// For each active setting its index and, for each of its networks, the passes whose predictions it
+  /// combines.
   private(set) var passesOfSetting: [(setting: Int, passes: [[Int]])] = []
 
   init(_ settings: [Setting], active: [Int], recalibrations: [Recalibration] = []) {

@@ -43,8 +43,8 @@ public struct SettingOutcomes: Sendable, Equatable {
   /// Mean cross-entropy in nats, summed in float64 in the order of the images; 0 without images.
   public var meanLoss: Double { losses.reduce(0, +) / Double(max(count, 1)) }
 
-  /// Expected calibration error: the mean distance of confidence and accuracy over 15 bins of equal width, weighted by
-  /// the images in them (Guo et al. 2017, "On calibration of modern neural networks", eq. 3).
+  /// Expected calibration error: the mean distance of confidence and accuracy over 15 bins of equal width,
+  /// weighted by the images in them (Guo et al. 2017, "On calibration of modern neural networks", eq. 3).
   public var calibrationError: Double {
     let bins = 15
     var confidence = [Double](repeating: 0, count: bins)

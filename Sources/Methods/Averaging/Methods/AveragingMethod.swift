@@ -22,7 +22,7 @@ public protocol AveragingMethod: Sendable {
   /// True if the weights of the checkpoints so far do not depend on later ones, except for a common factor.
   func isContinuable(over timeline: Timeline) -> Bool
 
-  /// Everything apart from the checkpoints that the result depends on, defaults included, for the provenance.
+  /// Options that the result depends on, apart from the checkpoints, defaults included, for the provenance.
   var settings: [(String, JSON)] { get }
 
   /// Metadata of the result, apart from the provenance.
@@ -62,7 +62,7 @@ public struct Companion: Sendable, Equatable {
   /// Combination that produces it.
   public let combination: Combination
 
-  /// The same for the last checkpoints of a series with `count` more before them.
+  /// This companion for the last checkpoints of a series with `count` more before them.
   public func shifted(by count: Int) -> Self {
     Self(suffix: suffix, combination: combination.shifted(by: count))
   }

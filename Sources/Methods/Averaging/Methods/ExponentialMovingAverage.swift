@@ -71,7 +71,7 @@ public struct ExponentialMovingAverage: AveragingMethod {
   /// False for a debiased average by training steps: the mean distance changes with every checkpoint.
   public func isContinuable(over timeline: Timeline) -> Bool { !(isDebiased && timeline.steps != nil) }
 
-  /// Everything apart from the checkpoints that the result depends on.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = [("decay", .number("\(decay)"))]
     if let interval { settings.append(("decay_interval", .number("\(interval)"))) }
@@ -139,7 +139,8 @@ extension ExponentialMovingAverage.Warmup {
     return sum
   }
 
-  /// ∫ ln d(s) ds by Simpson's rule over t = ln(1 + s/γ), in which the integrand is smooth however far it goes.
+  /// ∫ ln d(s) ds by Simpson's rule over t = ln(1 + s/γ), in which the integrand is smooth however far it
+  /// goes.
   private func integral(from start: Double, to end: Double) -> Double {
     let (low, high) = (log1p(start / gamma), log1p(end / gamma))
     let intervals = 256

@@ -27,7 +27,7 @@ public struct GaussianMoments: AveragingMethod {
     self.isCentered = isCentered
   }
 
-  /// Everything apart from the checkpoints that the result depends on.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] {
     [("rank", .number("\(rank)"))] + (isCentered ? [("centered", .bool(true))] : [])
   }

@@ -15,7 +15,7 @@ public struct ModelStock: AngularMethod {
   /// A method without parameters.
   public init() {}
 
-  /// True.
+  /// True: the first checkpoint is the pretrained model.
   public var beginsWithPretrained: Bool { true }
 
   /// Empty: there are no parameters.

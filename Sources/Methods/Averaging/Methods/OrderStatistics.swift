@@ -34,7 +34,7 @@ public struct TrimmedMean: AveragingMethod {
     self.trim = trim
   }
 
-  /// Everything apart from the checkpoints that the result depends on.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] { [("trim", .number("\(trim)"))] }
 
   /// False: all values are needed at once.

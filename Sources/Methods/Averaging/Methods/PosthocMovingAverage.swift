@@ -33,13 +33,13 @@ public struct PosthocMovingAverage: AveragingMethod {
     self.targetStep = targetStep
   }
 
-  /// True.
+  /// True: the weights depend on training steps.
   public var needsSteps: Bool { true }
 
   /// False: every snapshot changes the weights of all.
   public func isContinuable(over timeline: Timeline) -> Bool { false }
 
-  /// Everything apart from the checkpoints that the result depends on.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = [
       ("gamma", .number("\(gamma)")), ("source_sigma", .array(sourceSigmas.map { .number("\($0)") })),

@@ -14,10 +14,10 @@ public struct PowerMovingAverage: AveragingMethod {
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public init(_ width: PowerProfile.Width) throws { gamma = try width.exponent() }
 
-  /// True.
+  /// True: the weights depend on training steps.
   public var needsSteps: Bool { true }
 
-  /// Everything apart from the checkpoints that the result depends on.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] { [("gamma", .number("\(gamma)"))] }
 
   /// The recurrence over the series.

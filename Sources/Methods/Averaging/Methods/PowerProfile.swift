@@ -1,6 +1,7 @@
 import Platform
 
-/// The power-function averaging profile p(τ; t, γ) = (γ + 1)·τ^γ / t^(γ+1) over the training times τ from 0 to t.
+/// The power-function averaging profile p(τ; t, γ) = (γ + 1)·τ^γ / t^(γ+1) over the training times τ from 0
+/// to t.
 ///
 /// Source: Karras et al. 2024, "Analyzing and Improving the Training Dynamics of Diffusion Models" (EDM2),
 /// arXiv 2312.02696, section 3 and appendix C.

@@ -28,7 +28,7 @@ public struct SignElection: TensorwiseMethod {
     self.density = density
   }
 
-  /// True.
+  /// True: the first checkpoint is the pretrained model.
   public var beginsWithPretrained: Bool { true }
 
   /// The density; the weights are recorded with the inputs.

@@ -1,8 +1,8 @@
 import Checkpoint
 import Platform
 
-/// Spherical interpolation between two checkpoints, tensor by tensor (Shoemake 1985, "Animating Rotation with Quaternion
-/// Curves").
+/// Spherical interpolation between two checkpoints, tensor by tensor (Shoemake 1985, "Animating Rotation with
+/// Quaternion Curves").
 ///
 /// With Ω the angle between the tensors as vectors: θ = sin((1-t)Ω)/sin Ω · θ₁ + sin(tΩ)/sin Ω · θ₂. Tensors
 /// that are nearly parallel (|cos Ω| above 0.9995) or zero are interpolated linearly.

@@ -21,7 +21,7 @@ public struct TanhMovingAverage: AveragingMethod {
     self.alpha = alpha
   }
 
-  /// Everything apart from the checkpoints that the result depends on.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] { [("alpha", .number("\(alpha)"))] }
 
   /// The recurrence over the series.

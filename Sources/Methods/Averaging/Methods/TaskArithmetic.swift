@@ -17,7 +17,7 @@ public struct TaskArithmetic: AveragingMethod {
     self.weights = weights
   }
 
-  /// True.
+  /// True: the first checkpoint is the pretrained model.
   public var beginsWithPretrained: Bool { true }
 
   /// False: the pretrained model would be counted twice.

@@ -70,8 +70,8 @@ extension PassWorker {
   ///
   /// A single checkpoint agrees with itself; its infinities are copied, while NaN is a broken model.
   ///
-  /// - Throws: `AveragingError` that names the value, when the checkpoints differ in this piece or in another one of the
-  ///   same tensor.
+  /// - Throws: `AveragingError` that names the value, when the checkpoints differ in this piece or in another
+  ///   one of the same tensor.
   func passConstants(_ segment: TaskList.Segment, output index: Int, divisor: Double) throws {
     let plan = plans[index]
     let entry = plan.entries[segment.entry]

@@ -171,7 +171,7 @@ final class PassWorker: @unchecked Sendable {
     }
   }
 
-  /// The same results where nothing else needs the sums, which then never leave the L1 cache.
+  /// A shortcut to the results where nothing else needs the sums, which then never leave the L1 cache.
   ///
   /// - Returns: False if this is no such case, or if a result is not finite or that of equal float64 values:
   ///   the sums explain the former, and the latter is copied.

@@ -52,7 +52,8 @@ public struct GaussianSampler: Sendable {
   private let deviationCount: Int
   private let requestedRank: Int
 
-  /// - Throws: `AveragingError.notAGaussian` when the checkpoint has no variances, `.mismatch` when one does not fit.
+  /// - Throws: `AveragingError.notAGaussian` when the checkpoint has no variances, `.mismatch` when one does
+  ///   not fit.
   public init(_ source: any CheckpointSource) throws {
     self.source = source
     let byName = Dictionary(source.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -96,7 +97,8 @@ public struct GaussianSampler: Sendable {
 
   /// Writes the model with this number, which does not depend on other draws.
   ///
-  /// - Throws: `AveragingError.overflow` when a value is beyond the range of its type, errors of reading and writing.
+  /// - Throws: `AveragingError.overflow` when a value is beyond the range of its type, errors of reading and
+  ///   writing.
   public func draw(_ number: Int, _ options: Options, to writer: CheckpointWriter, pool: ThreadPool) throws {
     let order = writer.order
     let tasks = TaskList(

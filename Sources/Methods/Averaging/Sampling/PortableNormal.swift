@@ -2,8 +2,8 @@ import Statistics
 
 /// Standard normal numbers that are equal in every bit on every machine.
 ///
-/// Marsaglia's polar method with a logarithm made of additions, multiplications and divisions only: the C library's
-/// functions differ between platforms in the last digit.
+/// Marsaglia's polar method with a logarithm made of additions, multiplications and divisions only: the C
+/// library's functions differ between platforms in the last digit.
 struct PortableNormal {
   private var generator: SeededGenerator
   private var spare: Double?

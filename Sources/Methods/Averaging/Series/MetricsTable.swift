@@ -56,7 +56,8 @@ public struct MetricsTable: Sendable {
     values = Dictionary(grouping: rows, by: \.0).mapValues { $0.map(\.1) }
   }
 
-  /// The score of a checkpoint, by its path, its file name or its file name without extension, or by its number.
+  /// The score of a checkpoint, by its path, its file name or its file name without extension, or by its
+  /// number.
   public func value(for path: String) throws -> Double {
     for (subject, text) in subjects(of: path) {
       guard let found = values[subject] else { continue }

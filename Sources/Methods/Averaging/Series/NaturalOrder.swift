@@ -2,8 +2,8 @@
 public enum NaturalOrder {
   /// True if `a` comes before `b`.
   ///
-  /// Runs of decimal digits compare by value whatever their length, everything else byte by byte. Names that differ
-  /// in leading zeros alone are ordered by their bytes, so that the order is total.
+  /// Runs of decimal digits compare by value whatever their length, everything else byte by byte. Names that
+  /// differ in leading zeros alone are ordered by their bytes, so that the order is total.
   public static func precedes(_ a: String, _ b: String) -> Bool {
     let x = Array(a.utf8)
     let y = Array(b.utf8)

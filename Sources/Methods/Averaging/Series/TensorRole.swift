@@ -28,7 +28,7 @@ public enum TensorRole: Sendable, Equatable {
 }
 
 extension TensorSpec {
-  /// The same data as real numbers: complex elements are pairs of them, along a last axis of two.
+  /// A view of the data as real numbers: complex elements are pairs of them, along a last axis of two.
   var components: TensorSpec {
     dtype == .c64 ? TensorSpec(name: name, dtype: .f32, shape: shape + [2]) : self
   }

@@ -19,7 +19,8 @@ public struct StateUpdate: Sendable {
   ///   - timeline: All checkpoints, those in the state first.
   ///   - settings: The method and options, which must be equal whenever the state is continued.
   ///   - options: Treatment of buffers, and element type of the output.
-  /// - Throws: `AveragingError` for a method that needs all checkpoints at once, and for checkpoints that do not fit.
+  /// - Throws: `AveragingError` for a method that needs all checkpoints at once, and for checkpoints that do
+  ///   not fit.
   public init(
     _ state: AveragingState?, adding series: Series, method: any AveragingMethod, timeline: Timeline,
     settings: JSON, options: AveragingPlan.Options

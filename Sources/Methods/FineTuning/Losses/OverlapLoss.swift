@@ -1,10 +1,11 @@
 import Platform
 
-/// One minus the overlap of predicted probabilities and labels, per class over the batch, averaged over the classes
-/// that occur in it.
+/// One minus the overlap of predicted probabilities and labels, per class over the batch, averaged over the
+/// classes that occur in it.
 ///
 /// With p the softmax probability of a class and y its indicator, I = Σpy, P = Σp and Y = Σy over the rows:
-/// Dice is (2I + s)/(P + Y + s) (Milletari et al. 2016, with linear denominators), Jaccard (I + s)/(P + Y − I + s).
+/// Dice is (2I + s)/(P + Y + s) (Milletari et al. 2016, with linear denominators), Jaccard (I + s)/(P + Y − I
+/// + s).
 public struct OverlapLoss: ClassificationLoss {
   /// Measure of overlap.
   public enum Kind: String, Sendable, CaseIterable {

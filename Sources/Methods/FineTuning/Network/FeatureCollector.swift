@@ -45,7 +45,8 @@ public final class FeatureCollector {
 
   /// Runs the backbone on the next images, [n, h, w, channels].
   ///
-  /// - Throws: `TuningError` for images of another size than the first batch's and for features that do not fit.
+  /// - Throws: `TuningError` for images of another size than the first batch's and for features that do not
+  ///   fit.
   public func add(_ images: Tensor) throws {
     let features = try tail.network.tailInputs(images)
     let (n, height, width, channels) = (

@@ -2,11 +2,11 @@ import Platform
 
 /// Updates parameters along their gradients.
 protocol Optimizer: AnyObject {
-  /// One step at `learningRate`; the order and number of parameters are the same at every call. The gradients'
-  /// contents are undefined afterwards.
+  /// One step at `learningRate`; the order and number of parameters are the same at every call. The
+  /// gradients' contents are undefined afterwards.
   func step(_ parameters: [Parameter], learningRate: Double, pool: ThreadPool)
 
-  /// Everything that a later run needs to continue from here.
+  /// All the state that a later run needs to continue from here.
   var state: OptimizerState { get set }
 }
 

@@ -7,7 +7,8 @@ public enum WeightAveraging: Sendable, Equatable {
   case none
   /// average ← decay·average + (1 − decay)·weights after every `every` steps, from the initial weights on.
   case ema(decay: Double, every: Int)
-  /// Equal mean of the weights at the end of each epoch from epoch `from`, counted from 1 (Izmailov et al. 2018).
+  /// Equal mean of the weights at the end of each epoch from epoch `from`, counted from 1 (Izmailov et al.
+  /// 2018).
   case swa(from: Int)
 
   func validate() throws {

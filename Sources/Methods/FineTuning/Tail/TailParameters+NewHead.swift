@@ -9,7 +9,7 @@ public enum HeadInitialisation: String, Sendable, CaseIterable {
 }
 
 extension TailParameters {
-  /// The same BatchNorm with a newly initialized classifier of `classes` outputs.
+  /// This BatchNorm with a newly initialized classifier of `classes` outputs.
   public func withNewHead(classes: Int, _ initialisation: HeadInitialisation, seed: UInt64) -> TailParameters
   {
     var generator = SeededGenerator(seed: seed)

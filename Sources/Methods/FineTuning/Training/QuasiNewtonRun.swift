@@ -1,5 +1,5 @@
-/// L-BFGS on the classifier over fixed features (Nocedal and Wright 2006, algorithms 7.4 and 7.5): one iteration per
-/// epoch, all samples at once.
+/// L-BFGS on the classifier over fixed features (Nocedal and Wright 2006, algorithms 7.4 and 7.5): one
+/// iteration per epoch, all samples at once.
 ///
 /// The objective is the loss plus ½·weightDecay·‖weight‖². With cross-entropy it is convex, so the result
 /// does not depend on the start, and a few dozen iterations replace the choice of learning rate and schedule.

@@ -50,7 +50,8 @@ extension TuningState {
   ///   - source: an open file written from `encoded`.
   ///   - run: description of options and data of the run to continue.
   ///   - start: parameters of the shapes that the run trains.
-  /// - Throws: `TuningError.foreignState` when the file is no state or belongs to another run; errors of reading.
+  /// - Throws: `TuningError.foreignState` when the file is no state or belongs to another run; errors of
+  ///   reading.
   public init(_ source: any CheckpointSource, run: String, like start: TailParameters) throws {
     func fail(_ reason: String) -> TuningError { .foreignState(path: source.label, reason: reason) }
     guard let text = source.metadata[Self.key], let header = try? JSON.parse(Array(text.utf8)),

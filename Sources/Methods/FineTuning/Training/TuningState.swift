@@ -1,4 +1,4 @@
-/// Everything that a run needs to continue after an epoch as if it had never stopped.
+/// All the state that a run needs to continue after an epoch as if it had never stopped.
 public struct TuningState: Sendable, Equatable {
   /// Number of epochs done.
   public var epoch: Int

@@ -5,7 +5,7 @@ import Platform
 
 /// A sweep, or one shard's share of it, that can be stored in a file, continued and merged.
 public struct SweepPart: Sendable, Equatable {
-  /// Everything that the measurements depend on; parts belong together if their recipes are equal.
+  /// Properties that the measurements depend on; parts belong together if their recipes are equal.
   public struct Recipe: Sendable, Equatable {
     /// The data set's name.
     public var dataset: String

@@ -53,10 +53,10 @@ public struct SweepReport: Sendable {
   ///
   /// - Parameters:
   ///   - measured: all settings; those that a race dropped have seen fewer images.
-  ///   - isShuffled: whether the images were visited in random order.
+  ///   - isShuffled: true if the images were visited in random order.
   ///   - dataset: the data set's name.
   ///   - checkpoints: names of the sweep's networks, shown when there are several.
-  ///   - request: how to choose.
+  ///   - request: method of choosing.
   /// - Throws: `SweepError.tooFewImages`, `.beyondBudget`.
   public init(
     _ measured: Measurements, isShuffled: Bool = false, dataset: String, checkpoints: [String],
@@ -108,7 +108,8 @@ public struct SweepReport: Sendable {
     return affordable
   }
 
-  /// A setting is on the front if no other is at least as accurate and as cheap, and better in one of the two.
+  /// A setting is on the front if no other is at least as accurate and as cheap, and better in one of the
+  /// two.
   ///
   /// Settings that a race dropped were measured on other images and compare with nothing.
   private static func markParetoFront(_ rows: inout [SweepRow], among candidates: [Int]) {

@@ -3,10 +3,11 @@ import Statistics
 
 /// Drops settings from a sweep as soon as they are worse beyond doubt.
 ///
-/// The images must come in random order. A setting is dropped when the mean capital of the bets of all others against
-/// it (`BettingTest`) reaches 1/(1 − level). The setting that is most accurate on the whole data set is dropped with
-/// probability at most 1 − level over the order, whatever the data are: against it every bet is unfair, so their mean
-/// is one unfair bet, and no further correction for the number of settings is needed.
+/// The images must come in random order. A setting is dropped when the mean capital of the bets of all others
+/// against it (`BettingTest`) reaches 1/(1 − level). The setting that is most accurate on the whole data set
+/// is dropped with probability at most 1 − level over the order, whatever the data are: against it every bet
+/// is unfair, so their mean is one unfair bet, and no further correction for the number of settings is
+/// needed.
 public struct Race: Sendable {
   /// Number of settings at the start.
   public let settingCount: Int
@@ -83,7 +84,7 @@ public struct Race: Sendable {
 extension Evaluator {
   /// Measures the settings of a race on as many images as it needs, dropping those that lose.
   ///
-  /// - Parameters: those of `run(only:upTo:batchSize:workers:narrowing:onBatch:)`.
+  /// - Parameters: see `run(only:upTo:batchSize:workers:narrowing:onBatch:)`.
   /// - Throws: the same errors as that method.
   public func run(
     _ race: inout Race, batchSize: Int? = nil, workers: Int, onBatch: (Int) throws -> Void = { _ in }
