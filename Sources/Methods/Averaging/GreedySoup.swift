@@ -2,6 +2,13 @@
 ///
 /// Source: Wortsman et al. 2022, "Model soups", arXiv 2203.05482, recipe 1. A checkpoint stays only if it
 /// strictly improves the score.
+///
+/// ```swift
+/// let soup = try GreedySoup.select(count: files.count, mode: .max) { members in
+///   try validationAccuracy(members.map { files[$0] })
+/// }
+/// print(soup.members, soup.score)
+/// ```
 public enum GreedySoup {
   /// Direction of a score: high is better for accuracy, low for a loss.
   public enum Mode: String, CaseIterable, Sendable {

@@ -2,6 +2,14 @@ import NetworkExecution
 import NetworkGraphs
 
 /// Combines the moments of batches into new running statistics for a network's BatchNorm layers.
+///
+/// ```swift
+/// var calibration = try Calibration(network: network, estimator: .pooled, prior: 16)
+/// try measureBatches(of: loader, through: network, layers: calibration.layers) { _, moments in
+///   try calibration.add(moments)
+/// }
+/// let statistics = try calibration.networkStatistics()
+/// ```
 public struct Calibration: Sendable {
   /// The layers to recalibrate, in execution order.
   public let layers: [BatchNormLayer]

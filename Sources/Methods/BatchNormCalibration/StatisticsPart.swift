@@ -10,6 +10,15 @@ import Statistics
 ///
 /// As tensors: `batch` and `images` are I64 [b]; for every layer `<layer>.count` is F64 [b], `<layer>.mean`
 /// and `<layer>.m2` are F64 [b, channels]. Everything else is one JSON object in the metadata.
+///
+/// ```swift
+/// let layers = network.trainedBatchNorms.map { (name: $0.name, channels: $0.channels) }
+/// let parts = try files.map { file in
+///   (label: file, part: try StatisticsPart(reading: openCheckpoint(.path(file)), layers: layers))
+/// }
+/// var calibration = try Calibration(network: network, estimator: .pooled)
+/// for batch in try StatisticsPart.merge(parts) { try calibration.add(batch) }
+/// ```
 public struct StatisticsPart: Sendable {
   /// The properties that all parts of one calculation must agree on, apart from the shard's number.
   public struct Recipe: Sendable, Equatable {

@@ -4,9 +4,11 @@ import Checkpoint
 ///
 /// A new method is one file in this folder and one line in the method list of the program that offers it.
 ///
-///     let method = try ExponentialMovingAverage(decay: 0.9)
-///     let timeline = try Timeline(names: ["epoch-1", "epoch-2", "epoch-3"])
-///     let combination = try method.combination(of: timeline)
+/// ```swift
+/// let method = try ExponentialMovingAverage(decay: 0.9)
+/// let timeline = try Timeline(names: ["epoch-1", "epoch-2", "epoch-3"])
+/// let combination = try method.combination(of: timeline)
+/// ```
 public protocol AveragingMethod: Sendable {
   /// The name in provenance and reports.
   static var name: String { get }

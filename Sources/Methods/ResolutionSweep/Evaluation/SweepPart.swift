@@ -4,6 +4,12 @@ import ImageData
 import Platform
 
 /// A sweep, or one shard's share of it, that can be stored in a file, continued and merged.
+///
+/// ```swift
+/// let parts = try files.map { (name: $0, part: try SweepPart(reading: openCheckpoint(.path($0)))) }
+/// let whole = try SweepPart.merged(parts)
+/// print(whole.measurements.outcomes.map { $0.accuracy().value })
+/// ```
 public struct SweepPart: Sendable, Equatable {
   /// Properties that the measurements depend on; parts belong together if their recipes are equal.
   public struct Recipe: Sendable, Equatable {

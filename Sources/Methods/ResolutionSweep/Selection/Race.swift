@@ -8,6 +8,14 @@ import Statistics
 /// is dropped with probability at most 1 − level over the order, whatever the data are: against it every bet
 /// is unfair, so their mean is one unfair bet, and no further correction for the number of settings is
 /// needed.
+///
+/// ```swift
+/// var race = Race(settingCount: settings.count, imageCount: order.count)
+/// let evaluator = try Evaluator(
+///   networks: [network], settings: settings, dataset: dataset, images: order)
+/// try evaluator.run(&race, workers: 2)
+/// print(race.active.map { settings[$0].preprocessing })
+/// ```
 public struct Race: Sendable {
   /// Number of settings at the start.
   public let settingCount: Int
