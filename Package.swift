@@ -115,7 +115,8 @@ let tools: [Target] = [
   tool(
     "ckpt-fixres",
     [
-      "Charts", "Checkpoint", "FineTuning", "ImageData", "NetworkCommand", "NetworkExecution", "NetworkGraphs",
+      "Charts", "Checkpoint", "FineTuning", "ImageData", "NetworkCommand", "NetworkExecution",
+      "NetworkGraphs",
       "Platform", "Statistics", "TensorMath",
     ]),
   tool("ckpt-info", ["Checkpoint", "NetworkGraphs", "Platform"]),
@@ -150,7 +151,9 @@ let package = Package(
         "CNetworkKernels", "CPlatform", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs",
         "Platform", "Statistics", "TensorMath",
       ], exclude: ["Goldens"]),
-    tests("AveragingTests", ["Averaging", "CCheckpointKernels", "CPlatform", "Checkpoint", "Platform", "Statistics"]),
+    tests(
+      "AveragingTests",
+      ["Averaging", "CCheckpointKernels", "CPlatform", "Checkpoint", "Platform", "Statistics"]),
     tests(
       "BatchNormCalibrationTests",
       [
@@ -160,7 +163,8 @@ let package = Package(
     tests(
       "FineTuningTests",
       [
-        "Checkpoint", "FineTuning", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
+        "Checkpoint", "FineTuning", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform",
+        "Statistics",
         "TensorMath",
       ]),
     tests(

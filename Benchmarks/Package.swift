@@ -21,6 +21,7 @@ let package = Package(
       "engine", "Engine",
       ["Checkpoint", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics", "TensorMath"]),
     benchmark("image-loading", "ImageLoading", ["ImageData"]),
-    benchmark("sweep-simulation", "SweepSimulation", ["Evaluation", "Platform", "ResolutionSweep", "Statistics"]),
+    benchmark(
+      "sweep-simulation", "SweepSimulation", ["Evaluation", "Platform", "ResolutionSweep", "Statistics"]),
   ]
 )

@@ -5,7 +5,8 @@ import Testing
 @Suite struct HouseTests {
   /// The floors from the ground up. Imports point downwards, or within a floor as `neighbours` says.
   static let floors = [
-    "SystemLibraries", "Kernels", "Foundations", "Formats", "Data", "Networks", "Methods", "CommandLine", "Tools",
+    "SystemLibraries", "Kernels", "Foundations", "Formats", "Data", "Networks", "Methods", "CommandLine",
+    "Tools",
   ]
 
   /// Modules that others of their floor may import.
@@ -69,7 +70,8 @@ import Testing
   static let declared: [String: Set<String>] = {
     let text = try! String(contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
     var result: [String: Set<String>] = [:]
-    let call = /(?:library|tool|kernels)\(\s*(?:"(?<floor>\w+)",\s*)?"(?<name>[\w-]+)",?\s*(?:\[(?<list>[^\]]*)\])?/
+    let call =
+      /(?:library|tool|kernels)\(\s*(?:"(?<floor>\w+)",\s*)?"(?<name>[\w-]+)",?\s*(?:\[(?<list>[^\]]*)\])?/
     for match in text.matches(of: call) {
       let list = match.output.list ?? ""
       result[String(match.output.name)] = Set(list.matches(of: /"(\w+)"/).map { String($0.output.1) })
@@ -114,7 +116,8 @@ import Testing
     }
     for tool in ["ckpt-average", "ckpt-convert", "ckpt-info"] {
       let found = reachable(tool).union(reachable("Command"))
-      #expect(found.isDisjoint(with: ["COpenBLAS", "TensorMath", "ImageData", "CJPEG", "CPNG", "CWebP"]), "\(tool)")
+      #expect(
+        found.isDisjoint(with: ["COpenBLAS", "TensorMath", "ImageData", "CJPEG", "CPNG", "CWebP"]), "\(tool)")
     }
   }
 

@@ -169,7 +169,8 @@ import Testing
 
   private func sweepError(labels: [Int?]) -> EvaluationError? {
     do {
-      _ = try Evaluator(networks: [network], settings: [setting(8, 8)], dataset: LabelledBlanks(labels: labels))
+      _ = try Evaluator(
+        networks: [network], settings: [setting(8, 8)], dataset: LabelledBlanks(labels: labels))
       return nil
     } catch { return error as? EvaluationError }
   }

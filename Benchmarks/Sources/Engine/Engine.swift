@@ -63,7 +63,8 @@ enum Engine {
         case "--size": size = Int(value) ?? size
         case "--mode": mode = value
         case "--sums":
-          guard let found = ["direct": ConvolutionSums.direct, "small": .smallTiles, "large": .largeTiles][value]
+          guard
+            let found = ["direct": ConvolutionSums.direct, "small": .smallTiles, "large": .largeTiles][value]
           else { throw Failure(description: "unknown sums \(value)") }
           sums = found
         case "--compute":
@@ -149,7 +150,9 @@ enum Engine {
           _ = try network.logits(input)
         }
       }
-      let (wall, used) = (elapsed / .seconds(1), Double(Foundation.clock() - processor) / Double(CLOCKS_PER_SEC))
+      let (wall, used) = (
+        elapsed / .seconds(1), Double(Foundation.clock() - processor) / Double(CLOCKS_PER_SEC)
+      )
       (best, bestProcessor) = (min(best, wall), min(bestProcessor, used))
       (total, totalProcessor) = (total + wall, totalProcessor + used)
       rounds += 1

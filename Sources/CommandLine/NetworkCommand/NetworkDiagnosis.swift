@@ -26,7 +26,8 @@ extension NetworkError: AdvisedError {
     switch self {
     case .unknownArchitecture, .leftoverTensors, .unknownRecordedName:
       "pass --arch with an ONNX file of the network"
-    case .ambiguous(_, let candidates) where candidates.count == 1: "pass --arch \(candidates[0]) if it is that"
+    case .ambiguous(_, let candidates) where candidates.count == 1:
+      "pass --arch \(candidates[0]) if it is that"
     case .ambiguous(_, let candidates): "pass --arch with one of \(candidates.joined(separator: ", "))"
     case .noBFloat16: "leave out --compute bf16"
     case .scratchFile: "give more --memory, or another folder in TMPDIR"

@@ -1,19 +1,19 @@
 import Checkpoint
 import Platform
 
-/// Why a series could not be averaged. No output is left behind when one of these is thrown.
+/// Reasons that a series could not be averaged. No output is left when one of these is thrown.
 public enum AveragingError: ClassifiedError, Sendable, Equatable {
-  /// Nothing to average.
+  /// The series is empty.
   case emptySeries
   /// A parameter of a method is outside its range.
   case parameterOutOfRange(String, value: Double, range: String)
-  /// The method works on training steps, and none were given.
+  /// The method needs training steps, and none were given.
   case stepsMissing(method: String)
   /// A list has the wrong length.
   case countMismatch(String, expected: Int, found: Int)
   /// The method needs more checkpoints.
   case tooFew(method: String, needed: Int, found: Int)
-  /// The weights add up to zero, so that they cannot be normalised.
+  /// The weights add up to zero, so that they cannot be normalized.
   case weightsCancel
   /// Every input has weight zero.
   case allWeightsZero
@@ -21,46 +21,46 @@ public enum AveragingError: ClassifiedError, Sendable, Equatable {
   case noStep(file: String)
   /// Steps do not increase along the series.
   case stepsNotIncreasing(file: String, step: Double, previous: Double)
-  /// A power-function EMA begins at step 0, so that no checkpoint can be there.
+  /// A power-function EMA begins at step 0, so that no checkpoint can have that step.
   case stepNotPositive(file: String, step: Double)
-  /// The profiles of the snapshots do not determine weights: two of them are the same.
+  /// The snapshots' profiles do not determine weights: two of them are equal.
   case snapshotsDependent
-  /// A tensor that the first file has is not in this one.
+  /// A tensor of the first file is missing in this one.
   case missingTensor(file: String, TensorName, reference: String)
-  /// This file has a tensor that the first one does not have.
+  /// This file has a tensor that the first one lacks.
   case extraTensor(file: String, TensorName, reference: String)
   /// A tensor's element type or shape differs from the first file's.
   case mismatch(file: String, TensorName, expected: String, found: String)
-  /// NaN or an infinity in an input.
+  /// An input contains NaN or infinity.
   case notFinite(file: String, TensorName, index: [Int], value: Double)
   /// A finite result is beyond the range of the output's element type.
   case overflow(TensorName, DType, index: [Int], value: Double)
-  /// Weights below zero made a running variance negative.
+  /// Negative weights made a running variance negative.
   case negativeVariance(TensorName, index: [Int], value: Double)
-  /// The weights of one file are an average that training kept, those of another are not.
+  /// One file's weights are an average that training kept, another's are not.
   case differentKeys(file: String, key: String, reference: String, String)
-  /// Weights are quantised in a way that cannot be averaged.
+  /// Weights are quantized in a form that cannot be averaged.
   case unknownQuantization(file: String, TensorName, reason: String)
-  /// A state belongs to another computation.
+  /// A state of another computation.
   case stateMismatch(file: String, what: String, expected: String, found: String)
-  /// A file is no state of an average.
+  /// A file that is not a state of an average.
   case notAState(file: String, reason: String)
   /// The method needs all checkpoints at once.
   case notContinuable(method: String)
-  /// A checkpoint is part of a state already, but others come before it.
+  /// A checkpoint is already part of a state, but others precede it.
   case alreadyCounted(file: String, state: String)
-  /// The same checkpoint twice.
+  /// A checkpoint that occurs twice.
   case duplicate(file: String, of: String)
-  /// A tensor that not all checkpoints have, and a method that needs all of them.
+  /// Not all checkpoints have this tensor, and the method needs all of them.
   case unionNeedsWeights(TensorName)
-  /// A file without the variances that models are drawn with.
+  /// A file without the variances needed for sampling models.
   case notAGaussian(file: String, reason: String)
   /// No tensor is left after selection.
   case noTensors
 }
 
 extension AveragingError {
-  /// Usage where the request is at fault rather than the files.
+  /// Usage where the request is at fault instead of the files.
   public var kind: FailureKind {
     switch self {
     case .emptySeries, .parameterOutOfRange, .stepsMissing, .countMismatch, .weightsCancel, .allWeightsZero,

@@ -1,7 +1,7 @@
 import Checkpoint
 
 extension AveragingPlan {
-  /// The output's tensors that come of one input tensor.
+  /// The output tensors of one input tensor.
   static func entries(
     for tensor: TensorSpec, _ combination: Combination, _ companions: [Companion], _ options: Options,
     latest: Int, quantization: Quantization?
@@ -21,7 +21,7 @@ extension AveragingPlan {
     let average = Entry(
       output: output, input: tensor, operation: .combine(combination), quantization: quantization)
     guard role != .runningStatistic else { return [average] }
-    // Deviations and variances are far smaller than the weights: types of few bits would lose them.
+    // Deviations and variances are far smaller than the weights, and would be lost in types of few bits.
     let wide: DType = output.dtype == .f64 ? .f64 : .f32
     return [average]
       + companions.map {
@@ -32,10 +32,10 @@ extension AveragingPlan {
       }
   }
 
-  /// The entries for a quantised tensor, or for the scales of one.
+  /// The entries of a quantized tensor, or of the scales of one.
   ///
-  /// A single checkpoint goes through as it is. Otherwise scales are computed anew, or left out where the output is no
-  /// longer quantised.
+  /// A single checkpoint is copied. Otherwise scales are recomputed, or omitted where the output is no longer
+  /// quantized.
   static func quantizedEntries(
     for tensor: TensorSpec, _ quantized: [TensorName: Quantization], _ combination: Combination,
     _ companions: [Companion], _ options: Options, latest: Int
@@ -54,7 +54,7 @@ extension AveragingPlan {
 }
 
 extension Combination {
-  /// Whether the result is one of the checkpoints.
+  /// True if the result is one of the checkpoints.
   var isOneCheckpoint: Bool {
     guard case .linear(let linear) = self else { return false }
     let contributors = linear.contributors

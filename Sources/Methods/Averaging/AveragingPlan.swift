@@ -1,16 +1,24 @@
 import Checkpoint
 
-/// Everything that is known before the data are read: the output's tensors and how each one comes about.
+/// A plan of the output, made before any data are read: its tensors and the operation for each.
+///
+/// ```swift
+/// let series = try Series(files.map { try openCheckpoint(.path($0)) })
+/// let method = try ExponentialMovingAverage(decay: 0.9)
+/// let combination = try method.combination(of: Timeline(names: files))
+/// let plan = try AveragingPlan(series, combination, options: .init(buffers: .latest, dtype: .f16))
+/// print(plan.entries.count, plan.bytesToRead)
+/// ```
 public struct AveragingPlan: Sendable {
-  /// How one tensor is made.
+  /// Operation that produces one tensor.
   public enum Operation: Sendable, Equatable {
-    /// The bytes of this checkpoint.
+    /// Copy of this checkpoint's bytes.
     case copy(input: Int)
-    /// The values of this checkpoint, in the output's element type.
+    /// This checkpoint's values, in the output's element type.
     case convert(input: Int)
-    /// Combined over the series.
+    /// Combination over the series.
     case combine(Combination)
-    /// The scales of this quantised tensor.
+    /// Scales of this quantized tensor.
     case scales(of: TensorName)
     /// The bytes of the state that is continued.
     case keep
@@ -18,13 +26,13 @@ public struct AveragingPlan: Sendable {
 
   /// One tensor of the output.
   public struct Entry: Sendable, Equatable {
-    /// As it is written.
+    /// The tensor as written.
     public let output: TensorSpec
-    /// As it is read: complex elements as pairs of real ones, along a last axis of two.
+    /// The tensor as read: complex elements as pairs of real ones, along a last axis of two.
     public let input: TensorSpec
-    /// How it is made.
+    /// Operation that produces it.
     public let operation: Operation
-    /// How its elements stand for weights, where they do not do so themselves.
+    /// Quantization of its elements; nil where they are the weights themselves.
     public let quantization: Quantization?
 
     init(
@@ -39,18 +47,19 @@ public struct AveragingPlan: Sendable {
     /// The type of the numbers that the output is rounded to.
     var outputType: DType { output.components.dtype }
 
-    /// Whether the output is the average itself rather than a tensor beside it.
+    /// True if the output is the average itself, not an accompanying tensor.
     var isAverage: Bool { output.name == input.name }
 
-    /// Whether the output's numbers cannot be below zero.
+    /// True if the output's values cannot be negative.
     var isVariance: Bool { output.name.lastComponent == "running_var" && output.dtype != .c64 }
   }
 
-  /// What to do beside the method's weights.
+  /// Options apart from the method's weights.
   public struct Options: Sendable {
-    /// What becomes of running statistics.
+    /// Treatment of running statistics.
     public var buffers: BufferRule
-    /// Element type of the floating-point tensors; nil keeps each one's own, as complex tensors always do.
+    /// Element type of the floating-point tensors; nil keeps each one's own; complex tensors always keep
+    /// theirs.
     public var dtype: DType?
 
     /// The defaults: newest buffers, element types kept.
@@ -64,16 +73,16 @@ public struct AveragingPlan: Sendable {
   public let series: Series
   /// The output's tensors, in the order of the newest checkpoint.
   public private(set) var entries: [Entry]
-  /// How weights are combined.
+  /// Combination of the weights.
   public let combination: Combination
-  /// The newest checkpoint with a weight: it gives what is not averaged.
+  /// The newest checkpoint with a weight, the source of everything that is not averaged.
   public let latest: Int
 
-  /// Where sums go on from; nil when they begin.
+  /// State that the sums continue from; nil for a new average.
   var state: AveragingState?
 
-  /// - Throws: `AveragingError` when nothing has a weight, no tensor is selected, or weights are quantised in a way that
-  ///   is not known.
+  /// - Throws: `AveragingError` when nothing has a weight, no tensor is selected, or weights are quantized in
+  ///   an unknown form.
   public init(
     _ series: Series, _ combination: Combination, companions: [Companion] = [], options: Options = Options()
   ) throws {
@@ -98,7 +107,7 @@ public struct AveragingPlan: Sendable {
         return Self.entries(
           for: tensor, combination, companions, options, latest: latest, quantization: nil)
       }
-      // A tensor that no checkpoint with a weight has is the newest there is.
+      // A tensor without any weighted checkpoint comes from the newest checkpoint that has it.
       let part = linear.restricted(to: holders) ?? .only(holders[holders.count - 1], of: series.members.count)
       return Self.entries(
         for: tensor, .linear(part), [], options, latest: part.contributors.last!, quantization: nil)
@@ -112,7 +121,7 @@ public struct AveragingPlan: Sendable {
     if entries.isEmpty { throw AveragingError.noTensors }
   }
 
-  /// A plan whose entries are known.
+  /// A plan with known entries.
   init(
     series: Series, combination: Combination, latest: Int, entries: [Entry], state: AveragingState? = nil
   ) {
@@ -123,21 +132,21 @@ public struct AveragingPlan: Sendable {
     self.state = state
   }
 
-  /// The same plan with its tensors in another order.
+  /// This plan with its tensors in another order.
   func with(entries: [Entry]) -> Self {
     var plan = self
     plan.entries = entries
     return plan
   }
 
-  /// Whether running statistics belong to none of the weights any more: several checkpoints are combined and the
+  /// True if the running statistics no longer fit the weights: several checkpoints are combined and the
   /// output has such statistics.
   public var makesBatchNormStale: Bool {
     combination.contributors.count > 1
       && entries.contains { TensorRole($0.output) == .runningStatistic }
   }
 
-  /// The checkpoints that a tensor is made of.
+  /// The checkpoints that contribute to a tensor.
   func contributors(to entry: Entry) -> [Int] {
     switch entry.operation {
     case .copy(let input), .convert(let input): [input]
@@ -151,7 +160,7 @@ public struct AveragingPlan: Sendable {
     entries.reduce(0) { $0 + (isRequantized($1) ? 2 : 1) * contributors(to: $1).count * $1.input.byteCount }
   }
 
-  /// Whether the output of an entry is quantised anew, so that its scales must be known first.
+  /// True if the output of an entry is requantized, so that its scales must be known first.
   private func isRequantized(_ entry: Entry) -> Bool {
     entry.quantization != nil && entry.output.dtype == entry.input.dtype
   }

@@ -1,17 +1,17 @@
-/// How the values of one element over the series become one value.
+/// Combination of an element's values over the series into one value.
 public enum Combination: Sendable, Equatable {
   /// A weighted sum.
   case linear(LinearCombination)
-  /// The mean of what is left when the `trim` smallest and the `trim` largest values are dropped.
+  /// The mean without the `trim` smallest and the `trim` largest values.
   case trimmedMean(inputs: Range<Int>, trim: Int)
   /// The variance around the mean, the sum of squares divided by the count, and at least `floor`.
   case variance(inputs: Range<Int>, floor: Double)
-  /// The first value and those differences of the others from it that a rule keeps.
+  /// The first value plus those differences of the others from it that a rule keeps.
   case election(inputs: Range<Int>, ElectionRule)
 }
 
 extension Combination {
-  /// The checkpoints that have a part in the result.
+  /// The checkpoints that contribute to the result.
   public var contributors: [Int] {
     switch self {
     case .linear(let linear): linear.contributors
@@ -19,7 +19,7 @@ extension Combination {
     }
   }
 
-  /// The same combination of the last checkpoints of a series that has `count` more before them.
+  /// This combination for the last checkpoints of a series with `count` more before them.
   public func shifted(by count: Int) -> Self {
     switch self {
     case .linear(let linear):

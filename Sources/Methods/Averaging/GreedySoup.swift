@@ -1,16 +1,23 @@
-/// Greedy selection of the checkpoints whose mean scores best on held-out data.
+/// Greedy selection of the checkpoints whose mean scores best on validation data.
 ///
-/// Source: Wortsman et al. 2022, "Model soups", arXiv 2203.05482, recipe 1. A checkpoint stays only if the score gets
-/// strictly better.
+/// Source: Wortsman et al. 2022, "Model soups", arXiv 2203.05482, recipe 1. A checkpoint stays only if it
+/// strictly improves the score.
+///
+/// ```swift
+/// let soup = try GreedySoup.select(count: files.count, mode: .max) { members in
+///   try validationAccuracy(members.map { files[$0] })
+/// }
+/// print(soup.members, soup.score)
+/// ```
 public enum GreedySoup {
-  /// Whether a score should be high, as accuracy, or low, as a loss.
+  /// Direction of a score: high is better for accuracy, low for a loss.
   public enum Mode: String, CaseIterable, Sendable {
     /// Higher is better.
     case max
     /// Lower is better.
     case min
 
-    /// Whether `a` is strictly better than `b`; NaN is worse than every number.
+    /// True if `a` is strictly better than `b`; NaN is worse than every number.
     public func isBetter(_ a: Double, than b: Double) -> Bool {
       if a.isNaN || b.isNaN { return !a.isNaN }
       return self == .max ? a > b : a < b
@@ -23,8 +30,8 @@ public enum GreedySoup {
   ///
   /// - Parameters:
   ///   - count: Number of checkpoints, above 0.
-  ///   - mode: Which scores are better.
-  ///   - score: The score of the mean of some checkpoints, given in ascending order.
+  ///   - mode: Direction of the scores.
+  ///   - score: Score of the mean of some checkpoints, given in ascending order.
   public static func select(
     count: Int, mode: Mode, score: (_ members: [Int]) throws -> Double
   ) rethrows -> (members: [Int], score: Double, alone: [Double]) {

@@ -1,9 +1,9 @@
 /// A weighted sum of the checkpoints of a series, as the recurrence that computes it.
 ///
-/// With S₀ = 0, Sᵢ = keepᵢ·Sᵢ₋₁ + addᵢ·θᵢ; the result is S_N / divisor. Every step needs only what came before it, so
-/// that a series can be continued later with the same bits as in one run.
+/// With S₀ = 0, Sᵢ = keepᵢ·Sᵢ₋₁ + addᵢ·θᵢ; the result is S_N / divisor. Every step needs only its
+/// predecessors, so that a series can be continued later with the same bits as in one run.
 public struct LinearCombination: Sendable, Equatable {
-  /// One checkpoint's part.
+  /// One checkpoint's step of the recurrence.
   public struct Step: Sendable, Equatable {
     /// Factor of the sum so far.
     public var keep: Double
@@ -19,7 +19,7 @@ public struct LinearCombination: Sendable, Equatable {
 
   /// The steps in the order of the series.
   public var steps: [Step]
-  /// What the sum is divided by at the end.
+  /// Divisor of the final sum.
   public var divisor: Double
 
   /// The combination of these steps.
@@ -28,12 +28,12 @@ public struct LinearCombination: Sendable, Equatable {
     self.divisor = divisor
   }
 
-  /// The sum of the checkpoints by fixed weights, divided by `divisor`.
+  /// The sum of the checkpoints with fixed weights, divided by `divisor`.
   public init(weights: [Double], divisor: Double = 1) {
     self.init(steps: weights.map { Step(keep: 1, add: $0) }, divisor: divisor)
   }
 
-  /// The combination that takes one of `count` checkpoints as it is.
+  /// The combination that selects one of `count` checkpoints.
   public static func only(_ index: Int, of count: Int) -> Self {
     Self(weights: (0..<count).map { $0 == index ? 1 : 0 })
   }
@@ -49,7 +49,8 @@ public struct LinearCombination: Sendable, Equatable {
     return weights
   }
 
-  /// The same weights among some of the checkpoints, scaled to the same sum; nil when those weights add up to zero.
+  /// These weights for a subset of the checkpoints, scaled to the same sum; nil when those weights add up to
+  /// zero.
   public func restricted(to members: [Int]) -> Self? {
     let weights = weights
     let kept = weights.indices.map { members.contains($0) ? weights[$0] : 0 }
@@ -58,13 +59,14 @@ public struct LinearCombination: Sendable, Equatable {
     return Self(weights: kept, divisor: share / weights.reduce(0, +))
   }
 
-  /// Kish's effective sample size (Σw)² / Σw²: how many equally weighted checkpoints average out as much noise.
+  /// Kish's effective sample size (Σw)² / Σw²: number of equally weighted checkpoints that average out as
+  /// much noise.
   public var effectiveSampleSize: Double {
     let weights = weights
     let sum = weights.reduce(0, +)
     return sum * sum / weights.reduce(0) { $0 + $1 * $1 }
   }
 
-  /// The checkpoints whose weight is not zero.
+  /// The checkpoints with a nonzero weight.
   public var contributors: [Int] { steps.indices.filter { steps[$0].add != 0 } }
 }

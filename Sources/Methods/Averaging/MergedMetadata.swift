@@ -2,14 +2,14 @@ import Checkpoint
 
 /// The metadata of an average.
 public struct MergedMetadata: Sendable, Equatable {
-  /// What the output gets, its own provenance aside.
+  /// Metadata of the output, apart from its own provenance.
   public let metadata: Metadata
-  /// Keys of these tools on which the inputs do not agree; they are not in the output.
+  /// Keys of these tools on which the inputs disagree; they are not in the output.
   public let dropped: [String]
 
-  /// Keys that begin with `ckpt.` are kept when all checkpoints that have a weight agree on them; others come from the
-  /// newest of them. `ckpt.bn` becomes `stale` when running statistics belong to none of the weights any more, and
-  /// `ckpt.tied` lists the tensors that are one and the same in all of the checkpoints.
+  /// Keys that begin with `ckpt.` are kept when all weighted checkpoints agree on them; others come from the
+  /// newest of these. `ckpt.bn` becomes `stale` when the running statistics no longer fit the weights, and
+  /// `ckpt.tied` lists the tensors that share their data in all of the checkpoints.
   public init(_ plan: AveragingPlan) {
     let contributors = Set(plan.combination.contributors + plan.entries.flatMap(plan.contributors)).sorted()
     let outputs = Set(plan.entries.map(\.output.name))

@@ -3,12 +3,12 @@ import NetworkGraphs
 import Statistics
 import TensorMath
 
-/// What one batch of images shows every BatchNorm layer.
+/// Moments of every BatchNorm layer's input over one batch.
 ///
-/// Each layer normalises with its own batch's statistics while the batch passes (as in training), so these moments
-/// depend on the weights and on this batch alone: batches may be measured anywhere and combined later.
+/// Each layer normalizes with the batch's own statistics (as in training), so that these moments depend on
+/// the weights and this batch alone: batches may be measured anywhere and combined later.
 public struct BatchMoments: Sendable, Equatable {
-  /// Place of the batch in the order of the data, from 0.
+  /// Index of the batch in the order of the data, from 0.
   public let batch: Int
   /// Number of images in the batch.
   public let imageCount: Int
@@ -25,12 +25,12 @@ public struct BatchMoments: Sendable, Equatable {
   /// Runs one batch through the network.
   ///
   /// - Parameters:
-  ///   - images: normalised images, shape [n, height, width, 3].
-  ///   - network: the network; layers that are not meant normalise with their running statistics.
-  ///   - layers: the layers meant, in execution order.
-  ///   - batch: place of the batch in the order of the data.
-  /// - Throws: `CalibrationError.notFinite` or `.oneValuePerChannel` naming the first layer in execution order that sees
-  ///   NaN or infinity, or too little to have a variance.
+  ///   - images: normalized images, shape [n, height, width, 3].
+  ///   - network: the network; layers not listed normalize with their running statistics.
+  ///   - layers: the layers to measure, in execution order.
+  ///   - batch: index of the batch in the order of the data.
+  /// - Throws: `CalibrationError.notFinite` or `.oneValuePerChannel` naming the first layer in execution
+  ///   order whose input contains NaN or infinity, or too few values to have a variance.
   public init(of images: Tensor, through network: Network, layers: [BatchNormLayer], batch: Int) throws {
     var moments: [ChannelMoments] = []
     moments.reserveCapacity(layers.count)
@@ -42,20 +42,21 @@ public struct BatchMoments: Sendable, Equatable {
     self.init(batch: batch, imageCount: images.shape[0], layers: moments)
   }
 
-  /// Runs a whole data set through the network, layer by layer: the statistics of each layer are those of all images
-  /// before the next layer runs, so that they do not depend on the division into batches.
+  /// Runs a whole data set through the network layer by layer: the statistics of each layer are computed over
+  /// all images before the next layer runs, so that they do not depend on the division into batches.
   ///
   /// - Parameters:
-  ///   - network: the network; layers that are not meant normalise with their running statistics.
-  ///   - layers: the layers meant, in execution order.
+  ///   - network: the network; layers not listed normalize with their running statistics.
+  ///   - layers: the layers to measure, in execution order.
   ///   - batchCount: number of batches.
   ///   - memory: bytes of activations to keep in memory; the rest goes to a scratch file.
-  ///   - scratchFolder: where that file goes, without a name.
-  ///   - scratchElement: how activations are stored there.
-  ///   - load: gives a batch, shape [n, height, width, 3].
+  ///   - scratchFolder: folder of that file, which has no name there.
+  ///   - scratchElement: number format of activations in that file.
+  ///   - load: returns a batch, shape [n, height, width, 3].
   ///   - onStep: called after each batch of each step with the number of its images.
   /// - Returns: the moments of all images as those of one batch.
-  /// - Throws: `CalibrationError.notFinite` and `.oneValuePerChannel`; errors of loading and of the scratch file.
+  /// - Throws: `CalibrationError.notFinite` and `.oneValuePerChannel`; errors of loading and of the scratch
+  ///   file.
   public static func layerSynchronous(
     through network: Network, layers: [BatchNormLayer], batchCount: Int, memory: Int, scratchFolder: String,
     scratchElement: ScratchElement = .f32, load: (Int) throws -> Tensor, onStep: (Int) -> Void
@@ -80,13 +81,13 @@ public struct BatchMoments: Sendable, Equatable {
 }
 
 extension ChannelMoments {
-  /// Refuses moments that cannot normalise anything.
+  /// Refuses moments that cannot normalize anything.
   ///
-  /// - Parameter batch: place of the batch in the order of the data; nil for all images together.
+  /// - Parameter batch: index of the batch in the order of the data; nil for all images together.
   /// - Throws: `CalibrationError.notFinite`, `.oneValuePerChannel`.
   func check(layer: BatchNormLayer, batch: Int?) throws(CalibrationError) {
     try checkFinite(layer: layer, batch: batch)
-    // As PyTorch refuses it in training: the layer's output would be its shift alone, whatever the image.
+    // PyTorch refuses this in training too: the layer's output would be its shift alone, whatever the image.
     guard count > 1 else { throw .oneValuePerChannel(layer: layer.name, batch: batch) }
   }
 

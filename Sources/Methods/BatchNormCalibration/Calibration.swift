@@ -2,16 +2,24 @@ import NetworkExecution
 import NetworkGraphs
 
 /// Combines the moments of batches into new running statistics for a network's BatchNorm layers.
+///
+/// ```swift
+/// var calibration = try Calibration(network: network, estimator: .pooled, prior: 16)
+/// try measureBatches(of: loader, through: network, layers: calibration.layers) { _, moments in
+///   try calibration.add(moments)
+/// }
+/// let statistics = try calibration.networkStatistics()
+/// ```
 public struct Calibration: Sendable {
-  /// The layers meant, in execution order.
+  /// The layers to recalibrate, in execution order.
   public let layers: [BatchNormLayer]
-  /// How batches combine.
+  /// Rule that combines the batches.
   public let estimator: Estimator
   /// Batches added so far.
   public private(set) var batchCount = 0
   /// Images added so far.
   public private(set) var imageCount = 0
-  /// Images that the stored statistics count as.
+  /// Number of images that the stored statistics count as.
   public let prior: Double
   private let network: Network
   private let stored: [RunningStatistics]
@@ -20,12 +28,13 @@ public struct Calibration: Sendable {
   /// An empty calibration.
   ///
   /// - Parameters:
-  ///   - network: gives the stored statistics.
-  ///   - layers: the layers meant, in execution order; nil is all that training had not frozen.
-  ///   - estimator: how batches combine.
-  ///   - prior: images N that the stored statistics count as beside the n added: the result is
-  ///     N/(N+n)·stored + n/(N+n)·new for mean and variance (Schneider et al. 2020, equation 2); 0 leaves them out.
-  ///   - momentum: weight of the newest batch, for the estimator of that name.
+  ///   - network: provides the stored statistics.
+  ///   - layers: the layers to recalibrate, in execution order; nil is all that were not frozen in training.
+  ///   - estimator: rule that combines the batches.
+  ///   - prior: number N of images that the stored statistics count as next to the n added: the result is
+  ///     N/(N+n)·stored + n/(N+n)·new for mean and variance (Schneider et al. 2020, equation 2); 0 leaves
+  ///     them out.
+  ///   - momentum: weight of the newest batch, for the `momentum` estimator.
   /// - Throws: `CalibrationError.noBatchNorm` for a network without BatchNorm.
   public init(
     network: Network, layers: [BatchNormLayer]? = nil, estimator: Estimator, prior: Double = 0,
@@ -39,7 +48,8 @@ public struct Calibration: Sendable {
     self.estimator = estimator
     self.prior = prior
     self.network = network
-    let stored = Dictionary(uniqueKeysWithValues: zip(network.batchNorms.map(\.name), network.runningStatistics))
+    let stored = Dictionary(
+      uniqueKeysWithValues: zip(network.batchNorms.map(\.name), network.runningStatistics))
     self.stored = layers.map { stored[$0.name]! }
     estimators = layers.map { estimator.make(channels: $0.channels, momentum: momentum) }
   }
@@ -56,7 +66,8 @@ public struct Calibration: Sendable {
     imageCount += moments.imageCount
   }
 
-  /// The statistics of all BatchNorms of the network in execution order, the stored ones where a layer is not meant.
+  /// The statistics of all BatchNorms of the network in execution order, the stored ones for layers not
+  /// recalibrated.
   ///
   /// - Throws: `CalibrationError.noImages`.
   public func networkStatistics() throws -> [RunningStatistics] {
@@ -65,9 +76,9 @@ public struct Calibration: Sendable {
     return zip(network.batchNorms, network.runningStatistics).map { new[$0.name] ?? $1 }
   }
 
-  /// The new statistics of the layers meant, in execution order.
+  /// The new statistics of the recalibrated layers, in execution order.
   ///
-  /// - Throws: `CalibrationError.noImages` when nothing was added: zeros are never a result.
+  /// - Throws: `CalibrationError.noImages` when nothing was added, since zeros would be no result.
   public func statistics() throws -> [(layer: BatchNormLayer, statistics: RunningStatistics)] {
     guard batchCount > 0 else { throw CalibrationError.noImages }
     let weight = Double(imageCount) / (prior + Double(imageCount))

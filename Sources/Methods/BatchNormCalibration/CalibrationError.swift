@@ -1,10 +1,11 @@
 import Platform
 
-/// Why statistics could not be computed. Nothing has been changed when one of these is thrown.
+/// Reasons that statistics could not be computed. Nothing has been changed when one of these is thrown.
 public enum CalibrationError: ClassifiedError, Equatable {
   /// The network has no BatchNorm layer.
   case noBatchNorm(architecture: String)
-  /// A channel of a layer's input has NaN or infinity; `batch` is nil where all images are taken together.
+  /// A channel of a layer's input contains NaN or infinity; `batch` is nil where all images are taken
+  /// together.
   case notFinite(layer: String, channel: Int, batch: Int?)
   /// A layer sees one value per channel, which has no variance; `batch` as in `notFinite`.
   case oneValuePerChannel(layer: String, batch: Int?)

@@ -6,20 +6,21 @@ import Statistics
 /// Batches are added in the order of the data; the result may depend on that order only through rounding
 /// (and, for `momentum`, by definition).
 protocol StatisticsEstimator: Sendable {
-  /// - Parameter batch: count, mean and sum of squared deviations of one batch, over all positions of its images.
+  /// - Parameter batch: count, mean and sum of squared deviations of one batch, over all positions of its
+  ///   images.
   mutating func add(_ batch: ChannelMoments)
 
-  /// The statistics of all batches added so far; meaningless before the first.
+  /// The statistics of all batches added so far; undefined before the first.
   var statistics: RunningStatistics { get }
 }
 
-/// The estimators by the names of the command line.
+/// The available estimators, by their names in options and reports.
 public enum Estimator: String, CaseIterable, Sendable {
   /// Mean and biased variance of all positions of all images.
   case pooled
   /// The plain average of the batches' means and unbiased variances.
   case batchMean = "batch-mean"
-  /// What `torch.optim.swa_utils.update_bn` stores, in float32.
+  /// The values that `torch.optim.swa_utils.update_bn` stores, in float32.
   case torch
   /// An exponential moving average of the batches' means and unbiased variances.
   case momentum
@@ -38,7 +39,7 @@ public enum Estimator: String, CaseIterable, Sendable {
 /// Mean and biased variance of the whole population, every position of every image counting once.
 ///
 /// Float64 throughout; moments are merged pairwise (Chan, Golub and LeVeque 1983), which keeps the variance
-/// right where a mean of squares would cancel. Equals fvcore's `update_bn_stats` in exact arithmetic.
+/// accurate where a mean of squares would cancel. Equals fvcore's `update_bn_stats` in exact arithmetic.
 struct PooledEstimator: StatisticsEstimator {
   private var moments: ChannelMoments
 
@@ -53,8 +54,8 @@ struct PooledEstimator: StatisticsEstimator {
 
 /// The plain average of the batches' means and unbiased variances, in float64.
 ///
-/// Ioffe and Szegedy 2015, algorithm 2 (Var = m/(m−1)·E[σ²]). The variance between batches is lost and a partial
-/// last batch weighs as much as a full one.
+/// Ioffe and Szegedy 2015, algorithm 2 (Var = m/(m−1)·E[σ²]). The variance between batches is lost and a
+/// partial last batch weighs as much as a full one.
 struct BatchMeanEstimator: StatisticsEstimator {
   private var batches = 0.0
   private(set) var statistics: RunningStatistics
@@ -74,10 +75,11 @@ struct BatchMeanEstimator: StatisticsEstimator {
   }
 }
 
-/// What `torch.optim.swa_utils.update_bn` stores: BatchNorm's own cumulative average (`momentum=None`) in float32.
+/// The values that `torch.optim.swa_utils.update_bn` stores: BatchNorm's cumulative average (`momentum=None`)
+/// in float32.
 ///
-/// The same average as `BatchMeanEstimator`, with PyTorch's update running = (1 − f)·running + f·batch,
-/// f = 1 / num_batches_tracked, and its rounding.
+/// Equals `BatchMeanEstimator`, but with PyTorch's update running = (1 − f)·running + f·batch, f = 1 /
+/// num_batches_tracked, and its rounding.
 struct TorchEstimator: StatisticsEstimator {
   private var batches = 0
   private var mean: [Float]
@@ -106,8 +108,8 @@ struct TorchEstimator: StatisticsEstimator {
   }
 }
 
-/// An exponential moving average of the batches' means and unbiased variances, in float64, started from the first
-/// batch, not from zero mean and unit variance.
+/// An exponential moving average of the batches' means and unbiased variances, in float64, started from the
+/// first batch instead of zero mean and unit variance.
 struct MomentumEstimator: StatisticsEstimator {
   private let momentum: Double
   private var isEmpty = true

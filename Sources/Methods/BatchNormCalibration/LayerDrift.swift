@@ -1,7 +1,7 @@
 import NetworkExecution
 import Platform
 
-/// How far the running statistics of one layer have moved.
+/// Shift of the running statistics of one layer.
 public struct LayerDrift: Sendable, Equatable {
   /// Name of the layer in the state dict.
   public let layer: String
@@ -9,9 +9,9 @@ public struct LayerDrift: Sendable, Equatable {
   public let meanShift: Double
   /// Root mean square over the channels of ln(new variance / old variance).
   public let logVarianceRatio: Double
-  /// Channels whose new variance is zero: constant over the whole data set.
+  /// Channels with a new variance of zero: constant over the whole data set.
   public let constantChannels: Int
-  /// Channels whose weight is zero: their output is their bias, whatever the input.
+  /// Channels with a weight of zero: their output is their bias, whatever the input.
   public let deadChannels: Int
 
   /// Compares two states of a layer.
@@ -19,7 +19,7 @@ public struct LayerDrift: Sendable, Equatable {
   /// - Parameters:
   ///   - layer: name of the layer.
   ///   - old: statistics before.
-  ///   - new: statistics after, of as many channels.
+  ///   - new: statistics after, of the same number of channels.
   ///   - weight: the layer's scale; nil for none.
   ///   - eps: the layer's eps, added to both variances as the layer itself does.
   public init(

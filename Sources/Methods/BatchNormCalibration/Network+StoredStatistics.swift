@@ -3,24 +3,25 @@ import NetworkExecution
 import NetworkGraphs
 
 extension Network {
-  /// The BatchNorms that training had frozen: they have no step counter, as torchvision's `FrozenBatchNorm2d`, while
-  /// others have one. A file without any counter is older than the counters and says nothing.
+  /// The BatchNorms that were frozen in training: those without a step counter (like torchvision's
+  /// `FrozenBatchNorm2d`) in a file in which others have one. A file without any counter predates the
+  /// counters and is no evidence.
   public var frozenBatchNorms: [BatchNormLayer] {
     let uncounted = batchNorms.filter { description.checkpoint.spec($0.numBatchesTrackedKey) == nil }
     return uncounted.count < batchNorms.count ? uncounted : []
   }
 
-  /// The other BatchNorms, in execution order: those that recalibration is about.
+  /// The other BatchNorms, in execution order: the ones to recalibrate.
   public var trainedBatchNorms: [BatchNormLayer] {
     let frozen = Set(frozenBatchNorms)
     return batchNorms.filter { !frozen.contains($0) }
   }
 
-  /// The tensors that store statistics in a checkpoint, of the shapes and types that they have there.
+  /// The tensors that store statistics in a checkpoint, in the shapes and types that they have there.
   ///
   /// - Parameters:
-  ///   - statistics: layers and what they are to normalise with; rounded once to the checkpoint's types.
-  ///   - batchCount: what `num_batches_tracked` becomes where the checkpoint has it.
+  ///   - statistics: layers and their new statistics; rounded once to the checkpoint's types.
+  ///   - batchCount: new value of `num_batches_tracked` where the checkpoint has it.
   ///   - source: the checkpoint that the network was built from.
   /// - Throws: `CheckpointError.unrepresentable` for values beyond the range of the checkpoint's type.
   public func stored(

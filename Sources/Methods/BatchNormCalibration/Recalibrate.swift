@@ -4,7 +4,7 @@ import NetworkGraphs
 
 /// Recalibrates the BatchNorms of a network on the images of a loader, once for each of the loader's views.
 ///
-/// Every batch normalises with its own statistics on its way (as in training); the moments that each layer sees are
+/// Every batch normalizes with its own statistics (as in training); the moments of each layer's input are
 /// then combined by `estimator` in float64.
 ///
 /// ```swift
@@ -15,10 +15,11 @@ import NetworkGraphs
 /// ```
 ///
 /// - Parameters:
-///   - network: Computes as `ComputeOptions.statistics` says, so that rounding does not grow through its layers.
-///   - loader: Gives the batches in the order of the data.
-///   - layers: The layers meant, in execution order; nil is all that training had not frozen.
-///   - estimator: How batches combine.
+///   - network: A network with `ComputeOptions.statistics`, so that rounding does not grow through its
+///     layers.
+///   - loader: Provides the batches in the order of the data.
+///   - layers: The layers to recalibrate, in execution order; nil is all that were not frozen in training.
+///   - estimator: Rule that combines the batches.
 ///   - onBatch: Called after each view of a batch with the number of its images.
 /// - Returns: One calibration for each view.
 /// - Throws: `CalibrationError`; errors of loading.
@@ -29,21 +30,22 @@ public func recalibrate(
   var calibrations = try loader.views.map { _ in
     try Calibration(network: network, layers: layers, estimator: estimator)
   }
-  try measureBatches(of: loader, through: network, layers: layers ?? network.trainedBatchNorms) { view, moments in
+  try measureBatches(of: loader, through: network, layers: layers ?? network.trainedBatchNorms) {
+    view, moments in
     try calibrations[view].add(moments)
     onBatch(moments.imageCount)
   }
   return calibrations
 }
 
-/// Passes the batches of a loader through a network, each on its own, without combining what they show.
+/// Passes the batches of a loader through a network, each on its own, without combining their moments.
 ///
 /// - Parameters:
-///   - layers: The layers meant, in execution order; the others normalise with their running statistics.
-///   - numbers: The batches' places in the order of the data; nil counts from 0.
-///   - prepare: Changes a batch before it is measured, such as by mixing its images.
-///   - observe: Gets every batch of every view: the view's index and the moments.
-/// - Throws: `CalibrationError`; errors of loading; what `observe` throws.
+///   - layers: The layers to measure, in execution order; the others normalize with their running statistics.
+///   - numbers: Indices of the batches in the order of the data; nil counts from 0.
+///   - prepare: Changes a batch before it is measured, for example by mixing its images.
+///   - observe: Receives the view's index and the moments, for every view of every batch.
+/// - Throws: `CalibrationError`; errors of loading and of `observe`.
 public func measureBatches(
   of loader: BatchLoader, through network: Network, layers: [BatchNormLayer], numbers: [Int]? = nil,
   prepare: (ImageBatch, Int) -> Void = { _, _ in },

@@ -3,23 +3,32 @@ import ImageData
 import Platform
 import Statistics
 
-/// The moments that one shard measured, as a file that any shard's process can write and the merge can read.
+/// The moments measured by one shard, as a file that any process can write and the merge can read.
 ///
-/// Moments stay apart for each batch, because merging must add the batches in the order of the data: the result is
-/// then that of one process to the last bit, however the batches were shared out.
+/// Moments are stored per batch, because the merge must add batches in the order of the data: the result then
+/// equals that of one process to the last bit, however the batches were divided.
 ///
-/// As tensors: `batch` and `images` are I64 [b]; for every layer `<layer>.count` is F64 [b], `<layer>.mean` and
-/// `<layer>.m2` are F64 [b, channels]. Everything else stands in the metadata as one JSON object.
+/// As tensors: `batch` and `images` are I64 [b]; for every layer `<layer>.count` is F64 [b], `<layer>.mean`
+/// and `<layer>.m2` are F64 [b, channels]. Everything else is one JSON object in the metadata.
+///
+/// ```swift
+/// let layers = network.trainedBatchNorms.map { (name: $0.name, channels: $0.channels) }
+/// let parts = try files.map { file in
+///   (label: file, part: try StatisticsPart(reading: openCheckpoint(.path(file)), layers: layers))
+/// }
+/// var calibration = try Calibration(network: network, estimator: .pooled)
+/// for batch in try StatisticsPart.merge(parts) { try calibration.add(batch) }
+/// ```
 public struct StatisticsPart: Sendable {
-  /// What all parts of one calculation must agree on, beside the shard's number.
+  /// The properties that all parts of one calculation must agree on, apart from the shard's number.
   public struct Recipe: Sendable, Equatable {
     /// Identity of the checkpoint's tensors.
     public var model: String
-    /// Number of batches of the whole data set in use.
+    /// Number of batches used of the whole data set.
     public var batchCount: Int
-    /// Everything that the statistics depend on, as it stands in the provenance.
+    /// All options that the statistics depend on, as written to the provenance.
     public var options: JSON
-    /// Metadata that the result is to carry.
+    /// Metadata for the result.
     public var recorded: [String: String]
 
     /// A recipe of the given parts.
@@ -31,14 +40,14 @@ public struct StatisticsPart: Sendable {
     }
   }
 
-  /// Which share of the batches this is.
+  /// Share of the batches.
   public let shard: Shard
-  /// What was measured.
+  /// Properties of the calculation.
   public let recipe: Recipe
   /// The batches of the shard, ascending.
   public let batches: [BatchMoments]
 
-  /// A part of moments just measured.
+  /// A part of newly measured moments.
   public init(shard: Shard, recipe: Recipe, batches: [BatchMoments]) {
     self.shard = shard
     self.recipe = recipe
@@ -136,7 +145,7 @@ extension StatisticsPart {
 extension StatisticsPart {
   /// All batches of all parts in the order of the data.
   ///
-  /// - Parameter parts: each with the name to use in messages.
+  /// - Parameter parts: parts, each with its name for messages.
   /// - Throws: `PartError` for a missing, duplicate or foreign part.
   public static func merge(_ parts: [(label: String, part: StatisticsPart)]) throws -> [BatchMoments] {
     guard let first = parts.first else { return [] }
@@ -166,7 +175,7 @@ extension StatisticsPart {
 }
 
 extension StatisticsPart.Recipe {
-  /// The first point in which two recipes differ, in words.
+  /// The first property in which two recipes differ, in words.
   func difference(from expected: Self) -> (expected: String, found: String)? {
     if model != expected.model { return ("checkpoint \(expected.model)", "checkpoint \(model)") }
     if batchCount != expected.batchCount {
@@ -178,11 +187,11 @@ extension StatisticsPart.Recipe {
   }
 }
 
-/// Why parts do not make one result.
+/// Reasons that parts cannot be merged.
 public enum PartError: ClassifiedError, Equatable {
-  /// There is no part for these shards.
+  /// No part was given for these shards.
   case missing([String])
-  /// The part at `path` is of a shard that an earlier part is of.
+  /// The part at `path` is of the same shard as an earlier part.
   case duplicate(_ path: String, _ earlier: String, _ shard: String)
   /// The part at `path` is of another calculation than the part `reference`.
   case foreign(_ path: String, _ reference: String, _ expected: String, _ found: String)

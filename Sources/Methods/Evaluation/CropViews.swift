@@ -1,14 +1,16 @@
 import ImageData
 
-/// How many crops of an image are classified; the logits of several are averaged, as torchvision's reference does.
+/// Number of crops of an image that are classified; the logits of several are averaged, as torchvision's
+/// reference does.
 public enum CropViews: String, CaseIterable, Sendable {
-  /// The centre crop alone.
+  /// The center crop alone.
   case center
-  /// The centre crop and its mirror image.
+  /// The center crop and its mirror image.
   case flip
-  /// The four corners and the centre, as torchvision's `FiveCrop`.
+  /// The four corners and the center, as in torchvision's `FiveCrop`.
   case five
-  /// Those of the image and of its mirror image, as torchvision's `TenCrop` (Krizhevsky, Sutskever, Hinton 2012).
+  /// The five crops of the image and of its mirror image, as in torchvision's `TenCrop` (Krizhevsky,
+  /// Sutskever, Hinton 2012).
   case ten
 
   /// The inputs that a preprocessing yields.

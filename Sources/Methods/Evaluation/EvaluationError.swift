@@ -1,7 +1,7 @@
 import Checkpoint
 import Platform
 
-/// Why networks could not be measured on images.
+/// Reasons that networks could not be measured on images.
 public enum EvaluationError: ClassifiedError, Equatable {
   /// The data set has no images.
   case noImages(dataset: String)
@@ -11,9 +11,9 @@ public enum EvaluationError: ClassifiedError, Equatable {
   case labelOutOfRange(dataset: String, item: String, label: Int, classes: Int)
   /// Two checkpoints have different numbers of classes.
   case unequalClassCounts(Int, Int)
-  /// The network's output for an image has NaN or infinity; `crop` in pixels.
+  /// The network's output for an image contains NaN or infinity; `crop` in pixels.
   case notFinite(item: String, crop: Int)
-  /// Test-time pooling needs a classifier right behind a global average, which the network has not.
+  /// Test-time pooling needs a classifier directly after a global average, which the network does not have.
   case noPooling(architecture: String)
 
   /// One line without the tool's name; names in it are escaped.

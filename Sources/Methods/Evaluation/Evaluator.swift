@@ -2,25 +2,33 @@ import ImageData
 import NetworkExecution
 import TensorMath
 
-/// Measures the accuracy of networks under many settings in one pass over a labelled data set.
+/// Measures the accuracy of networks under many settings in one pass over a labeled data set.
 ///
-/// Each image is decoded once for all settings. Settings that use the same network on the same input share its
-/// forward pass, and networks share the input.
+/// ```swift
+/// let settings = [256, 288].map { Setting(preprocessing: Preprocessing(resize: $0, crop: 224)) }
+/// let evaluator = try Evaluator(networks: [network], settings: settings, dataset: dataset)
+/// try evaluator.run(workers: 2)
+/// for outcomes in evaluator.measurements.outcomes { print(outcomes.accuracy().value, outcomes.meanLoss) }
+/// ```
+///
+/// Each image is decoded once for all settings. Settings with the same network and input share a forward
+/// pass.
 public final class Evaluator {
-  /// What the settings' network indices refer to.
+  /// Networks that the settings refer to by index.
   public let networks: [Network]
-  /// What has been measured so far.
+  /// Measurements so far.
   public private(set) var measurements: Measurements
   private let dataset: any ImageDataset
   private let recalibrations: [Recalibration]
 
   /// - Parameters:
-  ///   - networks: what the settings' network indices mean; all of the same number of classes.
-  ///   - settings: what to measure, at least one.
-  ///   - dataset: labelled images.
-  ///   - images: which of them, in what order; nil is all in order.
-  ///   - recalibrations: what the settings with recalibrated BatchNorm normalise with.
-  /// - Throws: `EvaluationError` for missing or impossible labels, no images and networks that cannot be compared or pooled.
+  ///   - networks: the networks that the settings refer to by index; all of the same number of classes.
+  ///   - settings: the settings to measure, at least one.
+  ///   - dataset: labeled images.
+  ///   - images: indices of the images to use, in order; nil is all of them.
+  ///   - recalibrations: statistics for the settings with recalibrated BatchNorm.
+  /// - Throws: `EvaluationError` for missing or impossible labels, no images, and networks that cannot be
+  ///   compared or pooled.
   public init(
     networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil,
     recalibrations: [Recalibration] = []
@@ -44,7 +52,8 @@ public final class Evaluator {
   private var settings: [Setting] { measurements.settings }
   private var images: [Int] { measurements.images }
 
-  /// Refuses images whose labels are missing or none of the networks' classes, and networks of unequal classes.
+  /// Refuses images without a label or with a label outside the networks' classes, and networks of different
+  /// class counts.
   ///
   /// - Throws: `EvaluationError`.
   public static func checkLabels(
@@ -81,7 +90,7 @@ public final class Evaluator {
     }
   }
 
-  /// What classifying every window but the first adds.
+  /// Multiply-adds of classifying every window after the first.
   private static func extraMultiplyAdds(of pooling: Pooling, _ network: Network, size: Int) throws -> Int {
     guard case .testTime(let window) = pooling else { return 0 }
     guard let classifier = network.classifier,
@@ -93,7 +102,7 @@ public final class Evaluator {
     return (windows - 1) * classifier.featureCount * network.classCount
   }
 
-  /// Takes over what an earlier run measured of the same settings on the same images.
+  /// Takes over the measurements of an earlier run with the same settings and images.
   public func resume(_ earlier: Measurements) {
     precondition(earlier.settings == settings && earlier.images == images)
     measurements = earlier
@@ -106,10 +115,12 @@ public final class Evaluator {
   ///   - limit: measures only the images before this place in the order; nil is all.
   ///   - batchSize: images per batch; nil chooses one that keeps the input of all settings within 256 MB.
   ///   - workers: decoding threads.
-  ///   - narrow: called after each batch with the images' correctness for each active setting; returns the settings to
-  ///     go on with, ascending, all of them active. Nil measures all on everything.
+  ///   - narrow: called after each batch with the images' correctness for each active setting; returns the
+  ///   settings
+  ///     to go on with, ascending, all of them active. Nil measures every setting on all images.
   ///   - onBatch: called after each batch with the number of evaluations of one setting on one image in it.
-  /// - Throws: errors of decoding, in the order of the images; `EvaluationError.notFinite` for a network that yields NaN.
+  /// - Throws: errors of decoding, in the order of the images; `EvaluationError.notFinite` for a network that
+  ///   yields NaN.
   public func run(
     only active: [Int]? = nil, upTo limit: Int? = nil, batchSize: Int? = nil, workers: Int,
     narrowing narrow: ((_ correct: [[Bool]]) -> [Int])? = nil, onBatch: (Int) throws -> Void = { _ in }
@@ -121,7 +132,7 @@ public final class Evaluator {
       let loader = BatchLoader(
         dataset, indices: Array(images[position..<end]), batchSize: batchSize ?? passes.defaultBatchSize,
         views: passes.views, workers: workers, prefetch: PassPlan.prefetch)
-      // A new loader whenever settings have left: what they needed is then no longer prepared.
+      // A new loader whenever settings have left, so that their inputs are no longer prepared.
       while let batch = try loader.next() {
         try evaluate(batch, passes)
         try onBatch(batch.indices.count * active.count)

@@ -1,14 +1,14 @@
-/// What a sweep has measured so far, independent of networks and data set.
+/// Measurements of a sweep so far, independent of networks and data set.
 public struct Measurements: Sendable, Equatable {
-  /// What is measured.
+  /// Settings that are measured.
   public let settings: [Setting]
   /// Indices of the images into the data set, in the order in which they are visited.
   public let images: [Int]
   /// Multiply-adds per image of every setting, summed over its forward passes.
   public let multiplyAdds: [Int]
-  /// Per setting; with a race, settings that left it have seen fewer images.
+  /// Outcomes per setting; settings that left a race have seen fewer images.
   public package(set) var outcomes: [SettingOutcomes]
-  /// Seconds spent in forward passes of each setting; shared passes count for every one of them.
+  /// Seconds spent in forward passes of each setting; a shared pass counts for each of its settings.
   public package(set) var seconds: [Double]
 
   package init(settings: [Setting], images: [Int], multiplyAdds: [Int]) {

@@ -1,11 +1,11 @@
 import Platform
 
-/// What one setting made of one image.
+/// Result of one setting on one image.
 public struct Outcome: Sendable, Equatable {
   /// The class with the largest logit; the first of equal ones.
   public let predicted: Int
-  /// Number of classes ranked above the true one: 0 is right at once, below 5 is right among five. Of equal logits
-  /// the earlier class ranks higher.
+  /// Number of classes ranked above the true one: 0 is correct, below 5 is among the top five. Of equal
+  /// logits the earlier class ranks higher.
   public let rank: Int
   /// Cross-entropy in nats, −ln of the probability of the true class; float64.
   public let loss: Double
@@ -22,8 +22,8 @@ public struct Outcome: Sendable, Equatable {
 
   /// Scores logits, or logarithms of probabilities, against the true class.
   ///
-  /// The logarithm of the sum of exponentials is taken in float64 relative to the largest logit, so that nothing
-  /// overflows.
+  /// The logarithm of the sum of exponentials is taken in float64 relative to the largest logit, so that
+  /// nothing overflows.
   ///
   /// - Parameters:
   ///   - logits: one value per class, finite but for −∞.

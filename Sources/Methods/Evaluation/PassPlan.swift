@@ -1,19 +1,20 @@
 import ImageData
 
-/// The forward passes that some settings need, each of them once.
+/// The forward passes that a set of settings needs, each of them once.
 struct PassPlan {
   /// A network on one view of the images.
   struct Pass: Equatable {
     var network: Int
     var view: Int
     var pooling: Pooling
-    /// Index of the statistics in place of the stored ones.
+    /// Index of the statistics that replace the stored ones; nil for the stored ones.
     var recalibration: Int?
   }
 
   private(set) var views: [Preprocessing] = []
   private(set) var passes: [Pass] = []
-  /// For each active setting its index and, for each of its networks, the passes whose predictions it combines.
+  /// For each active setting its index and, for each of its networks, the passes whose predictions it
+  /// combines.
   private(set) var passesOfSetting: [(setting: Int, passes: [[Int]])] = []
 
   init(_ settings: [Setting], active: [Int], recalibrations: [Recalibration] = []) {
@@ -31,13 +32,13 @@ struct PassPlan {
     }
   }
 
-  /// Batches prepared while one is computed: more would only take memory, since computing takes longer.
+  /// Batches prepared while one is computed; more would only take memory, since computing takes longer.
   static let prefetch = 1
 
   /// The largest batch of at most 16 images whose views, with the batches prepared ahead, stay within 256 MB.
   ///
-  /// The networks divide a batch into chunks of about eight images of 224 pixels, so that a batch of some such images is
-  /// as good as a larger one; a batch of many views is what costs memory.
+  /// The networks divide a batch into chunks of about eight images of 224 pixels, so that larger batches of
+  /// one view gain nothing; batches of many views cost memory.
   var defaultBatchSize: Int {
     let bytesPerImage = views.reduce(0) { $0 + $1.crop * $1.crop * 3 * MemoryLayout<Float>.size }
     return max(1, min(16, (256 << 20) / max(1, bytesPerImage * (1 + Self.prefetch))))

@@ -1,11 +1,12 @@
-/// How the last map of a network becomes the classifier's input.
+/// Reduction of a network's last map to the classifier's input.
 public enum Pooling: Sendable, Equatable {
   /// The mean of the whole map, as in training.
   case average
-  /// timm's test-time pooling with windows of this side: mean and maximum of the windows' logits, averaged.
+  /// timm's test-time pooling with windows of this side length: the average of mean and maximum of the
+  /// windows' logits.
   case testTime(window: Int)
 
-  /// `average`, or `test-time:7` with the side of the windows.
+  /// `average`, or `test-time:7` with the side length of the windows.
   public var name: String {
     switch self {
     case .average: "average"

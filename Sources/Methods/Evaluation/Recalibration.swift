@@ -1,11 +1,11 @@
 import ImageData
 import NetworkExecution
 
-/// Whose statistics the BatchNorms normalise with.
+/// Origin of the statistics that the BatchNorms normalize with.
 public enum NormalizationSource: String, CaseIterable, Sendable {
-  /// Those of the checkpoint.
+  /// The checkpoint's own statistics.
   case stored
-  /// Those of a data set under the setting's own preprocessing.
+  /// Statistics of a data set under the setting's own preprocessing.
   case recalibrated
 }
 
@@ -13,11 +13,12 @@ public enum NormalizationSource: String, CaseIterable, Sendable {
 public struct Recalibration: Sendable, Equatable {
   /// Index of the network among the sweep's.
   public var network: Int
-  /// How the images became input; settings of the same preprocessing use it, whatever their views.
+  /// Preprocessing of the images; all settings with it share these statistics, whatever their views.
   public var preprocessing: Preprocessing
-  /// Number of batches that the statistics were taken from.
+  /// Number of batches that the statistics were computed from.
   public var batchCount: Int
-  /// Rounded to the types that the checkpoint stores them in, so that what is written is what was measured.
+  /// Statistics rounded to the types that the checkpoint stores, so that the written values are the measured
+  /// ones.
   public var statistics: [RunningStatistics]
 
   /// Statistics with everything given.
@@ -30,7 +31,8 @@ public struct Recalibration: Sendable, Equatable {
     self.statistics = statistics
   }
 
-  /// Whether this is of the same network and preprocessing and differs by no more than rounding on other machines.
+  /// True if both are of the same network and preprocessing and differ by no more than rounding between
+  /// machines.
   package func agrees(with other: Recalibration) -> Bool {
     guard network == other.network, preprocessing == other.preprocessing, batchCount == other.batchCount,
       statistics.map(\.mean.count) == other.statistics.map(\.mean.count)
@@ -47,6 +49,6 @@ public struct Recalibration: Sendable, Equatable {
     return true
   }
 
-  /// Kernel types differ by some 1e-5 standard deviations in deep layers; other images by 1e-2 and more.
+  /// Kernel types differ by about 1e-5 standard deviations in deep layers; other images by 1e-2 and more.
   private static let rounding = 1e-3
 }

@@ -1,16 +1,16 @@
 import ImageData
 
-/// One way to run inference that a sweep measures.
+/// One configuration of inference that a sweep measures.
 public struct Setting: Sendable, Equatable {
   /// Indices of the sweep's networks; several are an ensemble, whose probabilities are averaged.
   public var networks: [Int]
-  /// How images become input.
+  /// Preprocessing of the images.
   public var preprocessing: Preprocessing
-  /// Which crops are classified.
+  /// Crops that are classified.
   public var views: CropViews
-  /// How the last map is pooled.
+  /// Pooling of the last map.
   public var pooling: Pooling
-  /// What the BatchNorms normalise with.
+  /// Origin of the BatchNorm statistics.
   public var batchNorm: NormalizationSource
 
   /// - Precondition: at least one network.
@@ -28,7 +28,7 @@ public struct Setting: Sendable, Equatable {
 }
 
 extension Setting {
-  /// What is unusual about it beside sizes and interpolation, each in a word or two.
+  /// Unusual properties other than sizes and interpolation, each in a word or two.
   package var peculiarities: [String] {
     var parts: [String] = []
     if preprocessing.mode != .shorterSide { parts.append(preprocessing.mode.rawValue) }

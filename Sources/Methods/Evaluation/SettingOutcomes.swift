@@ -11,7 +11,7 @@ public struct SettingOutcomes: Sendable, Equatable {
   /// Probability of the predicted class.
   public private(set) var confidences: [Float] = []
 
-  /// Nothing seen yet.
+  /// No images seen yet.
   public init() {}
 
   /// Number of images seen.
@@ -32,10 +32,10 @@ public struct SettingOutcomes: Sendable, Equatable {
       confidence: Double(confidences[image]))
   }
 
-  /// Whether the true class was among the `k` best, for each image.
+  /// Correctness of each image: true if its class was among the `k` best.
   public func correct(top k: Int = 1) -> [Bool] { ranks.map { $0 < k } }
 
-  /// Share of images whose true class was among the `k` best; with at most `k` classes that is all of them.
+  /// Share of images with the true class among the `k` best; with at most `k` classes that is all of them.
   public func accuracy(top k: Int = 1) -> Proportion {
     Proportion(successes: ranks.count { $0 < k }, count: count)
   }
@@ -43,8 +43,8 @@ public struct SettingOutcomes: Sendable, Equatable {
   /// Mean cross-entropy in nats, summed in float64 in the order of the images; 0 without images.
   public var meanLoss: Double { losses.reduce(0, +) / Double(max(count, 1)) }
 
-  /// Expected calibration error: the mean distance of confidence and accuracy over 15 bins of equal width, weighted by
-  /// the images in them (Guo et al. 2017, "On calibration of modern neural networks", eq. 3).
+  /// Expected calibration error: the mean distance of confidence and accuracy over 15 bins of equal width,
+  /// weighted by the images in them (Guo et al. 2017, "On calibration of modern neural networks", eq. 3).
   public var calibrationError: Double {
     let bins = 15
     var confidence = [Double](repeating: 0, count: bins)

@@ -1,14 +1,14 @@
 import Platform
 
-/// Why a tuning run cannot start or go on.
+/// Reasons that a tuning run cannot start or continue.
 public enum TuningError: ClassifiedError, Equatable {
   /// No sample to train or evaluate on.
   case empty(what: String)
   /// A label that the classifier has no output for.
   case labelOutOfRange(sample: Int, label: Int, classes: Int)
-  /// Arrays whose lengths do not belong together.
+  /// Arrays of inconsistent lengths.
   case shapeMismatch(what: String, expected: [Int], found: [Int])
-  /// An option outside its range; `what` names it.
+  /// An option outside its range, named by `what`.
   case invalidOption(what: String, value: String, expected: String)
   /// A feature that the cache's element type cannot hold.
   case featureOverflow(image: Int, element: FeatureElement)
@@ -16,11 +16,11 @@ public enum TuningError: ClassifiedError, Equatable {
   case outOfMemory(byteCount: Int)
   /// A cache file that cannot be made or written.
   case cacheFailed(path: String, reason: String)
-  /// A network without a BatchNorm whose result reaches the pooling through a sum and an activation alone.
+  /// A network without a BatchNorm that reaches the pooling through a sum and an activation alone.
   case noLastBatchNorm(architecture: String)
   /// A network that does not end in a fully connected layer.
   case noClassifier(architecture: String)
-  /// A file that a run cannot be resumed from.
+  /// A file that no run can be resumed from, or not this one.
   case foreignState(path: String, reason: String)
   /// A batch of one value per channel has no variance.
   case batchWithoutVariance(epoch: Int, step: Int)

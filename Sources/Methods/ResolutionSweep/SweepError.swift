@@ -1,11 +1,12 @@
 import Checkpoint
 import Platform
 
-/// Why a sweep could not choose, or its parts not be put together.
+/// Reasons that a sweep could not choose or its parts could not be merged.
 public enum SweepError: ClassifiedError, Equatable {
-  /// There are too few images to choose and to score on.
+  /// Too few images to choose and to score on.
   case tooFewImages(count: Int, needed: Int)
-  /// A part, given by name, is no part of this sweep or cannot be put together with the others, and why.
+  /// A part, given by name, does not belong to this sweep or cannot be merged with the others; and the
+  /// reason.
   case badPart(String, String)
   /// No setting is within the budget; `cheapest` is in the budget's unit.
   case beyondBudget(Budget, cheapest: Double)

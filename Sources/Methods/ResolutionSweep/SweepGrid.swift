@@ -2,22 +2,30 @@ import ImageData
 
 /// The preprocessings that a sweep compares: mode × interpolation × crop × resize, in that order of nesting.
 ///
-/// What is not given comes from `base`, the preprocessing that the checkpoint is known to work with.
+/// ```swift
+/// let base = Preprocessing(resize: 256, crop: 224)
+/// let grid = SweepGrid(base: base, resizes: [224, 256, 288], interpolations: [.bilinear, .bicubic])
+/// let settings = grid.preprocessings.map { Setting(preprocessing: $0) }
+/// print(settings.count)  // 6
+/// ```
+///
+/// Properties that are not given come from `base`, the preprocessing that the checkpoint is known to work
+/// with.
 public struct SweepGrid: Sendable {
-  /// Where everything comes from that is not given.
+  /// Default for everything that is not given.
   public var base: Preprocessing
   /// Sizes of the shorter side after resizing; nil leaves them to `resizes(for:)`.
   public var resizes: [Int]?
-  /// Sizes of the centre crop; nil is the base's crop, or with nil resizes also two larger ones.
+  /// Sizes of the center crop; nil is the base's crop, or with nil resizes also two larger ones.
   public var crops: [Int]?
   /// Shares of the resized shorter side that a crop keeps, an alternative to `resizes`.
   public var ratios: [Double]?
   /// Resampling filters; nil is the base's.
   public var interpolations: [Interpolation]?
-  /// Which side the resize is the length of; nil is the base's.
+  /// Side that the resize refers to; nil is the base's.
   public var modes: [ResizeMode]?
 
-  /// A grid over what is given.
+  /// A grid over the given properties.
   public init(
     base: Preprocessing, resizes: [Int]? = nil, crops: [Int]? = nil, ratios: [Double]? = nil,
     interpolations: [Interpolation]? = nil, modes: [ResizeMode]? = nil
@@ -47,9 +55,9 @@ public struct SweepGrid: Sendable {
     return all
   }
 
-  /// The crops in use. Networks trained on random crops see objects larger than a centre crop shows them, so
-  /// larger test sizes are tried by default: 8/7 and 9/7, as 256 and 288 are to 224 (Touvron et al. 2019, "Fixing
-  /// the train-test resolution discrepancy").
+  /// The crops in use. Networks trained on random crops see objects larger than a center crop shows them, so
+  /// larger test sizes are tried by default: 8/7 and 9/7, as 256 and 288 are to 224 (Touvron et al. 2019,
+  /// "Fixing the train-test resolution discrepancy").
   private var effectiveCrops: [Int] {
     if let crops { return crops }
     guard resizes == nil && ratios == nil else { return [base.crop] }
@@ -58,8 +66,9 @@ public struct SweepGrid: Sendable {
 
   /// The resizes tried with a crop.
   ///
-  /// Given crops alone keep the base's ratio. With nothing given, five steps from the crop itself to 8/7 of it, as
-  /// torchvision tuned its weights with 224 … 256 for a crop of 224; for the base's crop also its own resize.
+  /// Given crops alone keep the base's ratio. With nothing given, five steps from the crop itself to 8/7 of
+  /// it, as torchvision tuned its weights with 224 … 256 for a crop of 224; for the base's crop also its own
+  /// resize.
   private func resizes(for crop: Int) -> [Int] {
     if let resizes { return resizes }
     if let ratios { return ratios.map { max(1, Int((Double(crop) / $0).rounded(.down))) } }

@@ -1,13 +1,13 @@
 import Checkpoint
 import NetworkGraphs
 
-/// The end of a network: last BatchNorm, sum with the residual, activation, pooling and classifier.
+/// The tail of a network: last BatchNorm, sum with the shortcut, activation, pooling and classifier.
 public struct ClassifierTail: Sendable, Hashable {
-  /// How the last map becomes the classifier's input.
+  /// Reduction of the last map to the classifier's input.
   public enum Pooling: String, Sendable, Hashable {
     /// The mean over all pixels.
     case globalAverage
-    /// Something else, so that features end at the classifier's input.
+    /// Another reduction; features end at the classifier's input.
     case other
   }
 
@@ -15,25 +15,25 @@ public struct ClassifierTail: Sendable, Hashable {
   public let name: String
   /// Key of the classifier's weight, `[classes, featureCount]`.
   public let weightKey: TensorName
-  /// Whether that weight is stored as `[featureCount, classes]`.
+  /// True if that weight is stored as `[featureCount, classes]`.
   public let isTransposed: Bool
-  /// Key of the classifier's bias, `[classes]`; nil where it has none.
+  /// Key of the classifier's bias, `[classes]`; nil without a bias.
   public let biasKey: TensorName?
   /// Number of inputs of the classifier.
   public let featureCount: Int
-  /// How the last map becomes the classifier's input.
+  /// Reduction of the last map to the classifier's input.
   public let pooling: Pooling
   /// The nonlinearity between the last BatchNorm and the pooling.
   public let activation: Activation
-  /// The BatchNorm whose result reaches the pooling through nothing but a sum and the activation; nil where there is
-  /// other arithmetic in between.
+  /// The BatchNorm that reaches the pooling through nothing but a sum and the activation; nil where other
+  /// arithmetic comes in between.
   public let lastBatchNorm: BatchNormLayer?
-  /// Whether a residual is added behind the last BatchNorm.
+  /// True if a residual is added after the last BatchNorm.
   public let hasResidual: Bool
 
-  /// Step that holds the last BatchNorm.
+  /// Step of the last BatchNorm.
   let stepIndex: Int?
-  /// Node whose result the classifier reads.
+  /// Node that the classifier reads.
   let inputNode: Int
   /// Step of the classifier.
   let classifierStep: Int

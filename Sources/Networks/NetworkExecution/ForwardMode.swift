@@ -1,4 +1,4 @@
-/// What BatchNorm normalises with.
+/// Statistics that BatchNorm normalizes with.
 public enum ForwardMode: Sendable {
   /// The running statistics.
   case inference

@@ -2,11 +2,11 @@ import NetworkGraphs
 import TensorMath
 
 extension Network {
-  /// Results of layers within the network, with running statistics. Nothing behind the last of them is computed.
+  /// Results of inner layers, with running statistics. Layers after the last of them are not computed.
   /// - Parameters:
-  ///   - names: Layers by their modules' names in the checkpoint, for example `layer1.0.bn2`. A convolution's result is
-  ///     that before its BatchNorm, a BatchNorm's that before the activation.
-  ///   - input: `[n, h, w, channels]`, normalised as in training.
+  ///   - names: Layers by their modules' names in the checkpoint, for example `layer1.0.bn2`. A convolution's
+  ///     result is the one before its BatchNorm, a BatchNorm's the one before the activation.
+  ///   - input: `[n, h, w, channels]`, normalized as in training.
   /// - Returns: For every name `[n, h, w, channels]`.
   /// - Throws: `NetworkError.unknownNode`, `.wrongInput`, `.inputTooSmall`.
   public func features(of names: Set<String>, _ input: Tensor) throws -> [String: Tensor] {

@@ -4,9 +4,17 @@ import TensorMath
 
 extension Network {
   /// The logits of some images with running statistics.
+  ///
+  /// ```swift
+  /// let network = try Network(openCheckpoint(.path("resnet18.safetensors")), pool: pool)
+  /// let loader = BatchLoader(
+  ///   dataset, indices: [0, 1, 2, 3], batchSize: 4, views: [.imageNet], workers: 1)
+  /// while let batch = try loader.next() { print(try network.logits(batch.views[0]).values) }
+  /// ```
+  ///
   /// - Parameters:
-  ///   - input: `[n, h, w, channels]`, normalised as in training.
-  ///   - statistics: What the BatchNorms normalise with in place of the running statistics; nil is those.
+  ///   - input: `[n, h, w, channels]`, normalized as in training.
+  ///   - statistics: Statistics that replace the running ones; nil uses the running statistics.
   /// - Returns: `[n, classes]`.
   /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
   public func logits(_ input: Tensor, statistics: [RunningStatistics]? = nil) throws -> Tensor {
@@ -17,15 +25,17 @@ extension Network {
     return logits
   }
 
-  /// One forward pass in which every BatchNorm normalises with the batch's mean and biased variance.
+  /// One forward pass in which every BatchNorm normalizes with the batch's mean and biased variance.
   ///
   /// The moments are accumulated in float64, image by image in the order of the batch.
   /// - Parameters:
-  ///   - input: `[n, h, w, channels]`, normalised as in training.
-  ///   - layers: Names of the BatchNorms meant; the others normalise with their running statistics. Nil is all.
-  ///   - observe: Gets every such BatchNorm and the moments of its input over the batch, in execution order.
+  ///   - input: `[n, h, w, channels]`, normalized as in training.
+  ///   - layers: Names of the BatchNorms to measure; the others normalize with their running statistics. Nil
+  ///     is all.
+  ///   - observe: Receives every such BatchNorm and the moments of its input over the batch, in execution
+  ///     order.
   /// - Returns: The logits, `[n, classes]`.
-  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`, what `observe` throws.
+  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`, errors of `observe`.
   public func forwardWithBatchStatistics(
     _ input: Tensor, layers: Set<String>? = nil, observe: (BatchNormLayer, ChannelMoments) throws -> Void
   ) throws -> Tensor {
@@ -42,10 +52,11 @@ extension Network {
     return logits
   }
 
-  /// What reaches the tail in inference mode: the input of the last BatchNorm and the residual added behind it.
+  /// The tail's inputs in inference mode: the input of the last BatchNorm and the residual added after it.
   ///
-  /// Where the network has no such BatchNorm (`classifier.lastBatchNorm` is nil) it is the classifier's input.
-  /// - Parameter input: `[n, h, w, channels]`, normalised as in training.
+  /// Where the network has no such BatchNorm (`classifier.lastBatchNorm` is nil) it is the classifier's
+  /// input.
+  /// - Parameter input: `[n, h, w, channels]`, normalized as in training.
   /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
   public func tailInputs(_ input: Tensor) throws -> TailFeatures {
     let images = try imageCount(input)
@@ -74,10 +85,12 @@ extension Network {
     return TailFeatures(input: features, residual: residual)
   }
 
-  /// Runs the first `end` steps on all images and gives `body` the executors that hold their results, some images each.
+  /// Runs the first `end` steps on all images and passes `body` the executors with their results, some images
+  /// each.
   ///
-  /// Of many images every thread takes some and runs all layers on them: threads that met after every layer would wait
-  /// for one another. Of few images the threads share every layer. `body` may be called by several threads at a time.
+  /// With many images every thread takes some and runs all layers on them: threads that met after every layer
+  /// would wait for one another. With few images the threads share every layer. Several threads may call
+  /// `body` at a time.
   func forEachChunk(
     of input: Tensor, end: Int, statistics: [RunningStatistics]? = nil,
     _ body: (_ executor: Executor, _ first: Int) throws -> Void
@@ -93,7 +106,8 @@ extension Network {
         ? min((images + 2 * threads - 1) / (2 * threads), Plan.mostImages) : Plan.mostImages)
     let affines = affines(with: statistics)
 
-    /// An executor that has run the first stages on some images, each stage with as many as suit it.
+    /// An executor that has run the first stages on some images, each stage with its own number of images at
+    /// a time.
     func run(_ stageCount: Int, _ first: Int, _ count: Int) throws -> Executor {
       let executor = Executor(
         self, mode: .inference, affines: affines, images: count, sizes: sizes,

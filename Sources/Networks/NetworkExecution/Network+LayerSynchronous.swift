@@ -3,26 +3,29 @@ import Statistics
 import TensorMath
 
 extension Network {
-  /// Passes a whole data set through the network layer by layer: every BatchNorm normalises with the moments of all
-  /// images before the next layer runs.
+  /// Passes a whole data set through the network layer by layer: every BatchNorm normalizes with the moments
+  /// of all images before the next layer runs.
   ///
-  /// The moments then do not depend on how the images are divided into batches, and on their order only by float64
-  /// rounding. The arithmetic is that of one forward pass; activations are kept between layers, in memory as far as
-  /// `memory` allows, the rest in a scratch file.
+  /// The moments then do not depend on how the images are divided into batches, and on their order only by
+  /// float64 rounding. The arithmetic is that of one forward pass; activations are kept between layers, in
+  /// memory as far as `memory` allows, the rest in a scratch file.
   ///
   /// - Parameters:
   ///   - batchCount: Number of batches.
-  ///   - memory: Bytes of activations to keep in memory; at least one batch is.
-  ///   - scratchFolder: Where the scratch file goes; it has no name there.
-  ///   - scratchElement: How activations are stored there. With float16 they are rounded to 11 bits, so that the moments
-  ///     depend on what the memory holds.
-  ///   - layers: Names of the BatchNorms meant; the others normalise with their running statistics. Nil is all.
-  ///   - load: Gives a batch, `[n, h, w, channels]`; called once for each, in order.
-  ///   - inspect: Gets every BatchNorm meant, the moments of its input over a batch, and the batch's number; may throw
-  ///     before the other batches have come so far.
-  ///   - observe: Gets every BatchNorm meant and the moments of its input over all images, in execution order.
+  ///   - memory: Bytes of activations to keep in memory, at least one batch.
+  ///   - scratchFolder: Folder of the scratch file, which has no name there.
+  ///   - scratchElement: Storage format of activations in that file. With float16 they are rounded to 11
+  ///     bits, so that the moments depend on how much fits into memory.
+  ///   - layers: Names of the BatchNorms to measure; the others normalize with their running statistics. Nil
+  ///     is all.
+  ///   - load: Returns a batch, `[n, h, w, channels]`; called once for each, in order.
+  ///   - inspect: Receives every such BatchNorm, the moments of its input over a batch, and the batch's
+  ///     number; may throw before the other batches have been measured.
+  ///   - observe: Receives every such BatchNorm and the moments of its input over all images, in execution
+  ///     order.
   ///   - onStep: Called after each batch of each step with the number of its images.
-  /// - Throws: `NetworkError.wrongInput`, `.inputTooSmall`, `.scratchFile`, `.scratchOverflow`; what the closures throw.
+  /// - Throws: `NetworkError.wrongInput`, `.inputTooSmall`, `.scratchFile`, `.scratchOverflow`; errors of the
+  ///   closures.
   public func layerSynchronousStatistics(
     batchCount: Int, memory: Int, scratchFolder: String, scratchElement: ScratchElement = .f32,
     layers: Set<String>? = nil, load: (Int) throws -> Tensor,
@@ -77,7 +80,7 @@ extension Network {
     }
   }
 
-  /// Number of steps that `layerSynchronousStatistics` runs at most, for progress.
+  /// Largest number of steps that `layerSynchronousStatistics` runs, for progress.
   public var stepCount: Int { plan.steps.count }
 
   /// The indices of the BatchNorms of these names.
@@ -85,7 +88,7 @@ extension Network {
     Set(batchNorms.indices.filter { layers.contains(batchNorms[$0].name) })
   }
 
-  /// The most bytes that the maps of one image take at any step.
+  /// Largest number of bytes of one image's maps at any step.
   private func peakBytes(_ sizes: [MapSize]) -> Int {
     var live: Set<Int> = [0]
     var peak = 0

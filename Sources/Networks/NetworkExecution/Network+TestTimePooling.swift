@@ -1,11 +1,12 @@
 import CNetworkKernels
 import TensorMath
 
-/// timm's test-time pooling: the last map is averaged over windows of the size that it had in training, each window is
-/// classified, and mean and maximum of the windows' logits are averaged (`TestTimePoolHead` in `timm/layers`).
+/// timm's test-time pooling: the last map is averaged over windows of its size in training, each window is
+/// classified, and mean and maximum of the windows' logits are averaged (`TestTimePoolHead` in
+/// `timm/layers`).
 extension Network {
   /// The size of the map that the classifier's global average pools.
-  /// - Returns: Nil where something else comes before the classifier, so that windows cannot be classified.
+  /// - Returns: Nil where another operation precedes the classifier, so that windows cannot be classified.
   /// - Throws: `NetworkError.inputTooSmall`.
   public func pooledMapSize(height: Int, width: Int) throws -> (height: Int, width: Int)? {
     guard let step = poolingStep else { return nil }
@@ -15,11 +16,11 @@ extension Network {
 
   /// The logits of some images with test-time pooling.
   ///
-  /// A window that is larger than the map is cut down to it; one that covers the map gives the ordinary logits.
+  /// A window larger than the map is cropped to it; one that covers the map gives the ordinary logits.
   /// - Parameters:
-  ///   - input: `[n, h, w, channels]`, normalised as in training.
-  ///   - window: Height and width of the windows, which lie at every position.
-  ///   - statistics: What the BatchNorms normalise with in place of the running statistics; nil is those.
+  ///   - input: `[n, h, w, channels]`, normalized as in training.
+  ///   - window: Height and width of the windows, which slide over every position.
+  ///   - statistics: Statistics that replace the running ones; nil uses the running statistics.
   /// - Returns: `[n, classes]`.
   /// - Precondition: `pooledMapSize` is not nil.
   /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
@@ -44,7 +45,7 @@ extension Network {
 }
 
 extension Executor {
-  /// Mean plus maximum over all windows of a window's logits, halved, for every image of `map`.
+  /// Half the sum of mean and maximum of the logits over all windows, for every image of `map`.
   fileprivate func classifyWindows(
     of map: FeatureMap, side: Int, into target: UnsafeMutablePointer<Float>
   ) {

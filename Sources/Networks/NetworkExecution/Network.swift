@@ -5,15 +5,24 @@ import Platform
 
 /// A convolutional classifier with the weights of a checkpoint.
 ///
-/// Activations are float32 NHWC; weights of any real type are widened to float32. Results do not depend on the number
-/// of threads and, in inference, not on how images are divided into batches; their bits are those of one kernel type
-/// (`blasDescription` and `instructionSet`). One network may be used from several threads.
+/// ```swift
+/// let pool = ThreadPool(threads: 4)
+/// let network = try Network(openCheckpoint(.path("resnet18.safetensors")), pool: pool)
+/// print(network.architectureName, network.classCount)
+/// let logits = try network.logits(images)  // images: [n, h, w, 3], normalized
+/// ```
+///
+/// Activations are float32 NHWC; weights of any real type are widened to float32. Results do not depend on
+/// the number of threads and, in inference, not on how images are divided into batches; their bits are
+/// specific to a kernel type (`blasDescription` and `instructionSet`). One network may be used from several
+/// threads.
 public final class Network: Sendable {
-  /// The layers and where their weights are.
+  /// The layers with the names of their weights.
   public let description: NetworkDescription
   /// The statistics that the checkpoint stores, of all BatchNorms in execution order.
   public let runningStatistics: [RunningStatistics]
-  /// The last layers, which resolution tuning trains; nil where the network does not end in a fully connected layer.
+  /// The last layers, which resolution tuning trains; nil where the network does not end in a fully connected
+  /// layer.
   public let classifier: ClassifierTail?
 
   let plan: Plan
@@ -25,7 +34,7 @@ public final class Network: Sendable {
   let buffers: BufferPool
   /// Floats of maps that inference keeps in use for every thread.
   let liveFloatsPerThread: Int
-  /// The BatchNorms with their running statistics in the plan's terms.
+  /// The BatchNorms with their running statistics, in the plan's form.
   private let runningAffines: [ChannelAffine]
 
   /// A network with the weights of the checkpoint that describes it.
@@ -33,8 +42,8 @@ public final class Network: Sendable {
   /// - Parameters:
   ///   - description: The layers and their weights.
   ///   - pool: Runs the arithmetic.
-  ///   - options: How it is done.
-  /// - Throws: `NetworkError.noBFloat16` and `.notFloatingPoint`; what reading throws.
+  ///   - options: Options of the arithmetic.
+  /// - Throws: `NetworkError.noBFloat16` and `.notFloatingPoint`; errors of reading.
   public init(
     _ description: NetworkDescription, pool: ThreadPool, options: ComputeOptions = ComputeOptions()
   ) throws {
@@ -59,14 +68,14 @@ public final class Network: Sendable {
     self.pool = pool
   }
 
-  /// The network that a checkpoint's keys and shapes describe.
+  /// The network described by a checkpoint's keys and shapes.
   ///
   /// - Parameters:
   ///   - checkpoint: A state dict with PyTorch's names and layouts.
-  ///   - architecture: The name to take it for; nil recognises it.
+  ///   - architecture: Name of the architecture; nil recognizes it.
   ///   - pool: Runs the arithmetic.
-  ///   - options: How it is done.
-  /// - Throws: `NetworkError` for unknown architectures, missing tensors and wrong shapes; what reading throws.
+  ///   - options: Options of the arithmetic.
+  /// - Throws: `NetworkError` for unknown architectures, missing tensors and wrong shapes; errors of reading.
   public convenience init(
     _ checkpoint: any CheckpointSource, architecture: String? = nil, pool: ThreadPool,
     options: ComputeOptions = ComputeOptions()
@@ -77,7 +86,8 @@ public final class Network: Sendable {
 
   /// The network of an ONNX file with the weights of a checkpoint, or with its own as an `ONNXCheckpoint`.
   ///
-  /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `NetworkError`; what reading throws.
+  /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `NetworkError`; errors of
+  ///   reading.
   public convenience init(
     _ checkpoint: any CheckpointSource, onnx model: ONNXModel, pool: ThreadPool,
     options: ComputeOptions = ComputeOptions()
@@ -104,7 +114,7 @@ public final class Network: Sendable {
     ck_bf16_kernels_best().map { String(cString: ck_isa_name($0.pointee.isa)) }
   }
 
-  /// A tensor of the checkpoint as it stands there.
+  /// A tensor of the checkpoint, unconverted.
   public func parameter(_ key: TensorName) throws -> TensorValue {
     let checkpoint = description.checkpoint
     guard checkpoint.spec(key) != nil else {
@@ -126,21 +136,21 @@ public final class Network: Sendable {
     try plan.graph.sizes(height: height, width: width).map(\.count).max() ?? 0
   }
 
-  /// A BatchNorm with its running statistics, behind a convolution that adds its bias itself.
+  /// A BatchNorm with its running statistics, after a convolution that adds its bias itself.
   func runningAffine(_ index: Int) -> ChannelAffine { parameters.affine(index, runningStatistics[index]) }
 
-  /// Whether `statistics` has a mean and a variance for every channel of every BatchNorm.
+  /// True if `statistics` has a mean and a variance for every channel of every BatchNorm.
   public func fits(_ statistics: [RunningStatistics]) -> Bool {
     statistics.map(\.mean.count) == batchNorms.map(\.channels)
   }
 
-  /// All BatchNorms with given statistics, nil for their running ones, in the plan's terms.
+  /// All BatchNorms with given statistics, or nil for their running ones, in the plan's form.
   func affines(with given: [RunningStatistics]?) -> [ChannelAffine] {
     guard let given else { return runningAffines }
     precondition(fits(given), "statistics of another network")
     return parameters.affines(of: plan, given)
   }
 
-  /// All BatchNorms with their running statistics in another plan's terms.
+  /// All BatchNorms with their running statistics in another plan's form.
   func runningAffines(for plan: Plan) -> [ChannelAffine] { parameters.affines(of: plan, runningStatistics) }
 }

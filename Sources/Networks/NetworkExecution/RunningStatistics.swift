@@ -29,7 +29,7 @@ public struct RunningStatistics: Sendable, Equatable {
   }
 }
 
-/// A BatchNorm with its statistics put in: y = x * scale + shift.
+/// A BatchNorm with its statistics folded in: y = x * scale + shift.
 struct ChannelAffine: Sendable {
   var scale: [Float]
   var shift: [Float]

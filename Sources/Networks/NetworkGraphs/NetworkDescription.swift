@@ -1,33 +1,35 @@
 import Checkpoint
 
-/// A network as a checkpoint describes it: its layers and where their weights are, without any arithmetic.
+/// A network as described by a checkpoint: its layers and the names of their weights, without any arithmetic.
 ///
 /// ```swift
+/// let checkpoint = try openCheckpoint(.path("resnet18.safetensors"))
 /// let description = try NetworkDescription(checkpoint)
 /// print(description.architectureName, description.classCount)
+/// print(description.batchNorms.map(\.name))
 /// print(try description.multiplyAdds(height: 224, width: 224))
 /// ```
 public struct NetworkDescription: Sendable {
   /// A published name such as `resnet18`, or a description such as `resnet [2,2,2,2] basic width 9`.
   public let architectureName: String
-  /// Other networks whose checkpoints have the same tensors but compute differently; empty where the architecture is
-  /// certain.
+  /// Other networks whose checkpoints have the same tensors but which compute differently; empty where the
+  /// architecture is certain.
   public let alternatives: [String]
-  /// Whether an ONNX file describes the network.
+  /// True if an ONNX file describes the network.
   public let isImported: Bool
-  /// The checkpoint as it was opened.
+  /// The checkpoint as opened.
   public let checkpoint: any CheckpointSource
   /// All BatchNorms in execution order.
   public let batchNorms: [BatchNormLayer]
   package let graph: Graph
-  /// The checkpoint's tensors and those that only the ONNX file has.
+  /// The checkpoint's tensors plus those that only the ONNX file has.
   package let weights: StateDict
 
-  /// The network that a checkpoint's keys and shapes describe.
+  /// The network described by a checkpoint's keys and shapes.
   ///
   /// - Parameters:
   ///   - checkpoint: A state dict with PyTorch's names and layouts.
-  ///   - architecture: The name to take it for; nil recognises it.
+  ///   - architecture: Name of the architecture; nil recognizes it.
   /// - Throws: `NetworkError` for unknown architectures, missing tensors and wrong shapes.
   public init(_ checkpoint: any CheckpointSource, architecture: String? = nil) throws {
     let state = StateDict(checkpoint)
@@ -60,10 +62,11 @@ public struct NetworkDescription: Sendable {
       weights: state)
   }
 
-  /// The network of a checkpoint by what the file says of itself: its own layers if it is an ONNX file, else the
-  /// architecture that its metadata, its `config.json` or its training arguments name, else the one its tensors show.
+  /// The network of a checkpoint according to the file itself: its own layers if it is an ONNX file, else the
+  /// architecture named by its metadata, its `config.json` or its training arguments, else the one recognized
+  /// from its tensors.
   ///
-  /// - Throws: `NetworkError.unknownRecordedName` when the file names a network of another family, besides the errors of
+  /// - Throws: `NetworkError.unknownRecordedName` when the file names a network of another family; errors of
   ///   the other initializers.
   public init(recordedIn checkpoint: any CheckpointSource) throws {
     if let model = (checkpoint as? ONNXCheckpoint)?.model {
@@ -73,14 +76,14 @@ public struct NetworkDescription: Sendable {
     }
   }
 
-  /// The architecture that a checkpoint names; nil where it names none.
+  /// The architecture named by a checkpoint; nil where it names none.
   private static func recordedName(of checkpoint: any CheckpointSource) throws -> String? {
     if let name = checkpoint.metadata[MetadataKey.architecture] { return name }
     guard let recorded = checkpoint.origin.model, let name = recorded.architecture else { return nil }
     // Tags of timm's weights follow the architecture's name: `resnet50.a1_in1k`.
     let bare = String(name.prefix { $0 != "." })
     if ArchitectureRegistry.names.contains(bare) || PublishedNames.digests[bare] != nil { return bare }
-    // The names of hyperparameters are up to the author of a Lightning module.
+    // Names of hyperparameters are the choice of a Lightning module's author.
     if recorded.source == .lightning { return nil }
     throw NetworkError.unknownRecordedName(
       label: checkpoint.label, name: name, source: recorded.source.rawValue)
@@ -105,7 +108,7 @@ public struct NetworkDescription: Sendable {
   /// Number of channels of the input.
   public var inputChannels: Int { graph.nodes[0].channels }
 
-  /// A text that differs where the layers do; of recognised networks it is the name.
+  /// A text that differs where the layers do; the name for recognized networks.
   public var layerDescription: String { isImported ? "\(graph.nodes)" : architectureName }
 
   /// Multiply-adds of the convolutions and fully connected layers for one image of the given size.

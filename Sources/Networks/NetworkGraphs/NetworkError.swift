@@ -1,9 +1,10 @@
 import Checkpoint
 import Platform
 
-/// Why a network cannot be built or run.
+/// Reasons that a network cannot be built or run.
 public enum NetworkError: ClassifiedError, Sendable, Equatable {
-  /// No family has these keys; `recognised` says what was seen. `known` is empty where there is no BatchNorm at all.
+  /// No family has these keys; `recognised` summarizes them. `known` is empty where there is no BatchNorm at
+  /// all.
   case unknownArchitecture(label: String, recognised: String, known: [String])
   /// `architecture` names no known family.
   case unknownName(String, known: [String])
@@ -17,26 +18,27 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case missingTensor(label: String, tensor: TensorName, architecture: String?)
   /// A tensor has another shape than the network needs; nil extents are free.
   case wrongShape(label: String, tensor: TensorSpec, expected: [Int?])
-  /// Tensors that the network would ignore, so that it is another one; `names` are the first few of `count`.
+  /// Tensors that the network would ignore, so that it must be another one; `names` are the first few of
+  /// `count`.
   case leftoverTensors(label: String, architecture: String, names: [TensorName], count: Int)
   /// A weight is not of a real floating-point type.
   case notFloatingPoint(label: String, tensor: TensorSpec)
   /// The input of a forward pass is not `[n, h, w, channels]`.
   case wrongInput(expected: [Int?], found: [Int])
-  /// A node asked for by name is not in the network.
+  /// A node requested by name is not in the network.
   case unknownNode(String, architecture: String)
   /// A map became too small for a layer; `height` and `width` are the network's input size.
   case inputTooSmall(height: Int, width: Int, layer: String)
-  /// The layers of an ONNX file depend on the input's size and are known for multiples of `divisor` only.
+  /// The layers of an ONNX file depend on the input's size and are known only for multiples of `divisor`.
   case inputNotDivisible(height: Int, width: Int, divisor: Int)
-  /// This processor multiplies no bfloat16 numbers.
+  /// This processor does not support bfloat16 products.
   case noBFloat16
-  /// Activations that do not fit into memory cannot be kept on disk either.
+  /// Activations that do not fit into memory cannot be written to disk either.
   case scratchFile(folder: String, reason: String)
   /// An activation is too large for a scratch file of half precision.
   case scratchOverflow
 
-  /// What kind of failure this is, for exit statuses.
+  /// Kind of failure, for exit statuses.
   public var kind: FailureKind {
     switch self {
     case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .noBFloat16: .usage

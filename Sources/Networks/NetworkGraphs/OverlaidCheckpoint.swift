@@ -1,12 +1,12 @@
 import Checkpoint
 
-/// A checkpoint with some more tensors.
+/// A checkpoint with additional tensors.
 package final class OverlaidCheckpoint: CheckpointSource {
   package let tensors: [TensorSpec]
   private let base: any CheckpointSource
   private let added: [(name: TensorName, value: TensorValue)]
 
-  /// - Parameter values: Tensors that `base` does not have.
+  /// - Parameter values: Tensors that `base` lacks.
   package init(_ base: any CheckpointSource, adding values: [TensorName: TensorValue]) {
     self.base = base
     added = values.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }

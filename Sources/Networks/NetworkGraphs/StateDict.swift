@@ -1,6 +1,6 @@
 import Checkpoint
 
-/// The tensors of a checkpoint by name, for architectures to look at.
+/// The tensors of a checkpoint by name, as input of architecture recognition.
 package struct StateDict: Sendable {
   package let source: any CheckpointSource
   private let specs: [TensorName: TensorSpec]
@@ -16,17 +16,17 @@ package struct StateDict: Sendable {
   package func shape(_ key: String) -> [Int]? { spec(key)?.shape }
   package func contains(_ key: String) -> Bool { spec(key) != nil }
 
-  /// Whether `key` is the weight of a convolution.
+  /// True if `key` is the weight of a convolution.
   package func isConvolution(_ key: String) -> Bool { shape(key)?.count == 4 }
 
-  /// How many of `prefix + "0" + suffix`, `prefix + "1" + suffix`, … there are.
+  /// Number of consecutive keys `prefix + "0" + suffix`, `prefix + "1" + suffix`, …
   package func count(_ prefix: String, from first: Int = 0, _ suffix: String) -> Int {
     var count = 0
     while contains("\(prefix)\(first + count)\(suffix)") { count += 1 }
     return count
   }
 
-  /// The layer that is meant by the head `name`: itself, or the only layer with a matrix below it.
+  /// The layer of the head `name`: itself, or the only layer with a matrix below it.
   package func headName(_ name: String) -> String? {
     if contains(name + ".weight") { return name }
     let below = (0..<8).map { "\(name).\($0)" }.filter { shape($0 + ".weight")?.count == 2 }

@@ -1,6 +1,6 @@
 import Checkpoint
 
-/// Collects the CRC-32 of one file from the pieces that a pass reads anyway; the rest is read at the end.
+/// Computes the CRC-32 of one file from the pieces that a pass reads anyway; the rest is read at the end.
 struct FileDigest {
   private struct Piece {
     var range: Range<Int>
@@ -12,7 +12,7 @@ struct FileDigest {
 
   init(_ file: any StoredFile) { self.file = file }
 
-  /// Counts bytes that were read; bytes that were counted before do no harm.
+  /// Counts bytes that were read; counting bytes twice does no harm.
   mutating func add(_ range: Range<Int>, _ checksum: UInt32) {
     if let last = pieces.last, last.range.upperBound == range.lowerBound {
       pieces[pieces.count - 1] = Piece(
@@ -23,7 +23,7 @@ struct FileDigest {
     }
   }
 
-  /// The checksum of the whole file; reads what no piece covers.
+  /// The checksum of the whole file; reads the bytes that no piece covers.
   mutating func finish() throws -> UInt32 {
     pieces.sort { $0.range.lowerBound < $1.range.lowerBound }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)

@@ -3,7 +3,7 @@ import Checkpoint
 import Platform
 
 extension Series {
-  /// SHA-256 of every checkpoint's files, in their order as if they were one, in hexadecimal; reads all of them.
+  /// SHA-256 of every checkpoint's files, concatenated in order, in hexadecimal; reads all of them.
   ///
   /// - Parameters:
   ///   - pool: Its threads read one checkpoint each.
@@ -33,7 +33,7 @@ extension Series {
   }
 }
 
-/// An incremental SHA-256 of OpenSSL's libcrypto, which uses the processor's instructions for it.
+/// An incremental SHA-256 by OpenSSL's libcrypto, which uses the processor's instructions for it.
 struct SHA256: ~Copyable {
   private let context: OpaquePointer
 

@@ -1,12 +1,12 @@
 import Checkpoint
 import Synchronization
 
-/// The CRC-32 of a checkpoint's files, in their order as if they were one.
+/// The CRC-32 of a checkpoint's files, concatenated in order.
 struct SourceDigest {
   private let member: SeriesMember
   private var files: [FileDigest]
   private let lengths: [Int]
-  /// That of a stream, taken while it comes.
+  /// Digest of a stream, computed as it is read.
   private let stream: StreamDigest?
 
   private final class StreamDigest: Sendable {
@@ -20,7 +20,8 @@ struct SourceDigest {
     }
   }
 
-  /// - Parameter observesStream: Whether the digest of a stream is wanted; nothing of it may have been read then.
+  /// - Parameter observesStream: True to compute the digest of a stream, of which nothing may have been read
+  ///   yet.
   init(_ member: SeriesMember, observesStream: Bool = false) {
     self.member = member
     files = member.source.files.map(FileDigest.init)
@@ -34,14 +35,14 @@ struct SourceDigest {
     }
   }
 
-  /// Counts what a pass has read, if it is stored as it was read.
+  /// Counts bytes read by a pass, if they are stored as they were read.
   mutating func add(_ read: PassWorker.Read) {
     guard let place = member.source.placement(of: read.tensor) else { return }
     let start = place.offset + read.offset
     files[place.file].add(start..<start + read.count, read.checksum)
   }
 
-  /// The checksum in hexadecimal; reads what was not counted.
+  /// The checksum in hexadecimal; reads the bytes that were not counted.
   mutating func finish() throws -> String {
     if let stream { return hexadecimal(stream.checksum.withLock { $0 }) }
     var checksum: UInt32 = 0

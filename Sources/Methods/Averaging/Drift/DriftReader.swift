@@ -1,6 +1,6 @@
 import Checkpoint
 
-/// Reads some elements of all checkpoints and takes the squares of their differences.
+/// Reads some elements of all checkpoints and computes the squares of their differences.
 struct DriftReader: Sendable {
   /// Values in memory at a time, over all checkpoints.
   private static let valueCount = 1 << 18
@@ -45,7 +45,7 @@ struct DriftReader: Sendable {
     return result
   }
 
-  /// Four sums at a time: additions need not wait for each other.
+  /// Four sums at a time, so that additions need not wait for each other.
   @inline(__always)
   private static func sumOfSquares(_ count: Int, _ value: (Int) -> Double) -> Double {
     var sums = SIMD4<Double>.zero

@@ -1,25 +1,26 @@
 extension DriftReport {
   /// A checkpoint that is far from the rest.
   public struct Outlier: Sendable, Equatable {
-    /// Its place in the series.
+    /// Index in the series.
     public let checkpoint: Int
-    /// Its distance from the mean of the others, over the median of all such distances.
+    /// Distance from the mean of the others, divided by the median of all such distances.
     public let ratio: Double
   }
 }
 
 extension DriftReport.Row {
-  /// Checkpoints whose distance from the mean of the others is more than 3.5 scaled median absolute deviations above the
-  /// median distance (Iglewicz and Hoaglin 1993, "How to Detect and Handle Outliers", section 3.3) and half as large again.
+  /// Checkpoints whose distance from the mean of the others is more than 3.5 scaled median absolute
+  /// deviations above the median distance (Iglewicz and Hoaglin 1993, "How to Detect and Handle Outliers",
+  /// section 3.3) and at least 1.5 times the median.
   ///
-  /// The second condition is for series whose distances hardly differ; training that moves steadily has its ends farther
-  /// out than its middle, but never so far.
+  /// The second condition is for series whose distances hardly differ; training that moves steadily has its
+  /// ends farther out than its middle, but never that far.
   public var outliers: [DriftReport.Outlier] {
     guard distances.count > 2 else { return [] }
     let middle = Self.median(distances)
     let spread = Self.median(distances.map { abs($0 - middle) }) / 0.6745
     guard middle > 0 else {
-      // Most are equal.
+      // Most distances are equal.
       return distances.indices.filter { distances[$0] > 0 }.map { .init(checkpoint: $0, ratio: .infinity) }
     }
     return distances.indices.filter {

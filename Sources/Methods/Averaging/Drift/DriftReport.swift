@@ -1,7 +1,13 @@
 import Checkpoint
 import Platform
 
-/// How far the checkpoints of a series are from each other, tensor by tensor.
+/// Distances between the checkpoints of a series, tensor by tensor.
+///
+/// ```swift
+/// let report = try DriftReport(series, pool: pool)
+/// for (tensor, row) in zip(report.tensors, report.rows) { print(tensor.name, row.drift) }
+/// for outlier in report.model.outliers { print(series.members[outlier.checkpoint].label, outlier.ratio) }
+/// ```
 ///
 /// Distances are Euclidean, over the elements as float64, summed in a fixed order.
 public struct DriftReport: Sendable {
@@ -9,7 +15,7 @@ public struct DriftReport: Sendable {
   public struct Row: Sendable, Equatable {
     /// Euclidean norm in each checkpoint.
     public var norms: [Double]
-    /// Distance of each checkpoint but the first from its predecessor.
+    /// Distance of each checkpoint except the first from its predecessor.
     public var drift: [Double]
     /// Distance of each checkpoint from the mean of the others.
     public var distances: [Double]
@@ -17,9 +23,9 @@ public struct DriftReport: Sendable {
 
   /// The floating-point and complex tensors that all checkpoints have, by name.
   public let tensors: [TensorSpec]
-  /// The distances of each of them.
+  /// Distances of each of these tensors.
   public let rows: [Row]
-  /// Those of all tensors together, running statistics aside: their scale is not that of weights.
+  /// Distances over all tensors except running statistics, whose scale is not that of weights.
   public let model: Row
 
   /// Reads all checkpoints once.
@@ -52,7 +58,7 @@ public struct DriftReport: Sendable {
         let bytes = tasks[task].reduce(0) {
           $0 + $1.elements.count * tensors[$1.entry].dtype.bitWidth / 8 * series.members.count
         }
-        // In the order of the elements, so that sums are the same at any number of threads.
+        // In the order of the elements, so that sums are equal for any number of threads.
         func add() {
           for (tensor, part) in parts { squares[tensor].add(part) }
           progress(bytes)

@@ -1,42 +1,44 @@
 import Checkpoint
 
-/// A way to make one model of many, with its parameters.
+/// A method of combining several models into one, with its parameters.
 ///
-/// A new one is a file beside this one, and a line where the program that offers it lists its methods.
+/// A new method is one file in this folder and one line in the method list of the program that offers it.
 ///
-///     let method = try ExponentialMovingAverage(decay: 0.9)
-///     let timeline = try Timeline(names: ["epoch-1", "epoch-2", "epoch-3"])
-///     let combination = try method.combination(of: timeline)
+/// ```swift
+/// let method = try ExponentialMovingAverage(decay: 0.9)
+/// let timeline = try Timeline(names: ["epoch-1", "epoch-2", "epoch-3"])
+/// let combination = try method.combination(of: timeline)
+/// ```
 public protocol AveragingMethod: Sendable {
   /// The name in provenance and reports.
   static var name: String { get }
-  /// Other names of it.
+  /// Other names of the method.
   static var aliases: [String] { get }
 
-  /// Whether it works on training steps.
+  /// True if the method needs training steps.
   var needsSteps: Bool { get }
 
-  /// Whether the first checkpoint of the series is the one that the others were fine-tuned from.
+  /// True if the first checkpoint of the series is the pretrained one of the others.
   var beginsWithPretrained: Bool { get }
 
-  /// Whether the parts of the checkpoints so far do not depend on those to come, but for a common factor.
+  /// True if the weights of the checkpoints so far do not depend on later ones, except for a common factor.
   func isContinuable(over timeline: Timeline) -> Bool
 
-  /// Everything the result depends on beside the checkpoints, defaults included, for the provenance.
+  /// Options that the result depends on, apart from the checkpoints, defaults included, for the provenance.
   var settings: [(String, JSON)] { get }
 
-  /// What the result's metadata say beside the provenance.
+  /// Metadata of the result, apart from the provenance.
   var metadata: [(key: String, value: String)] { get }
 
-  /// How the checkpoints of this series are combined, computed in float64 before anything is read.
+  /// The combination of the checkpoints of this series, computed in float64 before anything is read.
   func combination(of timeline: Timeline) throws -> Combination
 
-  /// Further tensors made of every parameter, beside the average itself.
+  /// Further tensors computed for every parameter, in addition to the average.
   func companions(of timeline: Timeline) throws -> [Companion]
 }
 
 extension AveragingMethod {
-  /// No other names.
+  /// Empty.
   public static var aliases: [String] { [] }
 
   /// False: most methods count checkpoints.
@@ -48,21 +50,21 @@ extension AveragingMethod {
   /// True: most methods are recurrences.
   public func isContinuable(over timeline: Timeline) -> Bool { true }
 
-  /// No further metadata.
+  /// Empty.
   public var metadata: [(key: String, value: String)] { [] }
 
-  /// No further tensors.
+  /// Empty.
   public func companions(of timeline: Timeline) throws -> [Companion] { [] }
 }
 
-/// A tensor that is written beside an averaged one.
+/// A tensor that is written in addition to an averaged one.
 public struct Companion: Sendable, Equatable {
-  /// What its name has behind that of the averaged tensor.
+  /// Suffix of its name, after that of the averaged tensor.
   public let suffix: String
-  /// How it is made.
+  /// Combination that produces it.
   public let combination: Combination
 
-  /// The same of the last checkpoints of a series that has `count` more before them.
+  /// This companion for the last checkpoints of a series with `count` more before them.
   public func shifted(by count: Int) -> Self {
     Self(suffix: suffix, combination: combination.shifted(by: count))
   }

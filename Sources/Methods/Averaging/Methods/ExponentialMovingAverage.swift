@@ -1,14 +1,14 @@
 import Checkpoint
 import Platform
 
-/// The exponential moving average θ̄ ← d·θ̄ + (1 - d)·θ, which starts as the first checkpoint.
+/// The exponential moving average θ̄ ← d·θ̄ + (1 - d)·θ, initialized with the first checkpoint.
 ///
-/// With training steps the decay is meant for a distance of `interval` steps k: between two checkpoints it becomes
-/// d^(Δstep/k), the result that averaging every k steps would have with models that stand still between them (as in
+/// With training steps the decay refers to a distance of `interval` steps k: between two checkpoints it
+/// becomes d^(Δstep/k), which equals averaging every k steps with models that stay constant in between (as in
 /// torchvision's `model_ema_steps`).
 ///
-/// A debiased average starts at zero and is divided by 1 - Πd (Kingma and Ba 2015, section 3). With training steps the
-/// first checkpoint stands for as much training as lies between two checkpoints on average.
+/// A debiased average starts at zero and is divided by 1 - Πd (Kingma and Ba 2015, section 3). With training
+/// steps the first checkpoint counts for the mean distance between two checkpoints.
 public struct ExponentialMovingAverage: AveragingMethod {
   /// The warm-up of timm's `ModelEmaV3`: d = min(1 - (1 + s/γ)^-p, cap) at the update number s + 1.
   ///
@@ -37,11 +37,12 @@ public struct ExponentialMovingAverage: AveragingMethod {
   let warmup: Warmup?
 
   /// - Parameters:
-  ///   - decay: Share of the old average that is kept, at the end of a warm-up; 0.9 by default, with a warm-up 0.9999.
-  ///   - interval: The training steps that the decay is meant for; nil counts checkpoints, or single steps where a series
-  ///     has them.
-  ///   - isDebiased: Whether the average starts at zero.
-  ///   - warmup: How the decay rises at the beginning.
+  ///   - decay: Share of the old average that is kept, after a warm-up; 0.9 by default, with a warm-up
+  ///     0.9999.
+  ///   - interval: Number of training steps that the decay refers to; nil counts checkpoints, or single steps
+  ///     where a series has them.
+  ///   - isDebiased: True for an average that starts at zero.
+  ///   - warmup: Rise of the decay at the beginning.
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public init(
     decay: Double? = nil, interval: Double? = nil, isDebiased: Bool = false, warmup: Warmup? = nil
@@ -56,7 +57,7 @@ public struct ExponentialMovingAverage: AveragingMethod {
     self.warmup = warmup
   }
 
-  /// The decay that halves a weight in a distance of `halfLife`: 2^(-1/h).
+  /// The decay that halves a weight over a distance of `halfLife`: 2^(-1/h).
   ///
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public static func decay(halfLife: Double) throws -> Double {
@@ -70,7 +71,7 @@ public struct ExponentialMovingAverage: AveragingMethod {
   /// False for a debiased average by training steps: the mean distance changes with every checkpoint.
   public func isContinuable(over timeline: Timeline) -> Bool { !(isDebiased && timeline.steps != nil) }
 
-  /// Everything the result depends on beside the checkpoints.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = [("decay", .number("\(decay)"))]
     if let interval { settings.append(("decay_interval", .number("\(interval)"))) }
@@ -91,7 +92,7 @@ public struct ExponentialMovingAverage: AveragingMethod {
     return .linear(LinearCombination(steps: decays.map { .init(keep: $0, add: 1 - $0) }, divisor: divisor))
   }
 
-  /// The share of the average that every checkpoint leaves.
+  /// The factor that every checkpoint applies to the average so far.
   private func decays(of timeline: Timeline) throws -> [Double] {
     guard interval != nil || timeline.steps != nil else {
       return (0..<timeline.count).map { kept(from: Double($0), to: Double($0 + 1)) }
@@ -105,7 +106,7 @@ public struct ExponentialMovingAverage: AveragingMethod {
     }
   }
 
-  /// The share that the updates after `start`, up to `end`, leave of an average.
+  /// The factor that the updates after `start`, up to `end`, apply to an average.
   private func kept(from start: Double, to end: Double) -> Double {
     guard let warmup else { return pow(decay, end - start) }
     let full = min(max(warmup.updates(to: decay), start), end)
@@ -114,7 +115,7 @@ public struct ExponentialMovingAverage: AveragingMethod {
 }
 
 extension ExponentialMovingAverage.Warmup {
-  /// Updates that are summed one by one; behind them the sum is as good as an integral.
+  /// Number of updates that are summed one by one; beyond them the sum is as good as an integral.
   private static let singleUpdates = 65536.0
 
   /// The decay of the update number s + 1.
@@ -138,7 +139,8 @@ extension ExponentialMovingAverage.Warmup {
     return sum
   }
 
-  /// ∫ ln d(s) ds by Simpson's rule over t = ln(1 + s/γ), in which the integrand is smooth however far it goes.
+  /// ∫ ln d(s) ds by Simpson's rule over t = ln(1 + s/γ), in which the integrand is smooth however far it
+  /// goes.
   private func integral(from start: Double, to end: Double) -> Double {
     let (low, high) = (log1p(start / gamma), log1p(end / gamma))
     let intervals = 256

@@ -1,11 +1,12 @@
 import Checkpoint
 
-/// SWAG: the mean of the checkpoints, their variance and the last K deviations, from which models can be drawn.
+/// SWAG: the mean of the checkpoints, their variance and the last K deviations, from which models can be
+/// sampled.
 ///
-/// Source: Maddox et al. 2019, "A Simple Baseline for Bayesian Uncertainty in Deep Learning", arXiv 1902.02476,
-/// section 3.2. The variance is that of Welford's method in float64; the difference of mean square and squared mean, as
-/// usually computed, loses all digits when checkpoints are close. A deviation is θᵢ minus the mean of the first i
-/// checkpoints, as in the paper, or minus the final mean.
+/// Source: Maddox et al. 2019, "A Simple Baseline for Bayesian Uncertainty in Deep Learning", arXiv
+/// 1902.02476, section 3.2. The variance is computed by Welford's method in float64; the usual difference of
+/// mean square and squared mean loses all digits when checkpoints are close. A deviation is θᵢ minus the mean
+/// of the first i checkpoints, as in the paper, or minus the final mean.
 public struct GaussianMoments: AveragingMethod {
   /// The name in provenance and reports.
   public static let name = "swag"
@@ -13,12 +14,12 @@ public struct GaussianMoments: AveragingMethod {
   let rank: Int
   let isCentered: Bool
 
-  /// The numbers of deviations that can be asked for.
+  /// The valid numbers of deviations.
   static let ranks = 2...1000
 
   /// - Parameters:
-  ///   - rank: Number of deviations that are kept, from 2 to 1000.
-  ///   - isCentered: Whether deviations are those from the final mean instead of the running one.
+  ///   - rank: Number of deviations to keep, from 2 to 1000.
+  ///   - isCentered: True for deviations from the final mean instead of the running one.
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public init(rank: Int = 20, isCentered: Bool = false) throws {
     try require("rank", Double(rank), "a whole number from 2 to 1000") { _ in Self.ranks.contains(rank) }
@@ -26,12 +27,12 @@ public struct GaussianMoments: AveragingMethod {
     self.isCentered = isCentered
   }
 
-  /// Everything the result depends on beside the checkpoints.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] {
     [("rank", .number("\(rank)"))] + (isCentered ? [("centered", .bool(true))] : [])
   }
 
-  /// The number of deviations that were asked for.
+  /// The requested number of deviations.
   public var metadata: [(key: String, value: String)] { [(SWAGNames.rankKey, "\(rank)")] }
 
   /// False: deviations and variance need all checkpoints.
@@ -63,9 +64,9 @@ public struct GaussianMoments: AveragingMethod {
   }
 }
 
-/// Names of the tensors of a SWAG file, behind that of the parameter.
+/// Suffixes of the tensor names of a SWAG file, after that of the parameter.
 enum SWAGNames {
-  /// Key of the metadata that tells how many deviations were asked for.
+  /// Metadata key of the requested number of deviations.
   static let rankKey = MetadataKey.swagRank
   static let variance = ".swag_variance"
   static func deviation(_ row: Int) -> String { ".swag_deviation_\(row)" }

@@ -1,12 +1,14 @@
 import Checkpoint
 import Platform
 
-/// The mean whose weights stand for a decay of the learning rate that training did not do (WSM, arXiv 2507.17634).
+/// The mean whose weights replace a decay of the learning rate that training did not do (WSM, arXiv
+/// 2507.17634).
 ///
-/// With a decay curve d from d(0) = 1 and N checkpoints of equal distance, dᵢ = d(i/N) multiplies the updates after the
-/// checkpoint i, counted from 0; the weights are cᵢ = dᵢ - dᵢ₊₁ with d_N = 0. The linear curve gives the plain mean.
+/// With a decay curve d from d(0) = 1 and N equidistant checkpoints, dᵢ = d(i/N) multiplies the updates after
+/// checkpoint i, counted from 0; the weights are cᵢ = dᵢ - dᵢ₊₁ with d_N = 0. The linear curve gives the
+/// plain mean.
 public struct MergingSchedule: AveragingMethod {
-  /// The decay of the learning rate over the share x of the way.
+  /// Decay of the learning rate as a function of the share x of training.
   public enum Curve: String, CaseIterable, Sendable {
     /// (1 + cos πx) / 2.
     case cosine
@@ -29,7 +31,7 @@ public struct MergingSchedule: AveragingMethod {
 
   let curve: Curve
 
-  /// - Parameter curve: The decay to stand for.
+  /// - Parameter curve: The decay to emulate.
   public init(_ curve: Curve) { self.curve = curve }
 
   /// False: the weights follow from the number of checkpoints.

@@ -1,10 +1,11 @@
 import Checkpoint
 
-/// The point between a pretrained model and the mean of fine-tuned ones that their angles tell (Jang et al. 2024, "Model
-/// Stock: All we need is just a few fine-tuned models", arXiv 2403.19522).
+/// The point between a pretrained model and the mean of fine-tuned ones that follows from their angles (Jang
+/// et al. 2024, "Model Stock: All we need is just a few fine-tuned models", arXiv 2403.19522).
 ///
-/// For each tensor, with c the mean cosine between the differences of N models from the pretrained one:
-/// t = N·c / (1 + (N - 1)·c) and θ = t·θ̄ + (1 - t)·θ₀. Where c is negative the models have nothing in common, and θ = θ₀.
+/// For each tensor, with c the mean cosine between the differences of N models from the pretrained one: t =
+/// N·c / (1 + (N - 1)·c) and θ = t·θ̄ + (1 - t)·θ₀. A negative c means that the models have nothing in
+/// common, and θ = θ₀.
 ///
 /// The series begins with the pretrained model.
 public struct ModelStock: AngularMethod {
@@ -14,10 +15,10 @@ public struct ModelStock: AngularMethod {
   /// A method without parameters.
   public init() {}
 
-  /// True.
+  /// True: the first checkpoint is the pretrained model.
   public var beginsWithPretrained: Bool { true }
 
-  /// Empty: there is nothing to choose.
+  /// Empty: there are no parameters.
   public var settings: [(String, JSON)] { [] }
 
   /// The mean of the fine-tuned models, t = 1.
@@ -27,12 +28,12 @@ public struct ModelStock: AngularMethod {
     return .linear(Self.mixture(of: models, share: 1))
   }
 
-  /// The weights of a tensor by the angles between the differences.
+  /// The weights for a tensor from the angles between the differences.
   public func weights(_ products: InnerProducts) -> [Double] {
     let models = products.count
     var sum = 0.0
     for first in 0..<models {
-      // A tensor that a model has not changed has no angle to others.
+      // A tensor that is unchanged in one model has no angle to others.
       for second in first + 1..<models { sum += products.cosine(first, second) ?? 0 }
     }
     let cosine = max(0, sum / Double(models * (models - 1) / 2))

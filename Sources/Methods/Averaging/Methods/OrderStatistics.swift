@@ -1,6 +1,6 @@
 import Checkpoint
 
-/// The median of every element; of an even number of checkpoints the mean of the middle two, as NumPy has it.
+/// The median of every element; for an even number of checkpoints the mean of the middle two, like NumPy's.
 public struct Median: AveragingMethod {
   /// The name in provenance and reports.
   public static let name = "median"
@@ -8,7 +8,7 @@ public struct Median: AveragingMethod {
   /// A method without parameters.
   public init() {}
 
-  /// Empty: there is nothing to choose.
+  /// Empty: there are no parameters.
   public var settings: [(String, JSON)] { [] }
 
   /// False: all values are needed at once.
@@ -27,14 +27,14 @@ public struct TrimmedMean: AveragingMethod {
 
   let trim: Double
 
-  /// - Parameter trim: Share of the values that is dropped at either end, from 0, below 0.5.
+  /// - Parameter trim: Share of the values to drop at either end, from 0, below 0.5.
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public init(trim: Double = 0.1) throws {
     try require("trim", trim, "a number from 0, below 0.5") { (0..<0.5).contains($0) }
     self.trim = trim
   }
 
-  /// Everything the result depends on beside the checkpoints.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] { [("trim", .number("\(trim)"))] }
 
   /// False: all values are needed at once.

@@ -1,10 +1,11 @@
 import Checkpoint
 
-/// The power-function EMA of another width, made of snapshots of power-function EMAs.
+/// The power-function EMA of another width, computed from snapshots of power-function EMAs.
 ///
-/// The weights minimise the squared distance between the target's averaging profile and the weighted sum of those of
-/// the snapshots, and are scaled to a sum of one (EDM2, arXiv 2312.02696, algorithm 3). The normal equations are
-/// solved in float64: their condition reaches 10⁹ for 512 snapshots, where float32 would have no correct digit.
+/// The weights minimize the squared distance between the target's averaging profile and the weighted sum of
+/// the snapshots' profiles, and are scaled to a sum of one (EDM2, arXiv 2312.02696, algorithm 3). The normal
+/// equations are solved in float64: their condition number reaches 10⁹ for 512 snapshots, where float32 would
+/// have no correct digit.
 public struct PosthocMovingAverage: AveragingMethod {
   /// The name in provenance and reports.
   public static let name = "posthoc-ema"
@@ -14,7 +15,7 @@ public struct PosthocMovingAverage: AveragingMethod {
   let targetStep: Double?
 
   /// - Parameters:
-  ///   - width: That of the average.
+  ///   - width: Width of the average.
   ///   - sourceSigmas: The relative widths of the snapshots, one for all or one each.
   ///   - targetStep: The training step at which the average ends; nil for the last snapshot.
   /// - Throws: `AveragingError.parameterOutOfRange`.
@@ -32,13 +33,13 @@ public struct PosthocMovingAverage: AveragingMethod {
     self.targetStep = targetStep
   }
 
-  /// True.
+  /// True: the weights depend on training steps.
   public var needsSteps: Bool { true }
 
   /// False: every snapshot changes the weights of all.
   public func isContinuable(over timeline: Timeline) -> Bool { false }
 
-  /// Everything the result depends on beside the checkpoints.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = [
       ("gamma", .number("\(gamma)")), ("source_sigma", .array(sourceSigmas.map { .number("\($0)") })),

@@ -3,8 +3,8 @@ import Platform
 
 /// The power-function EMA of raw checkpoints, d = (tᵢ₋₁ / tᵢ)^(γ+1) with t the training step.
 ///
-/// Every checkpoint stands for the time since its predecessor: wᵢ = (tᵢ/T)^(γ+1) - (tᵢ₋₁/T)^(γ+1)
-/// (EDM2, arXiv 2312.02696, equation 127).
+/// Every checkpoint represents the time since its predecessor: wᵢ = (tᵢ/T)^(γ+1) - (tᵢ₋₁/T)^(γ+1) (EDM2,
+/// arXiv 2312.02696, equation 127).
 public struct PowerMovingAverage: AveragingMethod {
   /// The name in provenance and reports.
   public static let name = "power-ema"
@@ -14,10 +14,10 @@ public struct PowerMovingAverage: AveragingMethod {
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public init(_ width: PowerProfile.Width) throws { gamma = try width.exponent() }
 
-  /// True.
+  /// True: the weights depend on training steps.
   public var needsSteps: Bool { true }
 
-  /// Everything the result depends on beside the checkpoints.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] { [("gamma", .number("\(gamma)"))] }
 
   /// The recurrence over the series.

@@ -1,13 +1,14 @@
 import Platform
 
-/// The power-function averaging profile p(τ; t, γ) = (γ + 1)·τ^γ / t^(γ+1) over the training times τ from 0 to t.
+/// The power-function averaging profile p(τ; t, γ) = (γ + 1)·τ^γ / t^(γ+1) over the training times τ from 0
+/// to t.
 ///
 /// Source: Karras et al. 2024, "Analyzing and Improving the Training Dynamics of Diffusion Models" (EDM2),
 /// arXiv 2312.02696, section 3 and appendix C.
 public enum PowerProfile {
-  /// How wide an average is.
+  /// Width of an average.
   public enum Width: Sendable, Equatable {
-    /// Standard deviation over the length of training, above 0 and below 1/√12.
+    /// Standard deviation as a share of the training length, above 0 and below 1/√12.
     case sigma(Double)
     /// The exponent γ, above -1.
     case gamma(Double)
@@ -29,7 +30,7 @@ public enum PowerProfile {
     }
   }
 
-  /// The largest relative width, that of γ = 0; it is excluded.
+  /// The width of γ = 0, an exclusive upper bound.
   static let sigmaLimit = 1 / 12.0.squareRoot()
 
   /// γ of the profile whose standard deviation is σ·t: the positive root of

@@ -1,12 +1,13 @@
 import Checkpoint
 import Platform
 
-/// TIES-merging: the pretrained model and the mean of what is left of the differences of fine-tuned ones from it (Yadav
-/// et al. 2023, "TIES-Merging: Resolving Interference When Merging Models", arXiv 2306.01708).
+/// TIES-merging: the pretrained model plus the mean of the trimmed differences of fine-tuned ones from it
+/// (Yadav et al. 2023, "TIES-Merging: Resolving Interference When Merging Models", arXiv 2306.01708).
 ///
-/// Of each tensor of each model the share `density` of the elements with the largest differences is kept, the first ones
-/// among equals. For each element the sign of the weighted sum of what is kept is elected, plus where it is zero;
-/// the weighted mean of the kept differences with this sign is added to the pretrained model.
+/// Of each tensor of each model the share `density` of the elements with the largest differences is kept, the
+/// first ones among equals. For each element the sign of the weighted sum of the kept differences is elected,
+/// plus where it is zero; the weighted mean of the kept differences with this sign is added to the pretrained
+/// model.
 ///
 /// The series begins with the pretrained model.
 public struct SignElection: TensorwiseMethod {
@@ -17,8 +18,8 @@ public struct SignElection: TensorwiseMethod {
   let density: Double
 
   /// - Parameters:
-  ///   - weights: One number from 0 for every fine-tuned model; nil weighs them alike.
-  ///   - density: Share of the elements that is kept, above 0, up to 1.
+  ///   - weights: One number from 0 for every fine-tuned model; nil for equal weights.
+  ///   - density: Share of the elements to keep, above 0, up to 1.
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public init(weights: [Double]? = nil, density: Double = 0.2) throws {
     for weight in weights ?? [] { try require("weight", weight, "numbers from 0") { $0 >= 0 && $0.isFinite } }
@@ -27,10 +28,10 @@ public struct SignElection: TensorwiseMethod {
     self.density = density
   }
 
-  /// True.
+  /// True: the first checkpoint is the pretrained model.
   public var beginsWithPretrained: Bool { true }
 
-  /// The density; the weights stand with the inputs.
+  /// The density; the weights are recorded with the inputs.
   public var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = [("density", .number("\(density)"))]
     if let weights { settings.append(("weights", .array(weights.map { .number("\($0)") }))) }
@@ -80,17 +81,17 @@ public struct SignElection: TensorwiseMethod {
   }
 }
 
-/// How an element of a merged tensor follows from differences.
+/// Rule that computes an element of a merged tensor from differences.
 public struct ElectionRule: Sendable, Equatable {
   /// The weight of every fine-tuned model.
   let weights: [Double]
-  /// What is kept of the tensor of every fine-tuned model.
+  /// The elements that are kept of every fine-tuned model's tensor.
   var trims: [MagnitudeTrim]
 
   /// The value of an element.
   ///
   /// - Parameters:
-  ///   - element: Its place in the tensor.
+  ///   - element: Its index in the tensor.
   ///   - origin: Its value in the pretrained model.
   ///   - value: Its value in a fine-tuned model.
   func value(_ element: Int, origin: Double, _ value: (_ model: Int) -> Double) -> Double {
@@ -118,13 +119,13 @@ struct MagnitudeTrim: Sendable, Equatable {
   /// Every element.
   static let all = Self(least: 0, end: .max)
 
-  /// Tensors up to this size are sorted as a whole; of larger ones digits of the magnitudes are counted.
+  /// Tensors up to this size are sorted as a whole; for larger ones the digits of the magnitudes are counted.
   private static let sortedElements = 1 << 20
   private static let slice = 1 << 16
 
-  /// The least magnitude that is kept.
+  /// The smallest magnitude that is kept.
   private let least: Double
-  /// Where those that have it end to be kept.
+  /// Index from which elements of that magnitude are dropped.
   private let end: Int
 
   private init(least: Double, end: Int) {
@@ -133,7 +134,7 @@ struct MagnitudeTrim: Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - kept: Number of elements that are kept.
+  ///   - kept: Number of elements to keep.
   ///   - tensor: The tensor.
   ///   - values: Reads some of its elements, all finite.
   init(keeping kept: Int, of tensor: TensorSpec, _ values: (Range<Int>) throws -> [Double]) throws {
@@ -157,8 +158,8 @@ struct MagnitudeTrim: Sendable, Equatable {
     }
   }
 
-  /// Finds the bits of the least magnitude sixteen at a time, from the highest: as integers, the bits of positive numbers
-  /// have the order of the numbers.
+  /// Finds the bits of the smallest kept magnitude sixteen at a time, from the highest: as integers, the bits
+  /// of positive numbers are ordered like the numbers.
   private init(counting kept: Int, _ count: Int, _ values: (Range<Int>) throws -> [Double]) throws {
     func forEach(_ body: (_ element: Int, _ bits: UInt64) -> Bool) throws {
       for start in stride(from: 0, to: count, by: Self.slice) {
@@ -192,7 +193,7 @@ struct MagnitudeTrim: Sendable, Equatable {
     self.init(least: Double(bitPattern: bits), end: end)
   }
 
-  /// Whether a value at some place belongs to what is kept.
+  /// True if a value at this index is kept.
   func keeps(_ value: Double, at element: Int) -> Bool {
     abs(value) > least || abs(value) == least && element < end
   }

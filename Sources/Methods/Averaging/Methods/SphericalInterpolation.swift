@@ -1,11 +1,11 @@
 import Checkpoint
 import Platform
 
-/// Spherical interpolation between two checkpoints, tensor by tensor (Shoemake 1985, "Animating Rotation with Quaternion
-/// Curves").
+/// Spherical interpolation between two checkpoints, tensor by tensor (Shoemake 1985, "Animating Rotation with
+/// Quaternion Curves").
 ///
-/// With Ω the angle between the tensors as vectors: θ = sin((1-t)Ω)/sin Ω · θ₁ + sin(tΩ)/sin Ω · θ₂. Tensors that are nearly
-/// parallel, |cos Ω| above 0.9995, or one of which is zero, are interpolated linearly.
+/// With Ω the angle between the tensors as vectors: θ = sin((1-t)Ω)/sin Ω · θ₁ + sin(tΩ)/sin Ω · θ₂. Tensors
+/// that are nearly parallel (|cos Ω| above 0.9995) or zero are interpolated linearly.
 public struct SphericalInterpolation: AngularMethod {
   /// The name in provenance and reports.
   public static let name = "slerp"
@@ -14,7 +14,7 @@ public struct SphericalInterpolation: AngularMethod {
 
   let share: Double
 
-  /// - Parameter share: How far the result is on the way to the second checkpoint, from 0 to 1.
+  /// - Parameter share: Position of the result between the first checkpoint, 0, and the second, 1.
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public init(share: Double = 0.5) throws {
     try require("share of the second checkpoint", share, "a number from 0 to 1") { (0...1).contains($0) }
@@ -32,7 +32,7 @@ public struct SphericalInterpolation: AngularMethod {
     return .linear(LinearCombination(weights: [1 - share, share]))
   }
 
-  /// The weights of a tensor by the angle between its two values.
+  /// The weights for a tensor from the angle between its two values.
   public func weights(_ products: InnerProducts) -> [Double] {
     let cosine = products.cosine(0, 1)
     guard let cosine, abs(cosine) <= Self.parallelCosine else { return [1 - share, share] }

@@ -1,11 +1,11 @@
 import Checkpoint
 import Platform
 
-/// The tanh-adaptive exponential moving average (T_ADEMA): d = α·tanh(n) with n the number of checkpoints already
-/// averaged.
+/// The tanh-adaptive exponential moving average (T_ADEMA): d = α·tanh(n) with n the number of checkpoints
+/// averaged so far.
 ///
-/// Published code counts n up at every tensor, which makes d almost α from the second tensor on; here n counts
-/// checkpoints, as the formula says.
+/// Published code increments n at every tensor, which makes d almost α from the second tensor on; here n
+/// counts checkpoints, as in the formula.
 public struct TanhMovingAverage: AveragingMethod {
   /// The name in provenance and reports.
   public static let name = "tanh-ema"
@@ -21,7 +21,7 @@ public struct TanhMovingAverage: AveragingMethod {
     self.alpha = alpha
   }
 
-  /// Everything the result depends on beside the checkpoints.
+  /// Options that the result depends on, apart from the checkpoints.
   public var settings: [(String, JSON)] { [("alpha", .number("\(alpha)"))] }
 
   /// The recurrence over the series.

@@ -1,13 +1,13 @@
 import Checkpoint
 import Platform
 
-/// A method that looks at the values of each tensor before it knows how to combine them.
+/// A method that reads the values of each tensor to decide how to combine them.
 public protocol TensorwiseMethod: AveragingMethod {
-  /// How each of some tensors is combined.
+  /// The combination of each of some tensors.
   ///
   /// - Parameters:
   ///   - tensors: Tensors of real numbers that all checkpoints have.
-  ///   - series: The checkpoints, which are read.
+  ///   - series: The checkpoints to read.
   ///   - pool: Runs the arithmetic.
   ///   - progress: Called with the number of bytes just read, by one thread at a time.
   func combinations(
@@ -21,10 +21,10 @@ extension TensorwiseMethod {
 }
 
 extension AveragingPlan {
-  /// This plan with combinations of their own for parameters, which are read for it.
+  /// This plan with the method's own combinations for parameters, which are read for it.
   ///
   /// - Parameters:
-  ///   - method: Tells the combinations.
+  ///   - method: Method that decides the combinations.
   ///   - pool: Runs the arithmetic.
   ///   - progress: Called with the number of bytes just read, by one thread at a time.
   /// - Throws: `AveragingError.unknownQuantization` for weights with scales, errors of reading.
@@ -50,18 +50,20 @@ extension AveragingPlan {
   }
 }
 
-/// A method whose weights for a tensor follow from the angles between the tensor's values, taken as vectors.
+/// A method with weights for each tensor that follow from the angles between the tensor's values, taken as
+/// vectors.
 public protocol AngularMethod: TensorwiseMethod {
   /// The weights of all checkpoints for one tensor.
   ///
-  /// - Parameter products: Those of the tensor's values; with a pretrained model, of the differences of the others from it.
+  /// - Parameter products: Products of the tensor's values; with a pretrained model, of the differences from
+  ///   it.
   func weights(_ products: InnerProducts) -> [Double]
 }
 
 extension AngularMethod {
   /// The weighted sums; reads the tensors once.
   ///
-  /// Products are summed in a fixed order, so that weights are the same at any number of threads.
+  /// Products are summed in a fixed order, so that weights are equal for any number of threads.
   public func combinations(
     of tensors: [TensorSpec], in series: Series, pool: ThreadPool, progress: @escaping (Int) -> Void
   ) throws -> [Combination] {
@@ -135,10 +137,11 @@ public struct InnerProducts: Sendable, Equatable {
 }
 
 extension Series {
-  /// Some elements of a tensor of real numbers in every checkpoint, or their differences from those in the first.
+  /// Some elements of a tensor of real numbers in every checkpoint, or their differences from those in the
+  /// first.
   ///
-  /// What is not finite counts as zero: masks of -∞ have no direction, and the pass that follows either copies them or
-  /// names the value.
+  /// Values that are not finite count as zero: masks of -∞ have no direction, and the pass that follows
+  /// either copies them or names the value.
   func values(
     of tensor: TensorSpec, _ elements: Range<Int>, asDifferences: Bool, in inputs: Range<Int>? = nil
   ) throws -> [[Double]] {

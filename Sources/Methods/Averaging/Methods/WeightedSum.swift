@@ -1,8 +1,8 @@
 import Checkpoint
 
-/// The sum of the checkpoints by given weights, over the sum of the weights unless told otherwise.
+/// The sum of the checkpoints with given weights, by default divided by the sum of the weights.
 ///
-/// Negative weights extrapolate; a zero leaves a checkpoint out.
+/// Negative weights extrapolate; a zero excludes a checkpoint.
 public struct WeightedSum: AveragingMethod {
   /// The name in provenance and reports.
   public static let name = "weights"
@@ -12,7 +12,7 @@ public struct WeightedSum: AveragingMethod {
 
   /// - Parameters:
   ///   - weights: One finite number for every checkpoint.
-  ///   - isNormalized: Whether the sum is divided by that of the weights.
+  ///   - isNormalized: True to divide by the sum of the weights.
   /// - Throws: `AveragingError.parameterOutOfRange`.
   public init(weights: [Double], isNormalized: Bool = true) throws {
     for weight in weights { try require("weight", weight, "finite numbers") { $0.isFinite } }
@@ -20,7 +20,7 @@ public struct WeightedSum: AveragingMethod {
     self.isNormalized = isNormalized
   }
 
-  /// The kind of sum; the weights themselves stand with the inputs.
+  /// The kind of sum; the weights themselves are recorded with the inputs.
   public var settings: [(String, JSON)] { isNormalized ? [] : [("unnormalized", .bool(true))] }
 
   /// The sum.

@@ -1,4 +1,4 @@
-/// The steps of a combination that read something, without those of weight zero.
+/// The steps of a combination with a nonzero weight.
 struct ActiveSteps {
   private(set) var inputs: [Int] = []
   private(set) var steps: [LinearCombination.Step] = []

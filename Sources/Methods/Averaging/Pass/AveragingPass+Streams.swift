@@ -1,8 +1,8 @@
 import Checkpoint
 
 extension AveragingPass {
-  /// Copies the streams among the checkpoints to temporary files unless they can be read in lockstep: each of them must
-  /// have its tensors in the order in which the output needs them.
+  /// Copies the streams among the checkpoints to temporary files unless they can be read in lockstep: each of
+  /// them must have its tensors in the order in which the output needs them.
   ///
   /// - Parameter order: The tensors of the outputs in the order in which they are written.
   /// - Returns: Names of the streams that were copied.
@@ -22,7 +22,7 @@ extension AveragingPass {
     var positions = [Int](repeating: 0, count: plans[0].series.members.count)
     for index in ordered[0].entries.indices {
       let entry = ordered[0].entries[index]
-      // Scales of quantised tensors are made of data that come later.
+      // Scales of quantized tensors are computed from data that come later.
       if entry.quantization != nil { return false }
       for input in Set(ordered.flatMap { $0.contributors(to: $0.entries[index]) }) {
         let member = plans[0].series.members[input]

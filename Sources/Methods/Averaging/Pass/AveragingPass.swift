@@ -1,13 +1,22 @@
 import Checkpoint
 import Platform
 
-/// One streaming read of a series that makes one or several averages.
+/// One streaming read of a series that computes one or several averages.
 ///
-/// Every tensor is taken in slices of bounded size, slices are shared out among threads and written in order. Sums
-/// are float64 in the order of the series and are rounded once, to nearest even, so the bytes are the same at any
-/// number of threads. Memory depends on the number of threads alone, not on the size or number of the inputs.
+/// ```swift
+/// let plan = try AveragingPlan(series, Mean().combination(of: Timeline(names: files)))
+/// let writer = try CheckpointWriter(
+///   to: .path("mean.safetensors"), tensors: plan.entries.map(\.output), metadata: Metadata())
+/// try AveragingPass([plan]).run(into: [writer], pool: pool)
+/// try writer.finish()
+/// ```
+///
+/// Every tensor is processed in slices of bounded size, which are distributed among threads and written in
+/// order. Sums are float64 in the order of the series and are rounded once, to nearest even, so the bytes are
+/// equal for any number of threads. Memory depends on the number of threads alone, not on the size or number
+/// of the inputs.
 public struct AveragingPass {
-  /// Finished pieces that may wait for their turn.
+  /// Number of finished pieces that may wait for their turn.
   private static func waitingPieces(threads: Int) -> Int { max(threads, min(4 * threads, 128)) }
 
   let plans: [AveragingPlan]
@@ -25,11 +34,11 @@ public struct AveragingPass {
   /// Reads the series once and writes every average.
   ///
   /// - Parameters:
-  ///   - writers: One per plan, made for the plan's output tensors; not finished here.
-  ///   - computesDigests: Whether the CRC-32 of every input file is computed too.
+  ///   - writers: One per plan, created with the plan's output tensors; not finished here.
+  ///   - computesDigests: True to compute the CRC-32 of every input file as well.
   ///   - pool: Runs the arithmetic.
   ///   - progress: Called with the number of bytes just read, by one thread at a time.
-  /// - Returns: The CRC-32 of every input file in hexadecimal when `digests` is asked for.
+  /// - Returns: The CRC-32 of every input file in hexadecimal if requested.
   /// - Throws: `AveragingError` for values that have no average, `CheckpointError` for reading and writing.
   @discardableResult
   public func run(
@@ -86,14 +95,15 @@ public struct AveragingPass {
     return try digests.indices.map { try digests[$0].finish() }
   }
 
-  /// Bytes of tensor data that are read, those that several averages need counted once.
+  /// Bytes of tensor data that are read; data for several averages count once.
   public var bytesToRead: Int { plans.map(\.bytesToRead).max()! }
 
-  /// Bytes of buffers that `run` has in memory at most; pages that are never used cost nothing.
+  /// Largest size in bytes of the buffers of `run`; pages that are never used cost nothing.
   public func scratchBytes(threads: Int) -> Int {
     let members = plans[0].series.members
     let inputs = (min(PassWorker.groupSize(threads: threads), members.count) + 1) * PassWorker.sliceBytes
-    // Sums and results, up to four times as wide as the inputs, what other statistics keep, and results that wait.
+    // Sums and results, up to four times as wide as the inputs, buffers of other statistics, and waiting
+    // results.
     let outputs = PassWorker.sliceBytes * (1 + 8 * plans.count + 8)
     let waiting = 4 * PassWorker.sliceBytes * Self.waitingPieces(threads: threads) * plans.count
     return threads * (inputs + outputs) + waiting

@@ -2,8 +2,8 @@ import Synchronization
 
 /// Tensors with values that have no average, such as masks of -∞.
 ///
-/// They go through as they are if all checkpoints agree on the whole tensor, which is known when all of its pieces have
-/// been seen, in whatever order.
+/// They are copied if all checkpoints agree on the whole tensor, which is known when all of its pieces have
+/// been seen, in any order.
 final class ConstantTensors: Sendable {
   private struct Findings {
     var differs = false
@@ -12,14 +12,14 @@ final class ConstantTensors: Sendable {
 
   private let findings = Mutex<[Int: Findings]>([:])
 
-  /// Notes a piece in which the checkpoints differ.
+  /// Records a piece in which the checkpoints differ.
   ///
-  /// - Throws: What is wrong with another piece of the tensor.
+  /// - Throws: The failure of another piece of the tensor.
   func differ(_ entry: Int) throws {
     try note(entry) { $0.differs = true }
   }
 
-  /// Notes a piece with values that have no average, on which the checkpoints agree.
+  /// Records a piece with values that have no average, on which the checkpoints agree.
   ///
   /// - Throws: `failure`, if they differ in another piece of the tensor.
   func pass(_ entry: Int, _ failure: AveragingError) throws {

@@ -3,15 +3,15 @@ import Checkpoint
 
 /// The arithmetic of a pass: float64 sums in the order of the series, rounded once.
 ///
-/// Every variant does the same operations in the same order without fused multiply-add, so results are equal in every
-/// bit on every processor.
+/// Every variant does the same operations in the same order without fused multiply-add, so results are equal
+/// in every bit on every processor.
 struct Kernel: Sendable {
   let functions: ck_average_kernels
 
   /// The fastest variant for this processor.
   static let best = Kernel(functions: ck_average_kernels_best().pointee)
 
-  /// Whether a type is read and written by the kernel itself; others are widened and narrowed in a step of their own.
+  /// True if the kernel itself reads and writes a type; others are widened and narrowed in a separate step.
   static func isNative(_ dtype: DType) -> Bool { element(dtype) != nil }
 
   private static func element(_ dtype: DType) -> ck_element? {
@@ -27,7 +27,7 @@ struct Kernel: Sendable {
   /// sum = keep·sum + add·x for one input after the other.
   ///
   /// - Parameters:
-  ///   - inputs: As many arrays of `count` elements as there are steps.
+  ///   - inputs: One array of `count` elements for each step.
   ///   - dtype: The inputs' type, one of the native ones.
   ///   - resumes: False if there is no sum yet.
   func accumulate(
@@ -39,7 +39,8 @@ struct Kernel: Sendable {
       resumes ? 1 : 0, sum)
   }
 
-  /// The sum and its rounding at once, from the first input on, between native types; false if a result is not finite.
+  /// The sum and its rounding in one step, from the first input on, between native types; false if a result
+  /// is not finite.
   func combine(
     _ inputs: [UnsafeRawPointer?], from input: DType, steps: [LinearCombination.Step], count: Int,
     divisor: Double,

@@ -1,7 +1,7 @@
 import Checkpoint
 
 extension PassWorker {
-  /// The first element that made the result infinite or NaN, and the file it comes from.
+  /// The first element that made the result infinite or NaN, and its file.
   func culprit(
     _ segment: TaskList.Segment, _ plan: AveragingPlan, _ divisor: Double,
     _ sum: UnsafeMutableBufferPointer<Double>
@@ -22,7 +22,7 @@ extension PassWorker {
     return try overflow(segment, entry, (0..<segment.elements.count).map { sum[$0] / divisor })!
   }
 
-  /// The first element of finite inputs that the output cannot hold; nil if it can hold all.
+  /// The first element of finite inputs that the output cannot represent; nil if it can represent all.
   private func overflow(
     _ segment: TaskList.Segment, _ entry: AveragingPlan.Entry, _ quotients: [Double],
     besides constants: [Int] = []
@@ -39,7 +39,7 @@ extension PassWorker {
     }
   }
 
-  /// Some elements of a checkpoint that has been read already.
+  /// Some elements of a checkpoint that has already been read.
   private func valuesAgain(
     _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>
   ) throws -> [Double] {
@@ -53,7 +53,8 @@ extension PassWorker {
     }
   }
 
-  /// The bytes of some elements of a checkpoint that has been read already, so that digests do not count them twice.
+  /// The bytes of some elements of a checkpoint that has already been read, so that digests do not count them
+  /// twice.
   func readAgain(
     _ entry: AveragingPlan.Entry, _ input: Int, _ elements: Range<Int>, into target: UnsafeMutableRawPointer
   ) throws {
@@ -65,12 +66,12 @@ extension PassWorker {
 }
 
 extension PassWorker {
-  /// Writes a piece with values that have no average, if all checkpoints agree on it: masks of -∞ are such.
+  /// Writes a piece with values that have no average, such as masks of -∞, if all checkpoints agree on it.
   ///
-  /// A single checkpoint agrees with itself; its infinities go through, while NaN is a broken model.
+  /// A single checkpoint agrees with itself; its infinities are copied, while NaN is a broken model.
   ///
-  /// - Throws: `AveragingError` that names the value, when the checkpoints differ in this piece or in another one of the
-  ///   same tensor.
+  /// - Throws: `AveragingError` that names the value, when the checkpoints differ in this piece or in another
+  ///   one of the same tensor.
   func passConstants(_ segment: TaskList.Segment, output index: Int, divisor: Double) throws {
     let plan = plans[index]
     let entry = plan.entries[segment.entry]
@@ -92,7 +93,7 @@ extension PassWorker {
     if plan.keepsConstants(entry) {
       results = values
     } else if entry.isAverage {
-      // Sums of a state, or by weights that do not add up to one.
+      // Sums of a state, or with weights that do not add up to one.
       var quotients = values.indices.map { sums[index][$0] / divisor }
       for place in places { quotients[place] = values[place] }
       results = quotients
@@ -128,7 +129,7 @@ extension PassWorker {
 }
 
 extension AveragingPlan {
-  /// Whether the combination of equal values is that value.
+  /// True if the combination of equal values is that value.
   func keepsConstants(_ entry: Entry) -> Bool {
     guard entry.isAverage, entry.quantization == nil, state == nil,
       case .combine(let combination) = entry.operation
@@ -140,7 +141,7 @@ extension AveragingPlan {
     }
   }
 
-  /// What a companion of an average, a variance or a deviation, is for equal values.
+  /// Value of a companion of an average, a variance or a deviation, for equal inputs.
   fileprivate func spread(_ entry: Entry) -> Double {
     if case .combine(.variance(_, let floor)) = entry.operation { floor } else { 0 }
   }

@@ -1,7 +1,7 @@
 import Checkpoint
 import Platform
 
-/// Getting the data of the series into memory, and linear sums of them.
+/// Reads the data of the series into memory, and computes linear sums of them.
 extension PassWorker {
   /// The weighted sums of some plans, each input read once.
   func accumulate(_ tensor: TensorWork, _ elements: Range<Int>) throws {
@@ -13,7 +13,7 @@ extension PassWorker {
         try state.source.read(
           entry.input.name, at: elements.lowerBound * 8, into: UnsafeMutableRawBufferPointer(target))
       } else if sum.steps.inputs.isEmpty {
-        // A sum of nothing, such as the first deviation of SWAG.
+        // An empty sum, such as the first deviation of SWAG.
         target.update(repeating: 0)
       }
     }
@@ -97,7 +97,7 @@ extension PassWorker {
     }
   }
 
-  /// Notes whether some elements are those of the first checkpoint; different ones usually differ at once.
+  /// Records if some elements equal those of the first checkpoint; different ones usually differ early.
   func compare(_ data: UnsafeMutableRawBufferPointer, with first: UnsafeMutableRawBufferPointer) {
     guard agrees, let a = data.baseAddress, let b = first.baseAddress else { return }
     agrees = memcmp(a, b, data.count) == 0

@@ -2,10 +2,11 @@ import Checkpoint
 
 /// Statistics that need all values of an element, or two sums of them.
 extension PassWorker {
-  /// Values that are in memory at a time for statistics that need those of all inputs.
+  /// Number of values in memory at a time for statistics that need those of all inputs.
   private static let valueCount = 1 << 16
 
-  /// Sums without the smallest and largest values. All inputs are in memory, for fewer elements the more there are.
+  /// Sums without the smallest and largest values. All inputs are in memory, with fewer elements the more
+  /// inputs there are.
   func trimmedSum(
     _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs members: Range<Int>, trim: Int,
     into sum: UnsafeMutableBufferPointer<Double>
@@ -26,7 +27,7 @@ extension PassWorker {
     }
   }
 
-  /// The first input and what a rule keeps of the differences of the others from it.
+  /// The first input plus the differences of the others from it that a rule keeps.
   func election(
     _ entry: AveragingPlan.Entry, _ elements: Range<Int>, inputs members: Range<Int>, rule: ElectionRule,
     into sum: UnsafeMutableBufferPointer<Double>
@@ -64,7 +65,7 @@ extension PassWorker {
     }
     for element in 0..<elements.count {
       let variance = sum[element] / Double(members.count)
-      // Written so that NaN stays.
+      // Written so that NaN is kept.
       sum[element] = variance < floor ? floor : variance
     }
   }

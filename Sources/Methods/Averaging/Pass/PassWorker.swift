@@ -2,12 +2,14 @@ import Checkpoint
 
 /// The scratch memory of one thread of a pass, and the arithmetic on one piece of the output.
 final class PassWorker: @unchecked Sendable {
-  /// Bytes of an input that are looked at at a time: less costs calls, more than fit into the second cache for ten
-  /// inputs are slower to add up. A stream can look back this far, which a second look at a slice needs.
+  /// Bytes of an input that are processed at a time: fewer cost calls, and more than fit into the L2 cache
+  /// for ten inputs are slower to add up. A stream can look back this far, which a second look at a slice
+  /// needs.
   static let sliceBytes = StreamedCheckpoint.lookBack / 2
-  /// Inputs that each of `threads` threads looks at at a time; longer series go through in groups, the sums staying.
+  /// Inputs that each of `threads` threads processes at a time; longer series are processed in groups that
+  /// share the sums.
   ///
-  /// Many threads get smaller groups, so that the memory of all is bounded.
+  /// Many threads get smaller groups, so that their total memory is bounded.
   static func groupSize(threads: Int) -> Int { max(2, min(16, 128 / threads)) }
 
   /// A piece of an input file that has been read.
@@ -25,14 +27,14 @@ final class PassWorker: @unchecked Sendable {
   let widened: UnsafeMutableBufferPointer<Double>
   let sums: [UnsafeMutableBufferPointer<Double>]
   private(set) var outputs: PieceBuffers.Buffers
-  /// The scales of quantised outputs; set before pieces are made.
+  /// The scales of quantized outputs; set before pieces are computed.
   var scales: QuantizedScales?
 
   let computesDigests: Bool
   var knownScales: (tensor: TensorName, values: [Int: [Double]])?
   var reads: [Read] = []
   var bytesRead = 0
-  /// Whether the checkpoints that have been read agree in every byte of the segment.
+  /// True if the checkpoints read so far agree in every byte of the segment.
   var agrees = true
   /// The segment in the first of them, where `inputs` cannot keep it.
   let first: UnsafeMutableRawBufferPointer
@@ -74,7 +76,7 @@ final class PassWorker: @unchecked Sendable {
     widened.deallocate()
   }
 
-  /// Bytes an element takes in the buffers, the measure by which the work is cut.
+  /// Bytes of an element in the buffers, the measure by which the work is divided.
   static func footprint(_ entry: AveragingPlan.Entry) -> Int {
     switch entry.operation {
     case .copy, .keep: 1
@@ -83,7 +85,7 @@ final class PassWorker: @unchecked Sendable {
     }
   }
 
-  /// Elements of an entry as they are counted here: bytes where bytes are copied.
+  /// Number of elements of an entry: bytes where bytes are copied.
   static func elementCount(_ entry: AveragingPlan.Entry) -> Int {
     switch entry.operation {
     case .copy, .keep: entry.input.byteCount
@@ -91,7 +93,7 @@ final class PassWorker: @unchecked Sendable {
     }
   }
 
-  /// What the worker has made and read since `begin()`.
+  /// Results and reads of the worker since `begin()`.
   struct Finished {
     let outputs: PieceBuffers.Buffers
     fileprivate let used: Int
@@ -102,10 +104,10 @@ final class PassWorker: @unchecked Sendable {
     var pieces: [UnsafeRawBufferPointer] { outputs.map { UnsafeRawBufferPointer(rebasing: $0[..<used]) } }
   }
 
-  /// What has been made, until the next `begin()`.
+  /// The results so far, valid until the next `begin()`.
   var finished: Finished { Finished(outputs: outputs, used: used, reads: reads, bytesRead: bytesRead) }
 
-  /// What has been made, for another thread to keep until it gives the memory back.
+  /// The results so far, for another thread to keep until it returns the memory.
   func passOn() -> Finished {
     defer {
       outputs = spare.take()
@@ -114,7 +116,7 @@ final class PassWorker: @unchecked Sendable {
     return finished
   }
 
-  /// Forgets the last piece.
+  /// Discards the last piece.
   func begin() {
     used = 0
     bytesRead = 0
@@ -169,10 +171,10 @@ final class PassWorker: @unchecked Sendable {
     }
   }
 
-  /// The same results where nothing else needs the sums, which then never leave the first cache.
+  /// A shortcut to the results where nothing else needs the sums, which then never leave the L1 cache.
   ///
-  /// - Returns: False if this is no such case, or a result is not finite or that of equal float64 values: the sums
-  ///   explain the one, and the other is copied.
+  /// - Returns: False if this is no such case, or if a result is not finite or that of equal float64 values:
+  ///   the sums explain the former, and the latter is copied.
   private func combineInOneGo(_ tensor: TensorWork, _ segment: TaskList.Segment) throws -> Bool {
     let (input, output) = (tensor.entry.input.dtype, tensor.entry.outputType)
     guard tensor.isPlain, Kernel.isNative(input), Kernel.isNative(output), tensor.needed.count <= inputs.count
@@ -202,7 +204,7 @@ final class PassWorker: @unchecked Sendable {
     return tensor
   }
 
-  /// The values of a quantised tensor along its channels, as large as they get in each plan.
+  /// The largest magnitudes of a quantized tensor along its channels, in each plan.
   func peaks(of segment: TaskList.Segment) throws -> [[(scale: Int, peak: Double)]] {
     let tensor = tensorWork(segment.entry)
     for (plan, combination) in tensor.others {
@@ -225,7 +227,7 @@ final class PassWorker: @unchecked Sendable {
     }
   }
 
-  /// The sums that a combination other than a linear one leaves, and what they are divided by.
+  /// Sums of a nonlinear combination, and their divisor.
   private func accumulate(
     _ entry: AveragingPlan.Entry, _ elements: Range<Int>, _ combination: Combination,
     into sum: UnsafeMutableBufferPointer<Double>
@@ -256,7 +258,8 @@ final class PassWorker: @unchecked Sendable {
       quantization.forEachRun(entry.input, segment.elements) { scale, run in
         for element in run { sums[element] /= divisor * scales[scale] }
       }
-      // A scale of few bits may be rounded down: the largest value then lies a little beyond the last element.
+      // A scale of few bits may be rounded down: the largest value then lies slightly beyond the last
+      // element.
       _ = ElementConversion.narrow(
         UnsafeBufferPointer(rebasing: sums[..<count]), to: entry.output.dtype,
         into: UnsafeMutableRawBufferPointer(start: target, count: count), saturating: true)
@@ -268,7 +271,7 @@ final class PassWorker: @unchecked Sendable {
       try passConstants(segment, output: index, divisor: divisor)
     } else if agrees, entry.input.dtype == .f64, entry.outputType == .f64, plans[index].keepsConstants(entry)
     {
-      // A quotient of sums may differ in the last bit from what all of them are.
+      // A quotient of sums may differ in the last bit from the common value.
       try readAgain(entry, plans[index].contributors(to: entry).last!, segment.elements, into: target)
     }
     if entry.isVariance { try refuseNegative(segment, index, divisor) }

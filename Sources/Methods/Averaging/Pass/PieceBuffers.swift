@@ -1,9 +1,9 @@
 import Platform
 
-/// Memory for the pieces of a pass's outputs, which goes from thread to thread.
+/// Memory for the pieces of a pass's outputs, which is passed from thread to thread.
 ///
-/// A piece that waits for its turn keeps its memory, its maker goes on with another one: pages that the system has
-/// provided once are written again and again, where a copy would ask for new ones each time.
+/// A waiting piece keeps its memory, and its thread continues with another one: pages that the system has
+/// provided are reused, where a copy would need new ones each time.
 final class PieceBuffers: @unchecked Sendable {
   /// One buffer per output.
   typealias Buffers = [UnsafeMutableRawBufferPointer]
@@ -21,7 +21,7 @@ final class PieceBuffers: @unchecked Sendable {
 
   deinit { for buffer in all.joined() { buffer.deallocate() } }
 
-  /// Buffers that nobody uses; they stay property of this object.
+  /// Unused buffers; this object still owns them.
   func take() -> Buffers {
     lock.withLock {
       if let buffers = free.popLast() { return buffers }
@@ -31,6 +31,6 @@ final class PieceBuffers: @unchecked Sendable {
     }
   }
 
-  /// Gives back what was taken.
+  /// Returns buffers.
   func give(_ buffers: Buffers) { lock.withLock { free.append(buffers) } }
 }

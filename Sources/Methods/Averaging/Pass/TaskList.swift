@@ -1,9 +1,10 @@
 import Checkpoint
 
-/// The work of a pass cut into pieces of bounded size, in the order of the output.
+/// The work of a pass divided into pieces of bounded size, in the order of the output.
 ///
-/// Pieces follow from the tensors alone, never from the number of threads. They are described by runs, so that the
-/// list stays small for any model: large tensors are cut into slices, small neighbours share one piece.
+/// Pieces follow from the tensors alone, never from the number of threads. They are described by runs, so
+/// that the list stays small for any model: large tensors are cut into slices, small neighbors share one
+/// piece.
 struct TaskList {
   /// Some elements of one tensor.
   struct Segment: Equatable {
@@ -14,7 +15,7 @@ struct TaskList {
   private struct Run {
     let firstTask: Int
     let entries: Range<Int>
-    /// Elements per task of a run that is one tensor; nil for neighbours that share a task.
+    /// Elements per task of a run that is one tensor; nil for neighbors that share a task.
     let slice: Int?
   }
 
@@ -23,7 +24,7 @@ struct TaskList {
   let count: Int
 
   /// - Parameters:
-  ///   - elementBytes: Size of an element of every tensor, the larger of what is read and what is written.
+  ///   - elementBytes: Size of an element of every tensor, the larger of input and output.
   ///   - bytes: Largest size of a piece.
   init(elementCounts: [Int], elementBytes: [Int], bytes: Int) {
     counts = elementCounts

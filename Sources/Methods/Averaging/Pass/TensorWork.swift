@@ -1,12 +1,12 @@
 import Checkpoint
 
-/// What is the same for all pieces of one tensor.
+/// Properties shared by all pieces of one tensor.
 struct TensorWork {
   /// The sums of one plan.
   struct Sum {
     let plan: Int
     let steps: ActiveSteps
-    /// Where the sum goes on from; nil when it begins.
+    /// State that the sum continues from; nil for a new one.
     let state: AveragingState?
   }
 
@@ -17,13 +17,13 @@ struct TensorWork {
   let others: [(plan: Int, combination: Combination)]
   /// The checkpoints that the sums need, ascending.
   let needed: [Int]
-  /// What reads the tensor from each of them.
+  /// Reader of the tensor for each of them.
   let readers: [TensorReader]
 
-  /// Whether results follow from the inputs of one go alone, whatever the sums are on the way.
+  /// True if results follow from one read of the inputs, with no need to keep the sums.
   let isPlain: Bool
 
-  /// What a sum needs of the data of all `needed` checkpoints.
+  /// The data of the checkpoints that a sum needs, from those of all `needed` checkpoints.
   func slots(of sum: Sum, _ pointers: [UnsafeRawPointer?]) -> [UnsafeRawPointer?] {
     let inputs = sum.steps.inputs
     return inputs.count == needed.count ? pointers : inputs.map { pointers[needed.firstIndex(of: $0)!] }

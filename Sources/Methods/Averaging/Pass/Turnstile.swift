@@ -1,9 +1,10 @@
 import Platform
 
-/// Lets the iterations of a parallel loop do one part of their work in order.
+/// Gate that lets the iterations of a parallel loop do one part of their work in order.
 ///
-/// Iterations are begun in the order of their indices. Whoever comes before his turn leaves his work behind and goes on,
-/// as long as not too much is waiting; whoever has the turn does what has been left behind him, too.
+/// Iterations start in the order of their indices. An iteration that comes before its turn leaves its work
+/// and goes on, as long as not too much is waiting; the one whose turn it is does the work that was left as
+/// well.
 final class Turnstile: @unchecked Sendable {
   private let condition = Condition()
   private let limit: Int
@@ -11,10 +12,10 @@ final class Turnstile: @unchecked Sendable {
   private var next = 0
   private var failed = Int.max
 
-  /// - Parameter limit: How many pieces of work may wait.
+  /// - Parameter limit: Number of pieces of work that may wait.
   init(limit: Int) { self.limit = limit }
 
-  /// Runs `now` in the turn of `index`, or leaves `later()` for whoever has the turn before.
+  /// Runs `now` in the turn of `index`, or leaves `later()` for the iteration whose turn precedes it.
   ///
   /// Does neither when an iteration below `index` has failed.
   func pass(_ index: Int, now: () throws -> Void, later: () -> () throws -> Void) throws {
@@ -32,7 +33,7 @@ final class Turnstile: @unchecked Sendable {
     while let work = waiting.removeValue(forKey: next) { try run(work) }
   }
 
-  /// Runs the work whose turn it is, without the lock; nobody else has the turn meanwhile.
+  /// Runs the work whose turn it is, without the lock; no other iteration has the turn meanwhile.
   private func run(_ work: () throws -> Void) throws {
     condition.unlock()
     do {
@@ -48,7 +49,7 @@ final class Turnstile: @unchecked Sendable {
     condition.broadcast()
   }
 
-  /// Tells those behind `index` that it will never pass.
+  /// Reports that `index` will never pass, so that later iterations do not wait.
   func fail(_ index: Int) {
     condition.lock()
     failed = min(failed, index)

@@ -1,13 +1,14 @@
 import Checkpoint
 
-/// How the elements of a tensor stand for weights: weight = element · scale.
+/// Quantization of a tensor's weights: weight = element · scale.
 public struct Quantization: Sendable, Equatable {
   /// The tensor that holds the scales.
   public let scale: TensorSpec
-  /// The axis along which every index has a scale of its own; nil when one scale holds for all.
+  /// The axis with one scale for each index; nil for a single scale.
   public let axis: Int?
 
-  /// Calls `body` for runs of elements that share a scale: its index and the run, counted from `elements.lowerBound`.
+  /// Calls `body` for runs of elements that share a scale, with its index and the run, counted from
+  /// `elements.lowerBound`.
   func forEachRun(_ tensor: TensorSpec, _ elements: Range<Int>, _ body: (_ scale: Int, Range<Int>) -> Void) {
     guard let axis else { return body(0, 0..<elements.count) }
     let run = max(1, tensor.shape[(axis + 1)...].reduce(1, *))
@@ -30,7 +31,7 @@ public struct Quantization: Sendable, Equatable {
     }
   }
 
-  /// The largest magnitude that elements of a quantised tensor take.
+  /// The largest magnitude of a quantized element.
   static func largestElement(_ dtype: DType) -> Double {
     switch dtype {
     case .i8: 127
@@ -42,13 +43,13 @@ public struct Quantization: Sendable, Equatable {
 }
 
 extension Quantization {
-  /// The quantised tensors among `tensors` and how they are.
+  /// The quantized tensors among `tensors` and their quantization.
   ///
-  /// Known are I8 and F8 weights with a floating-point tensor beside them that has one scale, or one for each index of
-  /// one axis. Names as compressed-tensors (`weight_scale`), quanto (`weight._data`, `weight._scale`), and others
-  /// (`weight.scale`, `scale`) write them.
+  /// Supported are I8 and F8 weights accompanied by a floating-point tensor with one scale, or one for each
+  /// index of one axis, under the names of compressed-tensors (`weight_scale`), quanto (`weight._data`,
+  /// `weight._scale`) and others (`weight.scale`, `scale`).
   ///
-  /// - Throws: `AveragingError.unknownQuantization` for any other way to quantise weights that can be told.
+  /// - Throws: `AveragingError.unknownQuantization` for any other recognizable form of quantized weights.
   static func find(in tensors: [TensorSpec], file: String) throws -> [TensorName: Quantization] {
     let byName = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     var found: [TensorName: Quantization] = [:]
@@ -95,7 +96,7 @@ extension Quantization {
     case index(Int)
   }
 
-  /// - Returns: nil for scales that are neither one nor one for each index of an axis.
+  /// - Returns: Nil for scales that are neither one nor one for each index of an axis.
   private static func axis(of scales: [Int], for shape: [Int]) -> ScaledAxis? {
     if scales.allSatisfy({ $0 == 1 }) { return ScaledAxis.none }
     if scales.count == 1 { return scales[0] == shape.first ? .index(0) : nil }
@@ -123,7 +124,7 @@ extension Quantization {
         ? ["_shift"] : name.lastComponent == "weight" ? ["zero_point", "zeros", "qzeros"] : [])
   }
 
-  /// Why a tensor cannot be part of an average, told by its type and by names that quantisers use.
+  /// Reason that a tensor cannot be part of an average, by its type and by names that quantizers use.
   private static func refusal(of tensor: TensorSpec, _ byName: [TensorName: TensorSpec]) -> String? {
     switch tensor.dtype {
     case .f4, .f6e2m3, .f6e3m2: return "\(tensor.dtype) elements with block scales"

@@ -2,11 +2,11 @@ import Checkpoint
 import Platform
 import Synchronization
 
-/// The scales of quantised tensors in the output, known before their elements can be.
+/// The scales of quantized tensors in the output, which must be known before their elements.
 ///
 /// Symmetric: the largest magnitude along a channel becomes the largest element.
 struct QuantizedScales {
-  /// By index of the plan and name of the quantised tensor.
+  /// Scales by index of the plan and name of the quantized tensor.
   private var scales: [Key: [Double]] = [:]
 
   private struct Key: Hashable {
@@ -14,7 +14,7 @@ struct QuantizedScales {
     var name: TensorName
   }
 
-  /// Reads the quantised tensors once.
+  /// Reads the quantized tensors once.
   init(_ plans: [AveragingPlan], _ workers: [PassWorker], pool: ThreadPool) throws {
     for (index, entry) in plans[0].entries.enumerated() {
       guard let quantization = entry.quantization, entry.output.dtype == entry.input.dtype else { continue }
@@ -26,7 +26,7 @@ struct QuantizedScales {
       try pool.forEach((count + slice - 1) / slice) { (task, number) throws in
         let elements = task * slice..<min(count, (task + 1) * slice)
         let parts = try workers[number].peaks(of: TaskList.Segment(entry: index, elements: elements))
-        // Maxima do not depend on the order in which they are taken.
+        // Maxima do not depend on the order in which they are computed.
         peaks.withLock { peaks in
           for (plan, part) in parts.enumerated() {
             for (scale, peak) in part { peaks[plan][scale] = max(peaks[plan][scale], peak) }
@@ -42,7 +42,7 @@ struct QuantizedScales {
 
   func values(_ name: TensorName, plan: Int) -> [Double]? { scales[Key(plan: plan, name: name)] }
 
-  /// Scales as the output's type stores them; a channel of zeros keeps the scale of the newest checkpoint.
+  /// Scales in the output's type; a channel of zeros keeps the scale of the newest checkpoint.
   private static func scales(
     _ peaks: [Double], _ entry: AveragingPlan.Entry, _ quantization: Quantization, _ plan: AveragingPlan
   ) throws -> [Double] {

@@ -1,29 +1,37 @@
 import Checkpoint
 import Platform
 
-/// Draws models from the Gaussian that the method `swag` has fitted.
+/// Samples models from the Gaussian that the `swag` method has fitted.
 ///
-/// θ = mean + √scale·(√variance ⊙ z₁ + D·z₂ / √(K - 1)), z₁ one standard normal number for each parameter, z₂ one for
-/// each deviation, shared by all parameters (Maddox et al. 2019, arXiv 1902.02476, algorithm 1 and equation 1; their ½
-/// is the scale 0.5).
+/// ```swift
+/// let sampler = try GaussianSampler(openCheckpoint(.path("swag.safetensors")))
+/// let writer = try CheckpointWriter(
+///   to: .path("sample.safetensors"), tensors: sampler.tensors, metadata: Metadata())
+/// try sampler.draw(0, .init(), to: writer, pool: pool)
+/// try writer.finish()
+/// ```
+///
+/// θ = mean + √scale·(√variance ⊙ z₁ + D·z₂ / √(K - 1)), z₁ one standard normal number for each parameter, z₂
+/// one for each deviation, shared by all parameters (Maddox et al. 2019, arXiv 1902.02476, algorithm 1 and
+/// equation 1; their ½ is the scale 0.5).
 public struct GaussianSampler: Sendable {
-  /// What K is.
+  /// Definition of K.
   public enum Scaling: String, CaseIterable, Sendable {
-    /// The number of deviations that there are, as in the paper.
+    /// The actual number of deviations, as in the paper.
     case paper
-    /// The number that was asked for, also when there are fewer, as in the published code.
+    /// The requested number, even when there are fewer, as in the published code.
     case code
   }
 
-  /// How a model is drawn.
+  /// Options of sampling.
   public struct Options: Sendable {
     /// Factor of the variance.
     public var scale = 0.5
-    /// What K is.
+    /// Definition of K.
     public var scaling = Scaling.paper
-    /// Whether deviations are left out.
+    /// True to omit the deviations.
     public var isDiagonal = false
-    /// All draws follow from it.
+    /// Seed of all draws.
     public var seed: UInt64 = 0
 
     /// The defaults.
@@ -36,7 +44,7 @@ public struct GaussianSampler: Sendable {
     let deviations: [TensorSpec]
   }
 
-  /// The tensors of a drawn model.
+  /// The tensors of a sampled model.
   public let tensors: [TensorSpec]
 
   private let source: any CheckpointSource
@@ -44,7 +52,8 @@ public struct GaussianSampler: Sendable {
   private let deviationCount: Int
   private let requestedRank: Int
 
-  /// - Throws: `AveragingError.notAGaussian` when the checkpoint has no variances, `.mismatch` when one does not fit.
+  /// - Throws: `AveragingError.notAGaussian` when the checkpoint has no variances, `.mismatch` when one does
+  ///   not fit.
   public init(_ source: any CheckpointSource) throws {
     self.source = source
     let byName = Dictionary(source.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -82,12 +91,14 @@ public struct GaussianSampler: Sendable {
     requestedRank = rank
   }
 
-  /// Elements of other pieces are drawn from other sequences: a part of what a seed means, and never to be changed.
+  /// Elements of other pieces are drawn from other sequences: this size is part of a seed's meaning and must
+  /// not change.
   private static let pieceBytes = 1 << 16
 
-  /// Writes the model with this number; it does not depend on which others are drawn.
+  /// Writes the model with this number, which does not depend on other draws.
   ///
-  /// - Throws: `AveragingError.overflow` when a value is beyond the range of its type, errors of reading and writing.
+  /// - Throws: `AveragingError.overflow` when a value is beyond the range of its type, errors of reading and
+  ///   writing.
   public func draw(_ number: Int, _ options: Options, to writer: CheckpointWriter, pool: ThreadPool) throws {
     let order = writer.order
     let tasks = TaskList(

@@ -1,14 +1,14 @@
 import Statistics
 
-/// Standard normal numbers that are the same in every bit on every machine.
+/// Standard normal numbers that are equal in every bit on every machine.
 ///
-/// Marsaglia's polar method with a logarithm made of additions, multiplications and divisions only: the C library's
-/// functions differ between platforms in the last digit.
+/// Marsaglia's polar method with a logarithm made of additions, multiplications and divisions only: the C
+/// library's functions differ between platforms in the last digit.
 struct PortableNormal {
   private var generator: SeededGenerator
   private var spare: Double?
 
-  /// A generator whose sequence follows from the key.
+  /// A generator with a sequence determined by the key.
   init(key: [UInt64]) {
     let seed = key.reduce(UInt64(0)) { state, part in
       var mixer = SeededGenerator(seed: state ^ part)

@@ -1,24 +1,25 @@
 import Checkpoint
 
-/// Finds checkpoints that are there twice, also as a copy or in another format: their tensors are the same in every byte.
+/// Finds duplicate checkpoints, also as copies or in another format: their tensors are equal in every byte.
 ///
-/// Most pairs are told apart by a sample of their largest tensors; only pairs that agree there are compared in full.
+/// A sample of their largest tensors distinguishes most pairs; only pairs that agree there are compared in
+/// full.
 public struct DuplicateCheck {
   private var groups: [[UInt32]: [(place: Int, member: SeriesMember)]] = [:]
 
   /// A check that has seen nothing yet.
   public init() {}
 
-  /// The place of an equal checkpoint among those seen before; remembers this one when there is none.
+  /// The index of an equal checkpoint among those seen before; adds this one when there is none.
   ///
   /// A stream that has not been read is never a duplicate.
   ///
   /// - Parameters:
   ///   - source: A checkpoint.
-  ///   - place: What to call it.
+  ///   - place: Index of this checkpoint.
   /// - Throws: Errors of reading.
   public mutating func earlier(equalTo source: any CheckpointSource, place: Int) throws -> Int? {
-    // Tensors that are not averaged tell models apart, too.
+    // Tensors that are not averaged distinguish models, too.
     let member = SeriesMember(source)
     guard member.liveStream == nil else { return nil }
     let sampled = member.tensors.filter { $0.byteCount > 0 }.sorted {
@@ -32,7 +33,7 @@ public struct DuplicateCheck {
 
   private static func checksum(_ member: SeriesMember, _ tensor: TensorSpec, limit: Int) throws -> UInt32 {
     var bytes = [UInt8](repeating: 0, count: min(limit, tensor.byteCount))
-    // The end: the beginning of embeddings and masks is often the same in different models.
+    // The end: the beginning of embeddings and masks is often equal in different models.
     try bytes.withUnsafeMutableBytes {
       try member.read(tensor.name, at: tensor.byteCount - $0.count, into: $0)
     }
@@ -60,7 +61,7 @@ public struct DuplicateCheck {
 }
 
 extension Series {
-  /// Refuses a checkpoint that is there twice; streams that have not been read are left out.
+  /// Refuses duplicate checkpoints; streams that have not been read are skipped.
   ///
   /// - Throws: `AveragingError.duplicate`, errors of reading.
   public func refuseDuplicates() throws {
@@ -72,7 +73,7 @@ extension Series {
     }
   }
 
-  /// Refuses a file that is there twice, by the digests of their bytes.
+  /// Refuses duplicate files, by the digests of their bytes.
   ///
   /// - Throws: `AveragingError.duplicate`.
   public func refuseDuplicates(digests: [String]) throws {

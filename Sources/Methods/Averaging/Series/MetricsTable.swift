@@ -2,21 +2,21 @@ import Checkpoint
 
 /// Scores of checkpoints from a file: JSON, or lines with tabs or commas between their fields.
 public struct MetricsTable: Sendable {
-  /// What is wrong with a metrics file.
+  /// Defect of a metrics file.
   public enum Fault: Error, Sendable, Equatable {
-    /// It is not what it should be.
+    /// The file is malformed.
     case malformed(line: Int?, reason: String)
-    /// There are several values for each checkpoint, and none was named.
+    /// The file has several values for each checkpoint, and none was named.
     case severalValues([String])
     /// A checkpoint has no score.
     case missing(String)
     /// A checkpoint has two scores.
     case ambiguous(String)
-    /// Fewer checkpoints have a number for a score than are wanted.
+    /// Fewer checkpoints have a numeric score than are wanted.
     case tooFew(wanted: Int, found: Int)
   }
 
-  /// What a row is about.
+  /// Subject of a row.
   private enum Subject: Hashable {
     case name(TensorName)
     case number(Double)
@@ -29,12 +29,12 @@ public struct MetricsTable: Sendable {
   /// Reads `{"epoch-1.safetensors": 0.7, …}`, `[{"name": "epoch-1.safetensors", KEY: 0.7}, …]`, or lines
   /// `epoch-1.safetensors<TAB>0.7`, with commas instead of tabs as well.
   ///
-  /// A first line without a number names the columns. Where the first column is `epoch` or `step`, rows belong to the
-  /// checkpoints with this number in their names, as in the `summary.csv` of timm.
+  /// A first line without a number names the columns. Where the first column is `epoch` or `step`, rows
+  /// belong to the checkpoints with this number in their names, as in timm's `summary.csv`.
   ///
   /// - Parameters:
   ///   - bytes: The whole file.
-  ///   - key: Which value, where there are several.
+  ///   - key: Name of the value, where there are several.
   /// - Throws: `MetricsTable.Fault`.
   public init(parsing bytes: [UInt8], key: String?) throws {
     let start = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
@@ -56,7 +56,8 @@ public struct MetricsTable: Sendable {
     values = Dictionary(grouping: rows, by: \.0).mapValues { $0.map(\.1) }
   }
 
-  /// The score of a checkpoint, by its path, its file name or its file name without extension, or by its number.
+  /// The score of a checkpoint, by its path, its file name or its file name without extension, or by its
+  /// number.
   public func value(for path: String) throws -> Double {
     for (subject, text) in subjects(of: path) {
       guard let found = values[subject] else { continue }
@@ -146,7 +147,7 @@ extension MetricsTable {
           separator = line.contains(UInt8(ascii: "\t")) ? UInt8(ascii: "\t") : UInt8(ascii: ",")
         }
         let fields = line.split(separator: separator!, omittingEmptySubsequences: false).map(Self.text)
-        // A log that was gone on with has its first line again.
+        // A log that was continued repeats its first line.
         if fields == header { continue }
         if rows.isEmpty, header == nil, fields.count > 1, fields.dropFirst().allSatisfy({ Double($0) == nil })
         {
@@ -175,7 +176,7 @@ extension MetricsTable {
       return found
     }
 
-    /// A field without quotation marks and blanks around it.
+    /// A field without surrounding quotation marks and spaces.
     private static func text(_ field: ArraySlice<UInt8>) -> String {
       var field = field
       while let first = field.first, first == 0x20 { field = field.dropFirst() }

@@ -1,9 +1,9 @@
-/// The order people give to numbered names: `epoch-9` before `epoch-10`.
+/// Natural order of numbered names: `epoch-9` before `epoch-10`.
 public enum NaturalOrder {
-  /// Whether `a` comes before `b`.
+  /// True if `a` comes before `b`.
   ///
-  /// Runs of decimal digits compare by value whatever their length, everything else byte by byte. Names that differ
-  /// in leading zeros alone are ordered by their bytes, so that the order is total.
+  /// Runs of decimal digits compare by value whatever their length, everything else byte by byte. Names that
+  /// differ in leading zeros alone are ordered by their bytes, so that the order is total.
   public static func precedes(_ a: String, _ b: String) -> Bool {
     let x = Array(a.utf8)
     let y = Array(b.utf8)
@@ -25,7 +25,7 @@ public enum NaturalOrder {
     return x.lexicographicallyPrecedes(y)
   }
 
-  /// The digits at `position` without leading zeros; `position` moves behind them.
+  /// The digits at `position` without leading zeros; moves `position` past them.
   private static func digits(_ bytes: [UInt8], from position: inout Int) -> ArraySlice<UInt8> {
     let start = position
     while position < bytes.count && isDigit(bytes[position]) { position += 1 }

@@ -1,32 +1,39 @@
 import Checkpoint
 
-/// What to do with tensors that some checkpoints have and others do not.
+/// Treatment of tensors that only some checkpoints have.
 public enum KeyPolicy: String, CaseIterable, Sendable {
-  /// They are an error.
+  /// Reported as an error.
   case identical
-  /// They are left out.
+  /// Left out.
   case intersection
-  /// They are averaged over the checkpoints that have them.
+  /// Averaged over the checkpoints that have them.
   case union
 }
 
-/// The checkpoints to average, in order, known to agree in element types and shapes, and in names as far as asked for.
+/// The checkpoints to average, in order, checked to agree in element types and shapes, and in names as
+/// requested.
+///
+/// ```swift
+/// let files = ["epoch-1.safetensors", "epoch-2.safetensors"]
+/// let series = try Series(files.map { try openCheckpoint(.path($0)) }, keys: .intersection)
+/// print(series.members.count, series.tensors.count)
+/// ```
 public struct Series: Sendable {
   /// The checkpoints in order.
   public let members: [SeriesMember]
   /// The tensors to average, in the order of the last checkpoint that has them.
   public let tensors: [TensorSpec]
-  /// The checkpoints that have a tensor, for those that not all have.
+  /// The checkpoints that have a tensor, for tensors that are missing in some.
   private let partial: [TensorName: [Int]]
-  /// Whether every tensor has the same place in all files, the usual case.
+  /// True if every tensor has the same index in all files, the usual case.
   private let hasEqualPlaces: Bool
 
   /// - Parameters:
   ///   - sources: Open checkpoints.
-  ///   - keys: What to do with tensors that some of them do not have.
-  ///   - isSelected: Which tensors are averaged; the others are not even compared.
-  /// - Throws: `AveragingError.emptySeries`, or what keeps the files from being averaged: a missing, additional or
-  ///   different tensor, with the file that differs from the first one.
+  ///   - keys: Treatment of tensors that only some of them have.
+  ///   - isSelected: True for tensors to average; the others are not even compared.
+  /// - Throws: `AveragingError.emptySeries`, or the obstacle to averaging: a missing, additional or different
+  ///   tensor, with the file that differs from the first one.
   public init(
     _ sources: [any CheckpointSource], keys: KeyPolicy = .identical,
     isSelected: (TensorName) -> Bool = { _ in true }
@@ -66,7 +73,7 @@ public struct Series: Sendable {
   /// The checkpoints that have a tensor, ascending; nil for all.
   func holders(of name: TensorName) -> [Int]? { partial[name] }
 
-  /// What reads a tensor from some checkpoints.
+  /// Readers of a tensor for some checkpoints.
   func readers(of name: TensorName, in inputs: [Int]) -> [TensorReader] {
     guard hasEqualPlaces, let index = members[0].index(of: name) else {
       return inputs.map { members[$0].reader(of: name) }
@@ -82,9 +89,8 @@ public struct Series: Sendable {
     }
   }
 
-  /// How many models each checkpoint stands for in a mean: the count of an AveragedModel that the series begins with
-  /// and is continued by single models. Counts of several such files may be those of moving averages, which are one
-  /// model each.
+  /// Number of models that each checkpoint counts as in a mean: the count of an AveragedModel that is
+  /// followed by single models. Several such files may be moving averages, which count as one model each.
   public var modelCounts: [Double] {
     guard members[0].isAveragedModel, !members.dropFirst().contains(where: \.isAveragedModel) else {
       return members.map { _ in 1 }

@@ -4,18 +4,18 @@ import Checkpoint
 public struct SeriesMember: Sendable {
   /// The open file.
   public let source: any CheckpointSource
-  /// The tensors that count, in the order of the file.
+  /// The tensors in use, in the order of the file.
   public let tensors: [TensorSpec]
-  /// What wrappers had put before every name, such as `module.`.
+  /// Prefix that wrappers had added to every name, such as `module.`.
   public var prefix: String { source.origin.wrapper }
-  /// Number of models behind this one: `n_averaged` of PyTorch's AveragedModel, else 1.
+  /// Number of models in this one: `n_averaged` of PyTorch's AveragedModel, else 1.
   public let modelCount: Double
-  /// Whether the file is one of PyTorch's AveragedModel.
+  /// True for a file of PyTorch's AveragedModel.
   public let isAveragedModel: Bool
 
   /// - Parameters:
   ///   - source: An open checkpoint.
-  ///   - isSelected: Which of its tensors count; the others might as well not be there.
+  ///   - isSelected: True for the tensors to use; the others are ignored.
   public init(_ source: any CheckpointSource, isSelected: (TensorName) -> Bool = { _ in true }) {
     self.source = source
     tensors = source.tensors.filter { isSelected($0.name) }
@@ -43,7 +43,7 @@ public struct SeriesMember: Sendable {
     return TiedTensors(groups.map { $0.filter(names.contains) })
   }
 
-  /// The stream that the data come from while they are read, if it is one.
+  /// The stream of the data while they are being read, if it is one.
   public var liveStream: StreamedCheckpoint? {
     guard let stream = source as? StreamedCheckpoint, stream.isLive else { return nil }
     return stream
@@ -54,10 +54,10 @@ public struct SeriesMember: Sendable {
     (source as? StreamedCheckpoint)?.byteCount ?? source.files.reduce(0) { $0 + $1.length }
   }
 
-  /// Reads the bytes of a tensor, looking its name up once; thread safe.
+  /// A reader of a tensor's bytes that looks its name up once; thread safe.
   func reader(of name: TensorName) -> TensorReader { source.reader(of: name) }
 
-  /// The place of a tensor among those of `source`.
+  /// The index of a tensor among those of `source`.
   func index(of name: TensorName) -> Int? { source.index(of: name) }
 
   /// Reads the bytes of a tensor from `offset` on; thread safe.

@@ -1,11 +1,11 @@
-/// The training step, or another number, that a checkpoint's name tells.
+/// The training step, or another number, in a checkpoint's name.
 public enum StepNumber {
-  /// The number after the last `step` in the name, else the last number of the file's name, else that of the nearest
-  /// folder which has one; nil when there is none. The extension does not count.
+  /// The number after the last `step` in the name, else the last number of the file's name, else that of the
+  /// nearest folder that has one; nil when there is none. The extension does not count.
   ///
   /// - Parameters:
-  ///   - path: The checkpoint.
-  ///   - word: What to look for instead of `step`, in lower-case letters.
+  ///   - path: Path of the checkpoint.
+  ///   - word: Word that replaces `step`, in lower-case letters.
   public static func parse(_ path: String, after word: String = "step") -> Double? {
     for component in path.split(separator: "/").reversed() {
       let stem = component.lastIndex(of: ".").map { component[..<$0] } ?? component

@@ -1,17 +1,17 @@
 import Checkpoint
 
-/// Which tensors of a checkpoint share their data: a partition of their names.
+/// The tensors of a checkpoint that share their data: a partition of their names.
 struct TiedTensors {
   /// Disjoint groups of two or more names, sorted.
   let groups: [[TensorName]]
 
-  /// - Parameter groups: Names that are tied to each other; groups that have a name in common are one.
+  /// - Parameter groups: Names that are tied to each other; groups with a common name are merged.
   init(_ groups: [[TensorName]]) {
     var parents: [TensorName: TensorName] = [:]
     func root(of name: TensorName) -> TensorName {
       var top = name
       while let next = parents[top], next != top { top = next }
-      // Later searches along the same way are short.
+      // Path compression: later searches along the same path are short.
       var position = name
       while let next = parents[position], next != top {
         parents[position] = top
@@ -30,7 +30,7 @@ struct TiedTensors {
     self.init(classes: parents.keys.map { ($0, root(of: $0)) })
   }
 
-  /// The names of equal classes are tied.
+  /// Ties the names of equal classes.
   private init<Class: Hashable>(classes: [(name: TensorName, class: Class)]) {
     groups = Dictionary(grouping: classes, by: \.class).values.filter { $0.count > 1 }
       .map { $0.map(\.name).sorted() }.sorted { $0[0] < $1[0] }

@@ -1,11 +1,11 @@
-/// What a method knows about a series before any tensor is read.
+/// Properties of a series that are known to a method before any tensor is read.
 public struct Timeline: Sendable, Equatable {
   /// Names of the files in order.
   public let names: [String]
-  /// Training steps of the checkpoints; nil when not asked for.
+  /// Training steps of the checkpoints; nil when not requested.
   public let steps: [Double]?
 
-  /// Number of models behind each checkpoint.
+  /// Number of models in each checkpoint.
   public let modelCounts: [Double]
 
   /// Number of checkpoints.
@@ -18,7 +18,7 @@ public struct Timeline: Sendable, Equatable {
     self.init(names: names, knownSteps: steps, modelCounts: modelCounts ?? names.map { _ in 1 })
   }
 
-  /// Checkpoints that are part of an average already.
+  /// Checkpoints that are already part of an average.
   ///
   /// - Throws: `AveragingError.emptySeries`.
   public init(_ inputs: [InputRecord]) throws {
@@ -28,7 +28,7 @@ public struct Timeline: Sendable, Equatable {
       modelCounts: inputs.map(\.modelCount))
   }
 
-  /// This series behind checkpoints that are part of an average already.
+  /// This series after checkpoints that are already part of an average.
   ///
   /// - Throws: `AveragingError.stepsMissing` when one has training steps and the other has none.
   public func following(_ inputs: [InputRecord], method: String) throws -> Self {
@@ -56,7 +56,7 @@ public struct Timeline: Sendable, Equatable {
 
   /// The steps, strictly increasing.
   ///
-  /// - Throws: `AveragingError` when there are none, or one does not come after its predecessor.
+  /// - Throws: `AveragingError` when there are none, or one does not exceed its predecessor.
   func increasingSteps(for method: String) throws -> [Double] {
     guard let steps else { throw AveragingError.stepsMissing(method: method) }
     for index in steps.indices.dropFirst() where !(steps[index] > steps[index - 1]) {

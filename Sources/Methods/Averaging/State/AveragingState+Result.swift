@@ -4,7 +4,7 @@ extension AveragingState {
   /// The average of the checkpoints in the sums, rounded as in one run.
   ///
   /// - Parameters:
-  ///   - combination: How all of them are combined.
+  ///   - combination: Combination of all of them.
   ///   - dtype: Element type of the floating-point tensors; nil keeps each one's own.
   public func result(_ combination: LinearCombination, dtype: DType?) throws -> AveragingPlan {
     let sum = Combination.linear(
@@ -22,7 +22,7 @@ extension AveragingState {
       series: try Series([source]), combination: sum, latest: 0, entries: entries)
   }
 
-  /// The metadata of the result, its provenance aside.
+  /// The metadata of the result, apart from its provenance.
   public var resultMetadata: Metadata {
     var metadata = metadata
     if contributorCount > 1, layout.contains(where: { TensorRole($0) == .runningStatistic }) {

@@ -1,9 +1,17 @@
 import Checkpoint
 
-/// The sums of an average that further checkpoints can be added to, in a file.
+/// The sums of an average, in a file, to which further checkpoints can be added.
 ///
-/// The file is safetensors: averaged tensors as float64 sums that were never rounded, the others as the newest
-/// checkpoint has them, and under `ckpt.state` what has been counted and how. It can be read by any program.
+/// ```swift
+/// let state = try AveragingState(openCheckpoint(.path("ema.state")))
+/// let timeline = try Timeline(names: newNames).following(state.inputs, method: "ema")
+/// let update = try StateUpdate(
+///   state, adding: series, method: method, timeline: timeline, settings: state.settings, options: .init())
+/// try AveragingPass([update.plan]).run(into: [writer], pool: pool)
+/// ```
+///
+/// The file is safetensors: averaged tensors as unrounded float64 sums, the others as in the newest
+/// checkpoint, and under `ckpt.state` the inputs and settings. Any program can read it.
 public struct AveragingState: Sendable {
   static let key = MetadataKey.averagingState
   static let schema = 1
@@ -12,20 +20,20 @@ public struct AveragingState: Sendable {
   public let source: any CheckpointSource
   /// The checkpoints that are in the sums, in order.
   public let inputs: [InputRecord]
-  /// How they were combined: the method and its options.
+  /// The method and its options.
   public let settings: JSON
-  /// The tensors as the checkpoints have them.
+  /// The tensors as in the checkpoints.
   let layout: [TensorSpec]
-  /// Those that are sums in the file.
+  /// The tensors that are sums in the file.
   let averaged: Set<TensorName>
-  /// What the sums are still to be multiplied by: checkpoints without a weight leave the sums alone.
+  /// Pending factor of the sums: checkpoints without a weight leave the sums alone.
   let keep: Double
-  /// The metadata of an average of the checkpoints so far, its provenance aside.
+  /// The metadata of an average of the checkpoints so far, apart from its provenance.
   let metadata: Metadata
-  /// How many checkpoints have a weight.
+  /// Number of checkpoints with a weight.
   let contributorCount: Int
 
-  /// Whether a file is meant to be a state.
+  /// True if a file is meant to be a state.
   public static func isState(_ source: any CheckpointSource) -> Bool { source.metadata[key] != nil }
 
   /// - Throws: `CheckpointError`, `AveragingError.notAState`.
@@ -70,7 +78,7 @@ public struct AveragingState: Sendable {
     guard averaged.allSatisfy({ source.spec($0) != nil }) else { throw fail("a sum is missing") }
   }
 
-  /// What stands under `ckpt.state` in the file.
+  /// The value of `ckpt.state` in the file.
   static func text(
     settings: JSON, keep: Double, inputs: [InputRecord], averaged: [TensorSpec], metadata: Metadata,
     contributorCount: Int
@@ -100,7 +108,7 @@ extension AveragingState {
     }
   }
 
-  /// How many checkpoints at the beginning are in the sums already.
+  /// Number of checkpoints at the beginning that are already in the sums.
   ///
   /// - Throws: `AveragingError.alreadyCounted` for one that comes after new ones.
   public func countedPrefix(_ members: [SeriesMember]) throws -> Int {
@@ -113,7 +121,7 @@ extension AveragingState {
     return count
   }
 
-  /// - Throws: `AveragingError` for a tensor that the checkpoints in the sums do not have, or have otherwise.
+  /// - Throws: `AveragingError` for a tensor that the checkpoints in the sums lack or have in another form.
   func checkLayout(_ tensors: [TensorSpec], file: String) throws {
     let own = Dictionary(layout.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for tensor in tensors {

@@ -1,27 +1,27 @@
 import Checkpoint
 
-/// What is remembered of a checkpoint that has become part of an average.
+/// Record of a checkpoint that has become part of an average.
 public struct InputRecord: Sendable, Equatable {
   /// The file's name without folders.
   public var name: String
   /// Size of its files.
   public var size: Int
-  /// Digest of its bytes, in hexadecimal; nil when none was asked for.
+  /// Digest of its bytes, in hexadecimal; nil when not requested.
   public var digest: String?
   /// Identifies the tensors without reading all of them.
   var fingerprint: String
-  /// Its training step; nil when the method does not ask for it.
+  /// Its training step; nil when the method does not need it.
   public var step: Double?
-  /// Number of models behind it.
+  /// Number of models in it.
   public var modelCount: Double
-  /// Its part in the sum.
+  /// Its step of the sum.
   var part: LinearCombination.Step
 
   /// A record of a checkpoint of a series.
   init(_ member: SeriesMember, _ timeline: Timeline, _ index: Int, part: LinearCombination.Step) throws {
     name = member.name
     size = member.byteCount
-    // Of all tensors, whatever is selected of them.
+    // Of all tensors, selected or not.
     fingerprint = try SeriesMember(member.source).fingerprint()
     step = timeline.steps?[index]
     modelCount = timeline.modelCounts[index]
@@ -56,8 +56,8 @@ extension InputRecord {
 }
 
 extension SeriesMember {
-  /// CRC-32 over names and the ends of all tensors: two checkpoints of one training run differ in some of them, as
-  /// optimisers touch every weight.
+  /// CRC-32 over names and the ends of all tensors: two checkpoints of one training run differ in some of
+  /// them, since optimizers change every weight.
   func fingerprint() throws -> String {
     var checksum: UInt32 = 0
     func add(_ bytes: UnsafeRawBufferPointer) { checksum = crc32(bytes, continuing: checksum) }

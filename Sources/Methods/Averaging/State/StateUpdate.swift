@@ -1,10 +1,10 @@
 import Checkpoint
 
-/// The next state of an average: what was in the sums, and further checkpoints.
+/// The next state of an average: the previous sums plus further checkpoints.
 public struct StateUpdate: Sendable {
-  /// What is read and written.
+  /// Plan of the tensors to read and write.
   public let plan: AveragingPlan
-  /// How all checkpoints so far are combined.
+  /// Combination of all checkpoints so far.
   public let combination: LinearCombination
   private let state: AveragingState?
   private let records: [InputRecord]
@@ -13,13 +13,14 @@ public struct StateUpdate: Sendable {
   private let averaged: [TensorSpec]
 
   /// - Parameters:
-  ///   - state: What there is; nil at the beginning.
+  ///   - state: Previous state; nil at the beginning.
   ///   - series: The further checkpoints.
-  ///   - method: How checkpoints are combined.
+  ///   - method: Averaging method.
   ///   - timeline: All checkpoints, those in the state first.
-  ///   - settings: The method and options, to be the same whenever the state is continued.
-  ///   - options: Which tensors go into the output, and as what.
-  /// - Throws: `AveragingError` for a method that needs all checkpoints at once, and for checkpoints that do not fit.
+  ///   - settings: The method and options, which must be equal whenever the state is continued.
+  ///   - options: Treatment of buffers, and element type of the output.
+  /// - Throws: `AveragingError` for a method that needs all checkpoints at once, and for checkpoints that do
+  ///   not fit.
   public init(
     _ state: AveragingState?, adding series: Series, method: any AveragingMethod, timeline: Timeline,
     settings: JSON, options: AveragingPlan.Options
@@ -29,7 +30,7 @@ public struct StateUpdate: Sendable {
     let combination = try Self.combination(method, timeline, state)
     let old = state?.inputs.count ?? 0
     var pending = state?.keep ?? 1
-    // Every checkpoint with a weight takes the factors of those without before it.
+    // Every checkpoint with a weight takes the factors of the unweighted ones before it.
     let steps = combination.steps[old...].map { step in
       pending *= step.keep
       guard step.add != 0 else { return LinearCombination.Step(keep: 1, add: 0) }
@@ -45,7 +46,8 @@ public struct StateUpdate: Sendable {
     guard state != nil || latest != nil else { throw AveragingError.allWeightsZero }
     if let quantized = try Quantization.find(in: selected, file: series.members[0].label).keys.min() {
       throw AveragingError.unknownQuantization(
-        file: series.members[0].label, quantized, reason: "quantized, which an average that is continued cannot be")
+        file: series.members[0].label, quantized,
+        reason: "quantized, which an average that is continued cannot be")
     }
     let isAveraged = { (tensor: TensorSpec) in
       let role = TensorRole(tensor)
@@ -70,14 +72,14 @@ public struct StateUpdate: Sendable {
     }
   }
 
-  /// How all checkpoints so far are combined.
+  /// The combination of all checkpoints so far.
   ///
   /// - Parameters:
-  ///   - method: How checkpoints are combined.
-  ///   - timeline: All of them, those in the state first.
-  ///   - state: What there is; nil at the beginning.
-  /// - Throws: `AveragingError.stateMismatch` when those in the state have parts in the sum that this method does not
-  ///   give them.
+  ///   - method: Averaging method.
+  ///   - timeline: All checkpoints, those in the state first.
+  ///   - state: Previous state; nil at the beginning.
+  /// - Throws: `AveragingError.stateMismatch` when the weights of those in the state are not the ones of this
+  ///   method.
   public static func combination(
     _ method: any AveragingMethod, _ timeline: Timeline, _ state: AveragingState?
   ) throws -> LinearCombination {
@@ -99,7 +101,7 @@ public struct StateUpdate: Sendable {
 
   /// The metadata of the new state.
   ///
-  /// - Parameter digests: Those of the further checkpoints.
+  /// - Parameter digests: Digests of the further checkpoints.
   public func metadata(digests: [String]?) -> Metadata {
     var records = records
     for (index, digest) in (digests ?? []).enumerated() { records[index].digest = digest }
@@ -122,7 +124,8 @@ public struct StateUpdate: Sendable {
 }
 
 extension AveragingMethod {
-  /// The combination of a series that can be continued: a sum whose steps do not depend on what comes later.
+  /// The combination of a series that can be continued: a sum with steps that do not depend on later
+  /// checkpoints.
   ///
   /// - Throws: `AveragingError.notContinuable`.
   func continuableCombination(of timeline: Timeline) throws -> LinearCombination {

@@ -1,13 +1,13 @@
-/// A 128-bit fingerprint of bytes, for telling cached features apart. Fast, not cryptographic.
+/// A 128-bit fingerprint of bytes that identifies cached features. Fast, not cryptographic.
 ///
-/// Two lanes take every eight bytes, each by the multiply-rotate step of MurmurHash3 (Appleby 2011) with constants
-/// of its own; the ends are mixed by SplitMix64's finaliser.
+/// Two lanes take every eight bytes, each by the multiply-rotate step of MurmurHash3 (Appleby 2011) with its
+/// own constants; the ends are mixed by SplitMix64's finalizer.
 public struct ContentHash: Sendable {
   private var a: UInt64 = 0x243F_6A88_85A3_08D3
   private var b: UInt64 = 0x1319_8A2E_0370_7344
   private var length: UInt64 = 0
 
-  /// The fingerprint of nothing.
+  /// The fingerprint of no bytes.
   public init() {}
 
   /// Adds bytes; the fingerprint depends on how they are divided into calls.

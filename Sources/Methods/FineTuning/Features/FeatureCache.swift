@@ -1,11 +1,12 @@
 import CPlatform
 import Platform
 
-/// A file that keeps features between runs.
+/// A file that stores features between runs.
 ///
-/// One page of header, then the features and their moments as `FeatureMaps` lays them out. The header holds, as
-/// little-endian 64-bit words: a mark, the key, the shape and the fingerprint of all that follows. The file appears
-/// under its name only when it is complete; one with another key, another shape or other contents counts as absent.
+/// One page of header, then the features and their moments in the layout of `FeatureMaps`. The header holds,
+/// as little-endian 64-bit words: a mark, the key, the shape and the fingerprint of everything after it. The
+/// file appears under its name only when it is complete; one with another key, shape or contents counts as
+/// absent.
 public struct FeatureCache: Sendable {
   private let directory: String
   private let key: ContentHash
@@ -20,10 +21,10 @@ public struct FeatureCache: Sendable {
     self.key = key
   }
 
-  /// Where the file is.
+  /// Path of the file.
   public var path: String { "\(directory)/features-\(key.hexadecimal).cache" }
 
-  /// The features of an earlier run; nil if there are none, or not these, or they are damaged.
+  /// The features of an earlier run; nil if there are none, or if they have another key or are damaged.
   public func load() -> FeatureMaps? {
     let descriptor = open(path, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
@@ -40,7 +41,7 @@ public struct FeatureCache: Sendable {
     return FeatureMaps(shape, storage: storage)
   }
 
-  /// Room for the features, in a file that has no valid header yet.
+  /// Storage for the features, in a file without a valid header yet.
   ///
   /// - Throws: `TuningError.cacheFailed`.
   public func reserve(_ shape: FeatureShape) throws -> FeatureStorage {
@@ -57,7 +58,7 @@ public struct FeatureCache: Sendable {
     }
   }
 
-  /// Completes the file behind `maps`, whose storage came from `reserve`, and gives it its name.
+  /// Completes the file of `maps`, whose storage came from `reserve`, and gives it its name.
   ///
   /// - Throws: `TuningError.cacheFailed`.
   public func save(_ maps: FeatureMaps) throws {
@@ -81,7 +82,7 @@ public struct FeatureCache: Sendable {
     }
   }
 
-  /// Removes an unfinished file that had to have a name from the start.
+  /// Removes an unfinished file that needed a name from the start.
   public func discard() { unlink(temporaryPath) }
 
   private var temporaryPath: String { "\(path).\(getpid())" }
@@ -93,7 +94,7 @@ public struct FeatureCache: Sendable {
       words[3...5].allSatisfy({ (1...UInt64(1 << 40)).contains($0) }), words[6] <= 1,
       words[7] < elements.count
     else { return nil }
-    // The product is bounded step by step: a damaged header must not overflow.
+    // The product is bounded factor by factor: a damaged header must not overflow.
     let product = words[3...5].reduce(UInt64(1)) {
       let (value, overflow) = $0.multipliedReportingOverflow(by: $1)
       return overflow ? .max : value

@@ -1,4 +1,4 @@
-/// How cached features are stored; all arithmetic is float32.
+/// Storage format of cached features; all arithmetic is float32.
 public enum FeatureElement: String, Sendable, CaseIterable {
   /// 32 bits: exact.
   case f32
@@ -10,9 +10,9 @@ public enum FeatureElement: String, Sendable, CaseIterable {
   var byteCount: Int { self == .f32 ? 4 : 2 }
 }
 
-/// Eight features in a stored form, as a type so that the tail's kernel is specialised.
+/// Eight features in a storage format, as a type so that the tail's kernel is specialized.
 protocol StoredLanes {
-  /// The stored values, or nil if one of them is too large for the form.
+  /// The stored values, or nil if one of them is too large for the format.
   static func encode(_ values: SIMD8<Float>) -> Self?
   var decoded: SIMD8<Float> { get }
 }

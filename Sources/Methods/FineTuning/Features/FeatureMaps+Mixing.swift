@@ -1,10 +1,10 @@
 import Platform
 
 extension FeatureMaps {
-  /// Fills this with mixtures of images of `source`: image i is `weight` of row i and the rest of row i − 1, the first
-  /// one's partner being the last.
+  /// Fills this with mixtures of images of `source`: image i is `weight` times row i plus the rest times row
+  /// i − 1; the first one's partner is the last.
   ///
-  /// Maps and residuals mix alike, in float32, as mixup of hidden states has it (Verma et al. 2019, "Manifold Mixup").
+  /// Maps and residuals are mixed alike, in float32, as in "Manifold Mixup" (Verma et al. 2019).
   /// - Precondition: This is float32, of the shape of `source`, with room for `rows`.
   func store(mixing source: FeatureMaps, _ rows: ArraySlice<Int>, weight: Float, pool: ThreadPool) {
     var expected = source.shape

@@ -2,13 +2,13 @@ import Platform
 import TensorMath
 
 extension FeatureMaps {
-  /// Writes the pooled features of every image into `target` from image `first` on: maps of one position, all that
-  /// a classifier alone is trained on.
+  /// Writes the pooled features of every image into `target` from image `first` on: maps of one position,
+  /// which suffice to train the classifier alone.
   ///
   /// - Parameters:
-  ///   - target: takes the pooled features, a map of one position per image.
+  ///   - target: receives the pooled features, a map of one position per image.
   ///   - first: index in `target` of the first image.
-  ///   - activation: between BatchNorm and pooling.
+  ///   - activation: activation between BatchNorm and pooling.
   ///   - batchNorm: applied first, with its running statistics; nil if there is none.
   ///   - pool: runs the arithmetic.
   public func storePooled(

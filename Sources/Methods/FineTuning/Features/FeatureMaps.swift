@@ -1,14 +1,16 @@
 import Platform
 
-/// Frozen trunk outputs of a set of images: what every epoch of tuning reads instead of the images.
+/// Outputs of the frozen backbone for a set of images, which every epoch of tuning reads instead of the
+/// images.
 ///
-/// Each image has a map of positions × channels (the last BatchNorm's input), and a second one of the same size
-/// where a residual is added behind that BatchNorm. Pooled features are maps of one position.
+/// Each image has a map of positions × channels (the last BatchNorm's input), and a second one of the same
+/// size where a residual is added after that BatchNorm. Pooled features are maps of one position.
 ///
-/// In memory an image's channels stand in blocks of eight: for every block first the positions of the map, then
-/// those of the residual, so that one pass over an image is sequential and keeps its sums in registers. The last
-/// block is filled up with zeros. Behind all images stand the means of each image and channel over its positions and
-/// the sums of squared deviations from them, in float64. Storing different images from different threads is safe.
+/// In memory an image's channels are grouped into blocks of eight: for every block first the positions of the
+/// map, then those of the residual, so that one pass over an image is sequential and keeps its sums in
+/// registers. The last block is padded with zeros. After all images follow the means of each image and
+/// channel over its positions and the sums of squared deviations from them, in float64. Different images may
+/// be stored from different threads.
 public final class FeatureMaps: @unchecked Sendable {
   /// Extent and storage.
   public let shape: FeatureShape
@@ -19,7 +21,7 @@ public final class FeatureMaps: @unchecked Sendable {
   }
   private var m2: UnsafeMutablePointer<Double> { mean + shape.count * shape.stride }
 
-  /// Features of `shape` in `storage`: what it holds already, or zeros where it is new.
+  /// Features of `shape` in `storage`: its contents, or zeros where it is new.
   public init(_ shape: FeatureShape, storage: FeatureStorage) {
     precondition(storage.byteCount >= shape.byteCount)
     self.shape = shape
@@ -70,7 +72,8 @@ public final class FeatureMaps: @unchecked Sendable {
     }
   }
 
-  /// Moments of the values as stored, so that normalised batches have mean 0 and variance 1 whatever the element.
+  /// Moments of the values as stored, so that normalized batches have mean 0 and variance 1 in any storage
+  /// format.
   func storeMoments<Stored: StoredLanes>(_ block: UnsafePointer<Stored>, at offset: Int) {
     var sum = SIMD8<Double>.zero
     for position in 0..<shape.positions { sum += SIMD8<Double>(block[position].decoded) }
@@ -98,8 +101,8 @@ public final class FeatureMaps: @unchecked Sendable {
 
   /// Mean and biased variance over all positions of the images in `rows`, per channel, in float64.
   ///
-  /// From the images' own moments: the deviations inside the images plus those of their means (Chan, Golub and
-  /// LeVeque 1979, for groups of one size).
+  /// Combined from the images' own moments: the deviations within images plus those of their means (Chan,
+  /// Golub and LeVeque 1979, for groups of one size).
   func moments(of rows: ArraySlice<Int>, pool: ThreadPool) -> (mean: [Double], variance: [Double]) {
     var means = [Double](repeating: 0, count: shape.channels)
     var variances = means

@@ -1,7 +1,7 @@
 /// Some images of a set of features.
 struct FeatureRows {
   let maps: FeatureMaps
-  /// Their numbers in `maps`.
+  /// Indices of the images in `maps`.
   let rows: ArraySlice<Int>
 
   var count: Int { rows.count }

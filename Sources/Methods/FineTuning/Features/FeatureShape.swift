@@ -6,12 +6,12 @@ public struct FeatureShape: Sendable, Equatable {
   public var positions: Int
   /// Channels of the map.
   public var channels: Int
-  /// Whether a residual map is kept beside each map.
+  /// True if a residual map is stored with each map.
   public var hasResidual: Bool
-  /// How the values are stored.
+  /// Storage format of the values.
   public var element: FeatureElement
 
-  /// - Parameters: as the properties.
+  /// - Parameters: the properties.
   public init(
     count: Int, positions: Int, channels: Int, hasResidual: Bool, element: FeatureElement = .f32
   ) {
@@ -33,6 +33,6 @@ public struct FeatureShape: Sendable, Equatable {
   var imageByteCount: Int { stride * runs * element.byteCount }
   var momentsByteCount: Int { 2 * count * stride * 8 }
 
-  /// Bytes that the features and their moments take.
+  /// Bytes of the features and their moments.
   public var byteCount: Int { count * imageByteCount + momentsByteCount }
 }

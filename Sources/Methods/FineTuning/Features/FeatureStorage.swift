@@ -1,9 +1,9 @@
 import CPlatform
 import Platform
 
-/// Memory for cached features: anonymous, or a file's pages.
+/// Memory for cached features: anonymous or file-backed.
 public final class FeatureStorage: @unchecked Sendable {
-  /// Bytes of features, the header not counted.
+  /// Bytes of features, without the header.
   public let byteCount: Int
   let base: UnsafeMutableRawPointer
   /// The file; -1 for anonymous memory.
@@ -24,7 +24,7 @@ public final class FeatureStorage: @unchecked Sendable {
     return storage
   }
 
-  /// Scratch space in the folder `directory`, in a file without a name that disappears with its last user.
+  /// Scratch space in the folder `directory`, in an unnamed file that disappears with its last user.
   ///
   /// - Throws: `TuningError.cacheFailed` when the file cannot be made or the disk has no room for it.
   public static func scratch(byteCount: Int, in directory: String) throws -> FeatureStorage {
@@ -33,11 +33,11 @@ public final class FeatureStorage: @unchecked Sendable {
     return try reserve(descriptor, byteCount: byteCount, path: directory)
   }
 
-  /// Gives the file behind `descriptor` room for a header and `byteCount` bytes, and maps it.
+  /// Extends the file of `descriptor` to a header and `byteCount` bytes, and maps it.
   ///
-  /// The descriptor belongs to the storage from here on, also when this fails.
+  /// The storage owns the descriptor from here on, also when this fails.
   static func reserve(_ descriptor: Int32, byteCount: Int, path: String) throws -> FeatureStorage {
-    // Blocks are taken now: a full disk would otherwise show as a fatal signal at some later store.
+    // Blocks are allocated now: a full disk would otherwise show as a fatal signal at some later store.
     let status = posix_fallocate(descriptor, 0, off_t(headerByteCount + byteCount))
     guard status == 0 else {
       close(descriptor)
@@ -46,7 +46,8 @@ public final class FeatureStorage: @unchecked Sendable {
     return try map(descriptor, byteCount: byteCount, path: path)
   }
 
-  /// Maps the features of the file behind `descriptor`, which must be long enough and belongs to the storage from here on.
+  /// Maps the features of the file of `descriptor`, which must be long enough; the storage owns it from here
+  /// on.
   static func map(_ descriptor: Int32, byteCount: Int, path: String) throws -> FeatureStorage {
     guard let storage = FeatureStorage(mapping: descriptor, byteCount: byteCount, offset: headerByteCount)
     else {

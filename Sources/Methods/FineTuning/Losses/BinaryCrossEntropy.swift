@@ -3,8 +3,8 @@ import Platform
 /// One-against-all cross-entropy of the classes' sigmoids, the mean over rows and classes
 /// (`torch.nn.BCEWithLogitsLoss` on one-hot targets).
 ///
-/// With smoothing ε a target is 1 − ε + ε/K on the row's class and ε/K elsewhere. Class weights multiply the terms
-/// of their class; the mean is over all terms, as PyTorch's `weight` has it.
+/// With smoothing ε a target is 1 − ε + ε/K on the row's class and ε/K elsewhere. Class weights multiply the
+/// terms of their class; the mean is over all terms, as with PyTorch's `weight`.
 public struct BinaryCrossEntropy: ClassificationLoss {
   let labelSmoothing: Double
   let classWeights: [Double]?

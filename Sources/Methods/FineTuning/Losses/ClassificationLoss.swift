@@ -1,6 +1,6 @@
-/// The rows of one batch as a loss sees them.
+/// The rows of one batch, as input of a loss.
 public struct LossBatch: Sendable {
-  /// Logits, [rows, classes] row by row.
+  /// Logits, [rows, classes] in row-major order.
   public var logits: [Double]
   /// Logits per row.
   public var classes: Int
@@ -10,10 +10,11 @@ public struct LossBatch: Sendable {
   public var teacherLogits: [Double]?
 
   /// - Parameters:
-  ///   - logits: [labels.count, classes] row by row.
+  ///   - logits: [labels.count, classes] in row-major order.
   ///   - classes: logits per row.
   ///   - labels: the class of each row.
-  ///   - teacherLogits: a teacher's logits, [labels.count, classes] row by row; nil without a teacher.
+  ///   - teacherLogits: a teacher's logits, [labels.count, classes] in row-major order; nil without a
+  ///     teacher.
   public init(logits: [Double], classes: Int, labels: [Int], teacherLogits: [Double]? = nil) {
     self.logits = logits
     self.classes = classes

@@ -2,8 +2,8 @@ import Platform
 
 /// Softmax cross-entropy with label smoothing and class weights.
 ///
-/// A row's target is (1 − ε) on its class plus ε/K on every class. With class weights w the terms of class c are
-/// multiplied by w[c] and the sum divided by the rows' Σ w[label], as `torch.nn.CrossEntropyLoss` does.
+/// A row's target is (1 − ε) on its class plus ε/K on every class. With class weights w the terms of class c
+/// are multiplied by w[c] and the sum divided by the rows' Σ w[label], as `torch.nn.CrossEntropyLoss` does.
 public struct CrossEntropy: ClassificationLoss {
   let labelSmoothing: Double
   let classWeights: [Double]?

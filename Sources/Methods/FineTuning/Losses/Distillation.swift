@@ -1,6 +1,7 @@
 import Platform
 
-/// A hard loss mixed with the divergence from a teacher's softened predictions (Hinton, Vinyals and Dean 2015, §2).
+/// A hard loss mixed with the divergence from a teacher's softened predictions (Hinton, Vinyals and Dean
+/// 2015, §2).
 ///
 /// (1 − A)·hard + A·T²·KL(softmax(teacher/T) ‖ softmax(student/T)), the divergence averaged over rows
 /// (`torch.nn.KLDivLoss`, `reduction="batchmean"`). T² keeps the gradient's size independent of T.
@@ -19,7 +20,7 @@ public struct Distillation: ClassificationLoss {
     self.weight = weight
   }
 
-  /// The batch must have teacher logits.
+  /// The batch's loss and gradient; the batch must have teacher logits.
   public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
     guard let teacher = batch.teacherLogits else { preconditionFailure("distillation without a teacher") }
     let k = batch.classes

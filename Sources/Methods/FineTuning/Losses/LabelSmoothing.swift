@@ -1,5 +1,5 @@
-/// The parts of a smoothed target (Szegedy et al. 2016, §7): `onLabel` on the row's class, and `everywhere` on every
-/// class, its own included.
+/// The parts of a smoothed target (Szegedy et al. 2016, §7): `onLabel` for the row's class, and `everywhere`
+/// for every class including that one.
 struct LabelSmoothing {
   let onLabel: Double
   let everywhere: Double

@@ -1,12 +1,13 @@
 import Platform
 
-/// One minus the overlap of predicted probabilities and labels, per class over the batch, averaged over the classes
-/// that occur in it.
+/// One minus the overlap of predicted probabilities and labels, per class over the batch, averaged over the
+/// classes that occur in it.
 ///
 /// With p the softmax probability of a class and y its indicator, I = Σpy, P = Σp and Y = Σy over the rows:
-/// Dice is (2I + s)/(P + Y + s) (Milletari et al. 2016, with linear denominators), Jaccard (I + s)/(P + Y − I + s).
+/// Dice is (2I + s)/(P + Y + s) (Milletari et al. 2016, with linear denominators), Jaccard (I + s)/(P + Y − I
+/// + s).
 public struct OverlapLoss: ClassificationLoss {
-  /// Which overlap.
+  /// Measure of overlap.
   public enum Kind: String, Sendable, CaseIterable {
     /// (2I + s)/(P + Y + s).
     case dice
@@ -15,11 +16,11 @@ public struct OverlapLoss: ClassificationLoss {
   }
 
   let kind: Kind
-  /// s, which keeps the quotient defined.
+  /// The smoothing term s, which keeps the quotient defined.
   let smoothing: Double
 
   /// - Parameters:
-  ///   - kind: which overlap.
+  ///   - kind: measure of overlap.
   ///   - smoothing: not negative.
   public init(_ kind: Kind, smoothing: Double = 1) {
     self.kind = kind

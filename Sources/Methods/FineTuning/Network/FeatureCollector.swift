@@ -2,7 +2,17 @@ import NetworkExecution
 import Platform
 import TensorMath
 
-/// Fills a feature cache, batch by batch, with what a network's frozen trunk gives.
+/// Fills a feature cache, batch by batch, with the outputs of a network's frozen backbone.
+///
+/// ```swift
+/// let collector = try FeatureCollector(tail, count: dataset.count, pool: pool)
+/// var labels: [Int] = []
+/// while let batch = try loader.next() {
+///   try collector.add(batch.views[0])
+///   labels += batch.labels
+/// }
+/// let train = LabelledFeatures(features: collector.finish(), labels: labels)
+/// ```
 public final class FeatureCollector {
   private let tail: TunableTail
   private let count: Int
@@ -15,10 +25,10 @@ public final class FeatureCollector {
 
   /// - Parameters:
   ///   - tail: decides between maps and pooled features.
-  ///   - count: images to come.
-  ///   - element: how features are stored.
+  ///   - count: number of images to come.
+  ///   - element: storage format of the features.
   ///   - pool: runs the arithmetic.
-  ///   - makeStorage: gives the memory, once the first batch has told the shape.
+  ///   - makeStorage: allocates the memory when the first batch has shown the shape.
   public init(
     _ tail: TunableTail, count: Int, element: FeatureElement = .f32, pool: ThreadPool,
     storage makeStorage: @escaping (FeatureShape) throws -> FeatureStorage = {
@@ -33,9 +43,10 @@ public final class FeatureCollector {
     frozen = try tail.frozenBatchNorm()
   }
 
-  /// Runs the trunk on the next images, [n, h, w, channels].
+  /// Runs the backbone on the next images, [n, h, w, channels].
   ///
-  /// - Throws: `TuningError` for images of another size than the first batch's and for features that do not fit.
+  /// - Throws: `TuningError` for images of another size than the first batch's and for features that do not
+  ///   fit.
   public func add(_ images: Tensor) throws {
     let features = try tail.network.tailInputs(images)
     let (n, height, width, channels) = (
@@ -59,7 +70,7 @@ public final class FeatureCollector {
     filled += n
   }
 
-  /// The features, when all images have come.
+  /// The features, after all images have been added.
   public func finish() -> FeatureMaps {
     guard let maps, filled == count else { preconditionFailure("\(filled) of \(count) images") }
     return maps

@@ -3,25 +3,25 @@ import NetworkExecution
 import Platform
 import Statistics
 
-/// Batches whose images are read, transformed, mixed and sent through the frozen trunk anew in every epoch.
+/// Batches whose images are read, transformed, mixed and sent through the frozen backbone in every epoch.
 ///
-/// Every epoch then costs as much as the features of a cache, but sees transforms of its own.
+/// Every epoch costs as much as filling a cache, but sees its own random transforms.
 public final class RereadBatches: BatchSource {
-  /// A network whose outputs are learned from: it sees the same transforms and mixtures as the student.
+  /// A teacher network, which sees the same transforms and mixtures as the student.
   public struct Teacher {
     let network: Network
     let preprocessing: Preprocessing
 
     /// - Parameters:
     ///   - network: the teacher.
-    ///   - preprocessing: the teacher's own size and normalisation.
+    ///   - preprocessing: the teacher's own size and normalization.
     public init(_ network: Network, preprocessing: Preprocessing) {
       self.network = network
       self.preprocessing = preprocessing
     }
   }
 
-  /// What is read, and how.
+  /// The images to read and their transforms.
   public struct Images {
     let dataset: any ImageDataset
     let labels: [Int]
@@ -31,8 +31,8 @@ public final class RereadBatches: BatchSource {
     /// - Parameters:
     ///   - dataset: a whole number of views of each image: view v of image i is number i·views + v.
     ///   - labels: one per image.
-    ///   - preprocessing: size and normalisation of the network's input.
-    ///   - augmentation: random transforms in place of resize and centre crop; nil for none.
+    ///   - preprocessing: size and normalization of the network's input.
+    ///   - augmentation: random transforms that replace resize and center crop; nil for none.
     public init(
       _ dataset: any ImageDataset, labels: [Int], preprocessing: Preprocessing, augmentation: Augmentation?
     ) {
@@ -53,12 +53,12 @@ public final class RereadBatches: BatchSource {
   private var number = 0
 
   /// - Parameters:
-  ///   - tail: decides what the trunk is.
-  ///   - images: what is read, and how.
-  ///   - mixing: how the images of a batch are mixed.
-  ///   - teacher: gives the logits for distillation; nil without one.
+  ///   - tail: determines where the backbone ends.
+  ///   - images: the images to read and their transforms.
+  ///   - mixing: mixing of the images of a batch.
+  ///   - teacher: teacher for distillation; nil without one.
   ///   - seed: seed of transforms and mixtures.
-  ///   - pool: its size is also the number of loading threads.
+  ///   - pool: runs the arithmetic; its size is also the number of loading threads.
   public init(
     _ tail: TunableTail, images: Images, mixing: MixingPolicy, teacher: Teacher?, seed: UInt64,
     pool: ThreadPool
@@ -87,7 +87,7 @@ public final class RereadBatches: BatchSource {
     number = epoch * rows.count
   }
 
-  /// Waits for the next batch and runs the trunk, and the teacher, on it.
+  /// Waits for the next batch and runs the backbone, and the teacher, on it.
   public func nextBatch() throws -> TrainingBatch {
     guard let batch = try loader?.next() else { preconditionFailure("more batches than the epoch has") }
     let mixture = mixing.apply(to: batch, number: number, seed: seed)
@@ -95,7 +95,7 @@ public final class RereadBatches: BatchSource {
     let collector = try FeatureCollector(tail, count: batch.indices.count, pool: pool)
     try collector.add(batch.views[0])
     let labels = batch.indices.map { source.labels[$0 / views] }
-    // Labels come from the caller, not from the data set: the partners' are those of the images before.
+    // Labels come from the caller, not from the data set: each partner's label is that of the image before.
     return TrainingBatch(
       images: FeatureRows(maps: collector.finish(), rows: ArraySlice(batch.indices.indices)), labels: labels,
       teacherLogits: try teacher.map { try $0.network.logits(batch.views[1]).values.map(Double.init) },

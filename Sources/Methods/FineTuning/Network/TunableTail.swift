@@ -2,13 +2,21 @@ import Checkpoint
 import NetworkExecution
 import NetworkGraphs
 
-/// The part of a network that is tuned, and how it goes back into the checkpoint.
+/// The trainable tail of a network, and its way back into the checkpoint.
+///
+/// ```swift
+/// let tail = try TunableTail(network, checkpoint: checkpoint, needsBatchNorm: true)
+/// let tuner = try ClassifierTuner(TuningOptions(), activation: tail.activation, pool: pool)
+/// let tuned = try tuner.tune(tail.start, on: train)
+/// let changed = try tail.replacements(for: tuned)
+/// ```
 public struct TunableTail: Sendable {
-  /// Whether maps are cached and the last BatchNorm belongs to the tail; else pooled features are, behind it.
+  /// True if maps are cached and the last BatchNorm belongs to the tail; false if pooled features after it
+  /// are cached.
   public let includesBatchNorm: Bool
-  /// Between the cached features and the pooling.
+  /// Activation between the cached features and the pooling.
   public let activation: TailActivation
-  /// The checkpoint's values.
+  /// The checkpoint's parameters.
   public let start: TailParameters
 
   let network: Network
@@ -16,11 +24,11 @@ public struct TunableTail: Sendable {
   private let classifier: ClassifierTail
 
   /// - Parameters:
-  ///   - network: with the weights of `checkpoint`.
-  ///   - checkpoint: where the values of classifier and BatchNorm are read from.
-  ///   - needsBatchNorm: whether the last BatchNorm is trained or its statistics change.
-  /// - Throws: `TuningError.noClassifier`; `TuningError.noLastBatchNorm` where that BatchNorm is needed and the network has none directly before
-  ///   its pooling; errors of reading the checkpoint.
+  ///   - network: network with the weights of `checkpoint`.
+  ///   - checkpoint: source of the parameters of classifier and BatchNorm.
+  ///   - needsBatchNorm: true if the last BatchNorm is trained or its statistics change.
+  /// - Throws: `TuningError.noClassifier`; `TuningError.noLastBatchNorm` where that BatchNorm is needed and
+  ///   the network has none directly before its pooling; errors of reading the checkpoint.
   public init(_ network: Network, checkpoint: any CheckpointSource, needsBatchNorm: Bool) throws {
     self.network = network
     self.checkpoint = checkpoint
@@ -102,7 +110,7 @@ public struct TunableTail: Sendable {
     return hash
   }
 
-  /// The tensors of the checkpoint that tuning has changed, each in the dtype it had.
+  /// The tensors of the checkpoint that tuning has changed, each in its original dtype.
   ///
   /// - Throws: `CheckpointError.unrepresentable` for a value beyond the range of that dtype.
   public func replacements(for tuned: TailParameters) throws -> [TensorName: TensorValue] {

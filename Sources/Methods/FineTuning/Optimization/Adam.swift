@@ -1,8 +1,9 @@
 import Platform
 import TensorMath
 
-/// Adam (Kingma and Ba 2015, algorithm 1), with L2 decay as `torch.optim.Adam` has it, decoupled decay (Loshchilov
-/// and Hutter 2019, "AdamW") or the layer-wise trust ratio of LAMB (You et al. 2020, algorithm 2). Float32.
+/// Adam (Kingma and Ba 2015, algorithm 1), with L2 decay as in `torch.optim.Adam`, decoupled decay
+/// (Loshchilov and Hutter 2019, "AdamW") or the layer-wise trust ratio of LAMB (You et al. 2020, algorithm
+/// 2). Float32.
 final class Adam: Optimizer {
   enum Variant: Sendable { case adam, adamW, lamb }
 
@@ -19,7 +20,7 @@ final class Adam: Optimizer {
     self.variant = variant
     self.beta1 = beta1
     self.beta2 = beta2
-    // The papers' and PyTorch's values.
+    // Values of the papers and PyTorch.
     eps = variant == .lamb ? 1e-6 : 1e-8
     self.weightDecay = Float(weightDecay)
   }
@@ -49,7 +50,7 @@ final class Adam: Optimizer {
       let v = second[index].pointer
       let decay = parameter.decays ? weightDecay : 0
       let (b1, b2) = (Float(beta1), Float(beta2))
-      // Left in the gradient's storage: what LAMB scales by the trust ratio.
+      // The direction stays in the gradient's storage, where LAMB scales it by the trust ratio.
       func direction(_ range: Range<Int>) {
         for i in range {
           let g = variant == .adam ? gradient[i] + decay * w[i] : gradient[i]

@@ -1,6 +1,6 @@
 import Platform
 
-/// How the learning rate changes over a run. Epochs are counted from 0 here.
+/// Schedule of the learning rate over a run. Epochs are counted from 0 here.
 public enum LearningRateSchedule: Sendable, Equatable {
   /// 1 throughout.
   case constant
@@ -14,16 +14,17 @@ public enum LearningRateSchedule: Sendable, Equatable {
   case cosine
   /// (1 − t/T)^power at step t of T.
   case polynomial(power: Double)
-  /// Times γ whenever the watched loss has not fallen by a relative 1e-4 for more than `patience` epochs.
+  /// Multiplied by γ whenever the watched loss has not fallen by a relative 1e-4 for more than `patience`
+  /// epochs.
   case plateau(patience: Int, gamma: Double)
 
   /// The factor on the base learning rate.
   ///
   /// - Parameters:
   ///   - epoch: counted from 0.
-  ///   - step: counted from 0 over the whole run, warm-up left out.
-  ///   - steps: of the whole run, warm-up left out.
-  ///   - reductions: how often the plateau schedule has reduced so far.
+  ///   - step: counted from 0 over the whole run without warm-up.
+  ///   - steps: number of steps of the whole run without warm-up.
+  ///   - reductions: number of reductions of the plateau schedule so far.
   func factor(epoch: Int, step: Int, of steps: Int, reductions: Int) -> Double {
     let progress = Double(step) / Double(max(1, steps))
     return switch self {

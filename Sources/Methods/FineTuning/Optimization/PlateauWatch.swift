@@ -1,7 +1,7 @@
-/// Counts how often a watched loss has stopped falling, as `ReduceLROnPlateau` does with its default threshold.
+/// Counts how often a watched loss has stopped falling, like `ReduceLROnPlateau` with its default threshold.
 public struct PlateauWatch: Sendable, Equatable {
   let patience: Int
-  /// How often the patience has run out.
+  /// Number of times that the patience has run out.
   public private(set) var reductions = 0
   /// Lowest loss so far.
   public private(set) var best = Double.infinity
@@ -10,7 +10,7 @@ public struct PlateauWatch: Sendable, Equatable {
 
   init(patience: Int) { self.patience = patience }
 
-  /// As an earlier run left it.
+  /// The state of an earlier run.
   public init(patience: Int, reductions: Int, best: Double, badEpochs: Int) {
     self.patience = patience
     self.reductions = reductions
@@ -18,7 +18,7 @@ public struct PlateauWatch: Sendable, Equatable {
     self.badEpochs = badEpochs
   }
 
-  /// - Returns: whether `loss` is the lowest by more than a relative 1e-4.
+  /// - Returns: true if `loss` is the lowest by more than a relative 1e-4.
   @discardableResult
   mutating func observe(_ loss: Double) -> Bool {
     let isBest = loss < best * (1 - 1e-4)

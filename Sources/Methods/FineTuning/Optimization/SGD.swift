@@ -3,8 +3,8 @@ import TensorMath
 
 /// Stochastic gradient descent with momentum, as `torch.optim.SGD` defines it (dampening 0).
 ///
-/// With weight decay λ and momentum μ: g ← g + λw, v ← μv + g, w ← w − η·v, or w ← w − η·(g + μv) with Nesterov's
-/// variant. Float32.
+/// With weight decay λ and momentum μ: g ← g + λw, v ← μv + g, w ← w − η·v, or w ← w − η·(g + μv) with
+/// Nesterov's variant. Float32.
 final class SGD: Optimizer {
   private let momentum: Float
   private let weightDecay: Float

@@ -1,13 +1,14 @@
 import Platform
 
-/// How the tuned weights are averaged over the run. The average is what is measured and returned; BatchNorm's
-/// running statistics are not averaged, because its inputs do not depend on what is trained.
+/// Averaging of the tuned weights over the run. The average is measured and returned; BatchNorm's running
+/// statistics are not averaged, because its inputs do not depend on the trained parameters.
 public enum WeightAveraging: Sendable, Equatable {
-  /// No average: the weights as they are.
+  /// No average.
   case none
   /// average ← decay·average + (1 − decay)·weights after every `every` steps, from the initial weights on.
   case ema(decay: Double, every: Int)
-  /// Equal mean of the weights at the end of each epoch from epoch `from`, counted from 1 (Izmailov et al. 2018).
+  /// Equal mean of the weights at the end of each epoch from epoch `from`, counted from 1 (Izmailov et al.
+  /// 2018).
   case swa(from: Int)
 
   func validate() throws {
@@ -42,13 +43,13 @@ struct WeightAverage: Sendable, Equatable {
     self.count = count
   }
 
-  /// As an earlier run left it.
+  /// The state of an earlier run.
   init(values: [[Double]], count: Int) {
     self.values = values
     self.count = count
   }
 
-  /// Moves the average by `share` of the way to the weights; nil for the share that makes it their equal mean.
+  /// Moves the average toward the weights by `share`; nil for the share that makes it their equal mean.
   mutating func add(_ parameters: [Parameter], share: Double? = nil, pool: ThreadPool) {
     count += 1
     let share = share ?? 1 / Double(count)

@@ -8,14 +8,14 @@ public struct BatchNormParameters: Sendable, Equatable {
   public var runningMean: [Double]
   /// Running variance, unbiased where training updated it, kept in float64 over the run.
   public var runningVar: [Double]
-  /// Training steps counted so far; nil when the checkpoint does not count.
+  /// Number of training steps; nil when the checkpoint does not count them.
   public var numBatchesTracked: Int64?
   /// Added to the variance before the square root.
   public var eps: Double
   /// Weight of the newest batch in the running statistics.
   public var momentum: Double
 
-  /// - Parameters: as the state dict holds them; all arrays have one element per channel.
+  /// - Parameters: values of the state dict; all arrays have one element per channel.
   public init(
     gamma: [Float], beta: [Float], runningMean: [Double], runningVar: [Double],
     numBatchesTracked: Int64?, eps: Double, momentum: Double

@@ -1,7 +1,7 @@
 import TensorMath
 
-/// The per-channel numbers that turn a BatchNorm input x into z = γ·(x − mean)·invStd + β, in the padded layout of
-/// the features. Channels of the padding are zeros and give zeros.
+/// Per-channel constants that turn a BatchNorm input x into z = γ·(x − mean)·invStd + β, in the padded layout
+/// of the features. Constants of padding channels are zeros, so that their results are too.
 struct ChannelAffine {
   let mean: Tensor
   let invStd: Tensor
@@ -22,7 +22,8 @@ struct ChannelAffine {
     if let batchNorm { setStatistics(mean: batchNorm.runningMean, variance: batchNorm.runningVar) }
   }
 
-  /// Normalises with these statistics from here on; `variance` is the one of PyTorch's denominator √(variance + ε).
+  /// Normalizes with these statistics from here on; `variance` is the one in PyTorch's denominator √(variance
+  /// + ε).
   func setStatistics(mean values: [Double], variance: [Double]) {
     for channel in values.indices {
       mean.pointer[channel] = Float(values[channel])

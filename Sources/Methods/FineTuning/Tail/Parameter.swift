@@ -4,7 +4,7 @@ import TensorMath
 final class Parameter: @unchecked Sendable {
   let value: Tensor
   let gradient: Tensor
-  /// Whether weight decay applies: to matrices, not to biases and BatchNorm's γ and β.
+  /// True if weight decay applies: to matrices, not to biases and BatchNorm's γ and β.
   let decays: Bool
 
   init(_ value: Tensor, decays: Bool) {
@@ -15,6 +15,6 @@ final class Parameter: @unchecked Sendable {
 
   var count: Int { value.count }
 
-  /// Whether both are the same parameter; lets a `switch` tell them apart.
+  /// True if both are the same parameter, for use in a `switch`.
   static func ~= (pattern: Parameter, value: Parameter) -> Bool { pattern === value }
 }

@@ -3,8 +3,8 @@ import TensorMath
 
 /// The last layers on cached features, forward and backward, for batches up to `capacity` images.
 ///
-/// BatchNorm (with given statistics) → + residual → activation → global average pooling → linear. Float32; the
-/// statistics are reduced in float64. Work is cut into pieces that do not depend on the number of threads.
+/// BatchNorm (with given statistics) → + residual → activation → global average pooling → linear. Float32;
+/// the statistics are reduced in float64. The division of the work does not depend on the number of threads.
 final class Tail {
   let activation: TailActivation
   let pool: ThreadPool
@@ -53,7 +53,7 @@ final class Tail {
     logitsGradient = Tensor(shape: [capacity, classes])
   }
 
-  /// The parameters as they are now.
+  /// The current parameters.
   var parameters: TailParameters {
     var norm = statistics
     norm?.gamma = Array(gamma.value.values.prefix(channels))
@@ -63,7 +63,7 @@ final class Tail {
       channels: channels)
   }
 
-  /// The parameters with the values of some of them, given in the order of `trained`, replaced.
+  /// The parameters with those of `trained`, in that order, replaced by `values`.
   func parameters(replacing trained: [Parameter], by values: [[Double]]) -> TailParameters {
     var result = parameters
     for (parameter, value) in zip(trained, values) {
@@ -80,9 +80,9 @@ final class Tail {
 
   // MARK: Statistics
 
-  /// Normalises with the statistics of `images` and moves the running statistics towards them.
+  /// Normalizes with the statistics of `images` and moves the running statistics toward them.
   ///
-  /// As in PyTorch the biased variance normalises and the unbiased one enters the running variance.
+  /// As in PyTorch, the biased variance normalizes and the unbiased one enters the running variance.
   func useBatchStatistics(of images: FeatureRows) {
     guard var norm = statistics else { return }
     let (batchMean, variance) = images.maps.moments(of: images.rows, pool: pool)
@@ -122,7 +122,7 @@ final class Tail {
     }
   }
 
-  /// Logits of `images`, [images, classes] row by row.
+  /// Logits of `images`, [images, classes] in row-major order.
   func forward(_ images: FeatureRows) -> [Double] {
     poolFeatures(images)
     let rows = images.rows
@@ -142,11 +142,11 @@ final class Tail {
 
   // MARK: Backward
 
-  /// The gradients of the last forward pass.
+  /// Computes the gradients of the last forward pass.
   ///
   /// - Parameters:
   ///   - logitsGradient: dLoss/dLogits, [rows, classes].
-  ///   - trainsBatchNorm: whether γ's and β's gradients are wanted too.
+  ///   - trainsBatchNorm: true if γ's and β's gradients are wanted too.
   func backward(_ gradient: [Double], rows: Int, trainsBatchNorm: Bool) {
     let byLogits = logitsGradient.pointer
     for i in 0..<rows * classes { byLogits[i] = Float(gradient[i]) }

@@ -14,9 +14,9 @@ public enum TailActivation: String, Sendable, CaseIterable {
   case hardswish
 }
 
-/// Value and derivative of an activation on eight lanes, as a type so that the tail's kernel is specialised.
+/// Value and derivative of an activation on eight lanes, as a type so that the tail's kernel is specialized.
 protocol ActivationFunction {
-  /// The value and the derivative at `z`; at a kink the derivative that PyTorch takes.
+  /// The value and the derivative at `z`; at a kink, PyTorch's choice of derivative.
   static func evaluate(_ z: SIMD8<Float>) -> (value: SIMD8<Float>, slope: SIMD8<Float>)
 }
 
@@ -31,7 +31,7 @@ enum ReLU: ActivationFunction {
   @inline(__always)
   static func evaluate(_ z: SIMD8<Float>) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
     let isPositive = z .> 0
-    // The comparison is false for NaN, which must not vanish: only what is at or below zero becomes zero.
+    // The comparison is false for NaN, which must not vanish: only values at or below zero become zero.
     return (z.replacing(with: 0, where: z .<= 0), SIMD8(repeating: 0).replacing(with: 1, where: isPositive))
   }
 }

@@ -1,6 +1,6 @@
 import TensorMath
 
-/// Where one image's results go, one value per channel.
+/// Destinations of one image's results, one value per channel.
 struct PooledOutputs {
   /// Mean over the positions of a(z + residual).
   let value: UnsafeMutablePointer<SIMD8<Float>>
@@ -12,8 +12,8 @@ struct PooledOutputs {
 
 /// BatchNorm, residual, activation and global average pooling of one image in one pass.
 ///
-/// The input and its statistics do not depend on what is trained. So beside the pooled value, two more averages
-/// are all the backward pass needs, and it never reads the map again.
+/// The input and its statistics do not depend on the trained parameters, so that the pooled value and two
+/// more averages are all that the backward pass needs; it never reads the map again.
 enum TailKernel {
   static func run(
     _ activation: TailActivation, _ features: FeatureMaps, image: Int, affine: ChannelAffine,

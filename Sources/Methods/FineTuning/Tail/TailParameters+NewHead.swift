@@ -1,15 +1,15 @@
 import Statistics
 
-/// How a new classifier starts.
+/// Initialization of a new classifier.
 public enum HeadInitialisation: String, Sendable, CaseIterable {
   /// Weight and bias 0.
   case zero
-  /// Uniform between ±1/√channels, weight and bias: what `torch.nn.Linear` starts from (He et al. 2015 with a = √5).
+  /// Uniform between ±1/√channels, weight and bias, like `torch.nn.Linear` (He et al. 2015 with a = √5).
   case kaiming
 }
 
 extension TailParameters {
-  /// The same BatchNorm with a classifier of `classes` outputs that knows nothing yet.
+  /// This BatchNorm with a newly initialized classifier of `classes` outputs.
   public func withNewHead(classes: Int, _ initialisation: HeadInitialisation, seed: UInt64) -> TailParameters
   {
     var generator = SeededGenerator(seed: seed)

@@ -1,10 +1,11 @@
-/// What a tuning run starts from and ends with: the classifier and, where it is trained, the last BatchNorm.
+/// Start and result of a tuning run: the parameters of the classifier and, where it is trained, the last
+/// BatchNorm.
 public struct TailParameters: Sendable, Equatable {
-  /// Classifier weight, [classes, channels] row by row.
+  /// Classifier weight, [classes, channels] in row-major order.
   public var weight: [Float]
   /// Classifier bias, one per class; nil for a classifier without.
   public var bias: [Float]?
-  /// The BatchNorm that the cached features go into; nil when they are pooled already.
+  /// The BatchNorm that the cached features are the input of; nil when they are pooled already.
   public var batchNorm: BatchNormParameters?
   /// Outputs of the classifier.
   public let classes: Int
@@ -12,7 +13,7 @@ public struct TailParameters: Sendable, Equatable {
   public let channels: Int
 
   /// - Parameters:
-  ///   - weight: [classes, channels] row by row.
+  ///   - weight: [classes, channels] in row-major order.
   ///   - bias: one per class; nil for a classifier without.
   ///   - batchNorm: the last BatchNorm; nil when features are pooled already.
   ///   - classes: outputs of the classifier.

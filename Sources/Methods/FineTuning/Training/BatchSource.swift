@@ -1,8 +1,9 @@
-/// Where the batches of stochastic steps come from.
+/// Source of the batches of stochastic steps.
 public protocol BatchSource: AnyObject {
-  /// Images of an epoch.
+  /// Number of images of an epoch.
   var imageCount: Int { get }
-  /// Views of each image, of which an epoch takes one at random: view v of image i is row i·views + v.
+  /// Number of views of each image, of which an epoch takes one at random: view v of image i is row i·views +
+  /// v.
   var views: Int { get }
 
   /// Begins an epoch.
@@ -12,11 +13,11 @@ public protocol BatchSource: AnyObject {
   ///   - rows: the batches to come, each as the rows of its images.
   func startEpoch(_ epoch: Int, batches rows: [ArraySlice<Int>]) throws
 
-  /// The next batch of the epoch; valid until the one after it.
+  /// The next batch of the epoch; valid until the next call.
   func nextBatch() throws -> TrainingBatch
 }
 
-/// The features of a step's images and what they are to be told apart as.
+/// The features of a step's images with their targets.
 public struct TrainingBatch {
   let images: FeatureRows
   let labels: [Int]
@@ -29,14 +30,14 @@ public struct TrainingBatch {
 public struct LabelMixture: Sendable, Equatable {
   /// Label of each image's partner.
   public var partners: [Int]
-  /// Weight of the image's own label; its partner's has the rest.
+  /// Weight of the image's own label; the partner's label has the rest.
   public var weight: Double
 }
 
 extension ClassificationLoss {
   /// The loss on the labels, or on a mixture: weight·loss(labels) + (1 − weight)·loss(partners).
   ///
-  /// For losses linear in their targets that is the loss on mixed targets (Zhang et al. 2018, §2).
+  /// For losses linear in their targets this equals the loss on mixed targets (Zhang et al. 2018, §2).
   func evaluate(_ batch: LossBatch, mixture: LabelMixture?, gradient: inout [Double]) -> Double {
     let own = evaluate(batch, gradient: &gradient)
     guard let mixture else { return own }

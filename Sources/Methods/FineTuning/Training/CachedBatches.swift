@@ -10,9 +10,9 @@ final class CachedBatches: BatchSource {
   private let pool: ThreadPool
   private var batches: [ArraySlice<Int>] = []
   private var next = 0
-  /// Number of the epoch's first batch in the run.
+  /// Index in the run of the epoch's first batch.
   private var first = 0
-  /// Where mixed features stand, one batch at a time.
+  /// Memory for the mixed features of one batch.
   private var mixed: FeatureMaps?
 
   init(_ samples: LabelledFeatures, classes: Int, mixing: MixingPolicy, seed: UInt64, pool: ThreadPool) {

@@ -1,16 +1,24 @@
 import Platform
 
-/// Trains the last layers of a network on cached features (Touvron et al. 2019, §4: the classifier and the last
-/// BatchNorm adapted to the test resolution).
+/// Trains the last layers of a network on cached features (Touvron et al. 2019, §4: the classifier and the
+/// last BatchNorm adapted to the test resolution).
+///
+/// ```swift
+/// var options = TuningOptions()
+/// options.epochs = 10
+/// let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
+/// let tuned = try tuner.tune(tail.start, on: train, validation: validation)
+/// print(try tuner.measure(tuned, on: validation).metrics.top1)
+/// ```
 public struct ClassifierTuner {
   let options: TuningOptions
   let activation: TailActivation
   let pool: ThreadPool
 
   /// - Parameters:
-  ///   - options: what is trained and how.
-  ///   - activation: between the last BatchNorm and the pooling; `.identity` for features that are pooled already.
-  ///   - pool: the result does not depend on its number of threads.
+  ///   - options: layers to train, optimizer and schedule.
+  ///   - activation: activation between the last BatchNorm and the pooling; `.identity` for pooled features.
+  ///   - pool: runs the arithmetic; the result does not depend on its number of threads.
   /// - Throws: `TuningError.invalidOption`.
   public init(_ options: TuningOptions, activation: TailActivation, pool: ThreadPool) throws {
     try options.validate()
@@ -22,16 +30,17 @@ public struct ClassifierTuner {
   /// Runs all epochs, or fewer when stopping early.
   ///
   /// - Parameters:
-  ///   - start: parameters to begin with.
+  ///   - start: initial parameters.
   ///   - train: samples to train on.
-  ///   - validation: samples to measure on after every epoch.
-  ///   - state: where an earlier run with the same options and samples stopped.
-  ///   - onEpoch: called after every epoch with its record and a closure that gives the state to resume from (nil
+  ///   - validation: samples to measure after every epoch.
+  ///   - state: state of an interrupted run with the same options and samples.
+  ///   - onEpoch: called after every epoch with its record and a closure that returns the state to resume
+  ///   from (nil
   ///     for L-BFGS, which has none).
   ///   - onStep: called after every step.
   /// - Returns: the tuned parameters.
-  /// - Throws: `TuningError` for labels or shapes that do not fit and when the loss is no longer finite; what the
-  ///   callbacks throw.
+  /// - Throws: `TuningError` for labels or shapes that do not fit and when the loss is no longer finite;
+  ///   errors of the callbacks.
   public func tune(
     _ start: TailParameters, on train: LabelledFeatures, validation: LabelledFeatures? = nil,
     resuming state: TuningState? = nil,
@@ -60,9 +69,10 @@ public struct ClassifierTuner {
       run, start, validation: validation, resuming: state, onEpoch: onEpoch, onStep: onStep)
   }
 
-  /// Runs all epochs on batches that are not cached features; else as the other `tune`.
+  /// Runs all epochs on batches that are not cached features; otherwise like the other `tune`.
   ///
-  /// - Throws: also `TuningError.invalidOption` for what needs all features at once: L-BFGS and recalibration.
+  /// - Throws: also `TuningError.invalidOption` for options that need all features at once: L-BFGS and
+  ///   recalibration.
   public func tune(
     _ start: TailParameters, on source: any BatchSource, validation: LabelledFeatures? = nil,
     resuming state: TuningState? = nil,
@@ -104,8 +114,8 @@ public struct ClassifierTuner {
     return best ?? run.result
   }
 
-  /// Loss (plain cross-entropy) and accuracy of `parameters` on `samples` with running statistics, and which images
-  /// are classified right.
+  /// Loss (plain cross-entropy) and accuracy of `parameters` on `samples` with running statistics, and the
+  /// correctness of each image.
   public func measure(
     _ parameters: TailParameters, on samples: LabelledFeatures
   ) throws -> (metrics: Metrics, isCorrect: [Bool]) {

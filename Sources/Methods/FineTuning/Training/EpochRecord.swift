@@ -1,6 +1,6 @@
-/// What one epoch of tuning measured.
+/// Measurements of one epoch of tuning.
 public struct EpochRecord: Sendable, Equatable {
-  /// Counted from 1.
+  /// Number of the epoch, from 1.
   public let epoch: Int
   /// Learning rate of the epoch's last step.
   public let learningRate: Double
@@ -10,11 +10,11 @@ public struct EpochRecord: Sendable, Equatable {
   public let validation: Metrics?
 }
 
-/// What one step of tuning measured.
+/// Measurements of one step of tuning.
 public struct StepRecord: Sendable, Equatable {
-  /// Counted from 1.
+  /// Number of the epoch, from 1.
   public let epoch: Int
-  /// Step in the epoch, counted from 1.
+  /// Number of the step in the epoch, from 1.
   public let step: Int
   /// Learning rate of the step.
   public let learningRate: Double

@@ -1,8 +1,8 @@
 /// Cached features with the class of each image.
 public struct LabelledFeatures: Sendable {
-  /// What the frozen trunk gives for each view: view v of image i is number i·views + v.
+  /// Outputs of the frozen backbone for each view: view v of image i is number i·views + v.
   public let features: FeatureMaps
-  /// Views of each image. An epoch takes one of them at random, measuring the first.
+  /// Number of views of each image. An epoch takes one of them at random; measuring uses the first.
   public let views: Int
   /// Class index of each image.
   public let labels: [Int]
@@ -13,7 +13,7 @@ public struct LabelledFeatures: Sendable {
   ///   - features: one map per view: view v of image i is number i·views + v.
   ///   - views: cached views per image.
   ///   - labels: one class index per image.
-  ///   - teacherLogits: [images, classes] row by row.
+  ///   - teacherLogits: [images, classes] in row-major order.
   public init(features: FeatureMaps, views: Int = 1, labels: [Int], teacherLogits: [Float]? = nil) {
     self.features = features
     self.views = views

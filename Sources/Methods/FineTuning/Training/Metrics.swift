@@ -15,10 +15,10 @@ public struct Metrics: Sendable, Equatable {
   /// Share of samples whose label is among the five largest logits.
   public var top5: Double { Double(top5Count) / Double(count) }
 
-  /// Adds a batch of mean loss `loss`.
+  /// Adds a batch with mean loss `loss`.
   ///
   /// Among equal logits the lower class index ranks first.
-  /// - Returns: for each row whether its label ranks first.
+  /// - Returns: for each row, true if its label ranks first.
   @discardableResult
   mutating func add(_ batch: LossBatch, loss: Double) -> [Bool] {
     count += batch.rows

@@ -1,10 +1,11 @@
-/// L-BFGS on the classifier over fixed features (Nocedal and Wright 2006, algorithms 7.4 and 7.5): one iteration per
-/// epoch, all samples at once.
+/// L-BFGS on the classifier over fixed features (Nocedal and Wright 2006, algorithms 7.4 and 7.5): one
+/// iteration per epoch, all samples at once.
 ///
-/// The objective is the loss plus ½·weightDecay·‖weight‖². With cross-entropy it is convex, so the result does not
-/// depend on the start, and a few dozen iterations replace the choice of learning rate and schedule. The step
-/// length meets the weak Wolfe conditions, found by bisection (Lewis and Overton 2013, algorithm 2.6). Vectors are
-/// float64, the products behind them float32. Takes memory for two logits per sample and class, in float64.
+/// The objective is the loss plus ½·weightDecay·‖weight‖². With cross-entropy it is convex, so the result
+/// does not depend on the start, and a few dozen iterations replace the choice of learning rate and schedule.
+/// The step length meets the weak Wolfe conditions, found by bisection (Lewis and Overton 2013, algorithm
+/// 2.6). Vectors are float64, the underlying products float32. Takes memory for two logits per sample and
+/// class, in float64.
 final class QuasiNewtonRun: TuningRun {
   private let options: TuningOptions
   private let tail: Tail
@@ -40,7 +41,7 @@ final class QuasiNewtonRun: TuningRun {
 
   func observe(_ loss: Double) {}
 
-  /// One iteration; nil when there is nothing left to gain in float32.
+  /// Runs one iteration; nil when nothing is left to gain in float32.
   func trainEpoch(
     onStep: (StepRecord) throws -> Void
   ) throws -> (metrics: Metrics, learningRate: Double)? {
@@ -71,7 +72,7 @@ final class QuasiNewtonRun: TuningRun {
       alphas.append(alpha)
       for i in q.indices { q[i] -= alpha * pair.y[i] }
     }
-    // The first step is as long as one unit; later ones start from the newest curvature.
+    // The first step has unit length; later ones start from the newest curvature.
     let scale =
       history.last.map { 1 / ($0.rho * dot($0.y, $0.y)) } ?? 1 / max(1e-30, dot(q, q).squareRoot())
     for i in q.indices { q[i] *= scale }

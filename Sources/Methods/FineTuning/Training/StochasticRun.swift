@@ -1,6 +1,6 @@
 import Statistics
 
-/// Steps of a stochastic optimiser over shuffled batches.
+/// Steps of a stochastic optimizer over shuffled batches.
 final class StochasticRun: TuningRun {
   private let options: TuningOptions
   private let tail: Tail
@@ -37,13 +37,13 @@ final class StochasticRun: TuningRun {
     }
   }
 
-  /// What the run has arrived at: the average if one is kept, else the weights.
+  /// The current result: the average if there is one, else the weights.
   var result: TailParameters {
     guard let average else { return tail.parameters }
     return tail.parameters(replacing: trained, by: average.values)
   }
 
-  /// - Parameters: what early stopping adds.
+  /// - Parameters: additions of early stopping.
   func state(stopping: PlateauWatch, best: TailParameters?) -> TuningState {
     TuningState(
       epoch: epoch, parameters: tail.parameters, optimizer: optimizer.state,
@@ -51,7 +51,7 @@ final class StochasticRun: TuningRun {
       stopping: stopping, best: best)
   }
 
-  /// Tells the plateau schedule the loss it watches.
+  /// Passes the watched loss to the plateau schedule.
   func observe(_ loss: Double) { plateau.observe(loss) }
 
   /// Trains on every sample once.
@@ -139,7 +139,7 @@ final class StochasticRun: TuningRun {
     }
   }
 
-  /// The last step's effect shows in no later loss, so the parameters themselves are looked at.
+  /// The last step's effect shows in no later loss, so the parameters themselves are checked.
   private func checkFinite(_ loss: Double) throws {
     for parameter in trained {
       for i in 0..<parameter.count where !parameter.value.pointer[i].isFinite {

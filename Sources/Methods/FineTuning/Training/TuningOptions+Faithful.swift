@@ -1,10 +1,11 @@
 extension TuningOptions {
-  /// What the authors' published FixRes code does for a ResNet, whatever the paper says (Touvron et al. 2019).
+  /// The settings of the authors' published FixRes code for a ResNet, where they differ from the paper
+  /// (Touvron et al. 2019).
   ///
-  /// The classifier alone is trained, its bias decayed too; the last BatchNorm normalises with batch statistics and
-  /// its running statistics follow, but γ and β stay. SGD over 56 epochs of 512 images, always in the same order; the
-  /// rate 8·10⁻³ is the published 10⁻³ times the code's factor of 8, and falls tenfold every 30 epochs. The
-  /// code scales it with the batch size.
+  /// Only the classifier is trained, with decay of its bias; the last BatchNorm normalizes with batch
+  /// statistics and its running statistics follow, but γ and β stay. SGD over 56 epochs of 512 images, always
+  /// in the same order; the rate 8·10⁻³ is the published 10⁻³ times the code's factor of 8, and falls tenfold
+  /// every 30 epochs. The code scales it with the batch size.
   public static var faithful: TuningOptions {
     var options = TuningOptions()
     options.layers = .classifier

@@ -1,8 +1,8 @@
 import ImageData
 
-/// What a tuning run trains and how.
+/// Options of a tuning run.
 public struct TuningOptions: Sendable {
-  /// Which layers are trained.
+  /// Layers to train.
   public enum Layers: String, Sendable, CaseIterable {
     /// The classifier alone.
     case classifier = "fc"
@@ -10,68 +10,68 @@ public struct TuningOptions: Sendable {
     case classifierAndBatchNorm = "fc+bn"
   }
 
-  /// Which statistics the last BatchNorm normalises with.
+  /// Statistics that the last BatchNorm normalizes with.
   public enum BatchNormMode: String, Sendable, CaseIterable {
-    /// Those of the batch; the running statistics follow.
+    /// Statistics of the batch; the running statistics follow.
     case batch
-    /// Those of all training images, computed once before the first step.
+    /// Statistics of all training images, computed once before the first step.
     case recalibrate
-    /// The checkpoint's.
+    /// The checkpoint's statistics.
     case frozen
   }
 
-  /// Which optimiser makes the steps.
+  /// Optimizer of the steps.
   public enum OptimizerKind: String, Sendable, CaseIterable {
     /// Stochastic gradient descent with momentum.
     case sgd
     /// Adam; weight decay is added to the gradient.
     case adam
-    /// Adam with weight decay apart from the gradient.
+    /// Adam with weight decay decoupled from the gradient.
     case adamw
-    /// Adam steps, scaled by the ratio of the lengths of weight and step where weight decay applies.
+    /// Adam steps, scaled by the ratio of the norms of weight and step where weight decay applies.
     case lamb
     /// Full-batch quasi-Newton iterations, one per epoch, for the classifier alone on fixed features.
     case lbfgs
   }
 
-  /// What is trained.
+  /// Layers to train.
   public var layers = Layers.classifierAndBatchNorm
   /// Statistics of the last BatchNorm.
   public var batchNorm = BatchNormMode.batch
-  /// Passes over the samples.
+  /// Number of passes over the samples.
   public var epochs = 30
-  /// Images per step; the last step of an epoch takes what is left.
+  /// Images per step; the last step of an epoch takes the rest.
   public var batchSize = 64
-  /// Makes the steps.
+  /// Optimizer of the steps.
   public var optimizer = OptimizerKind.sgd
   /// Base learning rate, before schedule and warm-up.
   public var learningRate = 1e-3
   /// Momentum of SGD.
   public var momentum = 0.9
-  /// Whether SGD looks ahead.
+  /// True for Nesterov momentum in SGD.
   public var nesterov = false
-  /// Applies to the classifier's weight, not to its bias or BatchNorm.
+  /// Weight decay of the classifier's weight, not of its bias or BatchNorm.
   public var weightDecay = 1e-4
-  /// Whether weight decay applies to the classifier's bias too.
+  /// True if weight decay applies to the classifier's bias too.
   public var decaysBias = false
-  /// Whether each epoch has an order of its own; else all have the first one's.
+  /// True if each epoch has its own order; false if all use the first one's.
   public var reshuffles = true
   /// Factor on the learning rate over the run.
   public var schedule = LearningRateSchedule.cosine
-  /// Rise of the learning rate at the beginning; the schedule starts behind it.
+  /// Rise of the learning rate at the beginning; the schedule starts after it.
   public var warmUp = WarmUp()
-  /// Largest length of the gradient of all trained parameters together; nil for no limit.
+  /// Largest norm of the gradient of all trained parameters together; nil for no limit.
   public var clipNorm: Double?
   /// Average of the weights that becomes the result.
   public var averaging = WeightAveraging.none
-  /// Epochs without a lower validation loss after which the run ends with the best epoch's parameters; nil to run
-  /// all epochs and return the last.
+  /// Epochs without a lower validation loss after which the run ends with the best epoch's parameters; nil to
+  /// run all epochs and return the last.
   public var patience: Int?
-  /// What is minimised.
+  /// Loss to minimize.
   public var loss: any ClassificationLoss = CrossEntropy()
-  /// How the images of a batch are mixed: mixup alone where features are cached.
+  /// Mixing of the images of a batch: only mixup where features are cached.
   public var mixing = MixingPolicy()
-  /// Seed of everything drawn at random.
+  /// Seed of all random draws.
   public var seed: UInt64 = 0
   /// The order of the samples in each epoch, instead of one drawn from `seed`.
   public var order: [[Int]]?
@@ -79,7 +79,7 @@ public struct TuningOptions: Sendable {
   /// The defaults: classifier and BatchNorm, 30 epochs of 64, SGD at 1e-3 with cosine decay.
   public init() {}
 
-  /// Whether the validation loss, where there is one, has a part in the result.
+  /// True if a validation loss would influence the result.
   public var watchesValidation: Bool {
     if case .plateau = schedule { true } else { patience != nil }
   }
@@ -114,7 +114,7 @@ public struct TuningOptions: Sendable {
     try averaging.validate()
   }
 
-  /// Refuses what needs the features of all images at once.
+  /// Refuses options that need the features of all images at once.
   func validateForStream() throws {
     guard optimizer != .lbfgs else {
       throw TuningError.invalidOption(

@@ -1,9 +1,9 @@
 /// A run that advances epoch by epoch.
 protocol TuningRun: AnyObject {
-  /// Epochs done.
+  /// Number of epochs done.
   var epoch: Int { get }
 
-  /// What the run has arrived at.
+  /// The current result.
   var result: TailParameters { get }
 
   /// Advances by one epoch; nil when the run has converged and did not move.
@@ -11,6 +11,6 @@ protocol TuningRun: AnyObject {
     onStep: (StepRecord) throws -> Void
   ) throws -> (metrics: Metrics, learningRate: Double)?
 
-  /// Hears the epoch's validation loss, or training loss where there is none.
+  /// Receives the epoch's validation loss, or its training loss without validation.
   func observe(_ loss: Double)
 }

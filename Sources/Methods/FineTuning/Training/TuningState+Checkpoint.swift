@@ -5,7 +5,7 @@ extension TuningState {
 
   /// The state as tensors and metadata of a checkpoint file.
   ///
-  /// - Parameter run: describes options and data; `init(_:run:like:)` wants the same.
+  /// - Parameter run: description of options and data; `init(_:run:like:)` expects the same.
   public func encoded(run: String) -> (tensors: [TensorName: TensorValue], metadata: Metadata) {
     var tensors: [TensorName: TensorValue] = [:]
     func put(_ name: String, _ values: [Float]) {
@@ -47,10 +47,11 @@ extension TuningState {
   /// Reads a state back.
   ///
   /// - Parameters:
-  ///   - source: an open file that `encoded` made.
-  ///   - run: describes options and data of the run that is to go on.
+  ///   - source: an open file written from `encoded`.
+  ///   - run: description of options and data of the run to continue.
   ///   - start: parameters of the shapes that the run trains.
-  /// - Throws: `TuningError.foreignState` when the file is no state or belongs to another run; errors of reading.
+  /// - Throws: `TuningError.foreignState` when the file is no state or belongs to another run; errors of
+  ///   reading.
   public init(_ source: any CheckpointSource, run: String, like start: TailParameters) throws {
     func fail(_ reason: String) -> TuningError { .foreignState(path: source.label, reason: reason) }
     guard let text = source.metadata[Self.key], let header = try? JSON.parse(Array(text.utf8)),

@@ -1,14 +1,14 @@
-/// Everything that a run needs to go on after an epoch as if it had never stopped.
+/// All the state that a run needs to continue after an epoch as if it had never stopped.
 public struct TuningState: Sendable, Equatable {
-  /// Epochs done.
+  /// Number of epochs done.
   public var epoch: Int
   /// The weights being trained, not their average.
   public var parameters: TailParameters
-  /// What the optimiser remembers.
+  /// State of the optimizer.
   public var optimizer: OptimizerState
-  /// The average of the weights, one vector per trained tensor; empty if none is kept.
+  /// The average of the weights, one vector per trained tensor; empty without averaging.
   public var average: [[Double]]
-  /// How many weights entered the average.
+  /// Number of weights in the average.
   public var averageCount: Int
   /// Best watched loss, epochs since, and reductions of the plateau schedule.
   public var plateau: PlateauWatch

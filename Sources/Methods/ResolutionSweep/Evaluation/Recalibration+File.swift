@@ -4,7 +4,7 @@ import ImageData
 import NetworkExecution
 
 extension Recalibration {
-  /// What the metadata of a part tell; the values are tensors beside it.
+  /// Metadata of the recalibration in a part; the values are tensors next to it.
   var json: JSON {
     .object([
       ("network", JSON(network)), ("batches", JSON(batchCount)), ("layers", JSON(statistics.count)),
@@ -12,7 +12,7 @@ extension Recalibration {
     ])
   }
 
-  /// Reads back the statistics of place `index`; nil when something is missing or impossible.
+  /// Reads back the statistics at `index`; nil when something is missing or impossible.
   init?(_ json: JSON, index: Int, source: any CheckpointSource) throws {
     guard let network = json["network"]?.intValue, let batches = json["batches"]?.intValue, batches >= 1,
       let layers = json["layers"]?.intValue, (0...100_000).contains(layers),

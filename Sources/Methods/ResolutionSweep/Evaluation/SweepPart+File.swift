@@ -7,7 +7,7 @@ extension SweepPart {
 
   /// The part as tensors and metadata, ready for a checkpoint writer.
   ///
-  /// Rows of unequal length are padded: `count` tells how many images each setting has seen.
+  /// Rows of unequal length are padded: `count` holds the number of images that each setting has seen.
   public func encoded() throws -> (tensors: [TensorName: TensorValue], metadata: Metadata) {
     let outcomes = measurements.outcomes
     let width = outcomes.map(\.count).max() ?? 0

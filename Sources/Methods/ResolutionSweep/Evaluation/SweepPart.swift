@@ -3,9 +3,15 @@ import Evaluation
 import ImageData
 import Platform
 
-/// A sweep, or one shard's share of it, that can be kept in a file, continued and put together.
+/// A sweep, or one shard's share of it, that can be stored in a file, continued and merged.
+///
+/// ```swift
+/// let parts = try files.map { (name: $0, part: try SweepPart(reading: openCheckpoint(.path($0)))) }
+/// let whole = try SweepPart.merged(parts)
+/// print(whole.measurements.outcomes.map { $0.accuracy().value })
+/// ```
 public struct SweepPart: Sendable, Equatable {
-  /// Everything that the measurements depend on; parts belong together if theirs are equal.
+  /// Properties that the measurements depend on; parts belong together if their recipes are equal.
   public struct Recipe: Sendable, Equatable {
     /// The data set's name.
     public var dataset: String
@@ -17,11 +23,11 @@ public struct SweepPart: Sendable, Equatable {
     public var digests: [String]
     /// Options under which images are read and networks computed, an object as in the history.
     public var options: JSON
-    /// What is measured.
+    /// Settings that are measured.
     public var settings: [Setting]
     /// Multiply-adds per image of every setting.
     public var multiplyAdds: [Int]
-    /// Where recalibrated statistics come from; nil if no setting has any.
+    /// Source of recalibrated statistics; nil if no setting uses any.
     public var calibration: CalibrationRecipe?
 
     /// A recipe with everything given.
@@ -40,12 +46,13 @@ public struct SweepPart: Sendable, Equatable {
       self.calibration = calibration
     }
 
-    /// Without a file's name, and without how much was tolerated: the images that are left tell.
+    /// The options without file names and tolerance for unreadable images, which shows in the images that are
+    /// left.
     private var measuredOptions: JSON {
       .object((options.objectValue ?? []).filter { $0.0 != "class_map" && $0.0 != "skip_bad" })
     }
 
-    /// Names may differ from machine to machine; what is measured may not.
+    /// True if both measure the same; names may differ between machines.
     func measuresTheSame(as other: Recipe) -> Bool {
       imageCount == other.imageCount && digests == other.digests
         && measuredOptions == other.measuredOptions
@@ -55,13 +62,13 @@ public struct SweepPart: Sendable, Equatable {
     }
   }
 
-  /// The images that recalibrated statistics are taken from.
+  /// The images that recalibrated statistics are computed from.
   public struct CalibrationRecipe: Sendable, Equatable {
     /// The data set's name.
     public var dataset: String
     /// Number of images taken.
     public var imageCount: Int
-    /// Which of the data set's they are.
+    /// Seed of their random selection.
     public var seed: UInt64
 
     /// A recipe with everything given.
@@ -72,13 +79,13 @@ public struct SweepPart: Sendable, Equatable {
     }
   }
 
-  /// What is measured.
+  /// Properties of the sweep.
   public let recipe: Recipe
-  /// Which share of the images this is.
+  /// Share of the images.
   public let shard: Shard
-  /// What has been measured of it.
+  /// Measurements so far.
   public var measurements: Measurements
-  /// Statistics that it was measured with in place of the stored ones.
+  /// Statistics that replaced the stored ones.
   public let recalibrations: [Recalibration]
 
   /// A part with everything given.
@@ -91,10 +98,11 @@ public struct SweepPart: Sendable, Equatable {
     self.recalibrations = recalibrations
   }
 
-  /// Puts the parts of all shards together, whatever order they come in.
+  /// Merges the parts of all shards, in any order.
   ///
-  /// - Parameter parts: parts with a name each for messages.
-  /// - Returns: the whole; images in the order of the data set, so that it equals a sweep that was never divided.
+  /// - Parameter parts: parts, each with its name for messages.
+  /// - Returns: the whole sweep, images in the order of the data set; equal to a sweep that was never
+  ///   divided.
   /// - Throws: `SweepError.badPart` when a part is of another sweep, missing, repeated or unfinished.
   public static func merged(_ parts: [(name: String, part: SweepPart)]) throws -> SweepPart {
     guard let first = parts.first else { throw SweepError.badPart("", "no parts to put together") }
@@ -128,7 +136,7 @@ public struct SweepPart: Sendable, Equatable {
       settings: recipe.settings, images: Array(0..<recipe.imageCount), multiplyAdds: recipe.multiplyAdds)
     for setting in recipe.settings.indices {
       for image in 0..<recipe.imageCount {
-        // Shard I of N holds the images that leave I when divided by N, in order.
+        // Shard I of N holds the images whose index modulo N is I, in order.
         let source = byIndex[image % count]!.part.measurements.outcomes[setting]
         whole.outcomes[setting].append(source[image / count])
       }

@@ -1,7 +1,7 @@
 /// Paths without the folders and file names that they all share, and without the extension.
 ///
-/// `run/epoch-1.safetensors` and `run/epoch-2.safetensors` become `epoch-1` and `epoch-2`; `a/last.safetensors` and
-/// `b/last.safetensors` become `a` and `b`. Equal paths stay as they are.
+/// `run/epoch-1.safetensors` and `run/epoch-2.safetensors` become `epoch-1` and `epoch-2`;
+/// `a/last.safetensors` and `b/last.safetensors` become `a` and `b`. Equal paths stay as they are.
 package func distinguishingNames(_ paths: [String]) -> [String] {
   var parts = paths.map { $0.split(separator: "/", omittingEmptySubsequences: false).map(String.init) }
   while parts.allSatisfy({ $0.count > 1 && $0.first == parts[0].first }) {
@@ -17,7 +17,7 @@ package func distinguishingNames(_ paths: [String]) -> [String] {
   return Set(names).count == Set(paths).count ? names : paths
 }
 
-/// The last `count` parts of a path: what a data set is called, without where a machine keeps it.
+/// The last `count` components of a path: the name of a data set without its place on a machine.
 public func lastComponents(_ path: String, count: Int = 1) -> String {
   let parts = path.split(separator: "/")
   return parts.isEmpty ? path : parts.suffix(count).joined(separator: "/")

@@ -1,7 +1,7 @@
 import Evaluation
 import Statistics
 
-/// What a sweep found, ready to be written as table, TSV or JSON.
+/// Results of a sweep, ready to be written as table, TSV or JSON.
 public struct SweepReport: Sendable {
   /// The data set's name.
   public var dataset: String
@@ -10,17 +10,17 @@ public struct SweepReport: Sendable {
   /// The choice.
   public var verdict: Verdict
 
-  /// How to choose from a sweep.
+  /// Method of choosing from a sweep.
   public struct Request: Sendable {
-    /// Which images choose and which score.
+    /// Division of the images into choosing and scoring ones.
     public var method: SelectionMethod
-    /// How they choose.
+    /// Rule for the choice.
     public var rule: SelectionRule
-    /// What settings are compared by.
+    /// Metric that settings are compared by.
     public var metric: Metric
-    /// The most that a setting may cost to be chosen.
+    /// Highest cost of a setting that may be chosen; nil for no limit.
     public var budget: Budget?
-    /// Everything random follows from it.
+    /// Seed of all random draws.
     public var seed: UInt64
 
     /// A request with everything given.
@@ -42,14 +42,21 @@ public struct SweepReport: Sendable {
     self.verdict = verdict
   }
 
-  /// Chooses among what a sweep measured.
+  /// Chooses among measured settings.
+  ///
+  /// ```swift
+  /// let request = SweepReport.Request(method: .half, rule: SelectionRule(preference: .accuracy))
+  /// let report = try SweepReport(
+  ///   evaluator.measurements, dataset: dataset.name, checkpoints: ["model.safetensors"], request: request)
+  /// print(report.rows[report.verdict.chosen].setting, report.verdict.top1)
+  /// ```
   ///
   /// - Parameters:
-  ///   - measured: all settings; those that a race dropped on fewer images.
-  ///   - isShuffled: whether the images were visited in random order.
+  ///   - measured: all settings; those that a race dropped have seen fewer images.
+  ///   - isShuffled: true if the images were visited in random order.
   ///   - dataset: the data set's name.
   ///   - checkpoints: names of the sweep's networks, shown when there are several.
-  ///   - request: how to choose.
+  ///   - request: method of choosing.
   /// - Throws: `SweepError.tooFewImages`, `.beyondBudget`.
   public init(
     _ measured: Measurements, isShuffled: Bool = false, dataset: String, checkpoints: [String],
@@ -79,7 +86,7 @@ public struct SweepReport: Sendable {
       chosen: finalists[selection.chosen], selectingCount: selection.selectingImages.count,
       scoringCount: selection.scoringImages.count, top1: scoring(.top1), top5: scoring(.top5),
       loss: scoring(.loss),
-      // The best of many was chosen for its luck among all of them, of which a race keeps the last alone.
+      // The winner's luck is relative to all settings, of which a race keeps only the last.
       optimism: measured.complete.count < rows.count ? nil : selection.optimism)
   }
 
@@ -87,7 +94,7 @@ public struct SweepReport: Sendable {
     setting.networks.count == 1 ? names[setting.networks[0]] : "ensemble of \(setting.networks.count)"
   }
 
-  /// What may be chosen: measured on all images and within the budget.
+  /// The settings that may be chosen: measured on all images and within the budget.
   private static func finalists(_ rows: [SweepRow], of measured: Measurements, budget: Budget?) throws
     -> [Int]
   {
@@ -101,7 +108,8 @@ public struct SweepReport: Sendable {
     return affordable
   }
 
-  /// A setting is on the front if no other is at least as accurate and as cheap, and better in one of the two.
+  /// A setting is on the front if no other is at least as accurate and as cheap, and better in one of the
+  /// two.
   ///
   /// Settings that a race dropped were measured on other images and compare with nothing.
   private static func markParetoFront(_ rows: inout [SweepRow], among candidates: [Int]) {

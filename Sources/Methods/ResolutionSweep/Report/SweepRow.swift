@@ -1,30 +1,30 @@
 import Evaluation
 import Statistics
 
-/// One setting's line of a report.
+/// One setting's row of a report.
 public struct SweepRow: Sendable {
-  /// What was measured.
+  /// The setting measured.
   public var setting: Setting
   /// Name of the checkpoint, when the sweep has several.
   public var checkpoint: String?
-  /// Images whose class was the first.
+  /// Share of images with the true class ranked first.
   public var top1: Proportion
-  /// Images whose class was among the first five.
+  /// Share of images with the true class among the top five.
   public var top5: Proportion
   /// Mean cross-entropy in nats.
   public var loss: Double
   /// Expected calibration error over 15 bins.
   public var calibrationError: Double
-  /// Per image.
+  /// Multiply-adds per image.
   public var multiplyAdds: Int
   /// Images per second of the forward passes alone; depends on the machine.
   public var imagesPerSecond: Double
-  /// Whether the selecting images cannot tell it from the best.
+  /// True if the choosing images cannot distinguish the setting from the best.
   public var isIndistinguishable = false
-  /// How far it lies behind the best, in units of the metric: simultaneous over its rivals, on the selecting images.
-  /// Nil for what could not be chosen.
+  /// Interval of the distance to the best, in units of the metric: simultaneous over its rivals, on the
+  /// choosing images. Nil for settings that could not be chosen.
   public var deficit: ClosedRange<Double>?
-  /// Whether no other setting is at least as accurate and as cheap, and better in one of the two.
+  /// True if no other setting is at least as accurate and as cheap, and better in one of the two.
   public var isParetoOptimal = false
 
   package init(

@@ -2,27 +2,27 @@ import Evaluation
 import Statistics
 
 extension SweepReport {
-  /// The choice and how good it is.
+  /// The chosen setting and its score.
   public struct Verdict: Sendable, Equatable {
-    /// Which images chose and which scored.
+    /// Division of the images into choosing and scoring ones.
     public var method: SelectionMethod
-    /// What the settings were compared by.
+    /// Metric that the settings were compared by.
     public var metric: Metric
-    /// Which of several good settings was taken.
+    /// Preference among several good settings.
     public var preference: Preference
     /// Index of the chosen row.
     public var chosen: Int
-    /// Number of images that chose.
+    /// Number of choosing images.
     public var selectingCount: Int
-    /// Number of images that scored.
+    /// Number of scoring images.
     public var scoringCount: Int
-    /// Share of the scoring images whose class was the first.
+    /// Share of the scoring images with the true class ranked first.
     public var top1: Double
-    /// Share of the scoring images whose class was among the five best.
+    /// Share of the scoring images with the true class among the top five.
     public var top5: Double
     /// Mean cross-entropy of the scoring images in nats.
     public var loss: Double
-    /// How much the best measured score flatters, in units of the metric; nil where there is too little to tell:
+    /// Optimistic bias of the best measured score, in units of the metric; nil where it cannot be estimated:
     /// a single image, or a race that dropped settings.
     public var optimism: Double?
     /// The chosen setting on another data set.
@@ -33,9 +33,9 @@ extension SweepReport {
   public struct Confirmation: Sendable, Equatable {
     /// The data set's name.
     public var dataset: String
-    /// Images whose class was the first.
+    /// Share of images with the true class ranked first.
     public var top1: Proportion
-    /// Images whose class was among the five best.
+    /// Share of images with the true class among the top five.
     public var top5: Proportion
     /// Mean cross-entropy in nats.
     public var loss: Double

@@ -1,13 +1,13 @@
 import Platform
 
-/// The most that inference on one image may cost.
+/// Highest cost of inference on one image.
 public enum Budget: Sendable, Equatable {
   /// Multiply-adds.
   case multiplyAdds(Double)
-  /// Milliseconds of the forward pass as measured, which depends on the machine.
+  /// Milliseconds of the measured forward pass, which depends on the machine.
   case milliseconds(Double)
 
-  /// From a number with `ms` for milliseconds, or with `M` or `G` or nothing for multiply-adds.
+  /// Parses a number with `ms` for milliseconds, or with `M`, `G` or nothing for multiply-adds.
   public init?(_ text: String) {
     let units: [(String, (Double) -> Budget)] = [
       ("ms", { .milliseconds($0) }), ("M", { .multiplyAdds(($0 * 1e6).rounded()) }),

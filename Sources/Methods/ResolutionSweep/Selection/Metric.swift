@@ -1,6 +1,6 @@
 import Evaluation
 
-/// What settings are compared by; always turned so that higher is better.
+/// Metric that settings are compared by, oriented so that higher is better.
 public enum Metric: String, CaseIterable, Sendable {
   /// Share of images whose label has the highest logit.
   case top1

@@ -3,10 +3,19 @@ import Statistics
 
 /// Drops settings from a sweep as soon as they are worse beyond doubt.
 ///
-/// The images must come in random order. A setting is dropped when the mean capital of the bets of all others against
-/// it (`BettingTest`) reaches 1/(1 − level). The setting that is most accurate on the whole data set is dropped with
-/// probability at most 1 − level over the order, whatever the data are: against it every bet is unfair, so their mean
-/// is one unfair bet, and no further correction for the number of settings is needed.
+/// The images must come in random order. A setting is dropped when the mean capital of the bets of all others
+/// against it (`BettingTest`) reaches 1/(1 − level). The setting that is most accurate on the whole data set
+/// is dropped with probability at most 1 − level over the order, whatever the data are: against it every bet
+/// is unfair, so their mean is one unfair bet, and no further correction for the number of settings is
+/// needed.
+///
+/// ```swift
+/// var race = Race(settingCount: settings.count, imageCount: order.count)
+/// let evaluator = try Evaluator(
+///   networks: [network], settings: settings, dataset: dataset, images: order)
+/// try evaluator.run(&race, workers: 2)
+/// print(race.active.map { settings[$0].preprocessing })
+/// ```
 public struct Race: Sendable {
   /// Number of settings at the start.
   public let settingCount: Int
@@ -37,9 +46,9 @@ public struct Race: Sendable {
     correctCount = Array(repeating: 0, count: settingCount)
   }
 
-  /// Adds the next images and drops what is now beyond hope.
+  /// Adds the next images and drops settings that can no longer win.
   ///
-  /// - Parameter correct: for each setting of `active`, in that order, whether it got each of the images right.
+  /// - Parameter correct: for each setting of `active`, in that order, the correctness of each of the images.
   /// - Returns: the settings dropped, ascending.
   @discardableResult
   public mutating func observe(_ correct: [[Bool]]) -> [Int] {
@@ -64,7 +73,7 @@ public struct Race: Sendable {
     let threshold = 1 / (1 - level)
     var dropped = active.filter { evidence(against: $0) >= threshold }
     if dropped.count == active.count {
-      // Evidence against everyone is contradictory; the leader stays.
+      // Evidence against every setting is contradictory; the leader stays.
       let leader = active.max { correctCount[$0] < correctCount[$1] }
       dropped.removeAll { $0 == leader }
     }
@@ -72,7 +81,7 @@ public struct Race: Sendable {
     return dropped
   }
 
-  /// Mean capital of all others; bets of settings that have left stand as they were.
+  /// Mean capital of all others; bets of settings that have left keep their value.
   private func evidence(against setting: Int) -> Double {
     let row = setting * settingCount
     let sum = (0..<settingCount).reduce(0.0) { $1 == setting ? $0 : $0 + tests[row + $1].capital }
@@ -81,10 +90,10 @@ public struct Race: Sendable {
 }
 
 extension Evaluator {
-  /// Measures the settings of a race on the images that it needs, dropping those that lose.
+  /// Measures the settings of a race on as many images as it needs, dropping those that lose.
   ///
-  /// - Parameters: As those of `run(only:upTo:batchSize:workers:narrowing:onBatch:)`.
-  /// - Throws: As that.
+  /// - Parameters: see `run(only:upTo:batchSize:workers:narrowing:onBatch:)`.
+  /// - Throws: the same errors as that method.
   public func run(
     _ race: inout Race, batchSize: Int? = nil, workers: Int, onBatch: (Int) throws -> Void = { _ in }
   ) throws {

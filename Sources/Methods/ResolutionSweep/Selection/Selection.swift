@@ -1,20 +1,21 @@
 import Statistics
 
-/// A chosen setting, what the choice rests on and how good it is on images that had no part in it.
+/// A chosen setting, the evidence for the choice, and its score on images that had no part in it.
 public struct Selection: Sendable, Equatable {
-  /// Which images chose and which scored.
+  /// Division of the images into choosing and scoring ones.
   public let method: SelectionMethod
   /// Index of the chosen setting.
   public let chosen: Int
-  /// Positions of the images that chose.
+  /// Positions of the choosing images.
   public let selectingImages: [Int]
-  /// Positions of the images that scored; with `.none` and `.folds`, all of them.
+  /// Positions of the scoring images; with `.none` and `.folds`, all of them.
   public let scoringImages: [Int]
-  /// The setting whose outcome counts for each scoring image: `chosen`, or with folds the choice made without it.
+  /// The setting that counts for each scoring image: `chosen`, or with folds the choice made without that
+  /// image.
   public let scoredSetting: [Int]
-  /// Settings that the selecting images cannot tell from the best.
+  /// Settings that the choosing images cannot distinguish from the best.
   public let confidenceSet: ConfidenceSet
-  /// How much the best mean score of the selecting images flatters, in score units; nil where one image is all.
+  /// Optimistic bias of the choosing images' best mean score, in score units; nil with a single image.
   public let optimism: Double?
 
   /// Chooses a setting.
@@ -22,10 +23,11 @@ public struct Selection: Sendable, Equatable {
   /// - Parameters:
   ///   - scores: paired scores of all settings on all images, higher is better.
   ///   - costs: cost of each setting, in any unit.
-  ///   - method: which images choose and which ones score.
-  ///   - isShuffled: whether the images come in random order already, as in a race; parts are then runs of them.
-  ///   - rule: how they choose.
-  ///   - seed: everything random follows from it.
+  ///   - method: division of the images into choosing and scoring ones.
+  ///   - isShuffled: true if the images are already in random order, as in a race; parts are then runs of
+  ///     them.
+  ///   - rule: rule for the choice.
+  ///   - seed: seed of all random draws.
   /// - Throws: `SweepError.tooFewImages` when a part would be empty.
   public init(
     _ scores: ScoreMatrix, costs: [Double], method: SelectionMethod, isShuffled: Bool = false,
@@ -68,10 +70,10 @@ public struct Selection: Sendable, Equatable {
 }
 
 extension SelectionMethod {
-  /// Number of images that choose, of `count` in all.
+  /// Number of choosing images, of `count` in all.
   public func selectingCount(of count: Int) -> Int { self == .half ? count / 2 : count }
 
-  /// Number of random parts that the images are divided into; also the number of images needed.
+  /// Number of random parts that the images are divided into; also the smallest possible number of images.
   var partCount: Int {
     switch self {
     case .none: 1

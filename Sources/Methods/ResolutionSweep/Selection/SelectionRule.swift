@@ -1,12 +1,12 @@
 import Statistics
 
-/// How a setting is chosen from paired scores.
+/// Rule for choosing a setting from paired scores.
 public struct SelectionRule: Sendable {
-  /// Which of several good settings to take.
+  /// Preference among several good settings.
   public var preference: Preference
-  /// Probability with which the confidence set holds the best setting.
+  /// Probability that the confidence set contains the best setting.
   public var level: Double
-  /// Bootstrap resamples behind the confidence set.
+  /// Number of bootstrap resamples for the confidence set.
   public var replicates: Int
 
   /// - Precondition: 0 < `level` < 1, `replicates` > 0.
@@ -22,7 +22,7 @@ public struct SelectionRule: Sendable {
   /// - Parameters:
   ///   - scores: paired scores, higher is better.
   ///   - costs: cost of each setting in any unit.
-  ///   - confidenceSet: already known for these scores; computed when needed and nil.
+  ///   - confidenceSet: the set for these scores if known; nil computes it when needed.
   ///   - generator: source of the resampling.
   public func choose(
     _ scores: ScoreMatrix, costs: [Double], confidenceSet: ConfidenceSet? = nil,

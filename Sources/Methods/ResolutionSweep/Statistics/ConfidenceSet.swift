@@ -1,22 +1,23 @@
 import Statistics
 
-/// The settings that cannot be told from the best one.
+/// The settings that are statistically indistinguishable from the best one.
 ///
-/// A setting stays unless some other one is better beyond what resampling explains. For each setting `i` the paired
-/// differences of all others to it are studentised, and the largest is held against the bootstrap distribution of
-/// the largest (the max-T principle: Romano and Wolf 2005, "Exact and approximate stepdown methods for multiple
-/// hypothesis testing"). The truly best setting is thrown out only if its own test errs, so it is in the set with
-/// probability `level`, whatever the others are; no correction over `i` is needed.
+/// A setting stays unless some other one is better by more than resampling explains. For each setting `i` the
+/// paired differences of all others to it are studentized, and the largest is compared with the bootstrap
+/// distribution of the largest (the max-T principle: Romano and Wolf 2005, "Exact and approximate stepdown
+/// methods for multiple hypothesis testing"). The truly best setting is excluded only if its own test errs,
+/// so it is in the set with probability `level`, whatever the others are; no correction over `i` is needed.
 public struct ConfidenceSet: Sendable, Equatable {
   /// Indices of the members, ascending; never empty when there is an image.
   public let members: [Int]
-  /// For every setting, an interval of how far it lies behind the best (simultaneous over its rivals), in score units.
+  /// For every setting, an interval of its distance to the best (simultaneous over its rivals), in score
+  /// units.
   public let deficits: [ClosedRange<Double>]
 
   /// - Parameters:
   ///   - scores: paired scores, higher is better.
   ///   - level: probability that the best setting is in the set, in (0, 1).
-  ///   - replicates: bootstrap resamples; 2000 settle the 95 % quantile to about 0.05 standard errors.
+  ///   - replicates: bootstrap resamples; 2000 determine the 95 % quantile to about 0.05 standard errors.
   ///   - generator: source of the resampling.
   public init(
     _ scores: ScoreMatrix, level: Double = 0.95, replicates: Int = 2000, generator: inout SeededGenerator
@@ -38,7 +39,7 @@ public struct ConfidenceSet: Sendable, Equatable {
           max(worst, (bootstrap[replicate, rival] - own) / errors.plain(rival, setting))
         }
       }
-      // Resampling a few images varies too little to be trusted below what one normal rival would need.
+      // Resampling a few images varies too little to be trusted below the value for one normal rival.
       let critical = max(Self.quantile(&largest, level), floor)
       var lower = 0.0
       var upper = 0.0

@@ -1,18 +1,19 @@
 import Statistics
 
-/// How much the best of several measured accuracies flatters: the winner is partly chosen for its luck.
+/// Optimistic bias of the best of several measured accuracies: the winner is partly chosen for its luck.
 ///
-/// Random halves of the images choose their winner, which the other half scores; the optimism is the best score of
-/// all images less the mean of those. Where there is a clear winner the estimate is somewhat too large, because half of
-/// the images choose less surely than all; dividing into more parts mends that, but scatters three times as much.
+/// Random halves of the images choose their winner, which the other half scores; the optimism is the best
+/// score of all images minus the mean of those. With a clear winner the estimate is somewhat too large,
+/// because half of the images choose less reliably than all; more parts would correct that, but triple the
+/// scatter.
 ///
 /// - Parameters:
 ///   - scores: paired scores, higher is better.
 ///   - costs: cost of each setting, which breaks ties.
 ///   - repeats: random divisions into halves, each of which is used both ways.
 ///   - generator: draws the halves.
-/// - Returns: the optimism in score units, never negative; 0 with fewer than two settings, nil with fewer than two
-///   images, of which there are no halves.
+/// - Returns: the optimism in score units, never negative; 0 with fewer than two settings, nil with fewer
+///   than two images, which have no halves.
 public func selectionOptimism(
   _ scores: ScoreMatrix, costs: [Double], repeats: Int = 200, generator: inout SeededGenerator
 ) -> Double? {

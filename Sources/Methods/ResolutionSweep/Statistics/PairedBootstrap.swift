@@ -1,11 +1,12 @@
 import Evaluation
 import Statistics
 
-/// Means of all settings over resampled images: one resample serves every setting, so pairs stay pairs.
+/// Bootstrap means of all settings: one resample of the images serves every setting, so that pairs stay
+/// pairs.
 ///
-/// Images are drawn with replacement (Efron 1979). Scores are taken relative to the image's mean over settings, which
-/// changes no difference between settings; images on which all settings agree then weigh nothing and are only drawn,
-/// never summed, so the cost grows with the discordant images.
+/// Images are drawn with replacement (Efron 1979). Scores are taken relative to the image's mean over
+/// settings, which changes no difference between settings; images on which all settings agree then contribute
+/// nothing and are drawn but not summed, so the cost grows with the discordant images.
 struct PairedBootstrap {
   let settingCount: Int
   let replicateCount: Int
@@ -37,7 +38,7 @@ struct PairedBootstrap {
     self.deviations = deviations
   }
 
-  /// How far `setting`'s mean in `replicate` lies above its mean in the sample, relative to all settings.
+  /// Deviation of `setting`'s mean in `replicate` from its mean in the sample, relative to all settings.
   subscript(replicate: Int, setting: Int) -> Double { deviations[replicate * settingCount + setting] }
 
   private static func centredDiscordantRows(_ scores: ScoreMatrix) -> [Double] {

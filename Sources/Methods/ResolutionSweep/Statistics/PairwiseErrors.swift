@@ -24,8 +24,9 @@ struct PairwiseErrors {
         }
         guard differing > 0 else { continue }
         let plain = max(0, squares - sum * sum / n).squareRoot() / n
-        // One more differing image of average size: with a handful of them the plain error is too sure of itself
-        // (five to nothing is p = 1/32 by the exact test, which this reproduces; three to nothing proves nothing).
+        // One more differing image of average size: with only a handful of them the plain error is
+        // overconfident (five to nothing is p = 1/32 by the exact test, which this reproduces; three to
+        // nothing proves nothing).
         let smoothed = max(0, squares * (1 + 1 / differing) - sum * sum / n).squareRoot() / n
         for index in [first * count + second, second * count + first] {
           plainErrors[index] = plain
@@ -38,6 +39,6 @@ struct PairwiseErrors {
   /// √(Σd² − (Σd)²/n)/n; 0 for two settings that never differ.
   func plain(_ first: Int, _ second: Int) -> Double { plainErrors[first * count + second] }
 
-  /// The same with one more differing image of average size.
+  /// The standard error with one more differing image of average size.
   func smoothed(_ first: Int, _ second: Int) -> Double { smoothedErrors[first * count + second] }
 }

@@ -1,13 +1,13 @@
-/// What every setting scored on every image; higher is better.
+/// Scores of every setting on every image; higher is better.
 ///
-/// All settings saw the same images, so that they are compared in pairs: what an image makes hard for all of them
-/// cancels in the difference.
+/// All settings saw the same images and are compared in pairs: the difficulty of an image cancels in the
+/// difference.
 public struct ScoreMatrix: Sendable, Equatable {
   /// Number of settings, at least 1.
   public let settingCount: Int
   /// Number of images.
   public let imageCount: Int
-  /// Image-major: the scores of all settings on one image lie together.
+  /// Image-major: the scores of all settings on one image are adjacent.
   let values: [Double]
 
   /// - Parameters:
@@ -20,7 +20,7 @@ public struct ScoreMatrix: Sendable, Equatable {
     imageCount = values.count / settingCount
   }
 
-  /// From one column per setting, all of the same length.
+  /// A matrix from one column per setting, all of the same length.
   public init(columns: [[Double]]) {
     let images = columns.first?.count ?? 0
     precondition(columns.allSatisfy { $0.count == images })
@@ -53,7 +53,7 @@ public struct ScoreMatrix: Sendable, Equatable {
     return ScoreMatrix(values: chosen, settingCount: settingCount)
   }
 
-  /// The rows on which not all settings scored the same: only these bear on differences.
+  /// The rows on which the settings' scores differ: only these affect differences.
   var discordantRows: ScoreMatrix {
     rows(
       (0..<imageCount).filter { image in

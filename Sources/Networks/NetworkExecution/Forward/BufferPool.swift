@@ -6,7 +6,7 @@ final class BufferPool: @unchecked Sendable {
   /// A buffer that goes back to its pool with its last owner.
   final class Lease: Sendable {
     let buffer: Tensor
-    /// Floats that were asked for; the buffer may be larger.
+    /// Floats that were requested; the buffer may be larger.
     private let wanted: Int
     private let pool: BufferPool
 
@@ -20,19 +20,19 @@ final class BufferPool: @unchecked Sendable {
   }
 
   private struct State {
-    /// Unused buffers, those longest unused first.
+    /// Unused buffers, the longest unused first.
     var free: [Tensor] = []
-    /// Floats of all buffers, and those asked for by whoever uses some, now and at most.
+    /// Floats of all buffers, and those requested by current users, now and at most.
     var total = 0
     var used = 0
     var mostUsed = 0
-    /// What may be held: half as much again as was ever asked for.
+    /// Limit on the memory of the pool: 1.5 times the most ever requested.
     var limit: Int { mostUsed + mostUsed / 2 }
   }
 
   private let lock = Condition()
   private var state = State()
-  /// Floats behind every buffer's end that kernels may read, though not use.
+  /// Floats after every buffer's end that kernels may read, though not use.
   private let slack: Int
 
   init(slack: Int) { self.slack = slack }
@@ -44,8 +44,8 @@ final class BufferPool: @unchecked Sendable {
   func lease(_ floats: Int) -> Lease {
     let count = floats + slack
     let found = lock.withLock { () -> Tensor? in
-      // The smallest that fits. If it is far too large a new one is better, but not over and over: when there are
-      // too many already, one would be dropped to be made again for the next image.
+      // The smallest that fits. If it is far too large a new one is better, but not repeatedly: when there
+      // are too many already, one would be dropped only to be allocated again for the next image.
       let isFull = state.total + count > state.limit
       var best: Int?
       for (index, buffer) in state.free.enumerated()
@@ -57,7 +57,7 @@ final class BufferPool: @unchecked Sendable {
       state.mostUsed = max(state.mostUsed, state.used)
       guard buffer == nil else { return buffer }
       state.total += count
-      // Other sizes of input leave buffers behind that fit nothing any more.
+      // Other sizes of input leave buffers that no longer fit anything.
       var dropped = 0
       while dropped < state.free.count && state.total > state.limit {
         state.total -= state.free[dropped].count

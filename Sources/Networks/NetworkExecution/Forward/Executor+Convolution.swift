@@ -4,7 +4,8 @@ import Statistics
 import TensorMath
 
 extension Executor {
-  /// A convolution; in batch-statistics mode without what follows it, and with the moments of every image's result.
+  /// A convolution; in batch-statistics mode without the operations after it, and with the moments of every
+  /// image's result.
   func convolve(_ step: Step, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
     switch network.parameters.layers[step.node]!.method {
     case .product: multiplyFields(step, convolution, into: output)
@@ -69,10 +70,11 @@ extension Executor {
     return moments?.perImage()
   }
 
-  /// Whether the step's convolution is followed by a BatchNorm with the batch's own statistics.
+  /// True if the step's convolution is followed by a BatchNorm with the batch's own statistics.
   func needsMoments(_ step: Step) -> Bool { mode == .batchStatistics && step.epilogue.batchNorm != nil }
 
-  /// What follows a convolution in inference mode: its bias and BatchNorm as one scale and shift, and the activation.
+  /// The operations after a convolution in inference mode: its bias and BatchNorm as one scale and shift, and
+  /// the activation.
   func inferenceEpilogue(_ step: Step, _ weights: LayerWeights) -> Pointwise {
     guard let index = step.epilogue.batchNorm else {
       return Pointwise(shift: weights.bias, activation: step.epilogue.activation)

@@ -1,10 +1,10 @@
 import CNetworkKernels
 
-/// A map whose BatchNorm, sum and activation are still to be done: y = activation(x * scale + shift + residual). A gate
-/// has the scales of every image.
+/// A map with a pending BatchNorm, sum and activation: y = activation(x * scale + shift + residual). A gate
+/// has separate scales for every image.
 ///
-/// Its first reader does it where it can, while the map passes through the cache anyway. A pass of its own over a map
-/// larger than the caches takes longer than all its arithmetic.
+/// Its first reader applies them where it can, while the map passes through the cache anyway. A separate pass
+/// over a map larger than the caches takes longer than all its arithmetic.
 struct Deferred {
   let input: FeatureMap
   let residual: FeatureMap?
@@ -13,19 +13,19 @@ struct Deferred {
 }
 
 extension Executor {
-  /// How a step can take a map that is not finished.
+  /// Ways in which a step can read an unfinished map.
   private enum Reading {
-    /// Not at all.
+    /// The map must be finished first.
     case finished
-    /// Rows are finished where they stand just before they are read, each by one task.
+    /// Rows are finished in place just before they are read, each by one task.
     case inPlace
-    /// A task finishes the rows that it reads into memory of its own; neighbours may do some of them again.
+    /// A task finishes the rows that it reads in its own memory; neighbors may repeat some of them.
     case rows
     /// Elements are finished whenever they are read.
     case elements
   }
 
-  /// Whether the first reader of a step's result will finish it.
+  /// True if the first reader of a step's result will finish it.
   func canDefer(_ rest: Deferred, _ step: Step) -> Bool {
     let readers = plan.readers[step.output]
     guard let first = readers.first, step.output != plan.graph.output, !plan.kept.contains(step.output) else {
@@ -55,7 +55,7 @@ extension Executor {
     }
   }
 
-  /// What a step reads row by row.
+  /// The rows that a step reads.
   func rowSource(_ step: Step, _ window: ck_window) -> RowSource {
     let node = step.inputs[0]
     guard let rest = deferred.removeValue(forKey: node) else {
@@ -68,7 +68,7 @@ extension Executor {
   }
 }
 
-/// The input of a step that works row by row, whose maps may still have to be finished.
+/// The input of a step that works row by row, with maps that may still have to be finished.
 struct RowSource {
   let map: FeatureMap
   let rest: Deferred?
@@ -76,7 +76,7 @@ struct RowSource {
   let window: ck_window
   let kernels: ck_layer_kernels
 
-  /// Floats between neighbouring pixels of what `rows` gives.
+  /// Floats between neighboring pixels of the result of `rows`.
   var stride: Int { rest == nil || isInPlace ? map.stride : map.size.channels }
 
   /// Floats of memory that `rows` needs for `count` output rows.
@@ -86,7 +86,7 @@ struct RowSource {
   }
 
   /// Finishes the rows of an image that output rows `rows` are computed from.
-  /// - Returns: Where the first pixel of the image would stand; `stride` has the distance between pixels.
+  /// - Returns: Position of the image's first pixel; `stride` is the distance between pixels.
   func rows(_ rows: Range<Int>, image: Int, scratch: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
     guard let rest else { return UnsafePointer(map.image(image)) }
     let inputs = inputRows(rows, within: map.size.height)

@@ -3,13 +3,13 @@ import NetworkGraphs
 import Statistics
 
 extension Executor {
-  /// Whether the tasks of a convolution are output channels of all images, so that its weights, which no cache holds,
-  /// are read from memory once. Where they are smaller, tasks are rows or tiles.
+  /// True if the tasks of a convolution are output channels of all images, so that its weights, which exceed
+  /// every cache, are read from memory once. Where they are smaller, tasks are rows or tiles.
   func dividesOutputs(_ step: Step) -> Bool {
     let weights = network.parameters.layers[step.node]!
     switch weights.method {
     case .tiles(let groups): return groups == 1 && weights.weight.count > 160 * 1024
-    // Transformed weights are larger and read less often; all transformed inputs must fit into memory then.
+    // Transformed weights are larger and read less often; all transformed inputs must then fit into memory.
     case .winograd(let side):
       let tiles = tileCount(sizes[step.output], side: side)
       let fields = (side + 2) * (side + 2) * tiles * sizes[step.inputs[0]].channels
@@ -18,8 +18,8 @@ extension Executor {
     }
   }
 
-  /// A convolution by the kernels' own tiles or channel by channel. The division into tasks does not change any bit of
-  /// the result.
+  /// A convolution by the kernels' own tiles or channel by channel. The division into tasks does not change
+  /// any bit of the result.
   /// - Returns: The moments of every image's result where they are needed.
   func convolveDirectly(
     _ step: Step, _ convolution: Convolution, into output: FeatureMap
@@ -67,7 +67,8 @@ extension Executor {
   ) -> [ChannelMoments]? {
     let size = output.size
     let isRounded = if case .bfloat16 = network.parameters.layers[step.node]!.method { true } else { false }
-    // Multiplying rounded numbers takes less time than reading the weights: larger blocks read them less often.
+    // Multiplying rounded numbers takes less time than reading the weights: larger blocks read them less
+    // often.
     let floatsPerPixel = (isRounded ? 1 : 4) * groups * (job.channels + job.outputs) / 2
     let moments =
       needsMoments(step)
@@ -141,13 +142,13 @@ extension Executor {
       job.x_image = count
       (job.window.height, job.window.width, job.window.pad_top, job.window.pad_left) = (height, width, 0, 0)
     } else if convolution.window.isPointwise {
-      // All images are one column of pixels.
+      // All images form one column of pixels.
       (job.window.height, job.window.out_height) = (images * job.window.height, images * job.window.height)
       job.last_row = job.window.height
       job.last_image = 1
     }
     let moments = needsMoments(step) ? MomentsTable(output, blocks: blocksOfMoments(output.size)) : nil
-    // A task's weights stay in the cache next to the processor while the pixels pass by, some at a time.
+    // A task's weights stay in the L2 cache while blocks of pixels pass through it.
     let panels = job.last_panel
     let weights = network.parameters.layers[step.node]!.weight.count
     let threads = pool.threadCount
@@ -178,7 +179,7 @@ extension Executor {
     return moments?.perImage()
   }
 
-  /// What the cache next to a processor holds beside the rest.
+  /// Capacity of the L2 cache for the weights, apart from other data.
   private static let cachedFloats = 256 * 1024
 
   /// Takes the moments of some panels' channels of all images.

@@ -20,7 +20,7 @@ extension Executor {
 }
 
 extension PointwiseFunction {
-  /// - Parameter slopes: Those of `parametricRelu`, one per channel.
+  /// - Parameter slopes: Slopes of `parametricRelu`, one per channel.
   func apply(to y: UnsafeMutablePointer<Float>, from x: UnsafePointer<Float>, count: Int, slopes: [Float]?) {
     switch self {
     case .leakyRelu(let slope): each(y, x, count) { $0 < 0 ? $0 * slope : $0 }

@@ -1,7 +1,7 @@
 import NetworkGraphs
 import Platform
 
-/// Layers that imported networks have besides; they are rare or small, so clarity counts.
+/// Further layers of imported networks; they are rare or small, so clarity counts.
 extension Executor {
   /// x * scale + shift, per channel.
   func affine(_ step: Step, into output: FeatureMap) {
@@ -10,8 +10,8 @@ extension Executor {
       Pointwise(scale: values.scale, shift: values.shift), map(step.inputs[0]), residual: nil, into: output)
   }
 
-  /// Calls `body` for every pixel of the output with the places of its channels in it and in
-  /// the inputs, which have as many pixels.
+  /// Calls `body` for every pixel of the output with the positions of its channels in the output and in the
+  /// inputs, which have as many pixels.
   private func eachPixel(
     _ step: Step, _ output: FeatureMap,
     _ body: (_ inputs: [UnsafeMutablePointer<Float>], _ output: UnsafeMutablePointer<Float>) -> Void
@@ -110,7 +110,7 @@ extension Executor {
     }
   }
 
-  /// Copies pixels: `source` gives the row and column for those of the output, nil for `filling`.
+  /// Copies pixels: `source` maps output rows and columns to those of the input, or to nil for `filling`.
   private func movePixels(
     _ step: Step, into output: FeatureMap, filling: Float = 0,
     from source: (_ row: Int, _ column: Int) -> (row: Int, column: Int)?

@@ -80,7 +80,7 @@ extension Executor {
     }
   }
 
-  /// Copies the inputs that do not stand where they belong already.
+  /// Copies the inputs that are not already in place.
   func concatenate(_ step: Step, into output: FeatureMap) {
     var parts: [(map: FeatureMap, to: FeatureMap)] = []
     var channel = 0
@@ -134,14 +134,14 @@ extension Executor {
     }
   }
 
-  /// The cut of a map for work whose bits do not depend on it.
+  /// The division of a map for work with a result that does not depend on it.
   private func freeBlocks(_ size: MapSize, floatsPerPixel: Int) -> RowBlocks {
     RowBlocks(
       height: size.height, width: size.width, floatsPerPixel: floatsPerPixel, images: images,
       threads: pool.threadCount)
   }
 
-  /// The cut of a map whose moments are taken behind the work on it.
+  /// The division of a map whose moments are measured after the work on it.
   func blocksOfMoments(_ size: MapSize) -> RowBlocks {
     RowBlocks(height: size.height, width: size.width, floatsPerPixel: size.channels)
   }
@@ -153,7 +153,7 @@ extension Executor {
     return table.perImage()
   }
 
-  /// Takes the moments of whole maps.
+  /// Measures the moments of whole maps.
   func measure(_ table: MomentsTable, _ map: FeatureMap) {
     let blocks = blocksOfMoments(map.size)
     pool.forEach(images * blocks.count) { task, _ in

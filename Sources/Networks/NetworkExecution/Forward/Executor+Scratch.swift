@@ -15,7 +15,7 @@ extension Executor {
 
   /// Moves all maps to the scratch file, if there is one.
   ///
-  /// - Parameter changed: The node whose map is not in the file yet, or no longer as it is there.
+  /// - Parameter changed: The node whose map is not in the file yet, or has changed since.
   func rest(changed: Int) throws(NetworkError) {
     guard let scratch else { return }
     for node in nodesInMemory {

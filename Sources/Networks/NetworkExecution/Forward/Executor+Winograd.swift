@@ -3,14 +3,15 @@ import NetworkGraphs
 import Statistics
 
 extension Executor {
-  /// A 3x3 convolution by Winograd's transforms. The division into tasks does not change any bit of the result.
+  /// A 3x3 convolution by Winograd's transforms. The division into tasks does not change any bit of the
+  /// result.
   /// - Returns: The moments of every image's result where they are needed.
   func convolveTransformed(
     _ step: Step, _ convolution: Convolution, side: Int, into output: FeatureMap
   ) -> [ChannelMoments]? {
     let node = step.inputs[0]
     let dividesOutputs = dividesOutputs(step)
-    // Tiles finish what they read; with tasks of output channels every task would do it again.
+    // Tiles finish the rows that they read; with tasks of output channels every task would repeat that.
     let rest = dividesOutputs ? nil : deferred.removeValue(forKey: node)
     let input = rest?.input ?? map(node)
     let weights = network.parameters.layers[step.node]!
@@ -53,7 +54,7 @@ extension Executor {
     images * ((size.height + side - 1) / side) * ((size.width + side - 1) / side)
   }
 
-  /// Tiles that are multiplied at a time; a multiple of what the kernel takes at once.
+  /// Tiles that are multiplied at a time; a multiple of the kernel's unit.
   private func tilesAtOnce(_ job: ck_winograd) -> Int {
     let unit = kernels.tile_pixels
     return max(1, min(2016 / job.elements, 144 * 1024 / (job.elements * job.channels)) / unit) * unit
@@ -63,7 +64,8 @@ extension Executor {
   private func divideTiles(_ job: ck_winograd) {
     let block = tilesAtOnce(job)
     let scratch = TransformScratch(self, job, block: block)
-    // Whole units to every task, and a number of tasks that all threads share evenly when they are few.
+    // Whole units for every task, and a number of tasks that divides evenly among the threads when they are
+    // few.
     let unit = kernels.tile_pixels
     let units = (job.last_tile + unit - 1) / unit
     var tasks = (job.last_tile + block - 1) / block
@@ -97,7 +99,8 @@ extension Executor {
     }
   }
 
-  /// All tiles are transformed first; then every task computes some of their channels, so that weights are read once.
+  /// All tiles are transformed first; then every task computes some of their channels, so that weights are
+  /// read once.
   private func divideTransformedOutputs(_ job: ck_winograd, _ output: FeatureMap, _ moments: MomentsTable?) {
     let tiles = job.last_tile
     let lease = network.buffers.lease(job.elements * tiles * job.channels)
@@ -138,7 +141,7 @@ extension ck_winograd {
   /// Elements of a transformed tile.
   fileprivate var elements: Int { (side + 2) * (side + 2) }
 
-  /// Floats of the products of some tiles, a multiple of the kernel's, with some panels.
+  /// Floats of the products of some tiles, a multiple of the kernel's unit, with some panels.
   fileprivate func productCount(tiles: Int, panels: Int, _ kernels: ck_layer_kernels) -> Int {
     min(panels, CK_WINOGRAD_PANELS) * elements * tiles * kernels.panel_width
   }
@@ -154,7 +157,7 @@ private struct TransformScratch {
   init(_ executor: Executor, _ job: ck_winograd, block: Int) {
     self.block = block
     kernels = executor.kernels
-    // Behind the last tile's fields another whole unit may be read.
+    // After the last tile's fields another whole unit may be read.
     fields = executor.scratch(job.elements * (block + 1) * job.channels)
     products = executor.scratch(job.productCount(tiles: block, panels: job.last_panel, kernels))
   }

@@ -6,8 +6,8 @@ import TensorMath
 
 /// Runs the steps of a plan on some images.
 ///
-/// Inference: BatchNorm with given statistics, as scale and shift behind the convolution. Batch statistics: every
-/// BatchNorm normalises with the moments of these images.
+/// Inference: BatchNorm with given statistics, as scale and shift after the convolution. Batch statistics:
+/// every BatchNorm normalizes with the moments of these images.
 final class Executor {
   typealias Observer = (BatchNormLayer, ChannelMoments) throws -> Void
 
@@ -17,16 +17,16 @@ final class Executor {
   let affines: [ChannelAffine]
   let images: Int
   let sizes: [MapSize]
-  /// Indices of the BatchNorms that normalise with the batch in batch-statistics mode; nil is all of them.
+  /// Indices of the BatchNorms that normalize with the batch in batch-statistics mode; nil is all of them.
   let measuredLayers: Set<Int>?
-  /// Whether maps may be ranges of wider ones' channels, so that concatenating and splitting copies less.
+  /// True if maps may be channel ranges of wider ones, so that concatenating and splitting copies less.
   let sharesMaps: Bool
   private var maps: [Int: FeatureMap] = [:]
   /// Maps that are not finished yet.
   var deferred: [Int: Deferred] = [:]
   /// The maps of concatenations that have not been reached yet.
   private var wide: [Int: FeatureMap] = [:]
-  /// Where maps rest that are not needed at once; nil keeps all of them in memory.
+  /// File for maps that are not needed at once; nil keeps all of them in memory.
   var scratch: ScratchFile?
   /// Maps that are in the scratch file, whether or not they are also in memory.
   var slots: [Int: ScratchFile.Slot] = [:]
@@ -38,9 +38,9 @@ final class Executor {
   /// - Parameters:
   ///   - affines: The BatchNorms with their running statistics; not read in batch-statistics mode.
   ///   - sizes: Every node's map size for these images.
-  ///   - sharesMaps: Whether maps may be ranges of wider ones' channels.
-  ///   - plan: Another plan than the network's.
-  ///   - pool: Another pool than the network's.
+  ///   - sharesMaps: True if maps may be channel ranges of wider ones.
+  ///   - plan: A plan that replaces the network's.
+  ///   - pool: A pool that replaces the network's.
   init(
     _ network: Network, mode: ForwardMode, affines: [ChannelAffine], images: Int, sizes: [MapSize],
     measuredLayers: Set<Int>? = nil, sharesMaps: Bool = true, plan: Plan? = nil, pool: ThreadPool? = nil
@@ -60,7 +60,7 @@ final class Executor {
     for slot in slots.values { scratch?.free(slot) }
   }
 
-  /// Makes `tensor`'s images from `first` on the network's input.
+  /// Copies `tensor`'s images from `first` on to the network's input.
   func setInput(_ tensor: Tensor, first: Int) {
     let map = newMap(0)
     let count = images * map.size.count
@@ -69,7 +69,7 @@ final class Executor {
   }
 
   /// Runs the steps in `range`; results that no later step reads are released.
-  /// - Parameter observe: Gets the moments of every BatchNorm's input that is measured, in batch-statistics mode.
+  /// - Parameter observe: Receives the moments of every measured BatchNorm's input, in batch-statistics mode.
   func run(_ range: Range<Int>, observe: Observer = { _, _ in }) throws {
     for index in range {
       let moments = measure(index).map(ChannelMoments.init(merging:))
@@ -83,16 +83,18 @@ final class Executor {
 
   /// The first half of a step: everything before its BatchNorm.
   ///
-  /// - Returns: The moments of what the BatchNorm reads, image by image; nil where its running statistics are used.
+  /// - Returns: The moments of the BatchNorm's input, image by image; nil where its running statistics are
+  ///   used.
   func measure(_ index: Int) -> [ChannelMoments]? {
     runOperation(of: plan.steps[index], releasing: plan.released[index])
   }
 
-  /// The second half of a step: its BatchNorm and what follows; results that no later step reads are released.
+  /// The second half of a step: its BatchNorm and the operations after it; results that no later step reads
+  /// are released.
   ///
   /// - Parameters:
-  ///   - moments: What the BatchNorm normalises with; nil for its running statistics.
-  ///   - mayDefer: Whether the next reader may do it instead.
+  ///   - moments: Moments that the BatchNorm normalizes with; nil for its running statistics.
+  ///   - mayDefer: True if the next reader may do it instead.
   func complete(_ index: Int, moments: ChannelMoments?, mayDefer: Bool = false) {
     let step = plan.steps[index]
     if let rest = rest(of: step, moments: moments) {
@@ -102,7 +104,7 @@ final class Executor {
     for node in plan.released[index] { release(node) }
   }
 
-  /// What the BatchNorm of `step` would read, the steps before it having run.
+  /// The input of the BatchNorm of `step`, after the steps before it.
   func batchNormInput(_ step: Step) -> FeatureMap {
     guard case .convolution(let convolution) = step.operation else { return map(step.inputs[0]) }
     var bare = step
@@ -125,7 +127,7 @@ final class Executor {
     return maps[node]!
   }
 
-  /// A node's map as far as it is there.
+  /// A node's map in its current state, finished or not.
   func mapInMemory(_ node: Int) -> FeatureMap? { maps[node] }
 
   func put(_ map: FeatureMap, at node: Int) { maps[node] = map }
@@ -201,8 +203,8 @@ final class Executor {
     return nil
   }
 
-  /// The map of a convolution's residual where nothing reads it any more: the sums then take its place, and one map less
-  /// passes through the caches.
+  /// The map of a convolution's residual, if nothing reads it later: the sums then replace it, and one map
+  /// less passes through the caches.
   private func residualMap(of step: Step, releasing released: [Int]) -> FeatureMap? {
     guard mode == .inference, sharesMaps, scratch == nil, case .convolution = step.operation,
       let residual = step.epilogue.residual, released.contains(residual), !step.inputs.contains(residual),
@@ -222,7 +224,7 @@ final class Executor {
     return measuredLayers.map { $0.contains(layer) } ?? true
   }
 
-  /// Gate, BatchNorm, residual and activation, where `runOperation` has left them.
+  /// Gate, BatchNorm, residual and activation, as far as `runOperation` has not applied them.
   private func rest(of step: Step, moments: ChannelMoments?) -> Deferred? {
     let input: FeatureMap
     var gate: FeatureMap?

@@ -1,11 +1,11 @@
 import NetworkGraphs
 
-/// The maps of some images at one node: pixels one after the other, `stride` floats apart.
+/// The maps of some images at one node: consecutive pixels, `stride` floats apart.
 struct FeatureMap {
   private(set) var storage: BufferPool.Lease
   let images: Int
   let size: MapSize
-  /// More than the map's channels where it is a part of a wider one.
+  /// Floats between pixels: more than the map's channels where it is a part of a wider one.
   let stride: Int
   /// The first element of the first image.
   let pointer: UnsafeMutablePointer<Float>
@@ -32,7 +32,7 @@ struct FeatureMap {
     FeatureMap(of: self, first: first, channels: count)
   }
 
-  /// Floats between the first elements of neighbouring images.
+  /// Floats between the first elements of neighboring images.
   var imageStride: Int { size.pixels * stride }
 
   var isContiguous: Bool { stride == size.channels }
@@ -45,10 +45,10 @@ struct FeatureMap {
     pointer + (image * size.pixels + row * size.width) * stride
   }
 
-  /// Whether no other map, at another node or of other channels, has the same buffer.
+  /// True if no other map, at another node or of other channels, has the same buffer.
   mutating func isOnlyOwner() -> Bool { isKnownUniquelyReferenced(&storage) }
 
-  /// Copies all images to where they stand without gaps.
+  /// Copies all images without gaps.
   func copy(to target: UnsafeMutablePointer<Float>) {
     if isContiguous { return target.update(from: pointer, count: images * size.count) }
     for pixel in 0..<images * size.pixels {

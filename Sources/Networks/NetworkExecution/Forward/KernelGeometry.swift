@@ -16,7 +16,7 @@ extension Activation {
 }
 
 extension Window {
-  /// The geometry on a map of the given size as the kernels take it, and the padding below and to the right.
+  /// The geometry on a map of the given size in the kernels' form, and the padding below and to the right.
   ///
   /// - Precondition: The map holds a window, which `Graph.sizes` has checked.
   func kernelGeometry(height: Int, width: Int) -> (window: ck_window, padBottom: Int, padRight: Int) {

@@ -22,7 +22,7 @@ final class MomentsTable: @unchecked Sendable {
     m2.deallocate()
   }
 
-  /// Takes the moments of a block of rows in some channels; everyone belongs to one task.
+  /// Measures the moments of a block of rows in some channels; every block belongs to one task.
   func measure(_ kernels: ck_layer_kernels, image: Int, block: Int, channels range: Range<Int>? = nil) {
     let range = range ?? 0..<channels
     let rows = blocks[block]
@@ -33,7 +33,7 @@ final class MomentsTable: @unchecked Sendable {
       mean + slot, m2 + slot)
   }
 
-  /// Takes the moments of all rows of an image in some channels.
+  /// Measures the moments of all rows of an image in some channels.
   func measure(_ kernels: ck_layer_kernels, image: Int, channels range: Range<Int>? = nil) {
     for block in 0..<blocks.count { measure(kernels, image: image, block: block, channels: range) }
   }

@@ -9,8 +9,8 @@ struct Pointwise {
 
   var isIdentity: Bool { scale == nil && shift == nil && activation == .identity }
 
-  /// Applies it to `rows` pixels; `y` may be `x` or `residual`.
-  /// - Parameter gate: Takes the place of `scale`.
+  /// Applies the function to `rows` pixels; `y` may be `x` or `residual`.
+  /// - Parameter gate: Replaces `scale`.
   func apply(
     _ kernels: ck_layer_kernels, to y: UnsafeMutablePointer<Float>, stride: Int, from x: UnsafePointer<Float>,
     fromStride: Int, gate: UnsafePointer<Float>? = nil, residual: UnsafePointer<Float>?, residualStride: Int,
@@ -25,7 +25,7 @@ struct Pointwise {
     }
   }
 
-  /// Gives scale and shift as the kernels take them.
+  /// Passes scale and shift in the kernels' form.
   func withPointers<Result>(
     _ body: (UnsafePointer<Float>?, UnsafePointer<Float>?) -> Result
   ) -> Result {

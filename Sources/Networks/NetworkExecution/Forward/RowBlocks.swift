@@ -1,11 +1,11 @@
-/// The cut of an image's rows into tasks.
+/// The division of an image's rows into tasks.
 struct RowBlocks {
   let height: Int
   let count: Int
 
-  /// A function of the layer and the map's size alone, as BLAS and the merging of moments need it: they may round
-  /// differently for blocks of other shapes.
-  /// - Parameter floatsPerPixel: Memory a task touches per pixel; a block shall stay in the L2 cache.
+  /// A division that depends on the layer and the map's size alone, as BLAS and the merging of moments need
+  /// it: they may round differently for blocks of other shapes.
+  /// - Parameter floatsPerPixel: Memory that a task touches per pixel; a block should stay in the L2 cache.
   init(height: Int, width: Int, floatsPerPixel: Int) {
     let pixels = min(max(Self.cacheFloats / max(floatsPerPixel, 1), 1), 1024)
     let fitting = max(pixels / width, 1)
@@ -13,7 +13,8 @@ struct RowBlocks {
     count = (height + fitting - 1) / fitting
   }
 
-  /// For work whose bits do not depend on the cut: as above, but for few images enough blocks to keep all threads busy.
+  /// A division for work with a result that does not depend on it: as above, but for few images enough blocks
+  /// to keep all threads busy.
   init(height: Int, width: Int, floatsPerPixel: Int, images: Int, threads: Int) {
     let natural = RowBlocks(height: height, width: width, floatsPerPixel: floatsPerPixel).count
     let wanted = threads == 1 ? 1 : (4 * threads + images - 1) / images

@@ -1,4 +1,4 @@
-/// How activations are stored in a scratch file; all arithmetic is float32.
+/// Storage format of activations in a scratch file; all arithmetic is float32.
 public enum ScratchElement: String, Sendable, CaseIterable {
   /// 32 bits: exact.
   case f32

@@ -3,7 +3,7 @@ import CPlatform
 import NetworkGraphs
 import Platform
 
-/// A file without a name for maps that do not fit into the memory they were given.
+/// An unnamed file for maps that exceed their share of memory.
 final class ScratchFile {
   struct Slot {
     var offset: Int
@@ -14,12 +14,12 @@ final class ScratchFile {
   private let folder: String
   private let element: ScratchElement
   private var end = 0
-  /// Values on their way in or out, where they are not stored as they are in memory.
+  /// Conversion buffer for values that are stored in another format than in memory.
   private var halves = UnsafeMutableBufferPointer<UInt16>(start: nil, count: 0)
-  /// Places that have been given back.
+  /// Slots that have been released.
   private var freeSlots: [Slot] = []
 
-  /// - Throws: `NetworkError.scratchFile` when no file can be made in `folder`.
+  /// - Throws: `NetworkError.scratchFile` when no file can be created in `folder`.
   init(folder: String, element: ScratchElement) throws(NetworkError) {
     descriptor = ck_scratch_file(folder)
     self.folder = folder
@@ -32,7 +32,7 @@ final class ScratchFile {
     halves.deallocate()
   }
 
-  /// A place for `count` values: one given back before, if one is large enough but not twice as large.
+  /// A slot for `count` values: a released one, if one is large enough but not twice as large.
   func allocate(_ count: Int) -> Slot {
     let byteCount = count * element.byteCount
     var best: Int?
@@ -47,7 +47,8 @@ final class ScratchFile {
 
   func free(_ slot: Slot) { freeSlots.append(slot) }
 
-  /// - Throws: `NetworkError.scratchFile`, and `.scratchOverflow` for a value that half precision cannot hold.
+  /// - Throws: `NetworkError.scratchFile`, and `.scratchOverflow` for a value that half precision cannot
+  ///   represent.
   func write(_ values: UnsafeBufferPointer<Float>, to slot: Slot) throws(NetworkError) {
     guard element == .f16 else { return try write(UnsafeRawBufferPointer(values), to: slot) }
     let stored = room(values.count)

@@ -3,19 +3,19 @@ import Checkpoint
 import NetworkGraphs
 import TensorMath
 
-/// The weights of a network as the kernels read them, packed once at load.
+/// The weights of a network in the kernels' layout, packed once at load.
 struct Parameters: Sendable {
   /// Indexed by node; present for convolutions and fully connected layers.
   private(set) var layers: [Int: LayerWeights] = [:]
   /// Scale and shift of every BatchNorm, in the order of the graph's.
   private(set) var norms: [(weight: [Float], bias: [Float], eps: Double)] = []
-  /// What `affine`, `acrossChannels` and parametric functions multiply by and add, by node.
+  /// Factors and summands of `affine`, `acrossChannels` and parametric functions, by node.
   private(set) var factors: [Int: (scale: [Float]?, shift: [Float]?)] = [:]
 
   /// - Parameters:
-  ///   - kernels: What the weights are packed for.
-  ///   - sums: How 3x3 convolutions are summed.
-  ///   - precision: What dense convolutions multiply.
+  ///   - kernels: Kernels that the weights are packed for.
+  ///   - sums: Summation of 3x3 convolutions.
+  ///   - precision: Number type of the products of dense convolutions.
   init(
     _ graph: Graph, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums,
     precision: ComputePrecision
@@ -56,7 +56,7 @@ struct Parameters: Sendable {
       eps: norm.eps, convolutionBias: convolutionBias)
   }
 
-  /// All BatchNorms with the given statistics in a plan's terms: those that follow a convolution add its bias.
+  /// All BatchNorms with the given statistics in a plan's form: those that follow a convolution add its bias.
   func affines(of plan: Plan, _ statistics: [RunningStatistics]) -> [ChannelAffine] {
     var biases: [Int: [Float]] = [:]
     for step in plan.steps {
@@ -82,12 +82,12 @@ struct Parameters: Sendable {
 
 /// Weights and bias of one layer.
 struct LayerWeights: Sendable {
-  /// How a convolution is computed and its weights are laid out.
+  /// Algorithm of a convolution and layout of its weights.
   enum Method {
     /// By BLAS, from `[group][ky][kx][input][output]`.
     case product
-    /// By our own tiles, from panels of output channels; small groups are joined to `groups` larger ones, whose weights
-    /// between different small groups are zeros.
+    /// By our own tiles, from panels of output channels; small groups are merged into `groups` larger ones,
+    /// with zero weights between different small groups.
     case tiles(groups: Int)
     /// In groups of a few channels, from `[ky][kx][input][output of any group]`.
     case narrow(width: Int)
@@ -99,7 +99,8 @@ struct LayerWeights: Sendable {
     case winograd(side: Int)
   }
 
-  /// A convolution's as its method has it, a fully connected layer's as `[output][y][x][input]`.
+  /// A convolution's weight in the layout of its method, a fully connected layer's as
+  /// `[output][y][x][input]`.
   let weight: Tensor
   let method: Method
   let bias: [Float]?
@@ -160,8 +161,8 @@ struct LayerWeights: Sendable {
       method = .product
       weight = packed
     } else if groups == 1, let largest = sums.tileSide, convolution.suitsWinograd {
-      // Layers of many channels have small maps: large tiles save them little and make four times as much of their
-      // weights, which few images then wait for.
+      // Layers of many channels have small maps: large tiles save them little and quadruple the size of their
+      // weights, which dominates for few images.
       let side = inputs * outputs < 256 * 256 ? largest : min(largest, 2)
       method = .winograd(side: side)
       weight = Tensor(
@@ -183,10 +184,11 @@ struct LayerWeights: Sendable {
     }
   }
 
-  /// Fewer, those of an image, would mostly be multiplied by zeros.
+  /// With fewer input channels, such as an image's, most products would be with zeros.
   private static let fewestRoundedChannels = 16
 
-  /// Joins every `joined` groups of `[group][tap][input][output]` to one, with zeros between different groups.
+  /// Merges every `joined` groups of `[group][tap][input][output]` into one, with zeros between different
+  /// groups.
   private static func join(_ weights: Tensor, by joined: Int) -> Tensor {
     let (groups, taps, inputs, outputs) = (
       weights.shape[0], weights.shape[1], weights.shape[2], weights.shape[3]
@@ -236,7 +238,7 @@ struct LayerWeights: Sendable {
 }
 
 extension Convolution {
-  /// Whether Winograd's transforms cost less than they save.
+  /// True if Winograd's transforms cost less than they save.
   fileprivate var suitsWinograd: Bool {
     window.kernel == (3, 3) && window.stride == (1, 1) && window.dilation == (1, 1) && inputChannels >= 32
       && outputChannels >= 32

@@ -1,18 +1,20 @@
 import NetworkGraphs
 
-/// A range of the channels of a concatenation's map, where one of its inputs is computed at once instead of being copied.
+/// A channel range of a concatenation's map, in which one of its inputs is computed in place instead of being
+/// copied.
 struct Place: Sendable, Equatable {
-  /// The concatenation, itself in no other.
+  /// The concatenation, which itself lies in no other.
   let owner: Int
   let channel: Int
 }
 
 extension Place {
-  /// The places of all nodes that have one.
+  /// The places of all nodes computed within another map.
   static func all(_ steps: [Step], _ graph: Graph, readers: [[Int]]) -> [Int: Place] {
     var producers: [Int: Step] = [:]
     for step in steps { producers[step.output] = step }
-    /// Kernels take the residual as it stands beside the output, and fully connected layers read a map as one row.
+    /// Kernels take the residual in the layout of the output, and fully connected layers read a map as one
+    /// row.
     func mayMove(_ node: Int) -> Bool {
       guard node != graph.output, let producer = producers[node], producer.epilogue.residual == nil else {
         return false

@@ -4,16 +4,17 @@ import NetworkGraphs
 struct Plan: Sendable {
   let graph: Graph
   let steps: [Step]
-  /// Nodes whose results stay, beside the graph's output.
+  /// Nodes whose results are kept, in addition to the graph's output.
   let kept: Set<Int>
   /// For every step the nodes whose results no later step reads.
   let released: [[Int]]
   /// For every node the steps that read its result, in their order.
   let readers: [[Int]]
-  /// Where nodes' maps lie within the map of a concatenation.
+  /// Places of nodes' maps within the map of a concatenation.
   let places: [Int: Place]
 
-  /// - Parameter kept: Nodes whose results must be there at the end, though others are computed from them.
+  /// - Parameter kept: Nodes whose results must be available at the end, though others are computed from
+  ///   them.
   init(_ graph: Graph, keeping kept: Set<Int> = []) {
     self.graph = graph
     self.kept = kept
@@ -22,7 +23,7 @@ struct Plan: Sendable {
 
     var lastReader: [Int: Int] = [:]
     for (index, step) in steps.enumerated() {
-      // A result that nobody reads goes with its own step.
+      // A result without readers is released with its own step.
       lastReader[step.output] = index
       for node in step.reads { lastReader[node] = index }
     }
@@ -40,8 +41,8 @@ struct Plan: Sendable {
     places = Place.all(steps, graph, readers: readers)
   }
 
-  /// Whether a step reads a node's map as if there were nothing between its pixels: kernels take the residual as it stands
-  /// beside the output, and fully connected layers read a map as one row.
+  /// True if a step reads a node's map as contiguous pixels: kernels take the residual in the layout of the
+  /// output, and fully connected layers read a map as one row.
   func needsContiguousMap(_ node: Int) -> Bool {
     readers[node].contains { index in
       if case .linear = steps[index].operation { return true }
@@ -50,7 +51,7 @@ struct Plan: Sendable {
   }
 }
 
-/// Joins nodes to steps.
+/// Fuses nodes into steps.
 private struct Fusion {
   let graph: Graph
   let kept: Set<Int>
@@ -88,7 +89,7 @@ private struct Fusion {
     return steps
   }
 
-  /// Moves what an operation computes itself into the epilogue where the two can be expressed by it.
+  /// Moves parts of an operation into the epilogue where the epilogue can express them.
   private func start(_ step: inout Step) {
     switch step.operation {
     case .batchNorm: step.epilogue.batchNorm = batchNormIndex[step.output]
@@ -97,7 +98,7 @@ private struct Fusion {
     }
   }
 
-  /// Takes the only reader of the step's result into the step if it fits behind what is there.
+  /// Fuses the only reader of the step's result into the step if it fits after the existing operations.
   private mutating func absorbNext(_ step: inout Step) -> Bool {
     guard step.output != graph.output, !kept.contains(step.output), readers[step.output].count == 1,
       let next = readers[step.output].first, step.epilogue.activation == .identity

@@ -1,8 +1,9 @@
 import NetworkGraphs
 
-/// A run of steps and how many images pass through it at a time.
+/// A run of steps and the number of images that pass through it at a time.
 ///
-/// Early maps are large: of few images they stay near the processor. Late weights are large: many images share a read.
+/// Early maps are large: with few images they stay in the cache. Late weights are large: many images share a
+/// read.
 struct Stage: Sendable, Equatable {
   var steps: Range<Int>
   var images: Int
@@ -11,10 +12,10 @@ struct Stage: Sendable, Equatable {
 }
 
 extension Plan {
-  /// Cuts the first `end` steps into stages, between steps where one map alone is passed on.
+  /// Divides the first `end` steps into stages, between steps where only one map is passed on.
   /// - Parameters:
   ///   - sizes: Every node's map size.
-  ///   - budget: Floats that the maps in use shall take.
+  ///   - budget: Floats for the maps in use.
   ///   - mostImages: Images at a time where maps are small.
   func stages(end: Int, sizes: [MapSize], budget: Int, mostImages: Int = Self.mostImages) -> [Stage] {
     var stages: [Stage] = []

@@ -1,8 +1,8 @@
 import NetworkGraphs
 
-/// One pass over the data: a node together with the BatchNorm, sum and activation that follow it directly.
+/// One pass over the data: a node fused with the BatchNorm, sum and activation that follow it directly.
 struct Step: Sendable {
-  /// What is left to do for every element of the result: y = activation(batchNorm(x) + residual).
+  /// Remaining operations on every element of the result: y = activation(batchNorm(x) + residual).
   struct Epilogue: Sendable {
     /// Index into the network's BatchNorms.
     var batchNorm: Int?
@@ -15,7 +15,7 @@ struct Step: Sendable {
   let operation: Operation
   /// The node of `operation`.
   let node: Int
-  /// Nodes whose results are read, without the residual.
+  /// Nodes whose results are read, except the residual.
   let inputs: [Int]
   var epilogue = Epilogue()
   /// The last node that the step computes; its result is the step's.

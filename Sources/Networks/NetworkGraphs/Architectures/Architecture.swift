@@ -1,33 +1,33 @@
-/// A family of networks that is recognised by its keys and written down by a graph builder.
+/// A family of networks that is recognized by its keys and described through a graph builder.
 protocol Architecture: Sendable {
-  /// The names that select the family, those of torchvision or timm.
+  /// The names that select the family, from torchvision or timm.
   static var names: [String] { get }
-  /// Whether the keys are this family's; looks at few, shapes are checked while building.
+  /// True if the keys are this family's; checks only a few, shapes are checked while building.
   static func recognises(_ state: StateDict) -> Bool
-  /// The network that these keys describe.
-  /// - Parameter name: The requested one of `names`; nil when recognised.
+  /// The network described by these keys.
+  /// - Parameter name: The requested one of `names`; nil when recognized.
   init(_ state: StateDict, name: String?) throws
-  /// One of `names` where the network is a published one, else a description that starts with the family's.
+  /// One of `names` for a published network, else a description that starts with the family's name.
   var name: String { get }
-  /// Published networks with the same keys that compute otherwise and are taken for this one.
+  /// Published networks with the same keys that compute differently and are taken for this one.
   var rarer: [String] { get }
   /// The last layer's published name, such as `fc`.
   var headName: String { get }
-  /// Beginnings of the names of tensors that have no part in the logits, such as those of auxiliary heads.
+  /// Prefixes of tensors that have no part in the logits, such as those of auxiliary heads.
   static var ignorablePrefixes: [String] { get }
-  /// Writes the layers down and returns the logits.
+  /// Adds the layers to the graph and returns the logits.
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value
 }
 
 extension Architecture {
-  /// Most signatures are of one network.
+  /// Empty: most signatures belong to one network.
   var rarer: [String] { [] }
 
-  /// Most families read everything.
+  /// Empty: most families read every tensor.
   static var ignorablePrefixes: [String] { [] }
 }
 
-/// The families known, in the order in which they are tried.
+/// The known families, in the order in which they are tried.
 enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
     ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
@@ -36,7 +36,7 @@ enum ArchitectureRegistry {
 
   static var names: [String] { families.flatMap { $0.names } }
 
-  /// The named architecture, or the one the keys tell.
+  /// The named architecture, or the one recognized from the keys.
   static func architecture(for state: StateDict, named requested: String?) throws -> any Architecture {
     guard let requested else {
       if let family = families.first(where: { $0.recognises(state) }) {
@@ -52,7 +52,7 @@ enum ArchitectureRegistry {
     if let family = named.first(where: { $0.recognises(state) }) ?? named.first {
       return try family.init(state, name: requested)
     }
-    // A description as networks of unpublished sizes carry it, such as "resnet [2,2,2,2] basic width 16".
+    // A description of a network of unpublished size, such as "resnet [2,2,2,2] basic width 16".
     if let family = families.first(where: { $0.recognises(state) }) {
       let found = try family.init(state, name: nil)
       if found.name == requested { return found }
@@ -60,14 +60,15 @@ enum ArchitectureRegistry {
         throw NetworkError.otherArchitecture(label: state.label, requested: requested, found: found.name)
       }
     }
-    // Published names of other sizes of a known family; whoever builds the network compares the whole layout.
-    if PublishedNames.digests[requested] != nil, let family = families.first(where: { $0.recognises(state) }) {
+    // Published names of other sizes of a known family; the caller compares the whole layout.
+    if PublishedNames.digests[requested] != nil, let family = families.first(where: { $0.recognises(state) })
+    {
       return try family.init(state, name: nil)
     }
     throw NetworkError.unknownName(requested, known: families.compactMap { $0.names.first })
   }
 
-  /// What can be said of a state dict that no family recognises.
+  /// Summary of a state dict that no family recognizes.
   private static func describe(_ state: StateDict) -> String {
     let tensors = state.source.tensors
     let convolutions = tensors.count { $0.shape.count == 4 }
@@ -78,5 +79,5 @@ enum ArchitectureRegistry {
   }
 }
 
-/// Numbers as descriptions of architectures write them.
+/// Numbers in the style of architecture descriptions.
 func list(_ numbers: [Int]) -> String { "[" + numbers.map(String.init).joined(separator: ",") + "]" }

@@ -1,6 +1,7 @@
 /// DenseNet with torchvision's (and timm's equal) key names.
 ///
-/// Huang et al., "Densely Connected Convolutional Networks" (2017): BatchNorm and ReLU stand before the convolutions.
+/// Huang et al., "Densely Connected Convolutional Networks" (2017): BatchNorm and ReLU precede the
+/// convolutions.
 struct DenseNet: Architecture {
   private static let published = [
     "densenet121": [6, 12, 24, 16], "densenet161": [6, 12, 36, 24], "densenet169": [6, 12, 32, 32],

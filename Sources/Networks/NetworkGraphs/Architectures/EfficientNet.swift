@@ -46,7 +46,7 @@ struct EfficientNet: Architecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     (b.eps, b.momentum) = (eps, momentum)
-    // Per stage, the first block's; six stages are those of V2-S.
+    // Strides of the first block of each stage; V2-S has six stages.
     let strides = [1, 2, 2, 2, 1, 2, 1]
     var x = b.input()
     x = try b.convolutionNorm(x, "features.0.0", "features.0.1", kernel: 3, stride: 2, .silu)
@@ -61,7 +61,8 @@ struct EfficientNet: Architecture {
     return try b.linear(b.globalAverage(x), "classifier.1")
   }
 
-  /// An inverted residual, or with its expansion and depthwise convolution fused into one dense convolution.
+  /// An inverted residual, possibly with expansion and depthwise convolution fused into one dense
+  /// convolution.
   private func block(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, _ stride: Int
   ) throws -> GraphBuilder.Value {

@@ -1,7 +1,7 @@
 /// GoogLeNet with torchvision's key names; the auxiliary heads are ignored.
 ///
-/// Szegedy et al., "Going Deeper with Convolutions" (2015), with BatchNorm and, as in torchvision, 3x3 convolutions in
-/// the third branch.
+/// Szegedy et al., "Going Deeper with Convolutions" (2015), with BatchNorm and, as in torchvision, 3x3
+/// convolutions in the third branch.
 struct GoogLeNet: Architecture {
   static let names = ["googlenet"]
 

@@ -1,14 +1,15 @@
-/// The mobile families with timm's key names: MobileNetV2 and V3, MNASNet, EfficientNet, its Lite and Edge kinds and V2.
+/// The mobile families with timm's key names: MobileNetV2 and V3, MNASNet, EfficientNet with Lite, Edge and
+/// V2.
 ///
-/// All are a stem, stages of blocks and a head; a block's kind shows in its keys. What does not show (activation, eps,
-/// padding) is the family's; networks ported from TensorFlow (`tf_…`) have the same keys as timm's own but another
-/// padding and eps, so one of the two has to be named.
+/// All have a stem, stages of blocks and a head; a block's kind is recognized from its keys. Properties
+/// without keys (activation, eps, padding) follow from the family; networks ported from TensorFlow (`tf_…`)
+/// have the same keys as timm's own but different padding and eps, so one of the two must be named.
 struct MobileBlocks: Architecture {
   private enum Kind: String {
     case mobilenetv2, mobilenetv3, mnasnet, semnasnet, efficientnet, efficientnetLite = "efficientnet_lite"
     case efficientnetEdge = "efficientnet_e", efficientnetV2 = "efficientnetv2"
 
-    /// Whether TensorFlow ports with other padding and eps share the keys.
+    /// True if TensorFlow ports with different padding and eps share the keys.
     var hasPorts: Bool { ![.mobilenetv2, .mnasnet, .semnasnet].contains(self) }
   }
 
@@ -39,7 +40,7 @@ struct MobileBlocks: Architecture {
       && state.isConvolution("conv_head.weight") && Self.blockConvolution(state, 0, 0) != nil
   }
 
-  /// The first convolution of a block, whose name tells the block's kind.
+  /// The first convolution of a block, whose name identifies the block's kind.
   private static func blockConvolution(_ state: StateDict, _ stage: Int, _ index: Int) -> String? {
     ["conv_pw", "conv_dw", "conv_exp", "conv"].first {
       state.isConvolution("blocks.\(stage).\(index).\($0).weight")
@@ -59,7 +60,8 @@ struct MobileBlocks: Architecture {
     let stem = state.shape("conv_stem.weight")?.first ?? 0
     let head = state.shape("conv_head.weight")?.first ?? 0
     let description = "\(kind.rawValue) \(list(stages)) width \(stem) head \(head)"
-    // The names of exactly these tensors; networks of TensorFlow are told from timm's own by name alone.
+    // The names with exactly these tensors; only the name distinguishes TensorFlow ports from timm's own
+    // networks.
     let names = PublishedNames.names(of: Layout(state, head: headName)).filter {
       (Self.own + Self.ports).contains($0)
     }
@@ -75,7 +77,8 @@ struct MobileBlocks: Architecture {
       name = only
     } else if kind.hasPorts || (kind == .mobilenetv2 && !state.contains("blocks.1.0.conv_pwl.weight")) {
       throw NetworkError.unknownArchitecture(
-        label: state.label, recognised: "\(description), which is none of timm's networks of known padding and eps",
+        label: state.label,
+        recognised: "\(description), which is none of timm's networks of known padding and eps",
         known: [])
     } else {
       name = description
@@ -92,8 +95,8 @@ struct MobileBlocks: Architecture {
     if isGated { return gated(0) ? .efficientnet : .semnasnet }
     let kernels = stages.indices.compactMap { state.shape("blocks.\($0).0.conv_dw.weight")?.last }
     if !kernels.contains(5) { return .mobilenetv2 }
-    // MNASNet expands by 3 where EfficientNet-Lite expands by 6; FBNet begins with an inverted residual and is, like
-    // MNASNet, a ReLU network.
+    // MNASNet expands by 3 where EfficientNet-Lite expands by 6; FBNet begins with an inverted residual and
+    // is, like MNASNet, a ReLU network.
     let beginsInverted = state.contains("blocks.0.0.conv_pwl.weight")
     let expansion = state.shape("blocks.1.0.conv_pw.weight") ?? []
     let isLite = !beginsInverted && expansion.count == 4 && expansion[0] == 6 * expansion[1]
@@ -111,7 +114,7 @@ struct MobileBlocks: Architecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     if isPort { (b.eps, b.defaultPadding) = (1e-3, .same) }
-    // MobileNetV3-Small, of six stages, halves in its first; the others in the second.
+    // MobileNetV3-Small, with six stages, halves the resolution in its first; the others in the second.
     let isSmall = kind == .mobilenetv3 && stages.count == 6
     let strides = isSmall ? [2, 2, 2, 1, 2, 1] : [1, 2, 2, 2, 1, 2, 1]
     var x = b.input()

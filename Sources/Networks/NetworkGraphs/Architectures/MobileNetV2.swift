@@ -20,7 +20,7 @@ struct MobileNetV2: Architecture {
       state.shape("features.0.0.weight")?.first ?? 0, state.shape("classifier.1.weight")?.last ?? 0
     )
     name = (blocks, stem, head) == (17, 32, 1280) ? "mobilenet_v2" : "mobilenet_v2 [\(blocks)] width \(stem)"
-    // Where the resolution halves is not in the weights; the published depth tells.
+    // The weights do not show where the resolution halves; the published depth determines it.
     if blocks != 17 {
       throw NetworkError.otherArchitecture(
         label: state.label, requested: "mobilenet_v2 of 17 blocks", found: name)

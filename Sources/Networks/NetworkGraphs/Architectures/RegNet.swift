@@ -1,6 +1,7 @@
 /// RegNet X and Y with torchvision's or timm's key names.
 ///
-/// Radosavovic et al., "Designing Network Design Spaces" (2020). Every stage halves the resolution; Y has gates.
+/// Radosavovic et al., "Designing Network Design Spaces" (2020). Every stage halves the resolution; Y has
+/// gates.
 struct RegNet: Architecture {
   static let names = ["regnet", "regnet_x", "regnet_y", "regnetx", "regnety"]
 

@@ -1,10 +1,10 @@
-/// ResNet, ResNeXt and Wide ResNet with torchvision's (and timm's equal) key names, also with timm's deep stem, averaged
-/// shortcuts (ResNet-D) and squeeze-and-excitation gates.
+/// ResNet, ResNeXt and Wide ResNet with torchvision's (and timm's equal) key names, also with timm's deep
+/// stem, averaged shortcuts (ResNet-D) and squeeze-and-excitation gates.
 ///
-/// He et al., "Deep Residual Learning for Image Recognition" (2016); Xie et al., "Aggregated Residual Transformations"
-/// (2017); Zagoruyko, Komodakis, "Wide Residual Networks" (2016); He et al., "Bag of Tricks" (2019); Hu et al.,
-/// "Squeeze-and-Excitation Networks" (2018). Of a Bottleneck it is the 3x3 convolution that strides ("V1.5"), as in
-/// torchvision.
+/// He et al., "Deep Residual Learning for Image Recognition" (2016); Xie et al., "Aggregated Residual
+/// Transformations" (2017); Zagoruyko, Komodakis, "Wide Residual Networks" (2016); He et al., "Bag of Tricks"
+/// (2019); Hu et al., "Squeeze-and-Excitation Networks" (2018). In a Bottleneck the 3x3 convolution strides
+/// ("V1.5"), as in torchvision.
 struct ResNet: Architecture {
   private struct Published {
     let name: String
@@ -39,8 +39,8 @@ struct ResNet: Architecture {
   /// does not show in the tensors.
   private static let smallImages = "-cifar"
 
-  /// timm's networks that pool or blur where these stride, which no key tells; by blocks, `d` marks deep stem and averaged
-  /// shortcuts.
+  /// timm's networks that pool or blur where these stride, which no key shows; by blocks, `d` marks deep stem
+  /// and averaged shortcuts.
   private static let rarer: [String: [String]] = [
     "[2,2,2,2] basic": ["resnetblur18"], "[3,4,6,3] bottleneck": ["resnetaa50", "resnetblur50"],
     "[3,4,6,3] basic d": ["resnetaa34d"], "[3,4,6,3] bottleneck d": ["resnetaa50d", "resnetblur50d"],
@@ -69,7 +69,7 @@ struct ResNet: Architecture {
       blocks.append(count)
     }
     let isBottleneck = state.contains("layer1.0.conv3.weight")
-    // conv2 tells the groups by its depth and the width; the stem's width scales them all.
+    // The depth and width of conv2 determine the groups; the stem's width scales them all.
     let shape = state.shape("layer1.0.conv2.weight") ?? []
     let isDeep = state.contains("conv1.0.weight")
     let base = state.shape(isDeep ? "conv1.6.weight" : "conv1.weight")?.first ?? 0
@@ -105,7 +105,9 @@ struct ResNet: Architecture {
     self.isBottleneck = isBottleneck
 
     guard let requested,
-      let wanted = Self.published.first(where: { requested == $0.name + (isForSmallImages ? Self.smallImages : "") })
+      let wanted = Self.published.first(where: {
+        requested == $0.name + (isForSmallImages ? Self.smallImages : "")
+      })
     else { return }
     // The width is free: a slim resnet18 is still one.
     guard wanted.blocks == blocks && wanted.isBottleneck == isBottleneck else {

@@ -1,8 +1,8 @@
 /// VGG with and without BatchNorm.
 ///
-/// Simonyan, Zisserman, "Very Deep Convolutional Networks" (2015). torchvision's classifier is `classifier.0/3/6` on a
-/// 7x7 map; timm's is `pre_logits.fc1/fc2` as convolutions and `head.fc`. The numbers of the layers tell where the
-/// pooling is, since it has no parameters.
+/// Simonyan, Zisserman, "Very Deep Convolutional Networks" (2015). torchvision's classifier is
+/// `classifier.0/3/6` on a 7x7 map; timm's is `pre_logits.fc1/fc2` as convolutions and `head.fc`. Gaps in the
+/// numbering of the layers show the pooling layers, which have no parameters.
 struct VGG: Architecture {
   static let names = ["vgg"] + [11, 13, 16, 19].flatMap { ["vgg\($0)_bn", "vgg\($0)"] }
 

@@ -3,15 +3,16 @@ import Checkpoint
 /// A BatchNorm of a network: y = (x - mean) / sqrt(variance + eps) * weight + bias per channel.
 ///
 /// Ioffe, Szegedy: "Batch Normalization" (2015). The running statistics are those of the checkpoint unless
-/// `Network.setRunningStatistics` replaces them.
+/// others are passed to the forward pass.
 public struct BatchNormLayer: Sendable, Hashable {
   /// The module's name in the state dict, for example `layer1.0.bn1`.
   public let name: String
   /// Number of channels.
   public let channels: Int
-  /// Added to the variance before the root; from the family, since a state dict does not hold it.
+  /// Added to the variance before the square root; defined by the family, since a state dict does not contain
+  /// it.
   public let eps: Double
-  /// Weight of the newest batch in the running statistics; from the family.
+  /// Weight of the newest batch in the running statistics; defined by the family.
   public let momentum: Double
   /// Position in the network's graph.
   public internal(set) var nodeIndex: Int
@@ -27,7 +28,7 @@ public struct BatchNormLayer: Sendable, Hashable {
   /// Key of the step counter, absent from old checkpoints.
   public var numBatchesTrackedKey: TensorName { TensorName(name + ".num_batches_tracked") }
 
-  /// - Parameter keys: Of scale, shift, mean and variance, where they are not PyTorch's.
+  /// - Parameter keys: Keys of scale, shift, mean and variance, where they are not PyTorch's.
   package init(
     name: String, channels: Int, eps: Double, momentum: Double, nodeIndex: Int,
     keys: (weight: TensorName, bias: TensorName, mean: TensorName, variance: TensorName)? = nil

@@ -1,10 +1,10 @@
 import Checkpoint
 
-/// What a map is multiplied by and what is added then, per channel.
+/// Scale and shift of a map, per channel.
 package struct ChannelFactors: Sendable, Equatable {
   /// One number for each channel.
   package enum Values: Sendable, Equatable {
-    /// A tensor of the checkpoint, read in its order; of one element for all channels, or as many as there are.
+    /// A tensor of the checkpoint, read in its order; of one element, or one per channel.
     case tensor(TensorName)
     /// Numbers of the network's description.
     case constants([Float])
@@ -12,8 +12,8 @@ package struct ChannelFactors: Sendable, Equatable {
     case constant(Float)
   }
 
-  /// nil is 1.
+  /// Scale; nil is 1.
   package var scale: Values?
-  /// nil is 0.
+  /// Shift; nil is 0.
   package var shift: Values?
 }

@@ -1,5 +1,5 @@
 extension Graph {
-  /// The graph without nodes that have no part in the output; the input stays.
+  /// The graph without nodes that do not contribute to the output; the input stays.
   package func pruned() -> Graph {
     var needed = Array(repeating: false, count: nodes.count)
     needed[0] = true

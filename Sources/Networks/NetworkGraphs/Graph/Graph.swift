@@ -1,7 +1,7 @@
 /// A network as nodes in topological order; node 0 is the input.
 package struct Graph: Sendable, Equatable {
   package struct Node: Sendable, Equatable {
-    /// The module's name in the state dict, or a descriptive one where it holds no parameters.
+    /// The module's name in the state dict, or a descriptive one for nodes without parameters.
     package let name: String
     package let operation: Operation
     /// Indices of earlier nodes.
@@ -12,7 +12,7 @@ package struct Graph: Sendable, Equatable {
 
   package let nodes: [Node]
   package let output: Int
-  /// What height and width of the input must be multiples of, for layers that would be others at other sizes.
+  /// Divisor of the input's height and width, for layers that would differ at other sizes.
   package var sizeDivisor = 1
 
   package var batchNorms: [BatchNormLayer] {
@@ -21,9 +21,9 @@ package struct Graph: Sendable, Equatable {
     }
   }
 
-  /// Floats behind the end of a map that a convolution may read: the pixels that fill up its last tile.
+  /// Floats after the end of a map that a convolution may read: the pixels that fill up its last tile.
   package var readAhead: Int {
-    // Pixels may stand as far apart as those of the widest map, where maps are parts of it.
+    // Pixels may be as far apart as those of the widest map, where maps are parts of it.
     let widest = nodes.map(\.channels).max() ?? 0
     return nodes.map { node in
       guard case .convolution(let convolution) = node.operation else { return 0 }

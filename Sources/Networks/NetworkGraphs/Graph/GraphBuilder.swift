@@ -1,23 +1,23 @@
 import Checkpoint
 
-/// Writes a graph down layer by layer; channels and biases come from the state dict's shapes.
+/// Builds a graph layer by layer; channels and biases come from the state dict's shapes.
 ///
-/// The builder keeps account of the tensors that it hands out, so that a family cannot leave one behind by mistake:
-/// `leftovers` are what a network of this graph would ignore.
+/// The builder records the tensors that layers read, so that a family cannot omit one by mistake: `leftovers`
+/// are the tensors that a network of this graph would ignore.
 struct GraphBuilder {
-  /// A node's result while the graph is being written down.
+  /// A node's result while the graph is being built.
   struct Value {
     let index: Int
     let channels: Int
   }
 
   let state: StateDict
-  /// Named in the diagnostics of missing keys.
+  /// Architecture named in the diagnostics of missing keys.
   let architecture: String
-  /// What the family's BatchNorms add to the variance, and the weight of the newest batch.
+  /// Eps and momentum of the family's BatchNorms.
   var eps = 1e-5
   var momentum = 0.1
-  /// What pads a convolution whose padding is not given; nil keeps the size at a stride of 1.
+  /// Padding of convolutions without an explicit one; nil keeps the size at a stride of 1.
   var defaultPadding: Padding?
   private var nodes: [Graph.Node] = []
   /// The tensors that the graph reads, by name.
@@ -32,7 +32,8 @@ struct GraphBuilder {
 
   /// Floating-point tensors of the state dict that no layer reads, in its order.
   ///
-  /// - Parameter isIgnorable: Whether the family leaves a tensor out on purpose, such as that of an auxiliary head.
+  /// - Parameter isIgnorable: True for tensors that the family omits on purpose, such as those of an
+  ///   auxiliary head.
   func leftovers(_ isIgnorable: (TensorName) -> Bool) -> [TensorName] {
     state.source.tensors.filter {
       !$0.dtype.isInteger && consumed[$0.name] == nil && !isIgnorable($0.name)
@@ -76,18 +77,18 @@ struct GraphBuilder {
 
   /// Groups of a convolution.
   enum Groups {
-    /// All inputs reach all outputs.
+    /// One group: all inputs reach all outputs.
     case one
-    /// Every channel is on its own.
+    /// One group per channel.
     case depthwise
-    /// As many as the weight's depth says.
+    /// Number of groups from the weight's shape.
     case fromShape
   }
 
   /// The convolution `name`.
   /// - Parameters:
-  ///   - kernel: Rows and columns of the kernel; nil takes those of the weight.
-  ///   - padding: nil pads such that a stride of 1 keeps the size (odd kernels).
+  ///   - kernel: Rows and columns of the kernel; nil takes the weight's.
+  ///   - padding: Padding; nil pads such that a stride of 1 keeps the size (odd kernels).
   mutating func convolution(
     _ x: Value, _ name: String, kernel: Int? = nil, stride: Int = 1, padding: Padding? = nil,
     dilation: Int = 1, groups: Groups = .one
@@ -140,7 +141,7 @@ struct GraphBuilder {
     return append(name, .linear(linear), [x], channels: spec.shape[0])
   }
 
-  /// The convolution and BatchNorm `name.<conv>` and `name.<norm>` with an activation behind them.
+  /// The convolution and BatchNorm `name.<conv>` and `name.<norm>` followed by an activation.
   mutating func convolutionNorm(
     _ x: Value, _ convolutionName: String, _ normName: String, kernel: Int? = nil, stride: Int = 1,
     padding: Padding? = nil, dilation: Int = 1, groups: Groups = .one, _ activation: Activation
@@ -151,7 +152,8 @@ struct GraphBuilder {
     return self.activation(try batchNorm(y, normName), activation)
   }
 
-  /// Squeeze and excitation (Hu et al. 2018): every channel times a gate that two layers compute from all means.
+  /// Squeeze and excitation (Hu et al. 2018): every channel times a gate that two layers compute from all
+  /// means.
   mutating func squeezeExcite(
     _ x: Value, _ reduce: String, _ expand: String, _ activation: Activation, gate: Activation
   ) throws -> Value {
@@ -165,8 +167,8 @@ struct GraphBuilder {
     return self.gate(x, by: self.activation(factor, gate))
   }
 
-  /// The fully connected layer that classifies. Training scripts often put a dropout before it, as
-  /// `name = Sequential(Dropout, Linear)`: then it is the only layer below the name.
+  /// The classifier's fully connected layer. Training scripts often put a dropout before it, so that `name`
+  /// is a `Sequential(Dropout, Linear)`: then it is the only layer below the name.
   mutating func head(_ x: Value, _ name: String) throws -> Value {
     try linear(x, state.headName(name) ?? name)
   }
@@ -178,7 +180,7 @@ struct GraphBuilder {
     return append(activation.rawValue, .activation(activation), [x], channels: x.channels)
   }
 
-  /// The sum of two maps; `name` is blamed where their channels differ.
+  /// The sum of two maps; errors about unequal channels name the layer `name`.
   mutating func add(_ a: Value, _ b: Value, _ name: String) throws -> Value {
     guard a.channels == b.channels else {
       throw NetworkError.wrongShape(

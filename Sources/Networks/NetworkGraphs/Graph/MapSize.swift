@@ -32,7 +32,7 @@ extension Graph {
     return sizes
   }
 
-  /// The size of a node's map given those of its inputs, or nil where they do not fit or nothing is left.
+  /// The size of a node's map given those of its inputs, or nil where they do not fit or the map is empty.
   package static func size(of node: Node, inputs: [MapSize], height: Int, width: Int) -> MapSize? {
     func slide(_ window: Window) -> MapSize? {
       window.geometry(height: inputs[0].height, width: inputs[0].width).map {

@@ -1,4 +1,4 @@
-/// Pixels put around a map; negative numbers take some away.
+/// Pixels added around a map; negative numbers crop it.
 package struct Margins: Sendable, Equatable {
   package enum Filling: Sendable, Equatable {
     case constant(Float)
@@ -14,7 +14,7 @@ package struct Margins: Sendable, Equatable {
   package var right = 0
   package var filling = Filling.constant(0)
 
-  /// Whether something is left of a map of this size, and a mirror finds its pixels.
+  /// True if a map of this size is not cropped away, and is large enough to be mirrored.
   package func fit(rows: Int, columns: Int) -> Bool {
     guard rows + top + bottom > 0, columns + left + right > 0, rows + min(top, 0) + min(bottom, 0) > 0,
       columns + min(left, 0) + min(right, 0) > 0

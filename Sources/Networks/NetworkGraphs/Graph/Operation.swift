@@ -1,16 +1,16 @@
 import Checkpoint
 
-/// What a node of a graph computes. Maps are NHWC; a vector is a map of one pixel.
+/// Computation of a node of a graph. Maps are NHWC; a vector is a map of one pixel.
 package enum Operation: Sendable, Equatable {
   case input
   case convolution(Convolution)
   case batchNorm(BatchNormLayer)
   case activation(Activation)
-  /// The sum of two maps of one shape.
+  /// The sum of two maps of equal shape.
   case add
   /// The first map times the second, which has one pixel: a squeeze-and-excitation gate.
   case gate
-  /// Channels of all inputs one after the other.
+  /// The channels of all inputs, concatenated.
   case concatenate
   /// A range of the channels.
   case slice(Range<Int>)
@@ -18,24 +18,24 @@ package enum Operation: Sendable, Equatable {
   case shuffle(groups: Int)
   case maxPool(Window)
   case averagePool(Window, countIncludePad: Bool)
-  /// The mean over all pixels, one pixel remains.
+  /// The mean over all pixels, which leaves one pixel.
   case globalAverage
   /// The mean over the cells of a fixed grid (PyTorch's `AdaptiveAvgPool2d`).
   case adaptiveAverage(height: Int, width: Int)
   case linear(Linear)
 
-  // What imported networks have besides.
+  // Further operations of imported networks.
 
   /// x * scale + shift, per channel.
   case affine(ChannelFactors)
-  /// The product of two maps of one shape.
+  /// The product of two maps of equal shape.
   case multiply
   /// The first map times the second, which has one channel.
   case mask
   case function(PointwiseFunction)
-  /// The largest of all pixels, one pixel remains.
+  /// The maximum over all pixels, which leaves one pixel.
   case globalMax
-  /// Pixels around the map, or less of it.
+  /// Pixels added around the map, or cropped from it.
   case pad(Margins)
   /// Output channel i is input channel `order[i]`.
   case reorder([Int])
@@ -51,7 +51,7 @@ package enum Operation: Sendable, Equatable {
   case sumOfGroups(Int)
 }
 
-/// A convolution and where its weights are.
+/// A convolution with the names of its weights.
 package struct Convolution: Sendable, Equatable {
   package let weight: TensorName
   package let bias: TensorName?
@@ -64,16 +64,16 @@ package struct Convolution: Sendable, Equatable {
   package var depth: Int { window.kernel.height * window.kernel.width * inputChannels / groups }
 }
 
-/// A fully connected layer and where its weights are.
+/// A fully connected layer with the names of its weights.
 package struct Linear: Sendable, Equatable {
   package let weight: TensorName
   package let bias: TensorName?
-  /// Size of the map it reads; PyTorch flattens such a map with the channels outermost.
+  /// Height of the map it reads, which PyTorch flattens with the channels outermost.
   package let height: Int
   package let width: Int
   package let inputChannels: Int
   package let outputChannels: Int
-  /// Whether the weight is stored as `[input][output]`.
+  /// True if the weight is stored as `[input][output]`.
   package var isTransposed = false
 
   package var inputs: Int { height * width * inputChannels }

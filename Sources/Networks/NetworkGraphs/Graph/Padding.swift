@@ -1,13 +1,16 @@
 /// Zeros around a map before a window slides over it.
 package enum Padding: Sendable, Equatable {
   case explicit(top: Int, left: Int, bottom: Int, right: Int)
-  /// TensorFlow's rule: as much as makes the output ceil(input / stride), the odd pixel at the bottom and right.
+  /// TensorFlow's rule: enough to make the output ceil(input / stride), the odd pixel at the bottom and
+  /// right.
   case same
-  /// The same with the odd pixel at the top and left.
+  /// Like `same`, with the odd pixel at the top and left.
   case sameLower
 
-  /// The same number of pixels on all four sides.
-  package static func all(_ size: Int) -> Padding { .explicit(top: size, left: size, bottom: size, right: size) }
+  /// Equal padding on all four sides.
+  package static func all(_ size: Int) -> Padding {
+    .explicit(top: size, left: size, bottom: size, right: size)
+  }
 
   /// Pixels before and after the map along one axis.
   package func amounts(vertical: Bool, size: Int, kernel: Int, stride: Int, dilation: Int) -> (

@@ -1,4 +1,4 @@
-/// A nonlinearity that the kernels have no code for.
+/// A nonlinearity that is not part of the kernels.
 package enum PointwiseFunction: Sendable, Equatable {
   /// x, or x times the slope below zero.
   case leakyRelu(slope: Float)

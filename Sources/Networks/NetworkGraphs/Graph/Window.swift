@@ -1,10 +1,10 @@
-/// A sliding window: its extent, step and padding.
+/// A sliding window: its extent, stride, padding and dilation.
 package struct Window: Sendable, Equatable {
   package var kernel: (height: Int, width: Int)
   package var stride: (height: Int, width: Int)
   package var padding: Padding
   package var dilation: (height: Int, width: Int)
-  /// Whether a last, incomplete window counts (PyTorch's `ceil_mode`).
+  /// True if a last, incomplete window counts (PyTorch's `ceil_mode`).
   package var ceilMode: Bool
 
   package init(
@@ -34,7 +34,7 @@ package struct Window: Sendable, Equatable {
   /// Positions of the window.
   package var taps: Int { kernel.height * kernel.width }
 
-  /// Whether the window reads exactly the pixel it writes.
+  /// True if the window reads exactly the pixel it writes.
   package var isPointwise: Bool { kernel == (1, 1) && stride == (1, 1) && padding == .all(0) }
 
   /// The geometry on a map of the given size, or nil where the map is too small for a single window.
@@ -53,7 +53,8 @@ package struct Window: Sendable, Equatable {
         ceilMode: ceilMode)
     else { return nil }
     return Geometry(
-      height: height, width: width, outputHeight: rows.output, outputWidth: columns.output, padTop: rows.before,
+      height: height, width: width, outputHeight: rows.output, outputWidth: columns.output,
+      padTop: rows.before,
       padLeft: columns.before, padBottom: rows.after, padRight: columns.after)
   }
 
@@ -82,7 +83,7 @@ private struct Axis {
     let room = size + padding.before + padding.after - (kernel - 1) * dilation - 1
     guard size > 0, room >= 0 else { return nil }
     var output = room / stride + 1
-    // A window may begin at the latest on the last pixel, not in the padding behind it.
+    // The last window must begin on the map, not in the padding after it.
     if ceilMode && room % stride != 0 && output * stride < size + padding.before { output += 1 }
     self.output = output
     before = padding.before

@@ -1,10 +1,11 @@
 import Checkpoint
 
-/// The layout of a network's weights: names and shapes of the tensors that a graph reads, without the number of classes.
+/// The layout of a network's weights: names and shapes of the tensors that a graph reads, without the number
+/// of classes.
 ///
-/// Published networks are told by a digest of it, FNV-1a (64 bits; Fowler, Noll, Vo) of the lines `name:d0,d1,…` sorted
-/// by their bytes, where `*` stands for the number of classes. Equal layouts are no proof of equal networks: strides,
-/// activations and padding do not show in shapes.
+/// A digest of it identifies published networks: FNV-1a (64 bits; Fowler, Noll, Vo) of the lines
+/// `name:d0,d1,…` sorted by their bytes, where `*` stands for the number of classes. Equal layouts do not
+/// prove equal networks: strides, activations and padding do not show in shapes.
 struct Layout {
   let digest: UInt64
 
@@ -29,7 +30,7 @@ struct Layout {
     self.digest = digest
   }
 
-  /// The layout of a state dict all of whose floating-point tensors are the network's.
+  /// The layout of a state dict in which all floating-point tensors belong to the network.
   init(_ state: StateDict, head: String) {
     self.init(
       state.source.tensors.filter { !$0.dtype.isInteger }, head: head, ownHead: state.headName(head) ?? head)
@@ -38,7 +39,7 @@ struct Layout {
 
 /// The names under which torchvision and timm publish networks of the known families.
 enum PublishedNames {
-  /// The digests of every name; several where both libraries publish it with keys of their own.
+  /// The digests of every name; several where both libraries publish it with different keys.
   static let digests: [String: Set<UInt64>] = {
     var result: [String: Set<UInt64>] = [:]
     for line in table.split(separator: "\n") {

@@ -1,9 +1,10 @@
 import Checkpoint
 
 extension NetworkDescription {
-  /// A checkpoint by the names that its network gives to the tensors.
+  /// A checkpoint under the names that its network gives to the tensors.
   ///
-  /// The names of the file are tried first, then those behind what a training script put before them, such as `model.`.
+  /// The names of the file are tried first, then those without a prefix that a training script added, such as
+  /// `model.`.
   ///
   /// - Parameter checkpoint: A state dict with PyTorch's names and layouts.
   /// - Returns: The checkpoint, or a `NetworkView` of it, which is written back under the names of the file.
@@ -15,8 +16,8 @@ extension NetworkDescription {
     return isKnown(checkpoint) ? checkpoint : networkViews(of: checkpoint).first(where: isKnown) ?? checkpoint
   }
 
-  /// A checkpoint by the names of an ONNX file's initializers: those of the file, unless more initializers are found behind
-  /// a prefix.
+  /// A checkpoint under the names of an ONNX file's initializers: the file's own, unless more initializers
+  /// match after a prefix.
   public static func view(of checkpoint: any CheckpointSource, onnx model: ONNXModel) -> any CheckpointSource
   {
     let names = model.initializers.filter { $0.value.spec.dtype.isFloatingPoint }.map(\.key)

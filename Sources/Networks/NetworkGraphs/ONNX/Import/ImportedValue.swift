@@ -1,30 +1,30 @@
 import Checkpoint
 
-/// What is known of a value of an ONNX graph while it is read.
+/// Knowledge about a value of an ONNX graph during import.
 enum ImportedValue {
-  /// Computed from the image.
+  /// A map computed from the image.
   case map(MapView)
-  /// Known now.
+  /// Numbers known at import.
   case numbers(Numbers)
   /// A tensor of the file, or of the checkpoint under one of its names.
   case parameter(Parameter)
   /// The parts of a map that a node split.
   case sequence([MapView])
-  /// Where a map exceeds a number; PyTorch's softplus is exported with such a case distinction.
+  /// Excess of a map over a number; PyTorch's softplus is exported with such a case distinction.
   case excess(MapView)
   /// The softmax of logits, which only the network's output may be.
   case probabilities(MapView)
 
   struct Parameter {
     let tensor: ONNXTensor
-    /// The initializer's name and those that `Identity` nodes gave it, the last one first.
+    /// The initializer's name and aliases from `Identity` nodes, the latest first.
     var names: [TensorName]
-    /// As seen through reshapes.
+    /// Shape after reshapes.
     var shape: [Int]
-    /// Whether a matrix has been transposed.
+    /// True if a matrix has been transposed.
     var isTransposed = false
 
-    /// Whether it is still of the initializer's shape.
+    /// True if it still has the initializer's shape.
     var isPlain: Bool { shape == tensor.spec.shape && !isTransposed }
   }
 }

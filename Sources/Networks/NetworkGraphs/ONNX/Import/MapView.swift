@@ -1,8 +1,9 @@
-/// A map as ONNX sees it: the engine's NHWC map behind axes of batch, channels, rows and columns that reshapes and
-/// transpositions have split, joined and exchanged.
+/// A map as seen by ONNX: the engine's NHWC map under axes of batch, channels, rows and columns that reshapes
+/// and transpositions have split, joined and permuted.
 ///
-/// Exporters write down such steps with the sizes of one example. An axis is kept as the parts of the map's own axes that
-/// it runs through, outermost first; so a flattening or a channel shuffle is recognised as what it is, at any input size.
+/// Exporters record such steps with the sizes of one example. An axis is stored as the parts of the map's own
+/// axes that it runs through, outermost first, so that a flattening or a channel shuffle is recognized at any
+/// input size.
 struct MapView {
   enum Dimension: Int { case channel, row, column }
 
@@ -17,11 +18,11 @@ struct MapView {
   var node: Int
   /// The map's size in the example.
   var size: MapSize
-  /// Whether there is one pixel whatever the input's size.
+  /// True if there is one pixel whatever the input's size.
   var isPixel: Bool
-  /// Extent of the first axis, which is the images.
+  /// Extent of the first axis, the images.
   let batch: Int
-  /// All other axes; parts of one step are left out.
+  /// All other axes; parts of extent one are omitted.
   var axes: [[Part]]
 
   /// A map as [images, channels, rows, columns].
@@ -39,7 +40,7 @@ struct MapView {
     extent == 1 ? [] : [Part(dimension: dimension, stride: 1, extent: extent)]
   }
 
-  /// The shape that ONNX's operators see.
+  /// The shape seen by ONNX's operators.
   var shape: [Int] { [batch] + axes.map { axis in axis.reduce(1) { $0 * $1.extent } } }
 
   var rank: Int { 1 + axes.count }
@@ -49,16 +50,16 @@ struct MapView {
   var rows: [Part] { Self.whole(.row, size.height) }
   var columns: [Part] { Self.whole(.column, size.width) }
 
-  /// Whether it is [images, channels, rows, columns].
+  /// True for [images, channels, rows, columns].
   var isPlain: Bool { axes == [channels, rows, columns] }
 
-  /// Whether it is [images, features] in PyTorch's order of flattening, axes of extent one aside.
+  /// True for [images, features] in PyTorch's order of flattening, apart from axes of extent one.
   var isFlat: Bool {
     let filled = axes.filter { !$0.isEmpty }
     return filled.count <= 1 && (filled.first ?? []) == channels + rows + columns
   }
 
-  /// The same elements in another shape; nil where that cuts through the map's axes.
+  /// The elements in another shape; nil where that would split the map's axes unevenly.
   func reshaped(_ target: [Int]) -> MapView? {
     guard let first = target.first, first == batch else { return nil }
     var rest = axes.flatMap { $0 }[...]
@@ -90,7 +91,7 @@ struct MapView {
     return view
   }
 
-  /// Neighbouring parts that together are one.
+  /// The parts of an axis with adjacent ones merged where they form one part.
   static func joined(_ axis: [Part]) -> [Part] {
     var result: [Part] = []
     for part in axis {

@@ -4,13 +4,14 @@ import Platform
 extension NetworkDescription {
   /// The network of an ONNX file with the weights of a checkpoint.
   ///
-  /// Tensors are taken by the names of the file's initializers. Constants that the checkpoint does not have, such as the
-  /// filter of a blurring pool, are the file's.
+  /// Tensors are looked up by the names of the file's initializers. Constants that the checkpoint lacks, such
+  /// as the filter of a blurring pool, come from the file.
   /// - Parameters:
-  ///   - checkpoint: A state dict with the initializers' names and layouts, or the file itself as `ONNXCheckpoint`.
-  ///   - model: The network.
-  /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `NetworkError` where a tensor of the checkpoint has
-  ///   another shape; what reading throws.
+  ///   - checkpoint: A state dict with the initializers' names and layouts, or the file itself as
+  ///     `ONNXCheckpoint`.
+  ///   - model: The ONNX file of the network.
+  /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `NetworkError` where a tensor of
+  ///   the checkpoint has another shape; errors of reading.
   public init(_ checkpoint: any CheckpointSource, onnx model: ONNXModel) throws {
     let state = StateDict(checkpoint)
     let (graph, ownTensors) = try Self.graph(of: model, state)
@@ -24,8 +25,8 @@ extension NetworkDescription {
     self.init(graph, name: name, isImported: true, checkpoint: checkpoint, weights: StateDict(source))
   }
 
-  /// Where the file leaves the image's size open, two sizes must give the same layers. Padding as TensorFlow does it is
-  /// computed from the size; it is the same for all sizes that stay even down to the smallest map.
+  /// Where the file leaves the image's size open, two sizes must give the same layers. TensorFlow's padding
+  /// is computed from the size; it is constant over all sizes that stay even down to the smallest map.
   private static func graph(of model: ONNXModel, _ state: StateDict) throws -> (
     Graph, [TensorName: TensorValue]
   ) {
@@ -47,8 +48,8 @@ extension NetworkDescription {
     return (graph, ownTensors)
   }
 
-  /// An exporter that computes BatchNorms into convolutions may leave these their names: such a file with a checkpoint's
-  /// weights would be another network.
+  /// An exporter that folds BatchNorms into convolutions may keep the convolutions' names: such a file with a
+  /// checkpoint's weights would be another network.
   private static func checkNorms(
     _ graph: Graph, _ state: StateDict, _ ownTensors: [TensorName: TensorValue], _ model: ONNXModel
   ) throws {

@@ -1,4 +1,4 @@
-/// A tensor that is known while the graph is read: the shape arithmetic of exporters and small constants.
+/// A tensor known at import: the shape arithmetic of exporters and small constants.
 struct Numbers: Equatable {
   enum Elements: Equatable {
     case ints([Int])
@@ -8,7 +8,7 @@ struct Numbers: Equatable {
   var shape: [Int]
   var elements: Elements
 
-  /// Constants are folded up to this size.
+  /// Largest size of folded constants.
   static let largestCount = 1 << 16
 
   init(ints: [Int], shape: [Int]? = nil) {
@@ -32,14 +32,14 @@ struct Numbers: Equatable {
     }
   }
 
-  /// The only number there is, or the one that all are.
+  /// The single number, or the common value of all.
   var uniform: Double? {
     let values = reals
     guard let first = values.first, values.allSatisfy({ $0 == first }) else { return nil }
     return first
   }
 
-  /// With every element kept within bounds; integers stay where a bound is none.
+  /// The tensor with every element clamped; integers stay integers where a bound is missing.
   func clamped(low: Double, high: Double) -> Numbers {
     var result = self
     switch elements {
@@ -73,7 +73,7 @@ struct Numbers: Equatable {
     return picking(positions, shape: target)
   }
 
-  /// With its axes in another order.
+  /// The tensor with its axes in another order.
   func transposed(_ order: [Int]) -> Numbers {
     var strides = Array(repeating: 1, count: shape.count)
     for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
@@ -89,7 +89,8 @@ struct Numbers: Equatable {
     return picking(positions, shape: target)
   }
 
-  /// Repeated along axes of extent one, as ONNX and NumPy do; nil where the shapes do not fit or it becomes too large.
+  /// The tensor repeated along axes of extent one, as in ONNX and NumPy; nil where the shapes do not fit or
+  /// it becomes too large.
   func broadcast(to target: [Int]) -> Numbers? {
     guard target.count >= shape.count, let total = Self.checkedCount(target), total <= Self.largestCount
     else {

@@ -1,22 +1,22 @@
 import Checkpoint
 import Platform
 
-/// Why the network of an ONNX file cannot be run.
+/// Reasons that the network of an ONNX file cannot be run.
 public enum ONNXImportError: ClassifiedError, Sendable, Equatable {
-  /// An operator that is not known.
+  /// An unsupported operator.
   case unsupportedOperator(label: String, node: String, type: String)
-  /// An operator that is known, but not as it is used here.
+  /// A supported operator in an unsupported form.
   case unsupportedUse(label: String, node: String, type: String, reason: String)
-  /// The network is no image classifier.
+  /// The network is not an image classifier.
   case notClassifier(label: String, reason: String)
-  /// The exporter has computed the BatchNorms into the convolutions.
+  /// The exporter has folded the BatchNorms into the convolutions.
   case foldedBatchNorms(label: String, checkpoint: String)
   /// A layer of the ONNX file is not in the checkpoint.
   case missingTensor(label: String, tensor: TensorName, checkpoint: String)
   /// Numbers in the network depend on the size of its input.
   case dependsOnSize(label: String, node: String)
 
-  /// How to call PyTorch's exporters such that BatchNorms stay.
+  /// Advice for calling PyTorch's exporters without folding BatchNorms.
   public static let exportAdvice =
     #"export again with torch.onnx.export(model.eval(), (x,), "model.onnx", dynamo=True, optimize=False) or "#
     + "with dynamo=False, training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False"

@@ -74,7 +74,7 @@ extension ONNXImporter {
     _ node: ONNXNode, _ view: MapView, scale: ChannelFactors.Values? = nil,
     shift: ChannelFactors.Values? = nil
   ) throws -> MapView {
-    // Exporters write factors down that are one, such as the slopes of ELU.
+    // Exporters write out factors that are one, such as the slopes of ELU.
     if scale ?? .constant(1) == .constant(1), shift ?? .constant(0) == .constant(0) { return view }
     return try append(node.name, .affine(ChannelFactors(scale: scale, shift: shift)), like: view)
   }
@@ -98,7 +98,7 @@ extension ONNXImporter {
       if inner == .hardsigmoid { return try append(node.name, .activation(.hardswish), like: x) }
     }
     if a.shape == b.shape && a.isPixel == b.isPixel { return try pair(node, .multiply, a, b) }
-    // The axes of the channels are alike, those of the pixels are of extent one in the gate.
+    // The axes of the channels are equal, those of the pixels have extent one in the gate.
     for (x, gate) in [(a, b), (b, a)]
     where gate.size.pixels == 1 && x.axes.count == gate.axes.count && x.size.channels == gate.size.channels {
       let fits = zip(x.axes, gate.axes).allSatisfy { full, one in
@@ -129,7 +129,7 @@ extension ONNXImporter {
     }
   }
 
-  /// The fully connected layer with the tensor that is added behind it as its bias.
+  /// The fully connected layer with the tensor that is added after it as its bias.
   private mutating func biased(_ node: ONNXNode, _ view: MapView, _ other: ImportedValue) throws -> MapView? {
     guard case .linear(let linear) = nodes[view.node].operation, linear.bias == nil,
       case .parameter(let parameter) = other, parameter.tensor.spec.shape.count == 1,
@@ -173,7 +173,7 @@ extension ONNXImporter {
     return [.map(try affine(node, view, scale: scale))]
   }
 
-  /// Two maps of one shape, element by element.
+  /// Two maps of equal shape, element by element.
   private mutating func pair(_ node: ONNXNode, _ operation: Operation, _ a: MapView, _ b: MapView) throws
     -> MapView
   {
@@ -190,7 +190,8 @@ extension ONNXImporter {
     return try append(node.name, operation, [x, y], channels: x.size.channels)
   }
 
-  /// A final softmax is left out: everything downstream wants logits. One over groups of channels is attention.
+  /// A final softmax is dropped: everything downstream needs logits. A softmax over groups of channels is
+  /// attention.
   private mutating func softmax(_ node: ONNXNode) throws -> [ImportedValue] {
     let view = try map(node)
     let index = try axis(node, node.int("axis") ?? -1, rank: view.rank) - 1
@@ -214,7 +215,7 @@ extension ONNXImporter {
     return factors
   }
 
-  /// A constant operand as one number for each channel of a map; nil where it is no such thing.
+  /// A constant operand as one number for each channel of a map; nil where it has another form.
   private mutating func channelValues(
     _ value: ImportedValue, on view: MapView, for node: ONNXNode, _ change: ((Double) -> Double)? = nil
   ) throws -> ChannelFactors.Values? {
@@ -227,7 +228,7 @@ extension ONNXImporter {
     guard shape.count <= view.rank, let count = Numbers.checkedCount(shape),
       count <= max(1, view.size.channels)
     else { return nil }
-    // Position along the constant's only filled axis for each of the map's channels.
+    // Position along the constant's only nontrivial axis for each of the map's channels.
     var positions = Array(repeating: 0, count: view.size.channels)
     let offset = view.rank - shape.count
     let filled = shape.indices.filter { shape[$0] != 1 }

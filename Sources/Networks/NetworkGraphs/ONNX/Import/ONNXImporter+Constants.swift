@@ -71,7 +71,7 @@ extension ONNXImporter {
     if let tensor = node.tensor("value") {
       let isWeight = tensor.spec.dtype.isFloatingPoint && tensor.spec.shape.count > 1
       if tensor.spec.elementCount <= 4096 && !isWeight { return .numbers(try numbers(tensor)) }
-      // Weights that are written as constants have only the name of their value.
+      // Weights that are exported as constants have only the name of their value.
       return .parameter(
         ImportedValue.Parameter(
           tensor: tensor, names: [TensorName(node.outputs.first ?? "")], shape: tensor.spec.shape))
@@ -83,7 +83,8 @@ extension ONNXImporter {
     throw unsupported(node, "has no number as its value")
   }
 
-  /// PyTorch's softplus takes x itself for large x, of which log(1 + e^x) differs by less than the last bit.
+  /// PyTorch's softplus returns x itself for large x, which differs from log(1 + e^x) by less than the last
+  /// bit.
   private func softplus(_ node: ONNXNode, _ condition: MapView) throws -> MapView {
     let (above, below) = (try map(node, 1), try map(node, 2))
     guard case .function(.softplus) = nodes[below.node].operation, nodes[below.node].inputs == [above.node],
@@ -194,7 +195,7 @@ extension ONNXImporter {
     case "Div": return try checked(a.dividedReportingOverflow(by: b), node)
     case "Mod":
       let rest = try checked(a.remainderReportingOverflow(dividingBy: b), node)
-      // The sign is the divisor's, unless fmod asks for the dividend's.
+      // The sign is the divisor's, unless fmod requests the dividend's.
       return rest != 0 && (rest < 0) != (b < 0) && node.int("fmod") ?? 0 == 0 ? rest + b : rest
     case "Min": return min(a, b)
     case "Max": return max(a, b)

@@ -24,7 +24,7 @@ extension ONNXImporter {
         node,
         "a weight of shape \(weight.shape) in \(groups) groups does not fit \(input.size.channels) channels")
     }
-    // Zeros that a node before puts around the map are the convolution's own padding.
+    // Zeros that an earlier node pads around the map become the convolution's own padding.
     if case .pad(let margins) = nodes[input.node].operation, margins.filling == .constant(0),
       let joined = window.padded(by: margins)
     {
@@ -104,7 +104,7 @@ extension ONNXImporter {
     return try plain(flat, for: node)
   }
 
-  /// A bias as the key of a tensor, or as factors where it is no tensor of the right size.
+  /// A bias as the key of a tensor, or as factors where it is not a tensor of the right size.
   private mutating func bias(_ node: ONNXNode, _ index: Int, channels: Int) throws -> (
     key: TensorName?, rest: ChannelFactors?
   ) {
@@ -171,14 +171,14 @@ extension ONNXImporter {
     let absent = TensorName("")
     let layer = BatchNormLayer(
       name: name, channels: channels, eps: node.real("epsilon") ?? 1e-5,
-      // ONNX counts the old statistics' weight, PyTorch the batch's.
+      // ONNX's momentum is the weight of the old statistics, PyTorch's that of the batch.
       momentum: ((1 - (node.real("momentum") ?? 0.9)) * 1e6).rounded() / 1e6, nodeIndex: nextNode,
       keys: (scale.0 ?? absent, shift.0 ?? absent, mean, variance))
     let result = try append(name, .batchNorm(layer), like: input)
     return factors == ChannelFactors() ? result : try append(node.name, .affine(factors), like: result)
   }
 
-  /// The module that a tensor belongs to, which names the layer.
+  /// The module of a tensor, which names the layer.
   static func module(of key: TensorName, or node: ONNXNode) -> String {
     guard let dot = key.string.lastIndex(of: "."),
       ["weight", "running_mean"].contains(key.string[key.string.index(after: dot)...])

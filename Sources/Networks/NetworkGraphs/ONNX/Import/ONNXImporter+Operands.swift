@@ -1,7 +1,7 @@
 import Checkpoint
 
 extension ONNXImporter {
-  /// An operand; nil where an optional one is left out.
+  /// An operand; nil where an optional one is omitted.
   func operand(_ node: ONNXNode, _ index: Int) -> ImportedValue? {
     guard index < node.inputs.count, !node.inputs[index].isEmpty else { return nil }
     return values[TensorName(node.inputs[index])]
@@ -20,7 +20,7 @@ extension ONNXImporter {
     return view
   }
 
-  /// An operand that is known now; small tensors of the file count.
+  /// An operand known at import, including small tensors of the file.
   func numbers(_ node: ONNXNode, _ index: Int) throws -> Numbers? {
     switch operand(node, index) {
     case .numbers(let numbers): return numbers
@@ -47,7 +47,7 @@ extension ONNXImporter {
     return axis < 0 ? axis + rank : axis
   }
 
-  /// A tensor with parameters as an operand.
+  /// A parameter tensor as an operand.
   func parameter(_ node: ONNXNode, _ index: Int, _ what: String) throws -> ImportedValue.Parameter {
     guard case .parameter(let parameter) = try required(node, index) else {
       throw unsupported(node, "the \(what) is computed; it is expected to be an initializer")
@@ -55,12 +55,12 @@ extension ONNXImporter {
     return parameter
   }
 
-  /// The tensor that stands for a parameter: the checkpoint's of the nearest name, else the file's own.
+  /// The tensor for a parameter: the checkpoint's of the nearest name, else the file's own.
   ///
-  /// - Parameter freeRows: Whether the checkpoint's first extent may differ, as that of a new classifier.
+  /// - Parameter freeRows: True if the checkpoint's first extent may differ, like that of a new classifier.
   mutating func resolve(_ parameter: ImportedValue.Parameter, freeRows: Bool = false) throws -> TensorSpec {
     let shape = parameter.tensor.spec.shape
-    // What PyTorch's layers call their tensors belongs to the state dict; constants and buffers left out of it do not.
+    // Parameter names of PyTorch's layers belong to the state dict; constants and unsaved buffers do not.
     func isState(_ name: TensorName) -> Bool {
       [".weight", ".bias", ".running_mean", ".running_var"].contains(where: name.string.hasSuffix)
     }
@@ -106,7 +106,7 @@ extension ONNXImporter {
     return numbers
   }
 
-  /// [images, channels, rows, columns], for operators that need it so.
+  /// The view as [images, channels, rows, columns], for operators that need this form.
   mutating func plain(_ view: MapView, for node: ONNXNode) throws -> MapView {
     if view.isPlain { return view }
     guard view.axes.count == 3 || (view.size.pixels == 1 && view.axes.count <= 3) else {
@@ -134,7 +134,7 @@ extension ONNXImporter {
       node.name, operation, [source], channels: source.size.channels, isPixel: source.isPixel)
   }
 
-  /// Space to depth: rows and columns are cut into blocks whose inner parts stand among the channels.
+  /// Space to depth: rows and columns are divided into blocks whose inner parts join the channels.
   private mutating func blocks(
     _ view: MapView, rows outerRows: [MapView.Part], columns outerColumns: [MapView.Part], for node: ONNXNode
   ) throws -> (MapView, [MapView.Part]) {

@@ -1,4 +1,4 @@
-/// Parts of values, and values made of parts.
+/// Splitting and joining of values.
 extension ONNXImporter {
   static let rangeRules: [String: Rule] = [
     "Concat": { try $0.concatenate($1) }, "Split": { try $0.split($1) }, "Slice": { try $0.slice($1) },
@@ -39,7 +39,7 @@ extension ONNXImporter {
           && view.shape.indices.allSatisfy { $0 == index + 1 || view.shape[$0] == first.shape[$0] }
       })
     else { throw unsupported(node, "operands of shapes \(views.map(\.shape)) do not fit") }
-    // Maps stacked along a new axis before their channels are channels, too.
+    // Maps stacked along a new axis before their channels form channels, too.
     let isStack =
       first.axes.count == 4
       && views.allSatisfy {
@@ -68,7 +68,7 @@ extension ONNXImporter {
     return result
   }
 
-  /// A range of channels of a map, or of its rows and columns as long as it reaches to their end.
+  /// A range of channels of a map, or of its rows and columns if it extends to their end.
   private mutating func range(_ view: MapView, _ index: Int, _ range: Range<Int>, _ node: ONNXNode) throws
     -> MapView
   {
@@ -95,7 +95,7 @@ extension ONNXImporter {
         ? [] : [MapView.Part(dimension: .channel, stride: part.stride, extent: range.count)]
       return result
     }
-    // Channels in another order are brought into theirs first.
+    // Permuted channels are brought into order first.
     if index == 0, !view.isPlain, view.axes.count == 3 {
       return try self.range(try plain(view, for: node), 0, range, node)
     }
@@ -122,7 +122,7 @@ extension ONNXImporter {
     }
   }
 
-  /// A split in parts of given sizes, or of one size but for the last.
+  /// A split into parts of given sizes, or of equal size except the last.
   private mutating func splitToSequence(_ node: ONNXNode) throws -> [MapView] {
     let view = try map(node)
     let index = try axis(node, node.int("axis") ?? 0, rank: view.rank) - 1
@@ -190,7 +190,7 @@ extension ONNXImporter {
     return [result]
   }
 
-  /// The positions that a slice takes; a negative step runs backwards, as in Python.
+  /// The positions selected by a slice; a negative step runs backwards, as in Python.
   private static func indices(_ start: Int, _ end: Int, _ step: Int, _ extent: Int) throws -> [Int] {
     guard step != 0, step.magnitude <= Int.max.magnitude / 2, extent > 0 else { return [] }
     func place(_ value: Int, _ low: Int, _ high: Int) -> Int {

@@ -172,7 +172,7 @@ extension ONNXImporter {
       }
       return [.numbers(result)]
     }
-    // A gate, which what reads it repeats anyway; whatever needs the whole shape refuses it.
+    // A gate, which its reader broadcasts anyway; readers that need the whole shape refuse it.
     if case .map(let view) = value, view.isPixel, whole.count == view.rank { return [value] }
     guard Numbers.checkedCount(whole) == shape(of: value).reduce(1, *) else {
       throw unsupported(node, "the shape \(shape(of: value)) does not become \(whole)")

@@ -52,7 +52,7 @@ extension ONNXImporter {
   private mutating func maxPool(_ node: ONNXNode) throws -> MapView {
     var input = try plain(try map(node), for: node)
     var window = try poolingWindow(node)
-    // Outside of the map nothing is larger than anything in it.
+    // Padding with values that are no larger than any in the map.
     if case .pad(let margins) = nodes[input.node].operation, case .constant(let value) = margins.filling,
       value <= -Float.greatestFiniteMagnitude, let joined = window.padded(by: margins)
     {
@@ -79,7 +79,7 @@ extension ONNXImporter {
     return try append(node.name, operation, [input], channels: input.size.channels, isPixel: true)
   }
 
-  /// A mean or maximum over all rows and columns; of numbers nothing of the kind occurs.
+  /// A mean or maximum over all rows and columns; it does not occur on numbers.
   private mutating func reduce(_ node: ONNXNode, _ operation: Operation) throws -> [ImportedValue] {
     let view = try map(node)
     let keeps = node.int("keepdims") ?? 1 != 0
@@ -181,7 +181,7 @@ extension ONNXImporter {
 }
 
 extension Window {
-  /// The window with the margins as part of its padding; nil where that is no sum.
+  /// The window with the margins as part of its padding; nil where that is impossible.
   func padded(by margins: Margins) -> Window? {
     guard case .explicit(let top, let left, let bottom, let right) = padding, !ceilMode,
       min(margins.top, margins.left, margins.bottom, margins.right) >= 0

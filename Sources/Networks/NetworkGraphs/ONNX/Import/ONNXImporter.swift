@@ -1,16 +1,17 @@
 import Checkpoint
 
-/// Writes the graph of an ONNX file down for the engine.
+/// Converts an ONNX file into a graph.
 ///
-/// The file is interpreted with an image of an example size: what exporters compute about shapes becomes numbers, what
-/// is computed from the image becomes nodes. Tensors are taken from the checkpoint by the initializers' names.
+/// The file is interpreted with an image of an example size: results that depend on shapes become numbers,
+/// results that depend on the image become nodes. Tensors are taken from the checkpoint by the initializers'
+/// names.
 struct ONNXImporter {
   let model: ONNXModel
   let state: StateDict
   private(set) var nodes: [Graph.Node] = []
   private(set) var sizes: [MapSize] = []
   var values: [TensorName: ImportedValue] = [:]
-  /// Tensors that the checkpoint does not have and that the file gives.
+  /// Tensors of the file that the checkpoint lacks.
   var ownTensors: [TensorName: TensorValue] = [:]
   private var batch = 1
   private let height: Int
@@ -20,7 +21,7 @@ struct ONNXImporter {
 
   typealias Rule = @Sendable (inout ONNXImporter, ONNXNode) throws -> [ImportedValue]
 
-  /// The operators known.
+  /// The supported operators.
   static let operators: [String: Rule] = convolutionRules.merging(arithmeticRules) { $1 }
     .merging(shapeRules) { $1 }.merging(poolingRules) { $1 }.merging(constantRules) { $1 }
     .merging(rangeRules) { $1 }
@@ -36,7 +37,7 @@ struct ONNXImporter {
     self.width = width
   }
 
-  /// The graph without what has no part in the first output.
+  /// The graph without nodes that do not contribute to the first output.
   mutating func graph() throws -> Graph {
     guard model.inputs.count == 1, let input = model.inputs.first, let shape = input.shape, shape.count == 4,
       let channels = shape[1], (1...Self.largestExtent).contains(channels)
@@ -61,7 +62,8 @@ struct ONNXImporter {
     return Graph(nodes: nodes, output: last.node).pruned()
   }
 
-  /// A classifier that is written as a convolution of one pixel is a fully connected layer; the weights lie alike.
+  /// A classifier exported as a convolution on one pixel becomes a fully connected layer; the weights have
+  /// the same layout.
   private mutating func makeLinear(_ index: Int) {
     let node = nodes[index]
     guard case .convolution(let convolution) = node.operation, convolution.groups == 1,
@@ -74,7 +76,7 @@ struct ONNXImporter {
       name: node.name, operation: .linear(linear), inputs: node.inputs, channels: node.channels)
   }
 
-  /// The nodes that have a part in a value, in their order.
+  /// The nodes that contribute to a value, in their order.
   private func needed(for output: String) -> [ONNXNode] {
     var wanted: Set<TensorName> = [TensorName(output)]
     var result: [ONNXNode] = []
@@ -102,7 +104,7 @@ struct ONNXImporter {
     }
   }
 
-  /// Small integers are shapes; everything else may be the checkpoint's.
+  /// Small integers are shapes; everything else may come from the checkpoint.
   private func value(of tensor: ONNXTensor) throws -> ImportedValue {
     if !tensor.spec.dtype.isFloatingPoint && tensor.spec.elementCount <= 4096 {
       return .numbers(try numbers(tensor))
@@ -151,14 +153,14 @@ struct ONNXImporter {
     return MapView(node: nodes.count - 1, size: size, isPixel: onePixel, batch: batch)
   }
 
-  /// Appends a node that works element by element and returns its result with the axes that `view` has.
+  /// Appends an elementwise node and returns its result with the axes of `view`.
   mutating func append(_ name: String, _ operation: Operation, like view: MapView) throws -> MapView {
     var result = try append(name, operation, [view], channels: view.size.channels, isPixel: view.isPixel)
     result.axes = view.axes
     return result
   }
 
-  /// Index of the node that a BatchNorm appended now would have.
+  /// Index of the node of a BatchNorm appended now.
   var nextNode: Int { nodes.count }
 
   // MARK: Diagnostics

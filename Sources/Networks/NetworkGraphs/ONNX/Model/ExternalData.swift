@@ -1,10 +1,10 @@
 import Checkpoint
 import Platform
 
-/// Where in another file the data of an initializer stand.
+/// Location of an initializer's data in another file.
 ///
-/// The name comes from the model: only files of the model's own folder and the folders in it are opened, and no symbolic
-/// link is followed.
+/// The name comes from the model: only files in the model's own folder and its subfolders are opened, and no
+/// symbolic link is followed.
 struct ExternalData: Sendable {
   let components: [String]
   let offset: Int
@@ -48,7 +48,7 @@ struct ExternalData: Sendable {
     var descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(errno) }
     for (index, component) in components.enumerated() {
-      // O_NONBLOCK: a FIFO in the file's place shall not make us wait for a writer.
+      // O_NONBLOCK: a FIFO in the file's place must not make us wait for a writer.
       let flags = index + 1 < components.count ? O_DIRECTORY : O_NONBLOCK
       let next = openat(descriptor, component, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags)
       let code = errno

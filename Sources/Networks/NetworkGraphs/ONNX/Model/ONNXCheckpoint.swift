@@ -2,19 +2,19 @@ import Checkpoint
 
 /// The floating-point initializers of an ONNX file as a checkpoint.
 ///
-/// PyTorch's older exporter stores equal tensors once and lets `Identity` nodes give them their other names; those names
-/// are tensors of their own here.
+/// PyTorch's older exporter stores equal tensors once and gives them further names through `Identity` nodes;
+/// those names are separate tensors here.
 public final class ONNXCheckpoint: CheckpointSource {
   /// The model.
   public let model: ONNXModel
   /// The tensors, by name.
   public let tensors: [TensorSpec]
-  /// ONNX has none.
+  /// Empty: ONNX has no metadata for weights.
   public let metadata = Metadata()
   private let indices: [TensorName: Int]
   private let origins: [TensorName: ONNXTensor]
 
-  /// - Parameter model: The file.
+  /// - Parameter model: The parsed file.
   public init(_ model: ONNXModel) {
     self.model = model
     var origins = model.initializers.filter { $0.value.spec.dtype.isFloatingPoint }
@@ -37,10 +37,10 @@ public final class ONNXCheckpoint: CheckpointSource {
   /// The file's name.
   public var label: String { model.label }
 
-  /// The place of a tensor; nil when there is none of this name.
+  /// The index of a tensor; nil when there is none of this name.
   public func index(of name: TensorName) -> Int? { indices[name] }
 
-  /// What reads a tensor; it throws `ONNXError` and `CheckpointError`.
+  /// A reader of a tensor; it throws `ONNXError` and `CheckpointError`.
   public func reader(at index: Int) -> TensorReader {
     let name = tensors[index].name
     return { [model, label, origins] byteOffset, buffer in
@@ -63,6 +63,6 @@ public func openModel(_ path: String, options: OpenOptions = OpenOptions()) thro
 }
 
 extension ONNXModel {
-  /// Whether a path is that of an ONNX file. Such files have no signature, so their names decide.
+  /// True if a path is that of an ONNX file. Such files have no signature, so their names decide.
   public static func isNamed(_ path: String) -> Bool { path.lowercased().hasSuffix(".onnx") }
 }

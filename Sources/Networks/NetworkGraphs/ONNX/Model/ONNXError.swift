@@ -1,17 +1,17 @@
 import Checkpoint
 import Platform
 
-/// What is wrong with an ONNX file.
+/// Defects of an ONNX file.
 public enum ONNXError: ClassifiedError, Sendable, Equatable {
-  /// The bytes are no ONNX model.
+  /// The bytes are not an ONNX model.
   case notONNX(path: String, reason: String)
-  /// The structure of the model is wrong.
+  /// The structure of the model is invalid.
   case malformed(path: String, reason: String)
-  /// Written for operators of a version that is not known.
+  /// The file uses an unsupported version of the operators.
   case opset(path: String, found: Int)
-  /// The data of an initializer are not what its type and shape say.
+  /// The data of an initializer do not fit its type and shape.
   case tensor(path: String, name: TensorName, reason: String)
-  /// Data in another file that may not be read.
+  /// External data that may not be read.
   case externalData(path: String, name: TensorName, reason: String)
 }
 

@@ -2,7 +2,7 @@ import Checkpoint
 import SwiftProtobuf
 
 extension ONNXModel {
-  /// Protocol buffers end at 2 GiB; larger models keep their weights in other files.
+  /// Size limit of protocol buffers, 2 GiB; larger models store their weights in other files.
   private static let largestFile = 1 << 31 - 1
 
   /// Reads and checks a model; weights in other files are read when they are needed.
@@ -19,9 +19,9 @@ extension ONNXModel {
   }
 
   /// - Parameters:
-  ///   - bytes: The model.
+  ///   - bytes: The bytes of the model.
   ///   - label: The name in diagnostics.
-  ///   - folder: Where its external data are.
+  ///   - folder: Folder of its external data.
   /// - Throws: `ONNXError`.
   public init(_ bytes: [UInt8], label: String, folder: String) throws {
     var options = BinaryDecodingOptions()
@@ -78,7 +78,7 @@ extension ONNXModel {
     }
   }
 
-  /// Every value is made once, before it is read; so there are no cycles.
+  /// Every value is produced once, before it is read; so there are no cycles.
   private func checkOrder() throws {
     var known = Set(initializers.keys)
     for input in inputs where !known.insert(TensorName(input.name)).inserted {
@@ -125,7 +125,7 @@ extension ONNXNode {
 }
 
 extension ONNXAttribute {
-  /// nil for kinds that no operator of a classifier has.
+  /// Nil for kinds that no operator of a classifier has.
   init?(_ attribute: OnnxSubset_Attribute, model: String) throws {
     switch attribute.type {
     case 1: self = .float(attribute.f)

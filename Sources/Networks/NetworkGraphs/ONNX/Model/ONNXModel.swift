@@ -1,16 +1,22 @@
 import Checkpoint
 
 /// A parsed ONNX file: operators in the order of execution and initializers by name, checked for consistency.
+///
+/// ```swift
+/// let model = try ONNXModel(path: "resnet18.onnx")
+/// let description = try NetworkDescription(ONNXCheckpoint(model), onnx: model)
+/// print(model.opset, model.nodes.count, description.classCount)
+/// ```
 public struct ONNXModel: Sendable {
   /// The file's name in diagnostics.
   public let label: String
   /// Version of the standard operators.
   public let opset: Int
-  /// The graph's inputs that are no initializers.
+  /// The graph's inputs that are not initializers.
   public let inputs: [Input]
   /// Names of the graph's results.
   public let outputs: [String]
-  /// The operators, each after those whose results it reads.
+  /// The operators, each after those that it reads.
   public let nodes: [ONNXNode]
   /// The constant tensors of the file.
   public let initializers: [TensorName: ONNXTensor]
@@ -23,14 +29,14 @@ public struct ONNXModel: Sendable {
     public let shape: [Int?]?
   }
 
-  /// The versions of the standard operators that are understood.
+  /// The supported versions of the standard operators.
   public static let opsets = 11...22
-  /// A version that both of PyTorch's exporters write.
+  /// A version that both of PyTorch's exporters can write.
   public static let advisedOpset = 18
 
   let folder: String
 
-  /// The initializer `name`, as a value in memory; data in other files are read.
+  /// The initializer as a value in memory; data in other files are read.
   /// - Throws: `ONNXError`.
   public func value(_ tensor: ONNXTensor) throws -> TensorValue {
     TensorValue(

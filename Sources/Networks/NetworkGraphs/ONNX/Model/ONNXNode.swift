@@ -1,18 +1,18 @@
 /// One operator of an ONNX graph.
 public struct ONNXNode: Sendable {
-  /// Its name, or where it has none that of its first result.
+  /// Its name, or that of its first result where it has none.
   public let name: String
   /// The operator, for example `Conv`.
   public let type: String
-  /// Empty for the standard operators.
+  /// Domain of the operator; empty for the standard operators.
   public let domain: String
-  /// Names of the operands; empty for optional ones that are left out.
+  /// Names of the operands; empty for omitted optional ones.
   public let inputs: [String]
   /// Names of the results.
   public let outputs: [String]
   let attributes: [String: ONNXAttribute]
 
-  /// Whether the attribute is there.
+  /// True if the attribute is present.
   public func has(_ name: String) -> Bool { attributes[name] != nil }
 
   /// An integer attribute.
@@ -25,7 +25,7 @@ public struct ONNXNode: Sendable {
     if case .ints(let values) = attributes[name] { values } else { nil }
   }
 
-  /// A real attribute: the shortest decimal that the file's float32 stands for.
+  /// A real attribute: the shortest decimal that rounds to the file's float32.
   public func real(_ name: String) -> Double? {
     if case .float(let value) = attributes[name] { decimal(value) } else { nil }
   }
@@ -45,11 +45,11 @@ public struct ONNXNode: Sendable {
     if case .tensor(let value) = attributes[name] { value } else { nil }
   }
 
-  /// 1e-5 is written as 9.99999975e-06; the number meant is the decimal.
+  /// 1e-5 is stored as 9.99999975e-06; the decimal is meant.
   private func decimal(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
 }
 
-/// The value of an attribute; kinds that no operator of a classifier has are left out.
+/// The value of an attribute, restricted to the kinds that operators of a classifier have.
 enum ONNXAttribute: Sendable {
   case int(Int)
   case ints([Int])

@@ -7,7 +7,7 @@ public struct ONNXTensor: Sendable {
   let data: Storage
 
   enum Storage: Sendable {
-    /// Little-endian, row-major, of the size that the shape needs.
+    /// Little-endian, row-major bytes, of the size that the shape requires.
     case bytes([UInt8])
     case external(ExternalData)
   }
@@ -37,13 +37,13 @@ extension ONNXTensor {
     data = .bytes(bytes)
   }
 
-  /// onnx.proto's `DataType`, as far as a network's tensors have them.
+  /// The entries of onnx.proto's `DataType` that occur in networks.
   private static let dtypes: [Int32: DType] = [
     1: .f32, 2: .u8, 3: .i8, 4: .u16, 5: .i16, 6: .i32, 7: .i64, 9: .bool, 10: .f16, 11: .f64, 12: .u32,
     13: .u64, 16: .bf16,
   ]
 
-  /// The data of the list that belongs to the element type; small types stand one by one in the 32-bit list.
+  /// The data of the list that belongs to the element type; small types are stored singly in the 32-bit list.
   private static func typedBytes(_ tensor: OnnxSubset_Tensor, _ dtype: DType) -> [UInt8] {
     func bytes<T>(_ values: [T]) -> [UInt8] { values.withUnsafeBytes { Array($0) } }
     switch dtype {
