@@ -39,7 +39,8 @@ public struct Calibration: Sendable {
     self.estimator = estimator
     self.prior = prior
     self.network = network
-    let stored = Dictionary(uniqueKeysWithValues: zip(network.batchNorms.map(\.name), network.runningStatistics))
+    let stored = Dictionary(
+      uniqueKeysWithValues: zip(network.batchNorms.map(\.name), network.runningStatistics))
     self.stored = layers.map { stored[$0.name]! }
     estimators = layers.map { estimator.make(channels: $0.channels, momentum: momentum) }
   }
@@ -67,12 +68,17 @@ public struct Calibration: Sendable {
 
   /// The new statistics of the layers meant, in execution order.
   ///
-  /// - Throws: `CalibrationError.noImages` when nothing was added: zeros are never a result.
+  /// - Throws: `CalibrationError.noImages` when nothing was added: zeros are never a result; `CalibrationError.notFinite`
+  ///   when the moments are too large for their sums.
   public func statistics() throws -> [(layer: BatchNormLayer, statistics: RunningStatistics)] {
     guard batchCount > 0 else { throw CalibrationError.noImages }
     let weight = Double(imageCount) / (prior + Double(imageCount))
-    return layers.indices.map { index in
+    return try layers.indices.map { index in
       let new = estimators[index].statistics
+      for channel in new.mean.indices
+      where !new.mean[channel].isFinite || !(0..<Double.infinity).contains(new.variance[channel]) {
+        throw CalibrationError.notFinite(layer: layers[index].name, channel: channel, batch: nil)
+      }
       return (layers[index], prior == 0 ? new : stored[index].mixed(with: new, weight: weight))
     }
   }

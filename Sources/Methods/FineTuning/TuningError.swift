@@ -1,3 +1,5 @@
+import Checkpoint
+
 /// Why a tuning run cannot start or go on.
 public enum TuningError: Error, Equatable, Sendable {
   /// No sample to train or evaluate on.
@@ -20,6 +22,8 @@ public enum TuningError: Error, Equatable, Sendable {
   case noClassifier(architecture: String)
   /// A file that a run cannot be resumed from.
   case foreignState(path: String, reason: String)
+  /// A BatchNorm's counter of steps that is no count.
+  case badCounter(path: String, tensor: TensorName, found: String)
   /// A batch of one value per channel has no variance.
   case batchWithoutVariance(epoch: Int, step: Int)
   /// The loss or a parameter is no longer a finite number.
@@ -48,6 +52,8 @@ extension TuningError: CustomStringConvertible {
       "\(architecture) has no BatchNorm directly before its pooling; train the classifier alone (--train fc)"
     case .noClassifier(let architecture):
       "\(architecture) does not end in a fully connected layer behind its pooling, which tuning trains"
+    case .badCounter(let path, let tensor, let found):
+      "\(path): tensor \"\(tensor.escaped)\": expected one count of steps from 0 to \(BatchNormParameters.countersRange.upperBound), found \(found)"
     case .batchWithoutVariance(let epoch, let step):
       "epoch \(epoch), step \(step): batch statistics need more than one value per channel;"
         + " give a larger --batch-size, or --bn recalibrate or frozen"

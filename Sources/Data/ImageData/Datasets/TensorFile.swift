@@ -70,7 +70,7 @@ enum TensorFile {
     if let wrong = values.firstIndex(where: { !(0..<Double(maximumClassCount)).contains($0) }) {
       throw ImageDataError.badDataset(
         path: path,
-        reason: "tensor \"\(spec.name)\": expected a label at [\(wrong)], found \(Int(values[wrong]))")
+        reason: "tensor \"\(spec.name)\": expected a label at [\(wrong)], found \(values[wrong])")
     }
     return values.map { Int($0) }
   }
