@@ -235,7 +235,7 @@ final class CompressedFile: CheckpointSource {
         offset..<offset + part.count, crc)
       return checksums[name]!
     }
-    if let whole = known.whole ?? (known.isTangled ? try checksum(of: blob) : nil) {
+    if let whole = try known.whole ?? (known.isTangled ? wholeChecksum(of: blob) : nil) {
       guard whole == blob.header.rawCRC else {
         throw CheckpointError.malformed(
           path: label, reason: "tensor \"\(name)\": checksum does not match what is restored")
@@ -246,7 +246,7 @@ final class CompressedFile: CheckpointSource {
   }
 
   /// The checksum of a whole tensor, block by block.
-  private func checksum(of blob: Blob) throws -> UInt32 {
+  private func wholeChecksum(of blob: Blob) throws -> UInt32 {
     let blockBytes = blob.header.wordsPerBlock * blob.header.width
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: min(blockBytes, blob.spec.byteCount), alignment: 64)
