@@ -202,4 +202,17 @@ import Testing
       "c", [("body", TensorValue(f32: [10], shape: [1])), ("head", TensorValue(f32: [1], shape: [1]))])
     try samples.series(["a", "c"], isSelected: { $0 != "head" }).refuseDuplicates()
   }
+
+  /// Groups are a partition of the names, however many files repeat them: their number does not multiply.
+  @Test(arguments: [26, 40]) func tiedPairsOfManyFilesStayPairs(_ count: Int) {
+    let all = (0..<count).map { _ in TiedTensors([["a", "b"], ["c", "d"]]) }
+    let shared = all.dropFirst().reduce(all[0]) { $0.intersection($1) }
+    #expect(shared.groups == [["a", "b"], ["c", "d"]])
+    let joined = TiedTensors(
+      (0..<count).flatMap { [["a\($0)", "a\($0 + 1)"], ["b\($0)", "c\($0)"]] }.map {
+        $0.map { TensorName($0) }
+      })
+    #expect(joined.groups.count == 1 + count)
+    #expect(joined.groups.first?.count == count + 1)
+  }
 }

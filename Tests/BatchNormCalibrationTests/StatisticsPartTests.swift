@@ -78,4 +78,59 @@ import Testing
       return true
     }
   }
+
+  /// What a file claims is bounded by what it holds, and no moments but those of images are merged.
+  @Test func refusesImpossibleMoments() throws {
+    let folder = try TemporaryFolder()
+    let (good, metadata) = try part(0, of: 2).encoded(layers: Self.layers.map(\.name))
+    func problem(_ name: TensorName, _ value: TensorValue?, _ header: String? = nil) throws -> String? {
+      var (tensors, metadata) = (good, metadata)
+      tensors[name] = value
+      if let header { metadata[StatisticsPart.metadataKey] = header }
+      try writeCheckpoint(tensors, metadata: metadata, to: .path(folder.file("p")))
+      do {
+        _ = try StatisticsPart(reading: openCheckpoint(.path(folder.file("p"))), layers: Self.layers)
+        return nil
+      } catch PartError.malformed(_, let problem) { return problem }
+    }
+    func f64(_ values: [Double], _ shape: [Int]) throws -> TensorValue {
+      try TensorValue(doubles: values, shape: shape, dtype: .f64)
+    }
+    #expect(try problem("bn1.m2", good["bn1.m2"]) == nil)
+    for value in [Double.nan, .infinity, -.infinity, -1] {
+      #expect(
+        try problem("bn1.m2", f64([value, 0, 0, 0, 0, 0], [3, 2]))
+          == "tensor \"bn1.m2\" holds the impossible \(value)")
+    }
+    #expect(
+      try problem("bn1.mean", f64([.nan, 0, 0, 0, 0, 0], [3, 2]))
+        == "tensor \"bn1.mean\" holds the impossible nan")
+    for value in [0, 1, -16, 16.5, .nan, 1e300 * 10] {
+      #expect(try problem("bn1.count", f64([16, value, 16], [3])) != nil, "\(value)")
+    }
+    #expect(
+      try problem("bn1.count", f64([16, 18, 16], [3])) == "layer \"bn1\" has 18.0 values of 4 images")
+    for value in [0, -1, Int64.max] {
+      let images = TensorValue(i64: [4, value, 4], shape: [3])
+      #expect(try problem("images", images) == "tensor \"images\" holds the impossible \(value)")
+    }
+    #expect(
+      try problem("batch", f64([0, .nan, 4], [3])) == "tensor \"batch\" is F64 [3] for 3 batches")
+    #expect(
+      try problem("bn1.m2", f64([0, 0, 0, 0, 0, 0], [2, 3]))
+        == "tensor \"bn1.m2\" is F64 [2, 3] for 3 batches")
+    #expect(try problem("images", nil) == "no tensor \"images\"")
+    // A billion batches, or as many shards as there are numbers.
+    let text = try #require(metadata[StatisticsPart.metadataKey])
+    #expect(
+      try problem("bn1.m2", good["bn1.m2"], text.replacing("\"batches\": 5", with: "\"batches\": 1000000000"))
+        == "tensor \"batch\" is I64 [3] for 500000000 batches")
+  }
+
+  @Test func countsShardsThatWereNeverMeasured() {
+    let part = part(0, of: Int.max)
+    #expect(
+      throws: PartError.missing((1...16).map { "\($0)/\(Int.max)" })
+    ) { try StatisticsPart.merge([("a", part)]) }
+  }
 }

@@ -347,6 +347,93 @@ import Testing
       #expect(zlibInflated(stream, count: count) == bytes)
     }
   }
+
+  /// The blocks' checksums are of what is stored; that of the tensor is of what is restored, and every whole read sees it.
+  @Test func tensorChecksumIsCheckedOnEveryWholeRead() throws {
+    let folder = try TemporaryFolder()
+    let raw = try Self.tensor(.bf16, [300_000])
+    let encoded = raw.bytes.withUnsafeBytes {
+      BlobEncoder(spec: spec("w", .bf16, [300_000]), threads: 1).encode($0)
+    }
+    var blob = Array(try #require(encoded).parts.joined())
+    func path(_ name: String) throws -> String {
+      let header = SafetensorsHeader.encode([spec("w", .u8, [blob.count])], metadata: Metadata())
+      return try folder.write(header + blob, to: name)
+    }
+    let good = try path("good")
+    let blocks = Int(ByteFields(blob).u32(20))
+    #expect(blocks > 1)
+    blob[32] ^= 1
+    let count = BlobHeader.encodedCount(rank: 1, blocks: blocks, width: 2)
+    let crc = blob[..<(count - 4)].withUnsafeBytes { crc32($0) }
+    blob.replaceSubrange(count - 4..<count, with: littleEndianBytes(crc))
+    let bad = try path("bad")
+    let damage = "tensor \"w\": checksum does not match what is restored"
+
+    /// Reads parts one after the other; the reason of the first failure.
+    func reason(_ path: String, _ parts: [Range<Int>]) throws -> String? {
+      let source = try openCheckpoint(.path(path))
+      do {
+        for part in parts {
+          var bytes = [UInt8](repeating: 0, count: part.count)
+          try bytes.withUnsafeMutableBytes { try source.read("w", at: part.lowerBound, into: $0) }
+          #expect(bytes == Array(raw.bytes[part]))
+        }
+        return nil
+      } catch CheckpointError.malformed(_, let reason) { return reason }
+    }
+    let whole = [
+      [0..<600_000], [0..<100_000, 100_000..<600_000], [300_000..<600_000, 0..<300_000],
+      [599_744..<600_000, 0..<300_000, 300_000..<600_000], [0..<400_000, 200_000..<600_000],
+    ]
+    for parts in whole {
+      #expect(try reason(good, parts) == nil)
+      #expect(try reason(bad, parts) == damage, "\(parts)")
+    }
+    // Of a part, the checksums of its blocks tell.
+    #expect(try reason(bad, [599_744..<600_000, 0..<1]) == nil)
+    #expect(throws: CheckpointError.self) { try readAll(bad) }
+  }
+
+  @Test func groupChecksumsAreHexadecimalDigits() throws {
+    let folder = try TemporaryFolder()
+    func reason(_ digits: String) throws -> String? {
+      let tensor = spec("b", .f32, [1])
+      var metadata = Metadata([ContainerSeal.checksKey: digits])
+      metadata[ContainerSeal.key] = "1 \(hexadecimal(ContainerSeal.headerChecksum([tensor], metadata)))"
+      let header = SafetensorsHeader.encode([tensor], metadata: metadata)
+      do {
+        _ = try readAll(header + [1, 2, 3, 4], folder)
+        return nil
+      } catch CheckpointError.malformed(_, let reason) { return reason }
+    }
+    #expect(try reason(hexadecimal(([1, 2, 3, 4] as [UInt8]).withUnsafeBytes { crc32($0) })) == nil)
+    #expect(try reason("00000000")?.hasPrefix("checksum does not match") == true)
+    for digits in ["zzzzzzzz", "+0000000", "-0000000", "0x000000", "B63CFBCD"] {
+      #expect(try reason(digits) == "header is damaged: ckz.crc32 metadata", "\(digits)")
+    }
+  }
+
+  /// No deflate stream says so much.
+  @Test func blocksThatClaimMoreThanDeflateCanHold() throws {
+    let raw = try Self.tensor(.bf16, [4096])
+    let encoded = raw.bytes.withUnsafeBytes {
+      BlobEncoder(spec: spec("w", .bf16, [4096]), threads: 1).encode($0)
+    }
+    let blob = Array(try #require(encoded).parts.joined())
+    var forged = blob
+    let rank = 1
+    // 2^23 words of one block from the few bytes there are.
+    forged.replaceSubrange(16..<20, with: littleEndianBytes(UInt32(1 << 23)))
+    forged.replaceSubrange(24..<32, with: littleEndianBytes(UInt64(1 << 24)))
+    forged.replaceSubrange(40..<48, with: littleEndianBytes(UInt64(1 << 23)))
+    let count = BlobHeader.encodedCount(rank: rank, blocks: 1, width: 2)
+    let crc = forged[..<(count - 4)].withUnsafeBytes { crc32($0) }
+    forged.replaceSubrange(count - 4..<count, with: littleEndianBytes(crc))
+    #expect(throws: BlobError("compressed data have an impossible block table")) {
+      try BlobHeader(length: forged.count) { Array(forged[$0..<$0 + $1]) }
+    }
+  }
 }
 
 /// The raw deflate stream inflated by zlib; nil when it is not exactly `count` bytes.

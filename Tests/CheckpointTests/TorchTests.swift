@@ -309,7 +309,7 @@ struct Pickle {
     #expect(try reason { $0[directory + 20] ^= 1 } == "zip: record \"a/data/0\" has impossible sizes")
     #expect(
       try reason { $0[directory + 46] = UInt8(ascii: "b") }
-        == "zip: local header of record \"b/data/0\" contradicts the directory")
+        == "zip: local header of record \"b/data/0\" contradicts the directory in its name")
     #expect(
       try reason { $0[directory + 24..<directory + 28] = [0xFF, 0xFF, 0xFF, 0xFF] }
         == "zip: record \"a/data/0\" has impossible sizes")

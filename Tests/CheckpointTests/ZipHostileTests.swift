@@ -1,4 +1,5 @@
 import CCheckpointKernels
+import CZlib
 import Foundation
 import TestSupport
 import Testing
@@ -149,5 +150,80 @@ import Testing
     let bytes = try deflated(Self.storage.bytes, size: 1 << 30)
     let stored = ByteFields(bytes).u32(entries(bytes)[1] + 20)
     #expect(try reason(bytes) == "zip: record \"a/data/0\" claims 1073741824 bytes from \(stored)")
+  }
+
+  /// Readers that follow the local headers must see what those of the directory see.
+  @Test func localHeadersAgreeWithTheDirectory() throws {
+    let good = try small()
+    let local = Int(ByteFields(good).u32(entries(good)[1] + 42))
+    func changed(_ change: (inout [UInt8]) -> Void) -> [UInt8] {
+      var bytes = good
+      // With checksum and sizes in the local header, as most writers have them.
+      put(ByteFields(good).u16(local + 6) & ~ZipFlags.sizesFollow, at: local + 6, in: &bytes)
+      put(Self.storage.bytes.withUnsafeBytes { crc32($0) }, at: local + 14, in: &bytes)
+      put(UInt32(16), at: local + 18, in: &bytes)
+      put(UInt32(16), at: local + 22, in: &bytes)
+      change(&bytes)
+      return bytes
+    }
+    func contradiction(_ what: String) -> String {
+      "zip: local header of record \"a/data/0\" contradicts the directory in its \(what)"
+    }
+    #expect(try reason(changed { _ in }) == nil)
+    #expect(try reason(changed { $0[local + 14] ^= 1 }) == contradiction("checksum"))
+    #expect(try reason(changed { $0[local + 18] ^= 1 }) == contradiction("sizes"))
+    #expect(try reason(changed { $0[local + 22] ^= 1 }) == contradiction("sizes"))
+    #expect(try reason(changed { $0[local + 8] = 8 }) == contradiction("compression"))
+    #expect(try reason(changed { $0[local + 30] ^= 1 }) == contradiction("name"))
+    for bit in [0x0001, 0x0040, 0x2000] as [UInt16] {
+      let flags = ByteFields(good).u16(local + 6)
+      #expect(try reason(changed { put(flags | bit, at: local + 6, in: &$0) }) == contradiction("encryption"))
+    }
+    // As PyTorch writes them, they follow the data and are not looked at.
+    var streamed = good
+    put(UInt32(7), at: local + 14, in: &streamed)
+    #expect(try reason(streamed) == nil)
+  }
+
+  @Test func localHeadersWithSizesOf64Bits() throws {
+    // 'FB', PyTorch's padding, becomes the 64-bit extra field, whose size it has.
+    let good = try small()
+    let local = Int(ByteFields(good).u32(entries(good)[1] + 42))
+    let extra = local + 30 + "a/data/0".utf8.count
+    try #require(ByteFields(good).u16(extra + 2) >= 16)
+    func with64(_ size: UInt64) -> [UInt8] {
+      var bytes = good
+      put(UInt16(0), at: local + 6, in: &bytes)
+      put(Self.storage.bytes.withUnsafeBytes { crc32($0) }, at: local + 14, in: &bytes)
+      put(UInt32.max, at: local + 18, in: &bytes)
+      put(UInt32.max, at: local + 22, in: &bytes)
+      put(UInt16(1), at: extra, in: &bytes)
+      put(size, at: extra + 4, in: &bytes)
+      put(UInt64(16), at: extra + 12, in: &bytes)
+      return bytes
+    }
+    #expect(try reason(with64(16)) == nil)
+    #expect(
+      try reason(with64(17))
+        == "zip: local header of record \"a/data/0\" contradicts the directory in its sizes")
+  }
+
+  /// Zeros compress a thousandfold; a tensor may be as large as its storage, deflated or not.
+  @Test func recordsThatExpandByMoreThan16MiB() throws {
+    let count: Int32 = 8 << 20
+    let zeros = [UInt8](repeating: 0, count: 4 * Int(count))
+    let pickle = Pickle.file(Pickle.dictionary([("w", Pickle.tensor(numel: count, shape: [count]))]))
+    var stream = [UInt8](repeating: 0, count: 1 << 20)
+    var length = UInt(stream.count)
+    try #require(compress2(&stream, &length, zeros, UInt(zeros.count), 1) == Z_OK)
+    // zlib's header and checksum stand around the bare stream.
+    var bytes = try archive([("a/data.pkl", pickle), ("a/data/0", Array(stream[2..<Int(length) - 4]))])
+    let entry = entries(bytes)[1]
+    put(UInt16(8), at: entry + 10, in: &bytes)
+    put(zeros.withUnsafeBytes { crc32($0) }, at: entry + 16, in: &bytes)
+    put(UInt32(zeros.count), at: entry + 24, in: &bytes)
+    put(UInt16(8), at: Int(ByteFields(bytes).u32(entry + 42)) + 8, in: &bytes)
+    let values = try readAll(try folder.write(bytes, to: "zeros"))
+    #expect(values["w"]?.bytes == zeros)
   }
 }

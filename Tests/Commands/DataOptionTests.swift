@@ -171,4 +171,33 @@ import Testing
     #expect(outcome.status == 64, "\(outcome.messages)")
     #expect(outcome.messages.contains(options[0]) || outcome.messages.contains("--augment train"))
   }
+
+  /// Numbers that would overflow sums and products, or that are none, are usage errors of one line with the range.
+  @Test(arguments: [
+    ("ckpt-bnfix", "--skip-bad"), ("ckpt-bnfix", "--limit"), ("ckpt-bnfix", "--sample"),
+    ("ckpt-bnfix", "--batch-size"), ("ckpt-bnfix", "--num-batches"), ("ckpt-bnfix", "--num-images"),
+    ("ckpt-bnfix", "--crop"), ("ckpt-bnfix", "--resize"), ("ckpt-bnfix", "--threads"),
+    ("ckpt-fixres", "--epochs"), ("ckpt-fixres", "--batch-size"), ("ckpt-fixres", "--plateau-patience"),
+    ("ckpt-fixres", "--early-stop"), ("ckpt-fixres", "--ema-every"), ("ckpt-fixres", "--swa-start"),
+    ("ckpt-fixres", "--step-size"), ("ckpt-fixres", "--lr-batch"), ("ckpt-fixres", "--views"),
+    ("ckpt-fixres", "--num-classes"), ("ckpt-sweep", "--batch-size"), ("ckpt-sweep", "--bnfix-images"),
+    ("ckpt-sweep", "--skip-bad"), ("ckpt-average", "--best"), ("ckpt-average", "--count"),
+  ]) func numbersHaveAnUpperBound(_ tool: String, _ option: String) throws {
+    let inputs = tool == "ckpt-average" ? ["x"] : ["x", "--data", "y"]
+    for value in ["9223372036854775807", "1000000000000000000", "-1"] {
+      let outcome = try Tool.run(tool, inputs + ["\(option)=\(value)"])
+      #expect(outcome.status == 64, "\(option) \(value): \(outcome.messages)")
+      #expect(outcome.messages.contains("\(option) takes a number from"), "\(outcome.messages)")
+    }
+  }
+
+  @Test(arguments: [
+    ["--aspect", "1e-300,1e300"], ["--color-jitter", "1e308"], ["--mixup", "1e-300"], ["--cutmix", "1e300"],
+    ["--hflip", "nan"],
+  ]) func realNumbersHaveBounds(_ options: [String]) throws {
+    let outcome = try Tool.run(
+      "ckpt-fixres", ["x", "--data", "y", "--augment", "train", "--reread"] + options)
+    #expect(outcome.status == 64, "\(outcome.messages)")
+    #expect(outcome.messages.contains(options[0]), "\(outcome.messages)")
+  }
 }

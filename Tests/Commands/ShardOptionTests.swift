@@ -41,4 +41,19 @@ import Testing
     let option = try #require(ShardOption(argument: "auto"))
     #expect { try option.resolve(environment: environment) } throws: { ($0 as? Failure)?.status == .usage }
   }
+
+  /// Whatever the environment holds, the arithmetic on it ends in a message.
+  @Test(arguments: [
+    "-9223372036854775808", "9223372036854775807", "-1", "0", "1e300", "99999999999999999999",
+  ])
+  func impossibleNumbersOfSchedulers(_ text: String) throws {
+    let option = try #require(ShardOption(argument: "auto/4"))
+    for key in [
+      "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP", "SLURM_ARRAY_TASK_COUNT",
+    ] {
+      var environment = ["SLURM_ARRAY_TASK_ID": "-5", "SLURM_ARRAY_TASK_MIN": "3"]
+      environment[key] = text
+      #expect { try option.resolve(environment: environment) } throws: { ($0 as? Failure)?.status == .usage }
+    }
+  }
 }

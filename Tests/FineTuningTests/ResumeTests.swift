@@ -1,5 +1,6 @@
 import Checkpoint
 import Platform
+import TensorMath
 import TestSupport
 import Testing
 
@@ -69,5 +70,51 @@ import Testing
     #expect(throws: TuningError.self) { try TuningState(source, run: "other", like: start) }
     let other = start.withNewHead(classes: 7, .zero, seed: 0)
     #expect(throws: TuningError.self) { try TuningState(source, run: "r", like: other) }
+  }
+
+  /// Counters and vectors that the run has not left are refused before anything is written through them.
+  @Test(arguments: [
+    options { _ in }, options { $0.optimizer = .adam }, options { $0.averaging = .ema(decay: 0.9, every: 2) },
+    options { $0.patience = 3 },
+  ]) func statesThatNoRunLeavesAreRefused(_ options: TuningOptions) throws {
+    let golden = try Golden()
+    let samples = LabelledFeatures(
+      features: try golden.maps(true), labels: try golden.integers("data.labels"))
+    let tuner = try ClassifierTuner(options, activation: .relu, pool: ThreadPool(threads: 2))
+    let start = try golden.start()
+    var first: TuningState?
+    _ = try tuner.tune(start, on: samples, validation: samples) { record, state in
+      if record.epoch == 2 { first = state() }
+    }
+    let good = try #require(first)
+    let count = samples.labels.count
+    #expect(good.misfit(options, like: start, samples: count) == nil)
+    let changes: [(inout TuningState) -> Void] = [
+      { $0.epoch = .max }, { $0.epoch = options.epochs + 1 }, { $0.epoch = 0 }, { $0.epoch = -1 },
+      { $0.optimizer.steps = .max }, { $0.optimizer.steps += 1 }, { $0.optimizer.steps = -1 },
+      { $0.optimizer.slots[0].removeLast() }, { $0.optimizer.slots[0] = [] },
+      { $0.optimizer.slots.removeLast() }, { $0.optimizer.slots = [] }, { $0.optimizer.slots.append([1]) },
+      { $0.average.append([1]) }, { $0.averageCount = .max }, { $0.averageCount -= 1 },
+      { $0.plateau = PlateauWatch(patience: 99) }, { $0.stopping = PlateauWatch(patience: .max) },
+    ]
+    for (index, change) in changes.enumerated() {
+      var state = good
+      change(&state)
+      #expect(state.misfit(options, like: start, samples: count) != nil, "change \(index)")
+      #expect(throws: TuningError.self, "change \(index)") {
+        try tuner.tune(start, on: samples, validation: samples, resuming: state)
+      }
+    }
+  }
+
+  /// β₂ to the number of steps reaches a value that multiplication no longer changes.
+  @Test func adamAfterVeryManySteps() throws {
+    let optimizer = Adam(.adam, weightDecay: 0)
+    optimizer.state = OptimizerState(steps: 1 << 40, slots: [[0], [1]])
+    let parameter = Parameter(Tensor(shape: [1], values: [1]), decays: false)
+    parameter.gradient.pointer[0] = 1
+    optimizer.step([parameter], learningRate: 1, pool: ThreadPool(threads: 1))
+    // m = 0.1, v = 1: both corrections have become 1.
+    #expect(abs(parameter.value.pointer[0] - 0.9) < 1e-6)
   }
 }

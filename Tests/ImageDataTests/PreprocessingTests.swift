@@ -92,6 +92,7 @@ import Testing
 
   @Test(arguments: [
     ("ckpt.resize", "0"), ("ckpt.resize", "2e2"), ("ckpt.crop", "-1"), ("ckpt.crop", "70000"),
+    ("ckpt.crop", "16385"), ("ckpt.resize", "9223372036854775808"), ("ckpt.mean", "1e300,0,0"),
     ("ckpt.crop", "+5"),
     ("ckpt.interpolation", "cubic"), ("ckpt.resize_mode", "crop"), ("ckpt.mean", "0.5,0.5"),
     ("ckpt.mean", "a,b,c"),
@@ -105,5 +106,13 @@ import Testing
     #expect(error.kind == .badData)
     #expect(error.description.hasPrefix("m.safetensors: metadata \"\(key)\": expected "), "\(error)")
     #expect(error.description.hasSuffix("found \"\(value)\""), "\(error)")
+  }
+
+  /// A mean colour outside of 0…1 fills the border with the nearest byte.
+  @Test func bordersOfImpossibleColours() {
+    let image = RGBImage(width: 2, height: 2, pixels: [UInt8](repeating: 9, count: 12))
+    var preprocessing = Preprocessing(resize: 2, crop: 4, mean: [1e30, -1e30, 0.5])
+    preprocessing.mode = .border
+    #expect(preprocessing.crop(of: image).pixels.prefix(3) == [255, 0, 128])
   }
 }

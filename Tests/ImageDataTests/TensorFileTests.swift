@@ -72,6 +72,10 @@ import Testing
     #expect(
       try message(["images": images, "labels": TensorValue(i64: [1, -1], shape: [2])])
         == #"P: tensor "labels": expected a label at [1], found -1"#)
+    let largest = TensorValue(dtype: .u64, shape: [2], bytes: [UInt8](repeating: 255, count: 16))
+    #expect(
+      try message(["images": images, "labels": largest])
+        == #"P: tensor "labels": expected a label at [0], found 1.8446744073709552e+19"#)
     #expect(
       try message(["images": TensorValue(dtype: .u8, shape: [0, 2, 2], bytes: [])]).contains("no images"))
   }

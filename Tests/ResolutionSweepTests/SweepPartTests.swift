@@ -53,7 +53,23 @@ import Testing
       let kept = part(1, of: 3, images: 12, measured: measured)
       let path = folder.file("part-\(measured)")
       try write(kept, to: path)
-      #expect(try SweepPart(reading: openCheckpoint(.path(path))) == kept)
+      #expect(try SweepPart(reading: openCheckpoint(.path(path)), for: (kept.recipe, kept.shard)) == kept)
+      // Without a data set to bound what the file claims, it must be whole.
+      guard measured < 4 else { continue }
+      #expect(throws: SweepError.badPart(path, "is unfinished; run shard 1/3 again to continue it")) {
+        try SweepPart(reading: openCheckpoint(.path(path)))
+      }
+    }
+  }
+
+  @Test func partsOfOtherSweepsAreNotContinued() throws {
+    let folder = try TemporaryFolder()
+    let kept = part(1, of: 3)
+    try write(kept, to: folder.file("part"))
+    for (recipe, shard) in [(recipe(images: 11), kept.shard), (kept.recipe, Shard(index: 0, count: 3)!)] {
+      #expect(throws: SweepError.self) {
+        try SweepPart(reading: openCheckpoint(.path(folder.file("part"))), for: (recipe, shard))
+      }
     }
   }
 
@@ -118,6 +134,13 @@ import Testing
       ("count", TensorValue(i64: [10, 11], shape: [2])), ("count", TensorValue(i64: [10], shape: [1])),
       ("rank", try TensorValue(doubles: Array(repeating: -1, count: 20), shape: [2, 10], dtype: .i32)),
       ("loss", try TensorValue(doubles: Array(repeating: .nan, count: 20), shape: [2, 10], dtype: .f64)),
+      ("loss", try TensorValue(doubles: Array(repeating: -1, count: 20), shape: [2, 10], dtype: .f64)),
+      (
+        "loss", try TensorValue(doubles: Array(repeating: .infinity, count: 20), shape: [2, 10], dtype: .f64)
+      ),
+      ("count", try TensorValue(doubles: [.infinity, 10], shape: [2], dtype: .f64)),
+      ("seconds", try TensorValue(doubles: [.nan, 1], shape: [2], dtype: .f64)),
+      ("confidence", try TensorValue(doubles: Array(repeating: 2, count: 20), shape: [2, 10], dtype: .f32)),
     ] as [(TensorName, TensorValue)] {
       var tensors = good.tensors
       tensors[name] = value

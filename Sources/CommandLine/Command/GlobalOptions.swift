@@ -24,9 +24,7 @@ package struct GlobalOptions: ParsableArguments {
   package init() {}
 
   package func validate() throws {
-    if let threads, !(1...1024).contains(threads) {
-      throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")
-    }
+    try OptionBounds.check(["--threads": threads], 1...1024)
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
   }
 

@@ -38,7 +38,10 @@ package enum ShardOption: ExpressibleByArgument, Sendable, Equatable {
     let found: (index: Int, count: Int?, scheduler: String)
     if let id = number("SLURM_ARRAY_TASK_ID") {
       let step = max(1, number("SLURM_ARRAY_TASK_STEP") ?? 1)
-      found = ((id - (number("SLURM_ARRAY_TASK_MIN") ?? 0)) / step, number("SLURM_ARRAY_TASK_COUNT"), "Slurm")
+      guard let distance = id.subtracting(exactly: number("SLURM_ARRAY_TASK_MIN") ?? 0) else {
+        throw Failure(.usage, "--shard auto: Slurm says task \(id), which is none of its array")
+      }
+      found = (distance / step, number("SLURM_ARRAY_TASK_COUNT"), "Slurm")
     } else if let rank = number("OMPI_COMM_WORLD_RANK") {
       found = (rank, number("OMPI_COMM_WORLD_SIZE"), "Open MPI")
     } else if let task = number("SLURM_PROCID") {

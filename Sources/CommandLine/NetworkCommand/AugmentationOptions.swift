@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Command
 import ImageData
 
 /// The random transforms of training, for tools that can look at images as training did.
@@ -39,13 +40,13 @@ package struct AugmentationOptions: ParsableArguments {
   package init() {}
 
   package func validate() throws {
-    for (name, value) in [("--hflip", hflip), ("--random-erase", randomErase)] {
-      if let value, !(0...1).contains(value) {
-        throw ValidationError("\(name) takes a probability, not \(value)")
-      }
-    }
+    try OptionBounds.check(["--hflip": hflip, "--random-erase": randomErase], .share)
     if let area, area.range.upperBound > 1 {
       throw ValidationError("--area takes two shares from above 0 to 1, the lower first")
+    }
+    if let aspect {
+      try OptionBounds.check(
+        ["--aspect": aspect.range.lowerBound, "--aspect": aspect.range.upperBound], .within(0.001...1000))
     }
   }
 
@@ -106,7 +107,9 @@ package struct JitterStrength: ExpressibleByArgument, Sendable {
     // What is no number is refused as a negative one is.
     var values = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? -1 }
     if values.count == 1 { values = [values[0], values[0], values[0], 0] }
-    guard values.count == 4, values.allSatisfy({ $0 >= 0 && $0.isFinite }), values[3] <= 0.5 else {
+    guard values.count == 4, values.allSatisfy({ $0 >= 0 && $0.isFinite }), values[3] <= 0.5,
+      values.allSatisfy({ $0 <= 1000 })
+    else {
       return nil
     }
     jitter = ColorJitter(brightness: values[0], contrast: values[1], saturation: values[2], hue: values[3])

@@ -70,13 +70,11 @@ package struct DataOptions: ParsableArguments {
   package init() {}
 
   package func validate() throws {
-    for (name, value) in [("--limit", limit), ("--sample", sample)] {
-      if let value, value < 1 { throw ValidationError("\(name) takes a number from 1, not \(value)") }
-    }
+    try OptionBounds.check(["--limit": limit, "--sample": sample])
+    try OptionBounds.check(["--skip-bad": skipBad], OptionBounds.countsFromZero)
     if classMap != nil && classOrder != nil {
       throw ValidationError("--class-map and --class-order both number the classes: give one")
     }
-    guard skipBad >= 0 else { throw ValidationError("--skip-bad takes a number from 0, not \(skipBad)") }
   }
 
   /// Whether options say how classes are numbered, which is of no use where no label is looked at.

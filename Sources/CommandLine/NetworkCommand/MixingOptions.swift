@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Command
 import ImageData
 
 /// Mixing of the images of a batch, for tools that can look at them as training did.
@@ -17,11 +18,8 @@ package struct MixingOptions: ParsableArguments {
   package init() {}
 
   package func validate() throws {
-    for (name, value) in [("--mixup", mixup), ("--cutmix", cutmix)] {
-      if let value, !(value > 0 && value.isFinite) {
-        throw ValidationError("\(name) takes a number above zero, not \(value)")
-      }
-    }
+    // Beyond these, Beta(a, a) is one value or its two ends, whatever the seed.
+    try OptionBounds.check(["--mixup": mixup, "--cutmix": cutmix], .within(0.001...1000))
   }
 
   /// What the options ask for; with both, each batch takes one of the two at random.

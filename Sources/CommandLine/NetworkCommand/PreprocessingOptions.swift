@@ -29,11 +29,7 @@ package struct PreprocessingOptions: ParsableArguments {
   package init() {}
 
   package func validate() throws {
-    for (name, value) in [("--resize", resize), ("--crop", crop)] {
-      if let value, !SizeList.limit.contains(value) {
-        throw ValidationError("\(name) takes a size from 1 to \(SizeList.limit.upperBound), not \(value)")
-      }
-    }
+    try OptionBounds.check(["--resize": resize, "--crop": crop], Preprocessing.sizes)
     if resize != nil && ratio != nil { throw ValidationError("--resize and --ratio exclude each other") }
     if let ratio, !Self.ratios.contains(ratio) {
       throw ValidationError("--ratio takes a share from 0.01 to 1, not \(ratio)")
@@ -50,7 +46,7 @@ package struct PreprocessingOptions: ParsableArguments {
     var used = known ?? .imageNet
     if let crop {
       // `--crop` alone keeps the ratio of the two sizes, truncated as torchvision's and timm's scripts do.
-      used.resize = crop * used.resize / used.crop
+      used.resize = min(max(crop * used.resize / used.crop, 1), Preprocessing.sizes.upperBound)
       used.crop = crop
     }
     if let resize { used.resize = resize }

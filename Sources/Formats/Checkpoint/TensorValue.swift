@@ -59,10 +59,21 @@ public struct TensorValue: Sendable, Equatable {
   public func doubles() throws -> [Double] {
     guard dtype.isReal else { throw CheckpointError.notReal("", dtype) }
     return bytes.withUnsafeBytes { source in
-      [Double](unsafeUninitializedCapacity: elementCount) { buffer, count in
-        count = elementCount
+      [Double](unsafeUninitializedCapacity: source.count / (dtype.bitWidth / 8)) { buffer, count in
+        count = source.count / (dtype.bitWidth / 8)
         ElementConversion.widen(source, dtype, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
       }
+    }
+  }
+
+  /// The elements of an I64 tensor, which doubles hold exactly up to 2^53 only.
+  ///
+  /// - Precondition: The element type is I64.
+  public var int64s: [Int64] {
+    precondition(dtype == .i64, "I64 expected, found \(dtype.name)")
+    return [Int64](unsafeUninitializedCapacity: bytes.count / 8) { buffer, count in
+      UnsafeMutableRawBufferPointer(buffer).copyBytes(from: bytes)
+      count = bytes.count / 8
     }
   }
 
@@ -71,8 +82,8 @@ public struct TensorValue: Sendable, Equatable {
   /// - Throws: `CheckpointError.notReal` for complex and sub-byte types.
   public func floats() throws -> [Float] {
     if dtype == .f32 {
-      return [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
-        count = elementCount
+      return [Float](unsafeUninitializedCapacity: bytes.count / 4) { buffer, count in
+        count = bytes.count / 4
         UnsafeMutableRawBufferPointer(buffer).copyBytes(from: bytes)
       }
     }

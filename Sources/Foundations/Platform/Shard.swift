@@ -16,6 +16,9 @@ public struct Shard: Sendable, Equatable, CustomStringConvertible {
   /// `I/N`.
   public var description: String { "\(index)/\(count)" }
 
+  /// How many items of `total` in all this share has.
+  public func itemCount(of total: Int) -> Int { index < total ? (total - 1 - index) / count + 1 : 0 }
+
   /// The items of this share, ascending, of `total` in all.
   public func items(of total: Int) -> [Int] {
     Array(stride(from: index, to: total, by: count))

@@ -78,12 +78,17 @@ public struct Calibration: Sendable {
 
   /// The new statistics of the recalibrated layers, in execution order.
   ///
-  /// - Throws: `CalibrationError.noImages` when nothing was added, since zeros would be no result.
+  /// - Throws: `CalibrationError.noImages` when nothing was added: zeros are never a result; `CalibrationError.notFinite`
+  ///   when the moments are too large for their sums.
   public func statistics() throws -> [(layer: BatchNormLayer, statistics: RunningStatistics)] {
     guard batchCount > 0 else { throw CalibrationError.noImages }
     let weight = Double(imageCount) / (prior + Double(imageCount))
-    return layers.indices.map { index in
+    return try layers.indices.map { index in
       let new = estimators[index].statistics
+      for channel in new.mean.indices
+      where !new.mean[channel].isFinite || !(0..<Double.infinity).contains(new.variance[channel]) {
+        throw CalibrationError.notFinite(layer: layers[index].name, channel: channel, batch: nil)
+      }
       return (layers[index], prior == 0 ? new : stored[index].mixed(with: new, weight: weight))
     }
   }

@@ -100,27 +100,50 @@ extension StatisticsPart {
     guard let text = source.metadata[Self.metadataKey], let header = try? JSON.parse(Array(text.utf8)) else {
       throw malformed("no \"\(Self.metadataKey)\" in its metadata")
     }
-    guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
-      let shard = Shard(index: index, count: count), let batchCount = header["batches"]?.intValue,
+    guard let index = header["shard"]?.intValue, let shards = header["shards"]?.intValue,
+      let shard = Shard(index: index, count: shards), let batchCount = header["batches"]?.intValue,
       batchCount >= 1,
       let model = header["model"]?.stringValue, let options = header["options"],
-      case .object(let recorded)? = header["recorded"]
+      case .object(let recorded)? = header["recorded"],
+      recorded.allSatisfy({ $0.1.stringValue != nil })
     else { throw malformed("its \"\(Self.metadataKey)\" is damaged") }
 
-    func values(_ key: TensorName, count: Int) throws -> [Double] {
+    // The header only claims how many batches there are; the file says how many it holds.
+    let count = shard.itemCount(of: batchCount)
+    func value(_ key: TensorName, _ dtype: DType, _ columns: Int? = nil) throws -> TensorValue {
       guard let spec = source.spec(key) else { throw malformed("no tensor \"\(key.escaped)\"") }
-      guard spec.dtype == .f64 || spec.dtype == .i64, spec.elementCount == count else {
-        throw malformed("tensor \"\(key.escaped)\" is \(spec.dtype.name) \(spec.shape)")
+      let isEmpty = count == 0 && spec.elementCount == 0
+      guard spec.dtype == dtype, isEmpty || spec.shape == [count] + (columns.map { [$0] } ?? []) else {
+        throw malformed("tensor \"\(key.escaped)\" is \(spec.layout) for \(count) batches")
       }
-      return try source.value(key).doubles()
+      return try source.value(key)
     }
-    let own = shard.items(of: batchCount)
-    let numbers = try values("batch", count: own.count)
-    let images = try values("images", count: own.count)
+    func doubles(_ key: TensorName, _ columns: Int? = nil, _ isValid: (Double) -> Bool) throws -> [Double] {
+      let values = try value(key, .f64, columns).doubles()
+      if let wrong = values.firstIndex(where: { !$0.isFinite || !isValid($0) }) {
+        throw malformed("tensor \"\(key.escaped)\" holds the impossible \(values[wrong])")
+      }
+      return values
+    }
+    func counts(_ key: TensorName, _ range: ClosedRange<Int64>) throws -> [Int] {
+      let values = try value(key, .i64).int64s
+      if let wrong = values.firstIndex(where: { !range.contains($0) }) {
+        throw malformed("tensor \"\(key.escaped)\" holds the impossible \(values[wrong])")
+      }
+      return values.map(Int.init)
+    }
+    let numbers = try counts("batch", 0...Int64(batchCount - 1))
+    let images = try counts("images", Self.imageCounts)
     let moments = try layers.map { layer in
-      let counts = try values(Self.key(layer.name, "count"), count: own.count)
-      let mean = try values(Self.key(layer.name, "mean"), count: own.count * layer.channels)
-      let m2 = try values(Self.key(layer.name, "m2"), count: own.count * layer.channels)
+      // Every image has as many values of a channel as the layer has positions.
+      let counts = try doubles(Self.key(layer.name, "count")) { $0 > 1 && $0 == $0.rounded() }
+      for (values, images) in zip(counts, images)
+      where values.truncatingRemainder(dividingBy: Double(images)) != 0 {
+        throw malformed(
+          "layer \"\(TensorName(layer.name).escaped)\" has \(values) values of \(images) images")
+      }
+      let mean = try doubles(Self.key(layer.name, "mean"), layer.channels) { _ in true }
+      let m2 = try doubles(Self.key(layer.name, "m2"), layer.channels) { $0 >= 0 }
       return counts.indices.map { batch in
         let range = batch * layer.channels..<(batch + 1) * layer.channels
         return ChannelMoments(count: counts[batch], mean: Array(mean[range]), m2: Array(m2[range]))
@@ -131,11 +154,13 @@ extension StatisticsPart {
       recipe: Recipe(
         model: model, batchCount: batchCount, options: options,
         recorded: recorded.reduce(into: [:]) { $0[$1.0] = $1.1.stringValue }),
-      batches: own.indices.map { place in
-        BatchMoments(
-          batch: Int(numbers[place]), imageCount: Int(images[place]), layers: moments.map { $0[place] })
+      batches: numbers.indices.map { place in
+        BatchMoments(batch: numbers[place], imageCount: images[place], layers: moments.map { $0[place] })
       })
   }
+
+  /// Images of one batch; their sum over as many batches as a file can hold fits.
+  private static let imageCounts: ClosedRange<Int64> = 1...1 << 24
 
   private static func key(_ layer: String, _ moment: String) -> TensorName {
     TensorName("\(layer).\(moment)")
@@ -149,11 +174,11 @@ extension StatisticsPart {
   /// - Throws: `PartError` for a missing, duplicate or foreign part.
   public static func merge(_ parts: [(label: String, part: StatisticsPart)]) throws -> [BatchMoments] {
     guard let first = parts.first else { return [] }
-    var holders = [String?](repeating: nil, count: first.part.shard.count)
+    let count = first.part.shard.count
+    var holders: [Int: String] = [:]
     for (label, part) in parts {
-      guard part.shard.count == first.part.shard.count else {
-        throw PartError.foreign(
-          label, first.label, "\(first.part.shard.count) shards", "\(part.shard.count) shards")
+      guard part.shard.count == count else {
+        throw PartError.foreign(label, first.label, "\(count) shards", "\(part.shard.count) shards")
       }
       if let difference = part.recipe.difference(from: first.part.recipe) {
         throw PartError.foreign(label, first.label, difference.expected, difference.found)
@@ -162,13 +187,16 @@ extension StatisticsPart {
         throw PartError.duplicate(label, earlier, part.shard.description)
       }
       holders[part.shard.index] = label
-      guard part.batches.map(\.batch) == part.shard.items(of: part.recipe.batchCount) else {
+      guard part.batches.count == part.shard.itemCount(of: part.recipe.batchCount),
+        part.batches.map(\.batch) == part.shard.items(of: part.recipe.batchCount)
+      else {
         throw PartError.incomplete(label)
       }
     }
-    let missing = holders.indices.filter { holders[$0] == nil }
-    guard missing.isEmpty else {
-      throw PartError.missing(missing.map { "\($0)/\(holders.count)" })
+    guard holders.count == count else {
+      // Parts claim how many there are: the first few that are missing are named.
+      let missing = (0..<count).lazy.filter { holders[$0] == nil }.prefix(16).map { "\($0)/\(count)" }
+      throw PartError.missing(Array(missing))
     }
     return parts.flatMap(\.part.batches).sorted { $0.batch < $1.batch }
   }

@@ -1,3 +1,4 @@
+import Checkpoint
 import Platform
 
 /// Reasons that a tuning run cannot start or continue.
@@ -22,6 +23,8 @@ public enum TuningError: ClassifiedError, Equatable {
   case noClassifier(architecture: String)
   /// A file that no run can be resumed from, or not this one.
   case foreignState(path: String, reason: String)
+  /// A BatchNorm's counter of steps that is no count.
+  case badCounter(path: String, tensor: TensorName, found: String)
   /// A batch of one value per channel has no variance.
   case batchWithoutVariance(epoch: Int, step: Int)
   /// The loss or a parameter is no longer a finite number.
@@ -59,6 +62,8 @@ extension TuningError {
       "\(architecture) has no BatchNorm directly before its pooling"
     case .noClassifier(let architecture):
       "\(architecture) does not end in a fully connected layer behind its pooling, which tuning trains"
+    case .badCounter(let path, let tensor, let found):
+      "\(path): tensor \"\(tensor.escaped)\": expected one count of steps from 0 to \(BatchNormParameters.countersRange.upperBound), found \(found)"
     case .batchWithoutVariance(let epoch, let step):
       "epoch \(epoch), step \(step): batch statistics need more than one value per channel"
     case .diverged(let epoch, let step, let loss):

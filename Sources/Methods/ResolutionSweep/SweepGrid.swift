@@ -61,7 +61,7 @@ public struct SweepGrid: Sendable {
   private var effectiveCrops: [Int] {
     if let crops { return crops }
     guard resizes == nil && ratios == nil else { return [base.crop] }
-    return [base.crop, base.crop * 8 / 7, base.crop * 9 / 7]
+    return [base.crop, base.crop * 8 / 7, base.crop * 9 / 7].filter(Preprocessing.sizes.contains)
   }
 
   /// The resizes tried with a crop.
@@ -72,7 +72,7 @@ public struct SweepGrid: Sendable {
   private func resizes(for crop: Int) -> [Int] {
     if let resizes { return resizes }
     if let ratios { return ratios.map { max(1, Int((Double(crop) / $0).rounded(.down))) } }
-    let kept = max(1, crop * base.resize / base.crop)
+    let kept = min(max(1, crop * base.resize / base.crop), Preprocessing.sizes.upperBound)
     if crops != nil { return [kept] }
     var steps = (0...4).map { crop * (28 + $0) / 28 }
     if crop == base.crop { steps.append(base.resize) }

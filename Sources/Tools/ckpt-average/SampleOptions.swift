@@ -29,8 +29,8 @@ struct SampleOptions: ParsableArguments {
   var count: Int?
 
   func validate() throws {
-    if let scale, !(scale >= 0 && scale.isFinite) { throw ValidationError("--scale takes a number from 0") }
-    if let count, count < 1 { throw ValidationError("--count takes a number from 1") }
+    try OptionBounds.check(["--scale": scale], .notNegative)
+    try OptionBounds.check(["--count": count], 1...1_000_000)
   }
 
   /// Whether anything was given that only sampling knows.

@@ -76,7 +76,7 @@ struct SeriesOptions: ParsableArguments {
     if best == nil && (metrics != nil || metric != nil) {
       throw ValidationError("--metrics and --metric choose among the checkpoints: give --best with a number")
     }
-    if let best, best < 1 { throw ValidationError("--best takes a number from 1") }
+    try OptionBounds.check(["--best": best])
   }
 
   /// Whether there is anything to read.

@@ -78,10 +78,10 @@ struct BNFix: NetworkTool {
     if gate.gate == nil && images.numbersClasses {
       throw ValidationError("--class-map and --class-order need --gate: nothing else looks at labels")
     }
-    guard batchSize >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
-    guard numBatches ?? 1 >= 1, numImages ?? 1 >= 1 else {
-      throw ValidationError("--num-batches and --num-images take a number from 1")
-    }
+    try OptionBounds.check([
+      "--batch-size": batchSize, "--num-batches": numBatches, "--num-images": numImages,
+    ])
+    try OptionBounds.check(["--prior": prior], .notNegative)
     if numBatches != nil && numImages != nil {
       throw ValidationError("--num-batches and --num-images exclude each other")
     }
@@ -97,7 +97,6 @@ struct BNFix: NetworkTool {
     if resetOnly && (gate.gate != nil || report != nil) {
       throw ValidationError("--reset-only measures nothing: it goes with neither --gate nor --report")
     }
-    guard prior >= 0, prior.isFinite else { throw ValidationError("--prior takes a number from 0") }
     guard [source.data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {
       throw ValidationError("give the images with --data, the parts of shards with --merge, or --reset-only")
     }

@@ -102,10 +102,8 @@ struct Measurement {
       order = generator.permutation(count)
     }
     var wanted = options.numImages ?? count
-    if let batches = options.numBatches {
-      let (product, overflow) = batches.multipliedReportingOverflow(by: options.batchSize)
-      wanted = overflow ? .max : product
-    }
+    // Both are bounded, so that the product fits.
+    if let batches = options.numBatches { wanted = batches * options.batchSize }
     guard wanted <= count else {
       throw Failure(
         .badData, "\(data): \(wanted) images asked for, \(count) there; ask for fewer or give more data")

@@ -45,7 +45,7 @@ struct CacheOptions: ParsableArguments {
   var memory: ByteSize?
 
   func validate() throws {
-    guard (1...1000).contains(views) else { throw ValidationError("--views takes a number from 1 to 1000") }
+    try OptionBounds.check(["--views": views], 1...1000)
     if augment != .train && augmentation.isGiven {
       throw ValidationError("the transforms of training need --augment train")
     }

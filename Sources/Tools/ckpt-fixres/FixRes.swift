@@ -98,7 +98,7 @@ struct FixRes: NetworkTool {
     let run = try Checkpointing(
       path: training.resume, options: [("path", .string(samples.data))] + history, tail: tail,
       samples: dataset.count)
-    let state = try run.load(like: begin)
+    let state = try run.load(options, like: begin)
 
     try arithmetic.reportLoss(
       of: loaded, on: dataset, as: resolved.preprocessing, workers: global.threadCount, console: console)
@@ -110,7 +110,7 @@ struct FixRes: NetworkTool {
     let featureTime = start.duration(to: clock.now)
     let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
     var records: [EpochRecord] = []
-    let steps = options.epochs * ((dataset.count + options.batchSize - 1) / options.batchSize)
+    let steps = options.epochs * ((dataset.count - 1) / options.batchSize + 1)
     let progress = console.progress("tuning", total: steps, unit: "steps")
     let tuned = try train.tune(
       tuner, begin, validation: held, resuming: state,

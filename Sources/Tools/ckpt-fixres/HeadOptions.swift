@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Command
 import FineTuning
 
 /// A new classifier, for transfer to other classes.
@@ -15,9 +16,7 @@ struct HeadOptions: ParsableArguments {
   var headInit = HeadInitialisation.kaiming
 
   func validate() throws {
-    if let numClasses, !(1...1_000_000).contains(numClasses) {
-      throw ValidationError("--num-classes takes a number from 1 to 1000000, not \(numClasses)")
-    }
+    try OptionBounds.check(["--num-classes": numClasses], 1...1_000_000)
   }
 
   /// `start` with its classifier, or the new one.

@@ -28,12 +28,8 @@ struct LossOptions: ParsableArguments {
   var focalGamma = 2.0
 
   func validate() throws {
-    guard (0..<1).contains(labelSmoothing) else {
-      throw ValidationError("--label-smoothing takes a number from 0 to below 1")
-    }
-    guard focalGamma >= 0, focalGamma.isFinite else {
-      throw ValidationError("--focal-gamma takes a number from 0")
-    }
+    try OptionBounds.check(["--label-smoothing": labelSmoothing], .shareBelowOne)
+    try OptionBounds.check(["--focal-gamma": focalGamma], .notNegative)
     if labelSmoothing > 0 && loss != .ce && loss != .bce {
       throw ValidationError("--label-smoothing goes with --loss ce or bce")
     }

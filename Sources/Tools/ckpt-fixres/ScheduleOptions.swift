@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Command
 import FineTuning
 
 /// The learning rate over the run.
@@ -51,10 +52,9 @@ struct ScheduleOptions: ParsableArguments {
   var warmupFactor = 0.01
 
   func validate() throws {
-    if let lrBatch, lrBatch < 1 { throw ValidationError("--lr-batch takes a number from 1") }
-    guard warmupEpochs >= 0, warmupEpochs <= 1e6 else {
-      throw ValidationError("--warmup-epochs takes a number from 0")
-    }
+    try OptionBounds.check(["--lr-batch": lrBatch, "--step-size": stepSize])
+    try OptionBounds.check(["--plateau-patience": plateauPatience], OptionBounds.countsFromZero)
+    try OptionBounds.check(["--warmup-epochs": warmupEpochs], .within(0...1e6))
     if schedule == .multistep && milestones == nil {
       throw ValidationError("--schedule multistep needs --milestones")
     }

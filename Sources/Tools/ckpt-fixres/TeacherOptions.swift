@@ -24,12 +24,8 @@ struct TeacherOptions: ParsableArguments {
   var distillWeight = 0.5
 
   func validate() throws {
-    guard temperature > 0, temperature.isFinite else {
-      throw ValidationError("--temperature takes a number above zero")
-    }
-    guard (0...1).contains(distillWeight) else {
-      throw ValidationError("--distill-weight takes a number from 0 to 1")
-    }
+    try OptionBounds.check(["--temperature": temperature], .positive)
+    try OptionBounds.check(["--distill-weight": distillWeight], .share)
   }
 
   /// `hard` mixed with the teacher's part, if there is a teacher.

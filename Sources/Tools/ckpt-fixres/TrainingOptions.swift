@@ -76,11 +76,8 @@ struct TrainingOptions: ParsableArguments {
   var faithful = false
 
   func validate() throws {
-    for (name, value) in [("--epochs", epochs), ("--batch-size", batchSize)] {
-      if let value, !(1...1_000_000).contains(value) {
-        throw ValidationError("\(name) takes a number from 1 to 1000000, not \(value)")
-      }
-    }
+    try OptionBounds.check(["--epochs": epochs, "--batch-size": batchSize], 1...1_000_000)
+    try OptionBounds.check(["--ema-every": emaEvery, "--swa-start": swaStart, "--early-stop": earlyStop])
     if ema != nil && swaStart != nil { throw ValidationError("--ema and --swa-start exclude each other") }
     if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
     if faithful && (train ?? .classifier) != .classifier {

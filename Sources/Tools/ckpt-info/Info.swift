@@ -38,7 +38,7 @@ struct Info: CheckpointTool {
   var files: [String] { words.first.flatMap(Action.init) == nil ? words : Array(words.dropFirst()) }
 
   func validate() throws {
-    guard tolerance >= 0 else { throw ValidationError("--tolerance takes a number from 0") }
+    try OptionBounds.check(["--tolerance": tolerance], .within(0...Double.infinity))
     switch action {
     case .diff where files.count != 2:
       throw ValidationError("diff compares two checkpoints, not \(files.count)")

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Command
 import Evaluation
 import ImageData
 import ResolutionSweep
@@ -28,7 +29,7 @@ struct CalibrationOptions: ParsableArguments {
   var sources: NameList<NormalizationSource>?
 
   func validate() throws {
-    guard imageCount >= 1 else { throw ValidationError("--bnfix-images takes a number from 1") }
+    try OptionBounds.check(["--bnfix-images": imageCount])
     if sources?.values.contains(.recalibrated) == true && data == nil {
       throw ValidationError("--bn recalibrated needs the images, --bnfix")
     }

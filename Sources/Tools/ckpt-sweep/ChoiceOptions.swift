@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Command
 import Evaluation
 import ResolutionSweep
 import Statistics
@@ -45,9 +46,8 @@ struct ChoiceOptions: ParsableArguments {
   var seed: UInt64 = 0
 
   func validate() throws {
-    guard confidence > 0 && confidence < 1 else {
-      throw ValidationError("--confidence takes a number between 0 and 1")
-    }
+    // Closer to 0 or 1 than this, quantiles have no digits left.
+    try OptionBounds.check(["--confidence": confidence], .within(1e-6...1 - 1e-6))
   }
 
   private var rule: SelectionRule {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoint
 import Command
 import Evaluation
+import ImageData
 import NetworkCommand
 import NetworkExecution
 import Platform
@@ -44,7 +45,7 @@ struct InputOptions: ParsableArguments {
   var batchSize: Int?
 
   func validate() throws {
-    guard batchSize ?? 1 >= 1 else { throw ValidationError("--batch-size takes a number from 1") }
+    try OptionBounds.check(["--batch-size": batchSize])
     try requireOneStandardInput(models + [data, confirm])
   }
 
@@ -72,5 +73,7 @@ struct InputOptions: ParsableArguments {
 
 /// The side of the training images, where the checkpoint tells it.
 func trainSize(of source: any CheckpointSource) -> Int? {
-  source.metadata[MetadataKey.trainSize].flatMap { Int($0) }
+  source.metadata[MetadataKey.trainSize].flatMap { Int($0) }.flatMap {
+    Preprocessing.sizes.contains($0) ? $0 : nil
+  }
 }

@@ -45,10 +45,7 @@ struct PartOptions: ParsableArguments {
   /// - Throws: `SweepError.badPart` when it is of another sweep.
   func earlier(_ recipe: SweepPart.Recipe, shard: Shard, networks: [Network]) throws -> SweepPart? {
     guard let state, FileManager.default.fileExists(atPath: state) else { return nil }
-    let part = try SweepPart(reading: openCheckpoint(.path(state)))
-    guard part.recipe == recipe, part.shard == shard else {
-      throw SweepError.badPart(state, "is of another sweep or shard; remove it or name another --state")
-    }
+    let part = try SweepPart(reading: openCheckpoint(.path(state)), for: (recipe, shard))
     try check(part.recalibrations, networks, of: state)
     return part
   }

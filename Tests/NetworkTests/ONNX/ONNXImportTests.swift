@@ -439,4 +439,50 @@ struct ONNXImportTests {
     ])
     #expect(try Network(larger, onnx: model, pool: pool).logits(input).values == [1, 2, 3])
   }
+
+  /// Numbers of a file are no reason to stop with a trap, whatever they are.
+  @Test func impossibleNumbersAreRefused() throws {
+    for pad in [Int.min, Int.max, 1 << 40] {
+      var maker = Self.maker()
+      maker.ints("pads", [0, 0, pad, 0, 0, 0, 0, 0])
+      maker.node("Pad", ["x", "pads"], ["y"])
+      #expect(try message(maker).contains("is impossible"), "\(pad)")
+    }
+    // Zero extents hide no overflow of the others.
+    var hidden = Self.maker()
+    hidden.ints("none", [])
+    hidden.ints("shape", [0, 1 << 40, 1 << 40])
+    hidden.node("Reshape", ["none", "shape"], ["r"], ["allowzero": .ints([1])])
+    hidden.node("Flatten", ["r"], ["f"])
+    hidden.node("Reshape", ["x", "f"], ["y"])
+    #expect(try message(hidden).contains("does not become"))
+    var sum = Self.maker()
+    sum.ints("large", [Int.max, 1])
+    sum.node("ReduceSum", ["large"], ["s"], ["keepdims": .ints([0])])
+    sum.node("Reshape", ["x", "s"], ["y"])
+    #expect(try message(sum).contains("overflows"))
+  }
+
+  @Test func constantsOfShapesTakeOneNumber() throws {
+    var maker = Self.maker()
+    maker.ints("shape", [2])
+    maker.node("ConstantOfShape", ["shape"], ["c"])
+    maker.node("Reshape", ["x", "c"], ["y"])
+    var value = OnnxSubset_Tensor()
+    value.dims = [0]
+    value.dataType = 7
+    var attribute = OnnxSubset_Attribute()
+    (attribute.name, attribute.type, attribute.t) = ("value", 4, value)
+    maker.model.graph.node[0].attribute = [attribute]
+    #expect(try message(maker).contains("expected one number as its value, found 0"))
+  }
+
+  @Test func initializersInOtherFilesClaimNoMoreThanThereCanBe() throws {
+    var maker = Self.maker()
+    for index in 0..<40 {
+      maker.external("h\(index)", [1 << 55], ["location": "ext.bin", "length": "\(1 << 57)"])
+    }
+    maker.node("Relu", ["x"], ["y"])
+    #expect(try message(maker).contains("claim more bytes than there can be"))
+  }
 }

@@ -68,9 +68,11 @@ enum TensorFile {
     }
     let values = try source.value(spec.name).doubles()
     if let wrong = values.firstIndex(where: { !(0..<Double(maximumClassCount)).contains($0) }) {
+      // Numbers of 64 bits need not fit.
+      let found = Int(exactly: values[wrong]).map(String.init) ?? "\(values[wrong])"
       throw ImageDataError.badDataset(
         path: path,
-        reason: "tensor \"\(spec.name)\": expected a label at [\(wrong)], found \(Int(values[wrong]))")
+        reason: "tensor \"\(spec.name)\": expected a label at [\(wrong)], found \(found)")
     }
     return values.map { Int($0) }
   }

@@ -1,3 +1,5 @@
+import Platform
+
 extension Preprocessing {
   /// Resizes `image` and cuts out the crop: `[crop, crop, 3]`.
   ///
@@ -29,7 +31,7 @@ extension Preprocessing {
   private func canvas(isCovered: Bool) -> [UInt8] {
     var pixels = [UInt8](repeating: 0, count: crop * crop * 3)
     if mode == .border && !isCovered {
-      let fill = mean.map { UInt8(clamping: Int((Double("\($0)")! * 255).rounded(.toNearestOrEven))) }
+      let fill = mean.map { UInt8(Int(clamping: Double("\($0)")! * 255, to: 0...255)) }
       for offset in pixels.indices { pixels[offset] = fill[offset % 3] }
     }
     return pixels

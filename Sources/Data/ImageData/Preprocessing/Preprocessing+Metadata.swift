@@ -22,7 +22,8 @@ extension Preprocessing {
     if resize == nil, crop == nil, interpolation == nil, mean == nil, std == nil, mode == nil { return nil }
     let known = Preprocessing.imageNet
     self.init(
-      resize: resize ?? crop.map { max($0 * known.resize / known.crop, 1) } ?? known.resize,
+      resize: resize ?? crop.map { min(max($0 * known.resize / known.crop, 1), Self.sizes.upperBound) }
+        ?? known.resize,
       crop: crop ?? known.crop, interpolation: interpolation ?? known.interpolation,
       mean: mean ?? known.mean, std: std ?? known.std)
     self.mode = mode ?? known.mode
@@ -50,8 +51,8 @@ private struct MetadataReader {
   let source: String
 
   func size(_ key: String) throws(ImageDataError) -> Int? {
-    try read(key, expected: "a whole number of pixels from 1 to 65535") { text in
-      guard let value = Int(text), 1...65535 ~= value, "\(value)" == text else { return nil }
+    try read(key, expected: "a whole number of pixels from 1 to \(Preprocessing.sizes.upperBound)") { text in
+      guard let value = Int(text), Preprocessing.sizes.contains(value), "\(value)" == text else { return nil }
       return value
     }
   }

@@ -17,6 +17,9 @@ public struct Preprocessing: Sendable, Equatable {
   /// Whether the image is mirrored horizontally, after resizing and before the crop.
   public var isFlipped = false
 
+  /// Lengths in pixels that options and metadata may ask for; memory grows with their square.
+  public static let sizes = 1...16384
+
   /// A centre crop of the image resized by its shorter side.
   /// - Precondition: Sizes are positive; `mean` and `std` have three elements.
   public init(

@@ -20,7 +20,10 @@ final class CompressedFile: CheckpointSource {
   private let groupOf: [TensorName: Int]
   private let base: (any CheckpointSource)?
   private let threads: Int
-  private let verified = Mutex<(groups: Set<Int>, bases: Set<TensorName>)>(([], []))
+  private let verified = Mutex<(groups: Set<Int>, bases: Set<TensorName>, tensors: Set<TensorName>)>(
+    ([], [], []))
+  /// Checksums of tensors that are being read in parts.
+  private let checksums = Mutex<[TensorName: RangeChecksum]>([:])
   /// The block that was needed last: reads that end amid a block are continued by the next one.
   private let cache = Mutex<(name: TensorName, block: Int, bytes: [UInt8])?>(nil)
 
@@ -150,6 +153,12 @@ final class CompressedFile: CheckpointSource {
     try checkRange(of: blob.spec, at: byteOffset, count: buffer.count)
     if buffer.isEmpty { return }
     if blob.header.transform.isDelta { try verifyBase(of: blob) }
+    try decode(blob, at: byteOffset, into: buffer)
+    try verifyTensor(blob, byteOffset, UnsafeRawBufferPointer(buffer))
+  }
+
+  /// Restores a part of a tensor, whose range has been checked.
+  private func decode(_ blob: Blob, at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     let blockBytes = blob.header.wordsPerBlock * blob.header.width
     let first = byteOffset / blockBytes
     let last = (byteOffset + buffer.count - 1) / blockBytes
@@ -213,6 +222,43 @@ final class CompressedFile: CheckpointSource {
       throw CheckpointError.malformed(path: label, reason: "checksum does not match: damage in \(names)")
     }
     verified.withLock { _ = $0.groups.insert(index) }
+  }
+
+  /// Takes a part that has been read; once all of a tensor has come, its checksum is verified, whatever those of the
+  /// blocks say: they are of what is stored, this one of what is restored.
+  private func verifyTensor(_ blob: Blob, _ offset: Int, _ part: UnsafeRawBufferPointer) throws {
+    let name = blob.spec.name
+    if verified.withLock({ $0.tensors.contains(name) }) { return }
+    let crc = crc32(part)
+    let known = checksums.withLock { checksums in
+      checksums[name, default: RangeChecksum(length: blob.spec.byteCount)].add(
+        offset..<offset + part.count, crc)
+      return checksums[name]!
+    }
+    if let whole = try known.whole ?? (known.isTangled ? wholeChecksum(of: blob) : nil) {
+      guard whole == blob.header.rawCRC else {
+        throw CheckpointError.malformed(
+          path: label, reason: "tensor \"\(name)\": checksum does not match what is restored")
+      }
+      verified.withLock { _ = $0.tensors.insert(name) }
+      checksums.withLock { $0[name] = nil }
+    }
+  }
+
+  /// The checksum of a whole tensor, block by block.
+  private func wholeChecksum(of blob: Blob) throws -> UInt32 {
+    let blockBytes = blob.header.wordsPerBlock * blob.header.width
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: min(blockBytes, blob.spec.byteCount), alignment: 64)
+    defer { buffer.deallocate() }
+    var crc: UInt32 = 0
+    for start in stride(from: 0, to: blob.spec.byteCount, by: blockBytes) {
+      let block = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[..<min(blockBytes, blob.spec.byteCount - start)])
+      try decode(blob, start / blockBytes, into: block)
+      crc = crc32(UnsafeRawBufferPointer(block), continuing: crc)
+    }
+    return crc
   }
 
   private func verifyBase(of blob: Blob) throws {

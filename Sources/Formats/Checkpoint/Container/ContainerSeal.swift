@@ -67,9 +67,14 @@ struct ContainerSeal {
       throw BlobError("header is damaged, or a tool changed it and kept the \(Self.key) metadata: checksum")
     }
     let digits = Array(checks.utf8)
-    guard digits.count % 8 == 0 else { throw BlobError("header is damaged: \(Self.checksKey) metadata") }
+    let isHexadecimal = digits.allSatisfy {
+      UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "a")...UInt8(ascii: "f") ~= $0
+    }
+    guard isHexadecimal, digits.count % 8 == 0 else {
+      throw BlobError("header is damaged: \(Self.checksKey) metadata")
+    }
     groupChecksums = stride(from: 0, to: digits.count, by: 8).map {
-      UInt32(String(decoding: digits[$0..<$0 + 8], as: UTF8.self), radix: 16) ?? 0
+      UInt32(String(decoding: digits[$0..<$0 + 8], as: UTF8.self), radix: 16)!
     }
   }
 }

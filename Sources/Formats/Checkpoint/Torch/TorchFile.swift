@@ -49,8 +49,9 @@ final class TorchFile: CheckpointSource {
           throw TorchTensorError("shares its storage with another element type")
         }
         let spec = TensorSpec(name: name, dtype: view.dtype, shape: view.shape)
-        // An expanded view costs nothing in the file; without a bound a tiny file would fill memory and disk.
-        guard spec.byteCount <= file.length + 1 << 24 else {
+        // An expanded view costs nothing in the file; without a bound a tiny file would fill memory and disk. What a storage
+        // holds, deflated or not, is no repetition.
+        guard spec.byteCount <= max(view.storage.byteCount, file.length + 1 << 24) else {
           throw TorchTensorError(
             "repeats its storage to \(spec.byteCount) bytes, more than the file could mean")
         }

@@ -52,9 +52,21 @@ struct ZipArchive {
     guard dataOffset <= limit, record.storedSize <= limit - dataOffset else {
       throw ZipError("record \"\(record.name)\" lies outside the file")
     }
+    func contradiction(_ what: String) -> ZipError {
+      ZipError("local header of record \"\(record.name)\" contradicts the directory in its \(what)")
+    }
+    let flags = header.u16(6)
     let name = try file.bytes(at: start, count: nameLength)
-    guard name == Array(record.name.string.utf8), header.u16(8) == (record.isDeflated ? 8 : 0) else {
-      throw ZipError("local header of record \"\(record.name)\" contradicts the directory")
+    guard name == Array(record.name.string.utf8) else { throw contradiction("name") }
+    guard header.u16(8) == (record.isDeflated ? 8 : 0) else { throw contradiction("compression") }
+    guard flags & ZipFlags.encryption == 0 else { throw contradiction("encryption") }
+    // With this flag, which PyTorch sets, checksum and sizes follow the data.
+    if flags & ZipFlags.sizesFollow == 0 {
+      guard header.u32(14) == record.crc else { throw contradiction("checksum") }
+      var sizes = [header.u32(22), header.u32(18)].map { UInt64($0) }
+      let extra = ByteFields(try file.bytes(at: start + nameLength, count: Int(header.u16(28))))
+      try extra.readZip64(0..<extra.bytes.count, &sizes, record.name)
+      guard sizes == [UInt64(record.size), UInt64(record.storedSize)] else { throw contradiction("sizes") }
     }
     return dataOffset
   }
@@ -76,6 +88,14 @@ struct ZipArchive {
     }
     return bytes
   }
+}
+
+/// Bits of a record's general purpose flags.
+enum ZipFlags {
+  /// Encrypted, strongly encrypted, or with masked header values.
+  static let encryption: UInt16 = 0x2041
+  /// The local header has neither checksum nor sizes.
+  static let sizesFollow: UInt16 = 0x0008
 }
 
 /// Why a zip archive cannot be read.

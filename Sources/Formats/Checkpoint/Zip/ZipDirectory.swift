@@ -92,13 +92,15 @@ struct ZipDirectory {
       let text = String(validating: fields.bytes[at + 46..<nameEnd], as: UTF8.self)
     else { throw ZipError("damaged directory") }
     let name = TensorName(text)
-    guard fields.u16(at + 8) & 0x2041 == 0 else { throw ZipError("record \"\(name)\" is encrypted") }
+    guard fields.u16(at + 8) & ZipFlags.encryption == 0 else {
+      throw ZipError("record \"\(name)\" is encrypted")
+    }
     let method = fields.u16(at + 10)
     guard method == 0 || method == 8 else {
       throw ZipError("record \"\(name)\" uses compression method \(method)")
     }
     var sizes = [fields.u32(at + 24), fields.u32(at + 20), fields.u32(at + 42)].map { UInt64($0) }
-    try readZip64(fields, nameEnd..<extraEnd, &sizes, name)
+    try fields.readZip64(nameEnd..<extraEnd, &sizes, name)
     guard let size = Int(exactly: sizes[0]), let stored = Int(exactly: sizes[1]),
       let offset = Int(exactly: sizes[2]), method == 8 || size == stored
     else { throw ZipError("record \"\(name)\" has impossible sizes") }
@@ -112,21 +114,24 @@ struct ZipDirectory {
         headerOffset: offset), end
     )
   }
+}
 
-  /// The 64-bit extra field holds only those values that did not fit, in the order size, stored size, offset.
-  private static func readZip64(
-    _ fields: ByteFields, _ extra: Range<Int>, _ sizes: inout [UInt64], _ name: TensorName
-  ) throws {
+extension ByteFields {
+  /// Replaces 32-bit sizes that did not fit by those of the 64-bit extra field, which holds only these: size, stored size
+  /// and, in the directory, offset.
+  ///
+  /// - Parameter extra: Where the extra fields lie.
+  func readZip64(_ extra: Range<Int>, _ sizes: inout [UInt64], _ name: TensorName) throws(ZipError) {
     guard sizes.contains(0xFFFF_FFFF) else { return }
     var at = extra.lowerBound
     while at + 4 <= extra.upperBound {
-      let length = Int(fields.u16(at + 2))
+      let length = Int(u16(at + 2))
       guard at + 4 + length <= extra.upperBound else { break }
-      if fields.u16(at) == 1 {
+      if u16(at) == 1 {
         var from = at + 4
         for index in sizes.indices where sizes[index] == 0xFFFF_FFFF {
           guard from + 8 <= at + 4 + length else { throw ZipError("record \"\(name)\" has impossible sizes") }
-          sizes[index] = fields.u64(from)
+          sizes[index] = u64(from)
           from += 8
         }
         return

@@ -60,13 +60,20 @@ public struct AveragingState: Sendable {
     let typeOf = Dictionary(
       types.map { (TensorName($0.0), $0.1.stringValue.flatMap { DType(name: $0) }) },
       uniquingKeysWith: { first, _ in first })
-    guard keep.isFinite, keep != 0, contributors > 0, contributors <= inputs.count,
-      self.inputs.allSatisfy({ $0.part.keep.isFinite && $0.part.add.isFinite })
+    // Both follow from the checkpoints' parts, in whatever runs these were added.
+    let parts = self.inputs.map(\.part)
+    let pending = parts.reduce(1) { $1.add == 0 ? $0 * $1.keep : 1 }
+    guard keep == pending, keep != 0, contributors > 0, contributors == parts.count(where: { $0.add != 0 }),
+      typeOf.count == types.count, entries.allSatisfy({ $0.1.stringValue != nil })
     else { throw fail("\(Self.key) is damaged") }
     layout = try source.tensors.map { tensor in
       guard let type = typeOf[tensor.name] else { return tensor }
       guard let type, tensor.dtype == .f64 else { throw fail("tensor \"\(tensor.name)\" is no sum") }
+      // Sums of complex numbers are pairs along a last axis of two.
       let isPair = type == .c64
+      guard !isPair || tensor.shape.last == 2 else {
+        throw fail("tensor \"\(tensor.name)\" of shape \(tensor.shape) is no sum of \(type)")
+      }
       let spec = TensorSpec(
         name: tensor.name, dtype: type, shape: isPair ? tensor.shape.dropLast() : tensor.shape)
       guard TensorRole(spec) != .counter, spec.components.shape == tensor.shape else {

@@ -33,15 +33,20 @@ extension InputRecord {
   init?(_ json: JSON) {
     guard let name = json["name"]?.stringValue, let size = json["size"]?.intValue,
       let fingerprint = json["fingerprint"]?.stringValue, let modelCount = json["models"]?.doubleValue,
-      let keep = json["keep"]?.doubleValue, let add = json["add"]?.doubleValue
+      let keep = json["keep"]?.doubleValue, let add = json["add"]?.doubleValue, size >= 0, modelCount > 0
     else { return nil }
+    // Both may be left out, but are never something else.
+    let (digest, step) = (json["digest"], json["step"])
+    guard (digest == nil) == (digest?.stringValue == nil), (step == nil) == (step?.doubleValue == nil) else {
+      return nil
+    }
     part = .init(keep: keep, add: add)
     self.name = name
     self.size = size
     self.fingerprint = fingerprint
     self.modelCount = modelCount
-    digest = json["digest"]?.stringValue
-    step = json["step"]?.doubleValue
+    self.digest = digest?.stringValue
+    self.step = step?.doubleValue
   }
 
   var json: JSON {

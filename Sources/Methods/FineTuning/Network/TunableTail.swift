@@ -69,14 +69,25 @@ public struct TunableTail: Sendable {
       guard checkpoint.spec(key) != nil else { return Array(repeating: value, count: layer.channels) }
       return try checkpoint.value(key).floats()
     }
-    let counter = layer.numBatchesTrackedKey
     return BatchNormParameters(
       gamma: try floats(layer.weightKey, default: 1), beta: try floats(layer.biasKey, default: 0),
       runningMean: try checkpoint.value(layer.runningMeanKey).doubles(),
       runningVar: try checkpoint.value(layer.runningVarKey).doubles(),
-      numBatchesTracked: checkpoint.spec(counter) == nil
-        ? nil : Int64(try checkpoint.value(counter).doubles()[0]),
+      numBatchesTracked: try counter(layer.numBatchesTrackedKey, of: checkpoint),
       eps: layer.eps, momentum: layer.momentum)
+  }
+
+  /// The count of steps under `key`, of whatever type; nil when there is none.
+  private static func counter(_ key: TensorName, of checkpoint: any CheckpointSource) throws -> Int64? {
+    guard let spec = checkpoint.spec(key) else { return nil }
+    guard spec.elementCount == 1, spec.dtype.isReal else {
+      throw TuningError.badCounter(path: checkpoint.label, tensor: key, found: spec.layout)
+    }
+    let value = try checkpoint.value(key).doubles()[0]
+    guard let count = Int64(exactly: value), BatchNormParameters.countersRange.contains(count) else {
+      throw TuningError.badCounter(path: checkpoint.label, tensor: key, found: "\(value)")
+    }
+    return count
   }
 
   /// The BatchNorm that precedes pooled features.

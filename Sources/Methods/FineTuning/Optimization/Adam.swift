@@ -77,8 +77,15 @@ final class Adam: Optimizer {
     return weight > 0 && update > 0 ? weight / update : 1
   }
 
+  /// base^exponent by repeated multiplication; a base below 1 soon no longer changes the product.
   private func power(_ base: Double, _ exponent: Int) -> Double {
-    (0..<exponent).reduce(1) { value, _ in value * base }
+    var value = 1.0
+    for _ in 0..<exponent {
+      let next = value * base
+      if next == value { break }
+      value = next
+    }
+    return value
   }
 }
 

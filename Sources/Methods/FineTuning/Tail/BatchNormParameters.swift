@@ -15,6 +15,10 @@ public struct BatchNormParameters: Sendable, Equatable {
   /// Weight of the newest batch in the running statistics.
   public var momentum: Double
 
+  /// Counts of steps that a checkpoint may start from: up to 2^53 every element type that counts holds them exactly, and
+  /// steps can be added without end.
+  static let countersRange: ClosedRange<Int64> = 0...1 << 53
+
   /// - Parameters: values of the state dict; all arrays have one element per channel.
   public init(
     gamma: [Float], beta: [Float], runningMean: [Double], runningVar: [Double],

@@ -59,7 +59,7 @@ public struct ClassifierTuner {
       if options.optimizer == .lbfgs {
         try QuasiNewtonRun(options, tail: tail, samples: train)
       } else {
-        StochasticRun(
+        try StochasticRun(
           options, tail: tail,
           source: CachedBatches(
             train, classes: start.classes, mixing: options.mixing, seed: options.seed, pool: pool),

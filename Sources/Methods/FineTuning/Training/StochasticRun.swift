@@ -14,7 +14,13 @@ final class StochasticRun: TuningRun {
   private var plateau: PlateauWatch
   private(set) var epoch = 0
 
-  init(_ options: TuningOptions, tail: Tail, source: any BatchSource, resuming state: TuningState?) {
+  /// - Throws: `TuningError.foreignState` for a state that no run of these options and images leaves.
+  init(
+    _ options: TuningOptions, tail: Tail, source: any BatchSource, resuming state: TuningState?
+  ) throws(TuningError) {
+    if let reason = state?.misfit(options, like: tail.parameters, samples: source.imageCount) {
+      throw .foreignState(path: "the state to go on from", reason: reason)
+    }
     self.options = options
     self.tail = tail
     self.source = source
@@ -23,7 +29,7 @@ final class StochasticRun: TuningRun {
     if let bias = tail.bias { trained.append(bias) }
     if options.trainsBatchNorm(of: tail) { trained += [tail.gamma, tail.beta] }
     self.trained = trained
-    stepsPerEpoch = (source.imageCount + options.batchSize - 1) / options.batchSize
+    stepsPerEpoch = (source.imageCount - 1) / options.batchSize + 1
     generator = SeededGenerator(seed: options.seed)
     plateau = PlateauWatch(patience: options.schedule.patience)
     if case .ema = options.averaging { average = WeightAverage(trained, count: 1) }

@@ -42,8 +42,13 @@ extension SweepPart {
 
   /// Reads a part back.
   ///
-  /// - Throws: `SweepError.badPart` when the file is something else or damaged; reading errors.
-  public init(reading source: any CheckpointSource) throws {
+  /// - Parameters:
+  ///   - source: the open file.
+  ///   - wanted: recipe and share of the sweep that is to go on from it; nil for a part that must be whole. What the file
+  ///     claims is then bounded by the data set, or by what it holds.
+  /// - Throws: `SweepError.badPart` when the file is something else, damaged, or not what is wanted; reading errors.
+  public init(reading source: any CheckpointSource, for wanted: (recipe: Recipe, shard: Shard)? = nil) throws
+  {
     func bad(_ problem: String) -> SweepError { .badPart(source.label, problem) }
     guard let text = source.metadata[Self.metadataKey], let header = try? JSON.parse(Array(text.utf8)) else {
       throw bad("is no part of a sweep")
@@ -51,30 +56,43 @@ extension SweepPart {
     guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
       let shard = Shard(index: index, count: count), let recipe = header["recipe"].flatMap(Recipe.init)
     else { throw bad("its metadata are damaged") }
-    let settings = recipe.settings.count
-    func values(_ name: TensorName, _ shape: [Int]) throws -> [Double] {
-      guard let spec = source.spec(name), spec.shape == shape, spec.dtype.isReal else {
-        throw bad("tensor \"\(name)\" is missing or of another shape")
-      }
-      return try source.value(name).doubles()
+    if let wanted, wanted.recipe != recipe || wanted.shard != shard {
+      throw bad("is of another sweep or shard; remove it or name another --state")
     }
-    let images = shard.items(of: recipe.imageCount)
-    let seen = try values("count", [settings])
-    let width = Int(seen.max() ?? 0)
-    guard seen.allSatisfy({ $0 >= 0 && $0 <= Double(images.count) }) else {
+    let settings = recipe.settings.count
+    func value(_ name: TensorName, _ dtype: DType, _ shape: [Int]) throws -> TensorValue {
+      guard let spec = source.spec(name) else { throw bad("tensor \"\(name)\" is missing") }
+      guard spec.dtype == dtype, spec.shape == shape else {
+        throw bad("tensor \"\(name)\": expected \(dtype.name) \(shape), found \(spec.layout)")
+      }
+      return try source.value(name)
+    }
+    func doubles(_ name: TensorName, _ dtype: DType, _ shape: [Int]) throws -> [Double] {
+      try value(name, dtype, shape).doubles()
+    }
+    let seen = try value("count", .i64, [settings]).int64s
+    let imageCount = shard.itemCount(of: recipe.imageCount)
+    guard seen.allSatisfy({ (0...Int64(imageCount)).contains($0) }) else {
       throw bad("its counts are damaged")
     }
-    let predicted = try values("predicted", [settings, width])
-    let ranks = try values("rank", [settings, width])
-    let losses = try values("loss", [settings, width])
-    let confidences = try values("confidence", [settings, width])
+    guard wanted != nil || seen.allSatisfy({ $0 == imageCount }) else {
+      throw bad("is unfinished; run shard \(shard) again to continue it")
+    }
+    let width = Int(seen.max() ?? 0)
+    let predicted = try doubles("predicted", .i32, [settings, width])
+    let ranks = try doubles("rank", .i32, [settings, width])
+    let losses = try doubles("loss", .f64, [settings, width])
+    let confidences = try doubles("confidence", .f32, [settings, width])
+    let seconds = try doubles("seconds", .f64, [settings])
+    guard seconds.allSatisfy({ $0 >= 0 && $0.isFinite }) else { throw bad("its times are damaged") }
     var measurements = Measurements(
-      settings: recipe.settings, images: images, multiplyAdds: recipe.multiplyAdds)
-    measurements.seconds = try values("seconds", [settings])
+      settings: recipe.settings, images: shard.items(of: recipe.imageCount), multiplyAdds: recipe.multiplyAdds
+    )
+    measurements.seconds = seconds
     for setting in 0..<settings {
       for place in setting * width..<setting * width + Int(seen[setting]) {
-        guard (0...1e9).contains(predicted[place]), (0...1e9).contains(ranks[place]),
-          (0...1).contains(confidences[place]), !losses[place].isNaN
+        guard predicted[place] >= 0, ranks[place] >= 0, (0...1).contains(confidences[place]),
+          losses[place] >= 0, losses[place].isFinite
         else { throw bad("its outcomes are damaged") }
         measurements.outcomes[setting].append(
           Outcome(

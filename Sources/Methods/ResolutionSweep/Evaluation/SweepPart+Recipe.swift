@@ -24,11 +24,17 @@ extension SweepPart.Recipe {
   }
 
   init?(_ json: JSON) {
+    /// All elements of a list as `read` sees them; nil when it is no list or an element is something else.
+    func list<Value>(_ key: String, _ read: (JSON) -> Value?) -> [Value]? {
+      guard let elements = json[key]?.arrayValue else { return nil }
+      let values = elements.compactMap(read)
+      return values.count == elements.count ? values : nil
+    }
     guard let dataset = json["data"]?.stringValue, let imageCount = json["images"]?.intValue,
-      (1...Int(Int32.max)).contains(imageCount),
-      let checkpoints = json["checkpoints"]?.arrayValue?.compactMap(\.stringValue),
-      let digests = json["digests"]?.arrayValue?.compactMap(\.stringValue),
-      let multiplyAdds = json["multiply_adds"]?.arrayValue?.compactMap(\.intValue),
+      Self.imageCounts.contains(imageCount), let checkpoints = list("checkpoints", { $0.stringValue }),
+      let digests = list("digests", { $0.stringValue }),
+      let multiplyAdds = list("multiply_adds", { $0.intValue }),
+      multiplyAdds.allSatisfy({ $0 >= 0 }),
       let options = json["options"], options.objectValue != nil, let entries = json["settings"]?.arrayValue,
       !entries.isEmpty, !checkpoints.isEmpty
     else { return nil }
@@ -39,7 +45,7 @@ extension SweepPart.Recipe {
     var calibration: SweepPart.CalibrationRecipe?
     if let source = json["bnfix"] {
       guard let dataset = source["data"]?.stringValue, let images = source["images"]?.intValue,
-        case .number(let text)? = source["seed"], let seed = UInt64(text)
+        Self.imageCounts.contains(images), case .number(let text)? = source["seed"], let seed = UInt64(text)
       else { return nil }
       calibration = SweepPart.CalibrationRecipe(dataset: dataset, imageCount: images, seed: seed)
     }
@@ -48,6 +54,11 @@ extension SweepPart.Recipe {
       dataset: dataset, imageCount: imageCount, checkpoints: checkpoints, digests: digests,
       options: options, settings: settings, multiplyAdds: multiplyAdds, calibration: calibration)
   }
+}
+
+extension SweepPart.Recipe {
+  /// Numbers of images that a data set may have.
+  private static let imageCounts = 1...Int(Int32.max)
 }
 
 extension Setting {
@@ -60,7 +71,8 @@ extension Setting {
   }
 
   init?(_ json: JSON) {
-    guard let networks = json["networks"]?.arrayValue?.compactMap(\.intValue), !networks.isEmpty,
+    guard let numbers = json["networks"]?.arrayValue, !numbers.isEmpty,
+      case let networks = numbers.compactMap(\.intValue), networks.count == numbers.count,
       let views = json["views"]?.stringValue.flatMap(CropViews.init),
       let pooling = json["pooling"]?.stringValue.flatMap(Pooling.init(name:)),
       let batchNorm = json["batchnorm"]?.stringValue.flatMap(NormalizationSource.init),

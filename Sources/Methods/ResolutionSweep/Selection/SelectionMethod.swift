@@ -15,7 +15,8 @@ public enum SelectionMethod: Sendable, Equatable {
     case "none": self = .none
     case "half": self = .half
     default:
-      guard text.hasPrefix("kfold:"), let folds = Int(text.dropFirst(6)), folds >= 2 else { return nil }
+      guard text.hasPrefix("kfold:"), let folds = Int(text.dropFirst(6)), (2...1_000_000).contains(folds)
+      else { return nil }
       self = .folds(folds)
     }
   }

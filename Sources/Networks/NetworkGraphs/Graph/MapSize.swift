@@ -1,3 +1,5 @@
+import Platform
+
 /// Size of one image's map at some node.
 package struct MapSize: Sendable, Equatable {
   package var height: Int
@@ -79,15 +81,19 @@ extension Graph {
     }
   }
 
-  /// Multiply-adds of the convolutions and fully connected layers for one image.
+  /// Multiply-adds of the convolutions and fully connected layers for one image; no more than 2^56, which nobody waits for.
   package func multiplyAdds(height: Int, width: Int) throws(NetworkError) -> Int {
-    let sizes = try sizes(height: height, width: width)
-    return zip(nodes, sizes).reduce(0) { total, layer in
-      switch layer.0.operation {
-      case .convolution(let convolution): total + layer.1.count * convolution.depth
-      case .linear(let linear): total + linear.inputs * linear.outputChannels
-      default: total
-      }
+    let largest = 1 << 56
+    var total = 0
+    for (node, size) in zip(nodes, try sizes(height: height, width: width)) {
+      let product: Int? =
+        switch node.operation {
+        case .convolution(let convolution): size.count.multiplied(exactlyBy: convolution.depth)
+        case .linear(let linear): linear.inputs.multiplied(exactlyBy: linear.outputChannels)
+        default: 0
+        }
+      total = min(total + min(product ?? largest, largest), largest)
     }
+    return total
   }
 }

@@ -1,3 +1,5 @@
+import Platform
+
 /// A tensor known at import: the shape arithmetic of exporters and small constants.
 struct Numbers: Equatable {
   enum Elements: Equatable {
@@ -120,15 +122,8 @@ struct Numbers: Equatable {
     return zip(a, b).map { $0 == 1 ? $1 : $0 }
   }
 
-  /// The product of extents, nil where it overflows or one is negative.
+  /// The product of extents; nil where one is negative or a product of some of them overflows, beside a zero too.
   static func checkedCount(_ shape: [Int]) -> Int? {
-    var count = 1
-    for extent in shape {
-      guard extent >= 0 else { return nil }
-      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-      guard !overflow else { return nil }
-      count = product
-    }
-    return count
+    shape.allSatisfy { $0 >= 0 } ? shape.checkedProduct : nil
   }
 }

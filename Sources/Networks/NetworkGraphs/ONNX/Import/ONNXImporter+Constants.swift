@@ -8,8 +8,11 @@ extension ONNXImporter {
         throw importer.unsupported(node, "the shape is missing")
       }
       var one = try node.tensor("value").map { try importer.numbers($0) } ?? Numbers(reals: [0])
+      guard one.count == 1 else {
+        throw importer.unsupported(node, "expected one number as its value, found \(one.count)")
+      }
       one.shape = []
-      guard let result = one.count == 1 ? one.broadcast(to: shape) : nil else {
+      guard let result = one.broadcast(to: shape) else {
         throw importer.unsupported(node, "a constant of shape \(shape) is too large to compute")
       }
       return [.numbers(result)]

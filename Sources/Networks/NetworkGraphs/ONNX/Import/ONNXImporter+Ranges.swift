@@ -224,6 +224,11 @@ extension ONNXImporter {
     let wrapped = positions.map { $0 < 0 ? $0 + own[index] : $0 }
     switch value {
     case .numbers(let numbers):
+      var target = own
+      target[index] = wrapped.count
+      guard let count = Numbers.checkedCount(target), count <= Numbers.largestCount else {
+        throw unsupported(node, "\(wrapped.count) parts of \(own) are too large to compute")
+      }
       var picked = numbers.picking(wrapped, axis: index)
       picked.shape.replaceSubrange(index...index, with: chosen.shape)
       return [.numbers(picked)]

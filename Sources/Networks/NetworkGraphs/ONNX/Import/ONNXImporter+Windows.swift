@@ -1,3 +1,5 @@
+import Platform
+
 extension ONNXImporter {
   static let poolingRules: [String: Rule] = [
     "MaxPool": { importer, node in [.map(try importer.maxPool(node))] },
@@ -101,7 +103,8 @@ extension ONNXImporter {
 
   /// A sum over the outermost groups of the channels.
   private mutating func sum(_ node: ONNXNode) throws -> [ImportedValue] {
-    if let numbers = try? numbers(node, 0), let sum = numbers.ints?.reduce(0, &+), node.int("keepdims") == 0 {
+    if let ints = try? numbers(node, 0)?.ints, node.int("keepdims") == 0 {
+      guard let sum = ints.checkedSum else { throw unsupported(node, "the arithmetic of shapes overflows") }
       return [.numbers(Numbers(ints: [sum], shape: []))]
     }
     let view = try map(node)
@@ -133,7 +136,7 @@ extension ONNXImporter {
       }
       pads = all
     }
-    guard pads.count == 2 * view.rank, pads.allSatisfy({ abs($0) <= Self.largestWindow }) else {
+    guard pads.count == 2 * view.rank, pads.allSatisfy({ $0.magnitude <= Self.largestWindow }) else {
       throw unsupported(node, "the padding \(pads) is impossible")
     }
     if pads.allSatisfy({ $0 == 0 }) { return view }

@@ -1,9 +1,12 @@
 import Checkpoint
+import Platform
 import SwiftProtobuf
 
 extension ONNXModel {
   /// Size limit of protocol buffers, 2 GiB; larger models store their weights in other files.
   private static let largestFile = 1 << 31 - 1
+  /// Bytes of all initializers together.
+  private static let largestTotal = 1 << 56
 
   /// Reads and checks a model; weights in other files are read when they are needed.
   ///
@@ -55,6 +58,11 @@ extension ONNXModel {
       guard !tensor.name.isEmpty, initializers.updateValue(value, forKey: value.spec.name) == nil else {
         throw fail("initializer \"\(value.spec.name)\" appears twice or has no name")
       }
+    }
+    // Data in other files need not exist to be claimed; whoever adds the sizes up must not overflow.
+    let sizes = initializers.values.map(\.spec.byteCount)
+    guard let total = sizes.checkedSum, total <= Self.largestTotal else {
+      throw fail("its initializers claim more bytes than there can be")
     }
     inputs = try model.graph.input.filter { initializers[TensorName($0.name)] == nil }.map {
       Input(name: $0.name, shape: try Self.shape($0, fail: fail))
