@@ -24,6 +24,10 @@ extension ONNXImporter {
     guard index == 0, parts.allSatisfy({ $0.shape.count == 1 }) else {
       throw unsupported(node, "of constants those of one dimension are joined")
     }
+    let total = parts.reduce(0) { $0 + $1.count }
+    guard total <= Numbers.largestCount else {
+      throw unsupported(node, "a constant of \(total) numbers is too large to compute")
+    }
     if parts.allSatisfy({ $0.ints != nil }) {
       return [.numbers(Numbers(ints: parts.flatMap { $0.ints ?? [] }))]
     }
@@ -224,6 +228,11 @@ extension ONNXImporter {
     let wrapped = positions.map { $0 < 0 ? $0 + own[index] : $0 }
     switch value {
     case .numbers(let numbers):
+      let (count, overflow) = (numbers.count / max(own[index], 1)).multipliedReportingOverflow(
+        by: wrapped.count)
+      guard !overflow, count <= Numbers.largestCount else {
+        throw unsupported(node, "a constant of \(wrapped.count) picks from \(own) is too large to compute")
+      }
       var picked = numbers.picking(wrapped, axis: index)
       picked.shape.replaceSubrange(index...index, with: chosen.shape)
       return [.numbers(picked)]
