@@ -63,6 +63,11 @@ package struct DataOptions: ParsableArguments {
 
   @Option(
     name: .long,
+    help: ArgumentHelp("Refuse images of more pixels than this (default: as Pillow).", valueName: "n"))
+  package var maxPixels = RGBImage.maximumPixelCount
+
+  @Option(
+    name: .long,
     help: ArgumentHelp(
       "Decoded images to keep where they are looked at more than once.", valueName: "size"))
   package var imageCache = ByteSize(bytes: 1 << 30)
@@ -75,6 +80,9 @@ package struct DataOptions: ParsableArguments {
     }
     if classMap != nil && classOrder != nil {
       throw ValidationError("--class-map and --class-order both number the classes: give one")
+    }
+    guard (1...1 << 40).contains(maxPixels) else {
+      throw ValidationError("--max-pixels takes a number from 1, not \(maxPixels)")
     }
     guard skipBad >= 0 else { throw ValidationError("--skip-bad takes a number from 0, not \(skipBad)") }
   }
@@ -103,6 +111,9 @@ package struct DataOptions: ParsableArguments {
     isReadAgain: Bool = false, isLabelled: Bool = true, console: Console
   ) throws -> any ImageDataset {
     guard !argument.isEmpty else { throw Failure(.usage, "a data set's name is empty") }
+    if argument == "-" && isatty(STDIN_FILENO) == 1 {
+      throw Failure(.usage, "standard input is a terminal; a data set comes from a file or a pipe")
+    }
     var options = DatasetOptions()
     if isLabelled {
       options.classMap = classMap
@@ -110,6 +121,7 @@ package struct DataOptions: ParsableArguments {
     }
     options.labelKey = labelKey
     options.decoding.appliesOrientation = exif
+    options.decoding.maximumPixelCount = maxPixels
     if fastDecode { options.decoding.fastDecodeSide = views.map(\.resize).max() }
     if part == .selected {
       options.limit = limit
