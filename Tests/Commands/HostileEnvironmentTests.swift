@@ -37,10 +37,12 @@ import Testing
   }
 
   @Test func checkpointFromATerminalIsAUsageError() throws {
-    let terminal = posix_openpt(O_RDWR | O_NOCTTY)
-    #expect(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0)
+    let terminal = Glibc.open("/dev/ptmx", O_RDWR | O_NOCTTY)
     defer { close(terminal) }
-    let name = String(cString: ptsname(terminal))
+    var (lock, number): (Int32, Int32) = (0, 0)
+    // TIOCSPTLCK and TIOCGPTN
+    try #require(ioctl(terminal, 0x4004_5431, &lock) == 0 && ioctl(terminal, 0x8004_5430, &number) == 0)
+    let name = "/dev/pts/\(number)"
     for command in [
       "ckpt-info -", "ckpt-convert - -o x", "ckpt-average - -o x", "ckpt-bnfix --data $TRAIN -o x",
       "ckpt-sweep $MODEL --data -",

@@ -63,7 +63,7 @@ package struct DataOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Refuse images of more pixels than this (default: as Pillow).", valueName: "n"))
+    help: ArgumentHelp("Refuse images of more pixels than this, as Pillow does.", valueName: "n"))
   package var maxPixels = RGBImage.maximumPixelCount
 
   @Option(

@@ -12,12 +12,14 @@ public enum PendingOutputs {
     if let path = UnsafePointer<CChar>(bitPattern: folder.load(ordering: .acquiring)) { rmdir(path) }
   }
 
-  /// The address of the name of a folder that goes away with the files in it, one at a time. The copy stays allocated, as a
-  /// handler may be reading it.
+  /// The address of the name of a folder that goes away with the files in it, one at a time. The copy stays allocated, as
+  /// a handler may be reading it.
   private static let folder = Atomic<UInt>(0)
 
   /// Lets `removeAll` remove a folder once it is empty.
-  package static func register(folder path: String) { folder.store(UInt(bitPattern: strdup(path)), ordering: .releasing) }
+  package static func register(folder path: String) {
+    folder.store(UInt(bitPattern: strdup(path)), ordering: .releasing)
+  }
 
   /// Lets the folder stay.
   package static func unregisterFolder() { folder.store(0, ordering: .releasing) }
