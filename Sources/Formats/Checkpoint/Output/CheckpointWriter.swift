@@ -176,8 +176,8 @@ public final class CheckpointWriter {
 
   /// Gives up: removes what was written. Without effect after `finish`; letting go of the writer does the same.
   public func abort() {
-    sink.abort()
     companion?.file.abort()
+    sink.abort()
   }
 
   private static func check(_ tensors: [TensorSpec], label: String) throws(CheckpointError) {

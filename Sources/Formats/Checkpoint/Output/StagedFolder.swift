@@ -74,7 +74,8 @@ final class StagedFolder {
   /// - Throws: `CheckpointError.cannotCreate`.
   func commit() throws(CheckpointError) {
     Self.flush(path)
-    if rename(path, target) == 0 {
+    // An empty folder gives way, too.
+    if access(target, F_OK) != 0 || isApart, rename(path, target) == 0 {
       finish()
     } else if isApart, linkOthers(), exchangeNames(path, target) == 0 {
       clearOldFolder()
