@@ -167,7 +167,7 @@ extension PickleGraph {
 /// hundred bytes. A file that means what it says mentions its objects once or twice.
 final class PickleWorkBudget {
   /// Objects and bytes of names that may be visited for every byte of the pickle, beside a fixed number for small ones.
-  static let perByte = 64
+  static let perByte = 16
   static let minimum = 1 << 20
 
   private let sourceCount: Int
