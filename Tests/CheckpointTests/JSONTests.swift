@@ -59,6 +59,17 @@ import Testing
     }
   }
 
+  @Test func whatSteersATerminalIsEscapedInReportsAndNotInHeaders() throws {
+    let text = "a\u{7f}b\u{9b}c\u{202e}d\u{2066}e\u{200f}f\u{2028}g\u{e0001}h\u{e9}i\u{1b}"
+    let encoded = JSON.object([(text, .string(text))]).encoded()
+    let expected = #""a\u007fb\u009bc\u202ed\u2066e\u200ff\u2028g\udb40\udc01h"# + "\u{e9}" + #"i\u001b""#
+    #expect(encoded == "{\(expected):\(expected)}")
+    #expect(try parse(encoded)[text]?.stringValue == text)
+    // Headers have the reference writer's bytes.
+    let header = SafetensorsHeader.encode([], metadata: Metadata([text: text]))
+    #expect(String(decoding: header, as: UTF8.self).contains("a\u{7f}b\u{9b}c\u{202e}d"))
+  }
+
   @Test func depthIsLimited() throws {
     func nested(_ depth: Int) -> String {
       String(repeating: "[", count: depth) + String(repeating: "]", count: depth)

@@ -1,8 +1,13 @@
 import ArgumentParser
+import Checkpoint
 import Platform
 
-/// C's `exit`, which the methods of commands hide.
-private func end(_ status: Int32) -> Never { exit(status) }
+/// Ends the process without the libraries' own endings: those of BLAS wait for threads that a limit of memory may have
+/// kept from starting. Nothing of ours is buffered.
+private func end(_ status: Int32) -> Never {
+  fflush(nil)
+  _exit(status)
+}
 
 /// A command of the family: parses, runs, and turns every error into one line and an exit status.
 package protocol CheckpointTool: ParsableCommand {
@@ -22,7 +27,8 @@ extension CheckpointTool {
   package static var toolName: String { configuration.commandName ?? "ckpt" }
 
   package static func main() {
-    installSignalCleanup()
+    occupyStandardDescriptors()
+    installSignalCleanup(tool: toolName)
     raiseDescriptorLimit()
     let status: Int32
     do {
@@ -42,6 +48,20 @@ extension CheckpointTool {
     end(status)
   }
 
+  /// A closed descriptor would be given to the next file that is opened, and messages would go into an output.
+  ///
+  /// The null device is opened the wrong way round, so that reading and writing fail as they do on a closed descriptor;
+  /// messages are dropped.
+  private static func occupyStandardDescriptors() {
+    for (descriptor, mode) in [
+      (STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY),
+    ]
+    where fcntl(descriptor, F_GETFD) < 0 {
+      // Lower ones are taken, so this is the one that is given.
+      guard open("/dev/null", mode) == descriptor else { _exit(ExitStatus.inputOutput.rawValue) }
+    }
+  }
+
   /// A series is read side by side, and shells allow few open files although the system would allow many.
   private static func raiseDescriptorLimit() {
     var limit = rlimit()
@@ -53,11 +73,12 @@ extension CheckpointTool {
   private static func report(_ error: any Error) -> Int32 {
     if let status = ExitStatus(of: error) {
       let advice = (error as? any AdvisedError)?.advice.map { "; \($0)" } ?? ""
-      writeToStandardError("\(toolName): \(error)\(advice)\n")
+      writeLine("\(toolName): \(error)\(advice)")
       return status.rawValue
     }
     let code = exitCode(for: error)
-    let text = fullMessage(for: error) + "\n"
+    // The parser repeats what it was given.
+    let text = Self.escapingArguments(in: fullMessage(for: error)) + "\n"
     guard code.isSuccess else {
       writeToStandardError(text)
       return code.rawValue
@@ -67,8 +88,18 @@ extension CheckpointTool {
       try StandardOutput.write(text)
       return code.rawValue
     } catch {
-      writeToStandardError("\(toolName): \(error)\n")
+      writeLine("\(toolName): \(error)")
       return ExitStatus.inputOutput.rawValue
+    }
+  }
+
+  /// `message` with arguments that hold line breaks on one line; all else that steers is escaped when it is written.
+  private static func escapingArguments(in message: String) -> String {
+    CommandLine.arguments.dropFirst().flatMap { argument in
+      // `--option=value` is repeated by its parts.
+      [argument[...]] + argument.split(separator: "=", maxSplits: 1).dropFirst()
+    }.filter { $0.utf8.contains(UInt8(ascii: "\n")) }.reduce(message) { text, argument in
+      text.replacing(argument, with: TensorName(String(argument)).escaped)
     }
   }
 }

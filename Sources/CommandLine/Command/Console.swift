@@ -37,7 +37,8 @@ package struct Console: Sendable {
     ProgressBar(label: "\(tool): \(label)", total: total, unit: unit, enabled: showsProgress)
   }
 
+  /// A message is one line, whatever the names in it.
   func line(_ message: String) {
-    writeToStandardError("\(tool): \(message)\n")
+    writeLine("\(tool): \(message)")
   }
 }

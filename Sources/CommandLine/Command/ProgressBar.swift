@@ -14,7 +14,7 @@ package final class ProgressBar {
   private var done = 0
 
   init(label: String, total: Int, unit: String, enabled: Bool) {
-    self.label = label
+    self.label = terminalText(label).replacing("\n", with: "\\n")
     self.total = total
     self.unit = unit
     self.enabled = enabled

@@ -1,15 +1,21 @@
 import Checkpoint
 import Platform
 
-/// Makes the signals that end a process remove unfinished outputs and the progress bar first.
+/// The line about a failure of the program, encoded beforehand: a handler has no memory to do it.
+nonisolated(unsafe) private var lastWords: UnsafeMutableBufferPointer<UInt8>?
+
+/// Makes the signals that end a process remove unfinished outputs and the progress bar first, and a failure of the program or
+/// of the memory end in one line, too.
 ///
 /// The process then ends by the same signal, so that a shell sees what happened. Signals that are ignored, as under
 /// `nohup`, stay ignored.
-func installSignalCleanup() {
+func installSignalCleanup(tool: String) {
   // A file beyond the limit of ulimit(1) is an error of writing like a full disk.
   signal(SIGXFSZ, SIG_IGN)
   // Globals are made at first use, for which a handler is no place.
   StatusLine.erase()
+  PendingOutputs.unregisterFolder()
+  installFailureHandlers(tool: tool)
   for number in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] {
     let previous = signal(number, SIG_IGN)
     if unsafeBitCast(previous, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { continue }
@@ -19,5 +25,38 @@ func installSignalCleanup() {
       signal(number, SIG_DFL)
       raise(number)
     }
+  }
+}
+
+/// What ends a process because of memory that is not there or of a defect is told, and the signal stays what it was.
+private func installFailureHandlers(tool: String) {
+  let text = Array(
+    "\(tool): ended early: the memory allowed was not enough, or this is a defect of the program; no output was completed\n"
+      .utf8)
+  let words = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.count)
+  _ = words.initialize(from: text)
+  lastWords = words
+  // A stack that has run out cannot hold the handler's frame.
+  let size = 1 << 16
+  var stack = stack_t()
+  stack.ss_sp = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+  stack.ss_size = size
+  sigaltstack(&stack, nil)
+  for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS] {
+    var previous = sigaction()
+    // Sanitizers and debuggers have handlers of their own.
+    guard sigaction(number, nil, &previous) == 0,
+      unsafeBitCast(previous.__sigaction_handler, to: Int.self) == unsafeBitCast(SIG_DFL, to: Int.self)
+    else { continue }
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { number in
+      PendingOutputs.removeAll()
+      StatusLine.eraseInHandler()
+      if let words = lastWords { _ = write(STDERR_FILENO, words.baseAddress, words.count) }
+      signal(number, SIG_DFL)
+      raise(number)
+    }
+    action.sa_flags = SA_ONSTACK | SA_NODEFER
+    sigaction(number, &action, nil)
   }
 }

@@ -4,30 +4,35 @@ import Platform
 ///
 /// `print` ignores a full disk and a closed pipe, so a table could be cut short under exit status 0.
 package enum StandardOutput {
-  /// Writes all of `text` to file descriptor 1.
+  /// Writes all of `text` to file descriptor 1, with escapes for what would steer a terminal.
   ///
   /// - Throws: `Failure` with status 74 when the descriptor takes no more bytes.
   package static func write(_ text: String) throws {
     StatusLine.erase()
-    try writeAll(text, to: STDOUT_FILENO, label: "standard output")
+    try writeAll(terminalText(text), to: STDOUT_FILENO, label: "standard output")
   }
 }
 
 /// Data on standard error, where it goes when standard output carries a checkpoint; failures are reported.
 package enum StandardError {
-  /// Writes all of `text` to file descriptor 2.
+  /// Writes all of `text` to file descriptor 2, with escapes for what would steer a terminal.
   ///
   /// - Throws: `Failure` with status 74 when the descriptor takes no more bytes.
   package static func write(_ text: String) throws {
     StatusLine.erase()
-    try writeAll(text, to: STDERR_FILENO, label: "standard error")
+    try writeAll(terminalText(text), to: STDERR_FILENO, label: "standard error")
   }
 }
 
-/// A message on standard error.
+/// A message of several lines on standard error.
 func writeToStandardError(_ text: String) {
   StatusLine.erase()
-  writeBestEffort(text)
+  writeBestEffort(terminalText(text))
+}
+
+/// A message of one line on standard error; line breaks in it are escaped.
+func writeLine(_ message: String) {
+  writeToStandardError(message.replacing("\n", with: "\\n") + "\n")
 }
 
 /// Standard error as it comes: there is nowhere left to report that it fails.

@@ -63,6 +63,11 @@ package struct DataOptions: ParsableArguments {
 
   @Option(
     name: .long,
+    help: ArgumentHelp("Refuse images of more pixels than this, as Pillow does.", valueName: "n"))
+  package var maxPixels = RGBImage.maximumPixelCount
+
+  @Option(
+    name: .long,
     help: ArgumentHelp(
       "Decoded images to keep where they are looked at more than once.", valueName: "size"))
   package var imageCache = ByteSize(bytes: 1 << 30)
@@ -74,6 +79,9 @@ package struct DataOptions: ParsableArguments {
     try OptionBounds.check(["--skip-bad": skipBad], OptionBounds.countsFromZero)
     if classMap != nil && classOrder != nil {
       throw ValidationError("--class-map and --class-order both number the classes: give one")
+    }
+    guard (1...1 << 40).contains(maxPixels) else {
+      throw ValidationError("--max-pixels takes a number from 1, not \(maxPixels)")
     }
   }
 
@@ -101,6 +109,9 @@ package struct DataOptions: ParsableArguments {
     isReadAgain: Bool = false, isLabelled: Bool = true, console: Console
   ) throws -> any ImageDataset {
     guard !argument.isEmpty else { throw Failure(.usage, "a data set's name is empty") }
+    if argument == "-" && isatty(STDIN_FILENO) == 1 {
+      throw Failure(.usage, "standard input is a terminal; a data set comes from a file or a pipe")
+    }
     var options = DatasetOptions()
     if isLabelled {
       options.classMap = classMap
@@ -108,6 +119,7 @@ package struct DataOptions: ParsableArguments {
     }
     options.labelKey = labelKey
     options.decoding.appliesOrientation = exif
+    options.decoding.maximumPixelCount = maxPixels
     if fastDecode { options.decoding.fastDecodeSide = views.map(\.resize).max() }
     if part == .selected {
       options.limit = limit

@@ -34,7 +34,7 @@ public enum ImageDataError: ClassifiedError, Equatable, Sendable {
   case labelOutOfRange(item: String, label: Int, classifier: String, classCount: Int)
   /// An image that cannot be decoded.
   case badImage(item: String, reason: String)
-  /// An image of more pixels than `RGBImage.maximumPixelCount`.
+  /// An image of more pixels than `DecodingOptions.maximumPixelCount`.
   case imageTooLarge(item: String, width: Int, height: Int, limit: Int)
   /// A preprocessing entry of a checkpoint's metadata that cannot be used.
   case badPreprocessing(source: String, key: String, expected: String, found: String)

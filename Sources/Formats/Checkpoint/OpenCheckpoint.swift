@@ -72,7 +72,7 @@ private func isFolder(_ path: String) -> Bool {
 /// Opens a sharded set by its folder, or a folder of `config.json` and weights.
 private func openFolder(_ path: String, options: OpenOptions) throws -> any CheckpointSource {
   let folder = path + (path.utf8.last == UInt8(ascii: "/") ? "" : "/")
-  let configuration = try ModelConfiguration(in: folder, temporaryFolder: options.temporaryFolder)
+  let configuration = try ModelConfiguration(in: folder)
   // Without a configuration a folder of single files may as well be a series.
   let names = configuration == nil ? ShardedSet.indexNames : ModelConfiguration.weightNames
   guard let name = names.first(where: { access(folder + $0, F_OK) == 0 }) else {
@@ -81,8 +81,7 @@ private func openFolder(_ path: String, options: OpenOptions) throws -> any Chec
   let source: any CheckpointSource =
     name.utf8.suffix(indexSuffix.utf8.count).elementsEqual(indexSuffix.utf8)
     ? try ShardedSet(index: folder + name, label: path, options: options)
-    : try openFile(
-      try InputFile.open(.path(folder + name), temporaryFolder: options.temporaryFolder), options: options)
+    : try openFile(try InputFile(regularFileAt: folder + name), options: options)
   return try source.unwrapped(with: configuration)
 }
 
@@ -92,7 +91,7 @@ private func configuration(beside path: String, options: OpenOptions) -> ModelCo
   let folder = OutputTarget.folder(of: path)
   let name = String(decoding: path.utf8.dropFirst(folder.utf8.count), as: UTF8.self)
   guard ModelConfiguration.weightNames.contains(name) else { return nil }
-  let found = try? ModelConfiguration(in: folder, temporaryFolder: options.temporaryFolder)
+  let found = try? ModelConfiguration(in: folder)
   return found?.model == nil ? nil : found
 }
 

@@ -2,7 +2,6 @@ import ArgumentParser
 import Averaging
 import Checkpoint
 import Command
-import FoundationEssentials
 import Platform
 
 @main
@@ -67,9 +66,6 @@ struct Average: CheckpointTool {
       throw ValidationError("--best needs --mode max or --mode min: a loss is best when it is small")
     }
     if search.eval != nil && dryRun { throw ValidationError("--dry-run cannot know what --eval will choose") }
-    if let report, Self.isSameFile(report, output.output) {
-      throw ValidationError("--report and --output name the same file")
-    }
     if dryRun && report != nil { throw ValidationError("--report reads the data, which --dry-run does not") }
     if [method.pretrained ?? ""].contains(where: isStandardInput)
       && input.checkpoints.contains(where: isStandardInput)
@@ -92,14 +88,7 @@ struct Average: CheckpointTool {
         "--state keeps the sums of one average: it goes with neither --last, --best, --search, --eval nor several decays"
       )
     }
-    if let state, Self.isSameFile(state, output.output) {
-      throw ValidationError("--state and --output name the same file")
-    }
     if tensors.keys != .identical { throw ValidationError("--state needs --keys identical") }
-  }
-
-  private static func isSameFile(_ a: String, _ b: String) -> Bool {
-    URL(fileURLWithPath: a).resolvingSymlinksInPath() == URL(fileURLWithPath: b).resolvingSymlinksInPath()
   }
 
   func execute(_ console: Console) throws {
@@ -126,7 +115,7 @@ struct Average: CheckpointTool {
       for index in variants.indices { variants[index].window = nil }
       files.insert(SeriesSelection.File(path: pretrained), at: 0)
     }
-    if search.eval == nil && !dryRun { _ = try destinations(of: variants) }
+    try tryOutputs(of: variants)
     let sources = try files.map {
       try $0.source ?? openCheckpoint(Location(argument: $0.path), options: streaming)
     }
@@ -161,6 +150,19 @@ struct Average: CheckpointTool {
       try SeriesReport(job: job, variants: chosen, digests: digests, digest: digest ?? .crc32).write(
         to: report)
     }
+  }
+
+  /// Tries everything that will be written; of candidates one is chosen later.
+  private func tryOutputs(of variants: [Variant]) throws {
+    guard !dryRun else { return }
+    if search.eval == nil { _ = try destinations(of: variants) }
+    var paths = variants.map { $0.expand(output.output) }
+    if search.eval != nil { paths = Array(paths.prefix(1)) }
+    var outputs = PlannedOutputs()
+    for path in paths { outputs.add("-o", path) }
+    outputs.add("--report", report)
+    outputs.add("--state", state)
+    try outputs.check()
   }
 
   /// Options beside the method's that the tensors depend on.

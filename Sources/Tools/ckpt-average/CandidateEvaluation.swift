@@ -50,21 +50,10 @@ struct CandidateEvaluation {
   }
 
   private func score(_ variant: Variant) throws -> Double {
-    // A folder of our own: others may write to the temporary one, and shall not read the candidate.
-    var template = Array("\(temporaryFolder)/ckpt-average-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else {
-      throw Failure(.cannotCreate, "\(temporaryFolder): \(String(cString: strerror(errno)))")
+    try withPrivateFile(prefix: "ckpt-average", name: "candidate.safetensors") { path in
+      try job.write([(variant, .path(path))], digest: DigestKind.none, isCandidate: true)
+      return try run(path)
     }
-    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let path = "\(folder)/candidate.safetensors"
-    let slot = PendingOutputs.register(path)
-    defer {
-      unlink(path)
-      rmdir(folder)
-      if let slot { PendingOutputs.unregister(slot) }
-    }
-    try job.write([(variant, .path(path))], digest: DigestKind.none, isCandidate: true)
-    return try run(path)
   }
 
   /// What the command prints about the file, read through a pipe of the shell's.

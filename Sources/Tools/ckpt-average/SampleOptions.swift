@@ -40,7 +40,6 @@ struct SampleOptions: ParsableArguments {
   func run(
     _ source: any CheckpointSource, to template: String, _ writing: WriteOptions, pool: ThreadPool
   ) throws {
-    let sampler = try GaussianSampler(source)
     var options = GaussianSampler.Options()
     options.scale = scale ?? options.scale
     options.scaling = scaling ?? options.scaling
@@ -54,6 +53,10 @@ struct SampleOptions: ParsableArguments {
       )
     }
     let destinations = try paths.map { try checkpointDestination($0) }
+    var outputs = PlannedOutputs()
+    for path in paths { outputs.add("-o", path) }
+    try outputs.check()
+    let sampler = try GaussianSampler(source)
     for (number, destination) in destinations.enumerated() {
       var metadata = source.metadata
       metadata[MetadataKey.swagRank] = nil

@@ -139,7 +139,7 @@ struct SeriesSelection {
     if found.isEmpty {
       throw Failure(.noInput, "\(escaped(folder)): no checkpoints (\(extensions.joined(separator: ", ")))")
     }
-    let paths = found.map { folder.hasSuffix("/") ? folder + $0 : "\(folder)/\($0)" }
+    let paths = found.map { folder.ends(in: "/") ? folder + $0 : "\(folder)/\($0)" }
     if let stream = paths.first(where: isStream) {
       throw Failure(
         .badData,

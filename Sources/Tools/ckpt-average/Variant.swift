@@ -42,7 +42,9 @@ struct Variant {
 
   /// `template` with values for names in braces.
   static func expand(_ template: String, _ names: [String: String]) -> String {
-    names.reduce(template) { $0.replacingOccurrences(of: "{\($1.key)}", with: $1.value) }
+    names.sorted { $0.key < $1.key }.reduce(template) {
+      $0.replacingOccurrences(of: "{\($1.key)}", with: $1.value)
+    }
   }
 }
 

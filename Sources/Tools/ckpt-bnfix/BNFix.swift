@@ -107,6 +107,11 @@ struct BNFix: NetworkTool {
     let shard = try cluster.shard?.resolve(environment: ProcessInfo.processInfo.environment)
     let destination = try shard != nil || dryRun ? nil : output.destination()
     if destination != nil { _ = try writeOptions() }
+    var outputs = PlannedOutputs()
+    if destination != nil { outputs.add("-o", output.output) }
+    outputs.add("--report", report)
+    outputs.add("--stats-out", cluster.statsOut)
+    try outputs.check()
     let loaded = try load(pool, console)
     do {
       try run(loaded, shard: shard, to: destination, pool: pool, console: console)

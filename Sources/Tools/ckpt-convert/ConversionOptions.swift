@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import Command
+import Platform
 
 /// Which tensors, under which names, in which element type.
 struct ConversionOptions: ParsableArguments {
@@ -49,7 +50,7 @@ struct ConversionOptions: ParsableArguments {
     conversion.includes = { (included.isEmpty || matches($0, included)) && !matches($0, excluded) }
     conversion.renames = { name in
       var text = name.string
-      for prefix in prefixes where text.hasPrefix(prefix) { text.removeFirst(prefix.count) }
+      for prefix in prefixes { text = text.dropping(prefix: prefix) ?? text }
       for renaming in renamings { text = renaming.applied(to: text) }
       return TensorName(text)
     }

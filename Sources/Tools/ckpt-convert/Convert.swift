@@ -53,6 +53,9 @@ struct Convert: CheckpointTool {
   func execute(_ console: Console) throws {
     let targetFormat = try targetFormat()
     let destination = try checkedDestination(output.output)
+    var outputs = PlannedOutputs()
+    outputs.add("-o", output.output, isFolder: maxShardSize != nil)
+    try outputs.check()
     let options = try input.openOptions(threads: global.threadCount)
     let source = try openCheckpoint(Location(argument: file), options: options)
     var writing = WriteOptions()

@@ -55,6 +55,12 @@ struct FixRes: NetworkTool {
     let start = clock.now
     let destination = try output.destination()
     let writing = try compression.writeOptions(for: output.output, threads: global.threadCount)
+    var outputs = PlannedOutputs()
+    outputs.add("-o", output.output)
+    outputs.add("--report", reports.report)
+    outputs.add("--plot", reports.plot)
+    outputs.add("--resume", training.resume)
+    try outputs.check()
     let pool = global.makePool()
     let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
     let label = loaded.source.label

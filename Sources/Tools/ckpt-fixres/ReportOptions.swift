@@ -14,7 +14,8 @@ struct ReportOptions: ParsableArguments {
   func write(_ result: TuningReport) throws {
     if let report { try writeFile((result.json.encoded() + "\n").utf8, to: report) }
     if let plot {
-      let name = result.model.split(separator: "/").last ?? ""
+      let name =
+        result.model.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
       let curve = LearningCurve(
         title: "\(name), \(result.images) images", records: result.records, kept: result.keptEpoch)
       try writeFile(curve.svg.utf8, to: plot)

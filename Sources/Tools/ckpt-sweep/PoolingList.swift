@@ -1,6 +1,7 @@
 import ArgumentParser
 import Evaluation
 import NetworkCommand
+import Platform
 
 /// Poolings as the command line names them, separated by commas.
 struct PoolingList: ExpressibleByArgument {
@@ -19,7 +20,8 @@ struct PoolingList: ExpressibleByArgument {
       case "average": choices.append(.average)
       case "test-time": choices.append(.testTime(window: nil))
       default:
-        guard name.hasPrefix("test-time:"), let window = Int(name.dropFirst(10)), (1...16384).contains(window)
+        guard let window = String(name).dropping(prefix: "test-time:").flatMap({ Int($0) }),
+          (1...16384).contains(window)
         else { return nil }
         choices.append(.testTime(window: window))
       }

@@ -47,9 +47,21 @@ struct ResultOptions: ParsableArguments {
   enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, json }
 
   func validate() throws {
-    if let predictions, !predictions.hasSuffix(".npy"), !predictions.hasSuffix(".tsv") {
+    if let predictions, !predictions.ends(in: ".npy"), !predictions.ends(in: ".tsv") {
       throw ValidationError("--predictions takes a file name that ends in .npy or .tsv")
     }
+  }
+
+  /// Everything that is written; the table goes to standard output where no checkpoint does.
+  func plannedOutputs(state: String?) -> PlannedOutputs {
+    var outputs = PlannedOutputs()
+    outputs.add("-o", output)
+    if output != "-" && [report, plot, predictions].contains("-") { outputs.add("the table", "-") }
+    outputs.add("--report", report)
+    outputs.add("--plot", plot)
+    outputs.add("--predictions", predictions)
+    outputs.add("--state", state)
+    return outputs
   }
 
   /// Prints the report on standard output, or on standard error if a checkpoint goes there.
@@ -66,7 +78,9 @@ struct ResultOptions: ParsableArguments {
     if output == "-" { try StandardError.write(text) } else { try StandardOutput.write(text) }
     if format != .table {
       for line in report.summaryLines { console.notice(line) }
-      if format == .tsv, let preset { console.notice(report.text(of: preset)) }
+      if format == .tsv, let preset {
+        for line in report.text(of: preset).split(separator: "\n") { console.notice(String(line)) }
+      }
     }
   }
 
@@ -77,7 +91,7 @@ struct ResultOptions: ParsableArguments {
     if let plot { try writeFile(SweepPlot(report, trainSizes: trainSizes).svg.utf8, to: plot) }
     if let predictions {
       let data: Data
-      if let dataset, predictions.hasSuffix(".tsv") {
+      if let dataset, predictions.ends(in: ".tsv") {
         data = Predictions.tsv(measurements, report: report, dataset: dataset)
       } else {
         data = Predictions.npy(measurements)

@@ -5,6 +5,7 @@ import Command
 import Evaluation
 import ImageData
 import NetworkCommand
+import Platform
 import ResolutionSweep
 import Statistics
 
@@ -40,7 +41,7 @@ struct SweepCommand: NetworkTool {
     if !parts.merge.isEmpty && (grid.isGiven || calibration.data != nil || calibration.sources != nil) {
       throw ValidationError("--merge measures nothing: the settings are those of the states")
     }
-    if !parts.merge.isEmpty && (input.confirm != nil || results.predictions?.hasSuffix(".tsv") == true) {
+    if !parts.merge.isEmpty && (input.confirm != nil || results.predictions?.ends(in: ".tsv") == true) {
       throw ValidationError("--confirm and names of images need --data, which --merge does without")
     }
     if results.output != nil && input.ensemble {
@@ -55,6 +56,7 @@ struct SweepCommand: NetworkTool {
   func execute(_ console: Console) throws {
     let destination = try results.output.map(checkpointDestination)
     _ = try writeOptions()
+    try results.plannedOutputs(state: parts.state).check()
     let pool = global.makePool()
     guard parts.merge.isEmpty else {
       let whole = try parts.merged()

@@ -329,6 +329,22 @@ struct ONNXImportTests {
     }
     doubling.node("Relu", ["c64"], ["y"])
     #expect(try message(doubling).contains("is too large"))
+    // A constant that every pick multiplies.
+    var picking = Self.maker()
+    picking.ints("shape", [1, 60000])
+    picking.node("ConstantOfShape", ["shape"], ["c"])
+    picking.ints("many", Array(repeating: 0, count: 4000))
+    picking.node("Gather", ["c", "many"], ["g"], ["axis": .ints([0])])
+    picking.node("Mul", ["x", "g"], ["y"])
+    #expect(try message(picking).contains("too large"))
+    // Windows of sixteen million pixels, one behind the other.
+    var windows = Self.maker()
+    for index in 0..<2000 {
+      windows.node(
+        "MaxPool", [index == 0 ? "x" : "p\(index - 1)"], [index == 1999 ? "y" : "p\(index)"],
+        ["kernel_shape": .ints([4095, 4095]), "pads": .ints([2047, 2047, 2047, 2047])])
+    }
+    #expect(try message(windows).contains("beyond that of any classifier"))
     var overflow = Self.maker()
     overflow.ints("big", [.max])
     overflow.node("Mul", ["big", "big"], ["b"])

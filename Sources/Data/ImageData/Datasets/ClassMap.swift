@@ -18,7 +18,7 @@ struct ClassMap {
     if bytes.starts(with: [0xef, 0xbb, 0xbf]) { bytes.removeFirst(3) }
     let first = trimming(bytes).first
     let looksLikeJSON = first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
-    if path.hasSuffix(".json") || looksLikeJSON, let json = try Self.parse(bytes, path: path) {
+    if path.ends(in: ".json") || looksLikeJSON, let json = try Self.parse(bytes, path: path) {
       readings = try Self.readings(of: json, path: path)
     } else {
       readings = try Self.readings(ofLines: bytes, path: path)
@@ -137,7 +137,7 @@ struct ClassMap {
     do {
       return try JSON.parse(bytes)
     } catch {
-      if path.hasSuffix(".json") { throw .badDataset(path: path, reason: "\(error)") }
+      if path.ends(in: ".json") { throw .badDataset(path: path, reason: "\(error)") }
       return nil
     }
   }

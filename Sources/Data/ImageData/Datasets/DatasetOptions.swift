@@ -6,6 +6,9 @@ public struct DecodingOptions: Sendable, Equatable {
   /// nil for full size. Faster, but the pixels are not those of a network's training.
   public var fastDecodeSide: Int?
 
+  /// Pixels above which an image is refused, 1 or more.
+  public var maximumPixelCount = RGBImage.maximumPixelCount
+
   /// Decoding as torchvision does it.
   public init() {}
 }

@@ -62,7 +62,12 @@ struct FolderListing {
 }
 
 /// The contents of the regular file at `path`.
-func readFile(_ path: [UInt8]) throws(ImageDataError) -> [UInt8] {
+///
+/// - Throws: `badImage` for what is no regular file, and for one of more than `limit` bytes: files with holes claim any
+///   length and take no space.
+func readFile(
+  _ path: [UInt8], limit: Int = DecodingBudget.largestFile
+) throws(ImageDataError) -> [UInt8] {
   // A FIFO among the images must not block the run: without O_NONBLOCK, opening it would wait for a writer.
   let descriptor = open(path.map(CChar.init(bitPattern:)) + [0], O_RDONLY | O_CLOEXEC | O_NONBLOCK)
   guard descriptor >= 0 else { throw .unreadable(path: display(path), reason: openFailure(path)) }
@@ -74,6 +79,9 @@ func readFile(_ path: [UInt8]) throws(ImageDataError) -> [UInt8] {
   guard FileKind(status) == .file else { throw .badImage(item: display(path), reason: "not a regular file") }
   var failure: ImageDataError?
   let size = Int(status.st_size)
+  guard size <= limit else {
+    throw .badImage(item: display(path), reason: "expected at most \(limit) bytes, found \(size)")
+  }
   let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
     while filled < size {
       let count = read(descriptor, buffer.baseAddress! + filled, size - filled)

@@ -5,8 +5,11 @@ import CZlib
 ///   - bytes: The whole file.
 ///   - limit: Bytes above which the result is refused, so that a small file cannot fill the memory.
 ///   - path: Name in errors.
+///   - stopsAtLimit: Whether the first `limit` bytes are wanted, and more are no error.
 /// - Throws: `badDataset`.
-func gunzip(_ bytes: [UInt8], limit: Int, path: String) throws(ImageDataError) -> [UInt8] {
+func gunzip(
+  _ bytes: [UInt8], limit: Int, path: String, stopsAtLimit: Bool = false
+) throws(ImageDataError) -> [UInt8] {
   var stream = z_stream()
   // 16 added to the window bits: a gzip wrapper and nothing else.
   guard inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
@@ -16,6 +19,7 @@ func gunzip(_ bytes: [UInt8], limit: Int, path: String) throws(ImageDataError) -
   var output: [UInt8] = []
   var block = [UInt8](repeating: 0, count: 1 << 16)
   var consumed = 0
+  var members = 0
   while true {
     var status = Z_OK
     let (used, made) = bytes.withUnsafeBufferPointer { input in
@@ -31,12 +35,18 @@ func gunzip(_ bytes: [UInt8], limit: Int, path: String) throws(ImageDataError) -
     }
     consumed += used
     output += block[..<made]
+    if stopsAtLimit && output.count >= limit { return Array(output.prefix(limit)) }
     guard output.count <= limit else {
       throw .badDataset(path: path, reason: "expected at most \(limit) bytes after decompression, found more")
     }
     switch status {
     case Z_STREAM_END:
       if consumed == bytes.count { return output }
+      // A member takes 18 bytes at least and may hold none, so this is no way to make much work of few bytes.
+      members += 1
+      guard members <= 1 << 16 else {
+        throw .badDataset(path: path, reason: "more than 65536 members of gzip data")
+      }
       inflateReset(&stream)
     case Z_OK: continue
     case Z_BUF_ERROR:

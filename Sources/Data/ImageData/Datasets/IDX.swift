@@ -1,3 +1,5 @@
+import Platform
+
 /// IDX files as MNIST is published in: bytes of `[n, rows, columns]` or `[n, rows, columns, 3]`, plain or
 /// gzipped.
 ///
@@ -39,7 +41,7 @@ enum IDX {
     }
     let other = labelPath.replacingLast("-idx1", with: ".idx1")
     let names = [labelPath, other == labelPath ? labelPath.replacingLast(".idx1", with: "-idx1") : other]
-    let both = names.flatMap { [$0, $0.hasSuffix(".gz") ? String($0.dropLast(3)) : $0 + ".gz"] }
+    let both = names.flatMap { [$0, $0.dropping(suffix: ".gz") ?? $0 + ".gz"] }
     return names[0] == names[1] ? Array(both.prefix(2)) : both
   }
 
@@ -57,15 +59,40 @@ enum IDX {
   private static func content(_ path: String) throws(ImageDataError) -> RandomAccessBytes {
     let file = try RandomAccessBytes(path: path)
     guard file.count >= 2, try file.read(at: 0, count: 2) == [0x1f, 0x8b] else { return file }
+    guard file.count <= maximumSize else {
+      throw .badDataset(path: path, reason: "expected at most \(maximumSize) bytes, found \(file.count)")
+    }
     let packed = try file.read(at: 0, count: file.count)
-    return RandomAccessBytes(try gunzip(packed, limit: maximumDecompressedSize, path: path), path: path)
+    // The header comes first and says how long the whole is, so that nothing is unpacked that the format has no place for.
+    let start = try gunzip(packed, limit: 20, path: path, stopsAtLimit: true)
+    let header = try sizes(in: RandomAccessBytes(start, path: path), dimensions: [1, 3, 4])
+    guard header.dataOffset + header.count <= min(maximumSize, 1032 * packed.count) else {
+      throw .badDataset(
+        path: path, reason: "sizes \(header.sizes): more than \(packed.count) compressed bytes can hold")
+    }
+    let content = try gunzip(packed, limit: header.dataOffset + header.count, path: path)
+    return RandomAccessBytes(content, path: path)
   }
 
   /// EMNIST, the largest published set, has 0.6 GB.
-  private static let maximumDecompressedSize = 1 << 32
+  private static let maximumSize = 1 << 32
 
   private static func header(
     of bytes: RandomAccessBytes, dimensions: [Int]
+  ) throws(ImageDataError) -> Header {
+    let header = try sizes(in: bytes, dimensions: dimensions)
+    guard bytes.count == header.dataOffset + header.count else {
+      throw .badDataset(
+        path: bytes.path,
+        reason:
+          "sizes \(header.sizes): expected \(header.dataOffset + header.count) bytes, found \(bytes.count)")
+    }
+    return header
+  }
+
+  /// The header alone, whose sizes are not too large for arithmetic.
+  private static func sizes(
+    in bytes: RandomAccessBytes, dimensions: [Int]
   ) throws(ImageDataError) -> Header {
     let allowed = dimensions.map { "\($0)" }.joined(separator: " or ")
     let magic = try bytes.read(at: 0, count: min(4, bytes.count))
@@ -79,13 +106,7 @@ enum IDX {
     }
     let stored = try bytes.read(at: 4, count: rank * 4)
     let sizes = (0..<rank).map { axis in stored[(axis * 4)..<(axis * 4 + 4)].reduce(0) { $0 << 8 | Int($1) } }
-    let header = try checked(Header(sizes: sizes), path: bytes.path)
-    guard bytes.count == header.dataOffset + header.count else {
-      throw .badDataset(
-        path: bytes.path,
-        reason: "sizes \(sizes): expected \(header.dataOffset + header.count) bytes, found \(bytes.count)")
-    }
-    return header
+    return try checked(Header(sizes: sizes), path: bytes.path)
   }
 
   private static func checked(_ header: Header, path: String) throws(ImageDataError) -> Header {

@@ -32,8 +32,10 @@ struct ImageFolder: ImageDataset {
     var classes: [String] = []
     var empty: [String] = []
     var skipped: [String] = []
+    var visits: [[UInt64]: Int] = [:]
     for folder in listing.folders {
-      let files = try Self.images(below: folder, root: self.root, ancestors: [listing.identity])
+      let files = try Self.images(
+        below: folder, root: self.root, ancestors: [listing.identity], visits: &visits)
       if files.isEmpty {
         // Notebooks and synchronisation leave such folders behind; torchvision refuses them.
         if folder.first == UInt8(ascii: ".") {
@@ -83,26 +85,40 @@ extension ImageFolder {
 
   /// Paths, relative to the root, of the images in `folder` and all folders below it.
   private static func images(
-    below folder: [UInt8], root: [UInt8], ancestors: [[UInt64]]
+    below folder: [UInt8], root: [UInt8], ancestors: [[UInt64]], visits: inout [[UInt64]: Int]
   ) throws(ImageDataError) -> [[UInt8]] {
     var found: [(folder: [UInt8], files: [[UInt8]])] = []
-    try collect(folder, root: root, ancestors: ancestors, into: &found)
+    try collect(folder, root: root, ancestors: ancestors, visits: &visits, into: &found)
     found.sort { $0.folder.lexicographicallyPrecedes($1.folder) }
     return found.flatMap { entry in entry.files.map { join(entry.folder, $0) } }
   }
 
   private static func collect(
-    _ folder: [UInt8], root: [UInt8], ancestors: [[UInt64]],
+    _ folder: [UInt8], root: [UInt8], ancestors: [[UInt64]], visits: inout [[UInt64]: Int],
     into found: inout [(folder: [UInt8], files: [[UInt8]])]
   ) throws(ImageDataError) {
     let path = join(root, folder)
     let listing = try FolderListing(path: path)
     guard !ancestors.contains(listing.identity) else { throw .linkLoop(path: display(path)) }
+    // Links that lead to folders of links multiply the ways.
+    visits[listing.identity, default: 0] += 1
+    guard visits[listing.identity]! <= largestVisitCount else {
+      throw .badDataset(
+        path: display(path), reason: "links lead to this folder in more than \(largestVisitCount) ways")
+    }
+    guard ancestors.count < largestDepth else {
+      throw .badDataset(path: display(path), reason: "folders more than \(largestDepth) deep")
+    }
     found.append((folder, listing.files.filter(isImage)))
     for inner in listing.folders {
-      try collect(join(folder, inner), root: root, ancestors: ancestors + [listing.identity], into: &found)
+      try collect(
+        join(folder, inner), root: root, ancestors: ancestors + [listing.identity], visits: &visits,
+        into: &found)
     }
   }
+
+  private static let largestVisitCount = 256
+  private static let largestDepth = 128
 
   static func isImage(_ file: [UInt8]) -> Bool {
     let lowered = lowercased(file)

@@ -1,3 +1,5 @@
+import Platform
+
 /// NumPy `.npy` files: unsigned bytes of `[n, h, w]`, `[n, h, w, 1]`, `[n, h, w, 3]`, `[n, 1, h, w]` or `[n,
 /// 3, h, w]`.
 ///
@@ -6,7 +8,7 @@ enum NumPy {
   static func open(_ path: String) throws(ImageDataError) -> PixelArrayDataset {
     let images = try NumPyArray(RandomAccessBytes(path: path))
     let geometry = try images.imageGeometry()
-    let base = path.hasSuffix(".npy") ? String(path.dropLast(4)) : path
+    let base = path.dropping(suffix: ".npy") ?? path
     let labelPath = base + ".labels.npy"
     var labels: [Int]?
     if (try? FileKind(path: labelPath)) == .file {

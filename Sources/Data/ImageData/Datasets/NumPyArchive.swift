@@ -1,4 +1,5 @@
 import Checkpoint
+import Platform
 
 /// NumPy `.npz` archives of image arrays and their labels, as MedMNIST and Keras publish them.
 ///
@@ -27,7 +28,7 @@ enum NumPyArchive {
     try TensorFile.wrapped(path) {
       let file = try RandomAccessBytes(path: path)
       let archive = try ZipRecords(path: path)
-      let names = archive.names.filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }.sorted {
+      let names = archive.names.compactMap { $0.dropping(suffix: ".npy") }.sorted {
         $0.utf8.lexicographicallyPrecedes($1.utf8)
       }
       let (imageName, labelName) = try arrays(named: names, part: part, path: path)
@@ -57,8 +58,7 @@ enum NumPyArchive {
     }
     for pair in [("images", "labels"), ("x", "y")] where names.contains(pair.0) { return pair }
     let parts = names.compactMap { name in
-      name.hasSuffix("_images")
-        ? String(name.dropLast(7)) : name.hasPrefix("x_") ? String(name.dropFirst(2)) : nil
+      name.dropping(suffix: "_images") ?? name.dropping(prefix: "x_")
     }
     guard let only = parts.first else {
       throw .badDataset(path: path, reason: "no array \"images\" among the arrays \(all)")
@@ -78,6 +78,7 @@ enum NumPyArchive {
     let record = "\(name).npy"
     // Plain records stay in the file; compressed ones can only be read from their start.
     if let range = archive.plainRange(of: record) { return try NumPyArray(file, in: range, name: label) }
+    // Deflate packs at most 1032 bytes into one; what the directory claims beyond that is refused with the record.
     let bytes = try archive.contents(of: record, limit: maximumDecompressedSize)
     return try NumPyArray(RandomAccessBytes(bytes, path: label))
   }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Opens the data set that a command-line argument names.
 ///
 /// - A folder is an image folder: `root/class/…/*.jpg`, or images alone, which are then unlabelled; or one of CIFAR's
@@ -30,7 +32,7 @@ private func openWhole(
     return try TarDataset(archive, decoding: options.decoding, labelKey: options.labelKey)
   }
   // A file of that very name comes before what the braces mean.
-  if argument.contains("{"), (try? FileKind(path: argument)) == nil {
+  if argument.utf8.contains(UInt8(ascii: "{")), (try? FileKind(path: argument)) == nil {
     guard let paths = expandBraces(argument) else {
       throw .badDataset(path: argument, reason: "the braces name too many files")
     }
@@ -52,6 +54,15 @@ private func openAll(
 private func openOne(
   _ path: String, options: DatasetOptions, onRemark: (DatasetRemark) -> Void
 ) throws(ImageDataError) -> any ImageDataset {
+  let dataset = try openUnbounded(path, options: options, onRemark: onRemark)
+  guard var pixels = dataset as? PixelArrayDataset else { return dataset }
+  pixels.maximumPixelCount = options.decoding.maximumPixelCount
+  return pixels
+}
+
+private func openUnbounded(
+  _ path: String, options: DatasetOptions, onRemark: (DatasetRemark) -> Void
+) throws(ImageDataError) -> any ImageDataset {
   if (try? FileKind(path: path)) == nil, let (archive, part) = NumPyArchive.part(in: path) {
     return try NumPyArchive.open(archive, part: part)
   }
@@ -67,20 +78,21 @@ private func openOne(
   }
   let file = try RandomAccessBytes(path: path)
   let start = try file.read(at: 0, count: min(512, file.count))
-  if !path.hasSuffix(".tsv"), path.hasSuffix(".tar") || isTar(start) {
+  if !path.ends(in: ".tsv"), path.ends(in: ".tar") || isTar(start) {
     return try TarDataset(file, decoding: options.decoding, labelKey: options.labelKey)
   }
   try refuseLabelKey(path, options)
   // By content where the format has a mark, by name where it has none.
   if start.starts(with: [0x93] + Array("NUMPY".utf8)) { return try NumPy.open(path) }
   if start.starts(with: [0, 0, 8])
-    || start.starts(with: [0x1f, 0x8b]) && !path.contains(".tar") && !path.hasSuffix(".tgz")
+    || start.starts(with: [0x1f, 0x8b]) && path.utf8.firstRange(of: ".tar".utf8) == nil
+      && !path.ends(in: ".tgz")
   {
     return try IDX.open(path)
   }
-  if path.hasSuffix(".tsv") { return try ListDataset(path, decoding: options.decoding) }
-  if path.hasSuffix(".bin") { return try CIFAR.open(file) }
-  if path.hasSuffix(".npz") || NumPyArchive.isArchive(start) { return try NumPyArchive.open(path, part: nil) }
+  if path.ends(in: ".tsv") { return try ListDataset(path, decoding: options.decoding) }
+  if path.ends(in: ".bin") { return try CIFAR.open(file) }
+  if path.ends(in: ".npz") || NumPyArchive.isArchive(start) { return try NumPyArchive.open(path, part: nil) }
   if isTensorFile(start, path: path) { return try TensorFile.open(path) }
   if PickledCIFAR.isPickle(start) { return try PickledCIFAR.open(path) }
   throw .unknownDataset(
@@ -98,6 +110,6 @@ private func refuseLabelKey(_ path: String, _ options: DatasetOptions) throws(Im
 
 /// A safetensors file has no mark, but a header that is a JSON object after eight bytes; PyTorch's are zip archives.
 private func isTensorFile(_ start: [UInt8], path: String) -> Bool {
-  if [".safetensors", ".pt", ".pth"].contains(where: path.hasSuffix) { return true }
+  if [".safetensors", ".pt", ".pth"].contains(where: path.ends(in:)) { return true }
   return start.count > 8 && start[8] == UInt8(ascii: "{") || start.starts(with: Array("PK\u{3}\u{4}".utf8))
 }

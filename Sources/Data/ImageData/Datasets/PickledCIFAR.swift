@@ -1,4 +1,5 @@
 import Checkpoint
+import Platform
 
 /// CIFAR-10 and CIFAR-100 in their Python versions: pickled dictionaries of `data`, bytes `[n, 3072]`, and `labels` or
 /// `fine_labels`. Nothing in a pickle is executed.
@@ -68,8 +69,8 @@ enum PickledCIFAR {
           "training and test images: expected the name of a part, \"\(training.last!)\" or \"\(test[0])\"; "
           + "braces name several, as in data_batch_{1..5}")
     }
-    let isBinary = first.hasSuffix(".bin")
-    guard (training + test).allSatisfy({ $0.hasSuffix(".bin") == isBinary }) else { return nil }
-    return (training + test).map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
+    let isBinary = first.ends(in: ".bin")
+    guard (training + test).allSatisfy({ $0.ends(in: ".bin") == isBinary }) else { return nil }
+    return (training + test).map { path.ends(in: "/") ? path + $0 : "\(path)/\($0)" }
   }
 }

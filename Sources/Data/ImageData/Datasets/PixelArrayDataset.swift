@@ -62,6 +62,8 @@ struct PixelArrayDataset: ImageDataset {
   private let bytes: RandomAccessBytes
   private let geometry: Geometry
   private let labels: [Int]?
+  /// Images above this size are refused: views of a tensor may repeat its storage, and files may have holes.
+  var maximumPixelCount = RGBImage.maximumPixelCount
 
   /// - Precondition: With `classNames` every label has a name.
   init(
@@ -83,6 +85,10 @@ struct PixelArrayDataset: ImageDataset {
   func itemName(_ index: Int) -> String { "\(name)[\(index)]" }
 
   func image(_ index: Int) throws -> RGBImage {
+    guard geometry.width <= maximumPixelCount / geometry.height else {
+      throw ImageDataError.imageTooLarge(
+        item: itemName(index), width: geometry.width, height: geometry.height, limit: maximumPixelCount)
+    }
     let stored = try bytes.read(at: geometry.start + index * geometry.stride, count: geometry.imageSize)
     let plane = geometry.width * geometry.height
     let pixels: [UInt8] =

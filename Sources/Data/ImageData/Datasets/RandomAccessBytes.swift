@@ -17,7 +17,8 @@ final class RandomAccessBytes: Sendable {
 
   /// Opens the regular file at `path`.
   init(path: String) throws(ImageDataError) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK a FIFO would be waited for.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .unreadable(path: path, reason: systemMessage()) }
     self.path = path
     storage = .descriptor(descriptor)
@@ -25,6 +26,10 @@ final class RandomAccessBytes: Sendable {
     guard fstat(descriptor, &status) == 0 else {
       close(descriptor)
       throw .readFailed(path: path, reason: systemMessage())
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw .unreadable(path: path, reason: "not a regular file")
     }
     count = Int(status.st_size)
   }

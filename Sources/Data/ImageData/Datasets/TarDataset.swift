@@ -53,6 +53,11 @@ struct TarDataset: ImageDataset {
 
   func image(_ index: Int) throws -> RGBImage {
     let member = images[index]
+    guard member.size <= DecodingBudget.largestFile else {
+      throw ImageDataError.badImage(
+        item: itemName(index),
+        reason: "expected at most \(DecodingBudget.largestFile) bytes, found \(member.size)")
+    }
     return try RGBImage(
       decoding: archive.read(at: member.offset, count: member.size), item: itemName(index), options: decoding)
   }

@@ -1,8 +1,8 @@
 import CImageKernels
 
 extension RGBImage {
-  /// Pixels above which an image is refused as a decompression bomb: twice Pillow's `MAX_IMAGE_PIXELS`, where
-  /// Pillow turns its warning into an error.
+  /// Pixels above which an image is refused as a decompression bomb unless the options say otherwise: twice Pillow's
+  /// `MAX_IMAGE_PIXELS`, where Pillow turns its warning into an error.
   public static let maximumPixelCount = 2 * (1024 * 1024 * 1024 / 4 / 3)
 
   /// Decodes a JPEG, PNG, WebP, BMP or PNM file, recognised by its content.
@@ -16,7 +16,8 @@ extension RGBImage {
   ///   - bytes: The whole file.
   ///   - item: Name of the image in errors.
   ///   - options: What to do differently from torchvision.
-  /// - Throws: `badImage` with the reason, or `imageTooLarge`.
+  /// - Throws: `badImage` with the reason, also for a file that claims far more pixels or scans than its bytes can mean, or
+  ///   `imageTooLarge`.
   public init(
     decoding bytes: [UInt8], item: String, options: DecodingOptions = DecodingOptions()
   ) throws(ImageDataError) {
@@ -29,11 +30,26 @@ extension RGBImage {
     guard stored.width > 0, stored.height > 0 else {
       throw .badImage(item: item, reason: "the image has no pixels")
     }
-    guard stored.width <= Self.maximumPixelCount / stored.height else {
-      throw .imageTooLarge(
-        item: item, width: stored.width, height: stored.height, limit: Self.maximumPixelCount)
+    let limit = options.maximumPixelCount
+    guard stored.width <= limit / stored.height else {
+      throw .imageTooLarge(item: item, width: stored.width, height: stored.height, limit: limit)
+    }
+    if let excess = DecodingBudget.excess(of: bytes, width: stored.width, height: stored.height) {
+      throw .badImage(item: item, reason: excess)
     }
     if let side = options.fastDecodeSide { ck_image_reduce(&header, UInt32(clamping: side)) }
+    let decoded = header
+    self = try DecodingBudget.inTurn(pixels: stored.width * stored.height) {
+      () throws(ImageDataError) -> RGBImage in
+      let image = try Self.pixels(of: bytes, decoded, item: item)
+      return options.appliesOrientation ? image.upright(from: Orientation(of: bytes)) : image
+    }
+  }
+
+  private static func pixels(
+    of bytes: [UInt8], _ header: ck_image_header, item: String
+  ) throws(ImageDataError) -> RGBImage {
+    var header = header
     let (width, height) = (Int(header.width), Int(header.height))
     var failure: ImageDataError?
     let count = width * height * 3
@@ -48,8 +64,7 @@ extension RGBImage {
       }
     }
     if let failure { throw failure }
-    let image = RGBImage(width: width, height: height, pixels: pixels)
-    self = options.appliesOrientation ? image.upright(from: Orientation(of: bytes)) : image
+    return RGBImage(width: width, height: height, pixels: pixels)
   }
 
   private static func call(

@@ -65,7 +65,7 @@ extension BlobHeader {
       for plane in 0..<width {
         let entry = fields.u32(at + 4 * plane)
         let plane = Plane(isDeflated: entry >> 31 == 1, count: Int(entry & 0x7FFF_FFFF))
-        // Deflate cannot shrink further than to 1/1032.
+        // Deflate packs at most 1032 bytes into one, so that what a header claims is bounded by the file.
         guard plane.isDeflated ? blockWords / 1032 <= plane.count : plane.count == blockWords else {
           throw BlobError("compressed data have an impossible block table")
         }

@@ -1,3 +1,5 @@
+import Platform
+
 /// The checksums in `__metadata__` that cover what blobs do not: the header, and the tensors that stayed native.
 ///
 /// Stock tools drop metadata, so blobs do not depend on it. Two keys, so that no single flipped bit can hide both.
@@ -57,7 +59,7 @@ struct ContainerSeal {
     guard let announced, let checks else {
       throw BlobError("header is damaged: \(Self.key) metadata are incomplete")
     }
-    guard announced.hasPrefix("1 ") else {
+    guard announced.begins(with: "1 ") else {
       throw BlobError(
         "compressed by an unknown version \"\(escapedForDiagnostics(String(announced.prefix(16))))\"")
     }

@@ -22,6 +22,21 @@ extension InputFile {
     return try Spool.copy(opened.descriptor, label: location.label, temporaryFolder: temporaryFolder)
   }
 
+  /// Opens a file that another file or a folder names, which nobody chose to be a stream: a FIFO in its place is refused and
+  /// not waited for.
+  ///
+  /// - Throws: `CheckpointError.cannotOpen`, `.malformed` for what is no regular file.
+  package convenience init(regularFileAt path: String) throws(CheckpointError) {
+    let descriptor = openRetrying(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .cannotOpen(path: path, code: errno) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      systemClose(descriptor)
+      throw .malformed(path: path, reason: "is no regular file")
+    }
+    self.init(descriptor: descriptor, length: Int(status.st_size), label: path)
+  }
+
   /// - Returns: nil for a stream, which then is the caller's to close.
   convenience init?(_ opened: Opened, label: String) {
     guard let length = opened.length else { return nil }
@@ -33,7 +48,12 @@ extension InputFile {
     let label = location.label
     let descriptor: Int32
     switch location {
-    case .standardInput: descriptor = STDIN_FILENO
+    case .standardInput:
+      guard isatty(STDIN_FILENO) == 0 else {
+        throw .invalidRequest(
+          path: label, reason: "is a terminal; a checkpoint comes from a file or a pipe")
+      }
+      descriptor = STDIN_FILENO
     case .path(let path):
       descriptor = openRetrying(path, O_RDONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw .cannotOpen(path: label, code: errno) }

@@ -97,6 +97,7 @@ private func nextPrefixes(of tensors: [TensorSpec], behind prefix: String) -> [S
     counts[TensorName(String(decoding: rest[..<dot], as: UTF8.self)), default: 0] += 1
   }
   var found = containers.filter { counts[TensorName($0), default: 0] > 1 }
+  // There is at most one, whatever the order of the dictionary.
   if let whole = counts.first(where: { $0.value == total && total > 1 })?.key.string, !found.contains(whole) {
     found.insert(whole, at: 0)
   }

@@ -24,10 +24,10 @@ public struct ModelConfiguration: Sendable, Equatable {
   ///
   /// - Returns: nil when there is none.
   /// - Throws: `CheckpointError.malformed`, errors of reading.
-  init?(in folder: String, temporaryFolder: String) throws {
+  init?(in folder: String) throws {
     let path = folder + Self.fileName
     guard access(path, F_OK) == 0 else { return nil }
-    let file = try InputFile.open(.path(path), temporaryFolder: temporaryFolder)
+    let file = try InputFile(regularFileAt: path)
     guard file.length <= Self.lengthLimit else {
       throw CheckpointError.malformed(path: path, reason: "exceeds \(Self.lengthLimit) bytes")
     }

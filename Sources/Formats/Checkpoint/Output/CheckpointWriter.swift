@@ -67,10 +67,11 @@ public final class CheckpointWriter {
       guard case .path(let folder) = destination else {
         throw CheckpointError.invalidRequest(path: label, reason: "a sharded set needs a folder")
       }
-      companion = try options.configuration.map { (try Self.companion(in: folder), $0) }
       let plan = ShardedSink.plan(tensors, maxBytes: limit)
       order = Array(plan.joined())
-      sink = try ShardedSink(folder, plan: plan, metadata: try header(false), options: options)
+      let sharded = try ShardedSink(folder, plan: plan, metadata: try header(false), options: options)
+      sink = sharded
+      companion = try options.configuration.map { (try Self.companion(in: sharded.workingFolder), $0) }
     } else {
       order = SafetensorsHeader.canonicalOrder(tensors)
       var destination = destination
@@ -164,8 +165,10 @@ public final class CheckpointWriter {
     if let (file, configuration) = companion {
       let updated = configuration.updated(tensors: order, metadata: metadata ?? self.metadata)
       try file.write(Array((updated.json.encoded() + "\n").utf8))
+      // In a set all files take their place together.
+      if sink is ShardedSink { try file.commit() }
       try sink.commit()
-      try file.commit()
+      if !(sink is ShardedSink) { try file.commit() }
     } else {
       try sink.commit()
     }
@@ -173,8 +176,8 @@ public final class CheckpointWriter {
 
   /// Gives up: removes what was written. Without effect after `finish`; letting go of the writer does the same.
   public func abort() {
-    sink.abort()
     companion?.file.abort()
+    sink.abort()
   }
 
   private static func check(_ tensors: [TensorSpec], label: String) throws(CheckpointError) {

@@ -46,18 +46,19 @@ enum OutputTarget: Equatable {
   private static func followingLinks(_ path: String) throws(CheckpointError) -> String? {
     var current = path
     for _ in 0..<40 {
-      if current.hasPrefix("/proc/") || current.hasPrefix("/dev/fd/") { return nil }
+      if current.begins(with: "/proc/") || current.begins(with: "/dev/fd/") { return nil }
       var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
       let length = buffer.withUnsafeMutableBytes { readlink(current, $0.baseAddress!, $0.count) }
       guard length >= 0 else { return current }
       let link = String(decoding: buffer[..<length], as: UTF8.self)
-      current = link.hasPrefix("/") ? link : folder(of: current) + link
+      current = link.begins(with: "/") ? link : folder(of: current) + link
     }
     throw .cannotCreate(path: path, reason: systemMessage(ELOOP))
   }
 
   /// The folder with its slash; empty for a bare name.
   static func folder(of path: String) -> String {
-    path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    // By bytes: a name may begin with an accent, which makes one character of it and the slash.
+    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(decoding: path.utf8[...$0], as: UTF8.self) } ?? ""
   }
 }

@@ -2,7 +2,7 @@ import Platform
 
 /// Writes a sharded set into a folder: files of limited size and `model.safetensors.index.json`.
 ///
-/// Naming and greedy filling in the order of the tensors as in huggingface_hub (`split_state_dict_into_shards_factory`).
+/// The set replaces an earlier one as a whole. Naming and greedy filling in the order of the tensors as in huggingface_hub (`split_state_dict_into_shards_factory`).
 final class ShardedSink: TensorSink {
   private let folder: String
   private let plan: [[TensorSpec]]
@@ -10,7 +10,7 @@ final class ShardedSink: TensorSink {
   private let metadata: Metadata
   private var sinks: [any TensorSink] = []
   private var remaining: Int
-  private var index: OutputFile?
+  private let staged: StagedFolder
 
   /// The tensors of each shard, each in canonical order.
   static func plan(_ tensors: [TensorSpec], maxBytes: Int) -> [[TensorSpec]] {
@@ -30,9 +30,9 @@ final class ShardedSink: TensorSink {
   init(_ folder: String, plan: [[TensorSpec]], metadata: Metadata, options: WriteOptions)
     throws(CheckpointError)
   {
-    guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
-      throw .cannotCreate(path: folder, reason: systemMessage(errno))
-    }
+    staged = try StagedFolder(
+      replacing: folder, index: ShardedSet.indexName,
+      isReplaced: { Self.isShardName($0) || TensorName($0) == TensorName(ShardedSet.indexName) })
     self.folder = folder
     self.plan = plan
     self.metadata = metadata
@@ -48,10 +48,21 @@ final class ShardedSink: TensorSink {
     return "model-\(digits(index + 1))-of-\(digits(count)).safetensors"
   }
 
+  /// `model-00001-of-00004.safetensors`.
+  private static func isShardName(_ name: String) -> Bool {
+    guard let stem = name.dropping(prefix: "model-")?.dropping(suffix: ".safetensors") else { return false }
+    let parts = stem.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+    return parts.count == 3 && parts[1].elementsEqual("of".utf8)
+      && [parts[0], parts[2]].allSatisfy { $0.count >= 5 && $0.allSatisfy { (0x30...0x39).contains($0) } }
+  }
+
+  /// The folder in which the set, and what belongs to it, is put together.
+  var workingFolder: String { staged.path }
+
   var canReplaceMetadata: Bool { false }
 
   private func startShard() throws(CheckpointError) {
-    let output = try OutputFile(.path("\(folder)/\(Self.shardName(sinks.count, of: plan.count))"))
+    let output = try OutputFile(.path("\(staged.path)/\(Self.shardName(sinks.count, of: plan.count))"))
     let tensors = plan[sinks.count]
     remaining = tensors.count
     sinks.append(
@@ -83,23 +94,22 @@ final class ShardedSink: TensorSink {
     let map = plan.enumerated().flatMap { number, tensors in
       tensors.map { ($0.name, JSON.string(Self.shardName(number, of: plan.count))) }
     }
-    let index = try OutputFile(.path("\(folder)/\(ShardedSet.indexName)"))
-    self.index = index
+    let index = try OutputFile(.path("\(staged.path)/\(ShardedSet.indexName)"))
     let json = JSON.object([
       ("metadata", .object([("total_size", JSON(total))])),
       ("weight_map", .object(map.sorted { $0.0 < $1.0 }.map { ($0.0.string, $0.1) })),
     ])
     try index.write(Array((json.encoded() + "\n").utf8))
+    try index.commit()
   }
 
-  /// The index comes last: until then a reader finds the old set, or none.
   func commit() throws {
     for sink in sinks { try sink.commit() }
-    try index?.commit()
+    try staged.commit()
   }
 
   func abort() {
     for sink in sinks { sink.abort() }
-    index?.abort()
+    staged.abort()
   }
 }

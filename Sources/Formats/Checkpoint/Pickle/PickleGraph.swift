@@ -34,6 +34,12 @@ struct PickleGraph {
   static let falseReference = 1
   static let trueReference = 2
 
+  /// Length of the pickle, which bounds what may be made of the graph: shared parts that are walked along every path to
+  /// them multiply.
+  let sourceCount: Int
+
+  init(sourceCount: Int = 0) { self.sourceCount = sourceCount }
+
   /// None and the truth values are shared, which keeps graphs of many of them small.
   private(set) var nodes: [Node] = [.none, .bool(false), .bool(true)]
   /// What was set as the attributes of dictionaries, such as `_metadata` of state dicts.
@@ -123,6 +129,7 @@ extension PickleGraph {
 
   private func json(_ reference: Reference, depth: Int, _ budget: inout Int) -> JSON {
     budget -= 1
+    if case .string(let text) = nodes[reference] { budget -= text.utf8.count / 64 }
     guard budget > 0, depth < 8 else { return .null }
     if let members = namespace(reference) ?? members(reference) {
       var object: [(String, JSON)] = []
@@ -151,5 +158,32 @@ extension PickleGraph {
       ["argparse.Namespace", "types.SimpleNamespace"].contains(name)
     else { return nil }
     return members(state)
+  }
+}
+
+/// Work on a graph's objects, bounded by the pickle's length.
+///
+/// A graph shares its parts, so a walk that follows every path may take exponential time and memory for a pickle of a few
+/// hundred bytes. A file that means what it says mentions its objects once or twice.
+final class PickleWorkBudget {
+  /// Objects and bytes of names that may be visited for every byte of the pickle, beside a fixed number for small ones.
+  static let perByte = 16
+  static let minimum = 1 << 20
+
+  private let sourceCount: Int
+  private var remaining: Int
+
+  init(_ graph: PickleGraph) {
+    sourceCount = graph.sourceCount
+    remaining = Self.minimum + graph.sourceCount * Self.perByte
+  }
+
+  /// - Throws: `StateDictError` when the work exceeds what the length of the pickle allows.
+  func spend(_ amount: Int) throws(StateDictError) {
+    remaining -= amount
+    guard remaining >= 0 else {
+      throw .none(
+        reason: "pickle: \(sourceCount) bytes describe objects that repeat each other without bound")
+    }
   }
 }

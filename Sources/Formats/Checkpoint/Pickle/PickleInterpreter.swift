@@ -1,16 +1,24 @@
 /// Runs a pickle of protocols 2 to 5 and keeps what it describes as inert data.
 ///
-/// Every operation costs at least a byte of the file, and every node an operation, so memory and time are bounded
-/// by the file's size. Source: CPython, `Lib/pickletools.py`.
+/// Every operation costs at least a byte of the file, and every node an operation; texts that are put together are
+/// counted, so memory and time are bounded by the file's size. Source: CPython, `Lib/pickletools.py`.
 struct PickleInterpreter {
-  private(set) var graph = PickleGraph()
+  private(set) var graph: PickleGraph
   private(set) var reader: PickleReader
   private var stack: [PickleGraph.Reference] = []
   private var marks: [Int] = []
   private var memo: [Int: PickleGraph.Reference] = [:]
+  /// The longest name of a module or of something in it, as with names on lines.
+  private static let nameLimit = 1024
+  /// Bytes that joined names may still take.
+  private var joinedLimit: Int
 
   /// - Parameter position: Where the pickle starts in `bytes`.
-  init(_ bytes: [UInt8], from position: Int = 0) { reader = PickleReader(bytes, from: position) }
+  init(_ bytes: [UInt8], from position: Int = 0) {
+    graph = PickleGraph(sourceCount: bytes.count - position)
+    reader = PickleReader(bytes, from: position)
+    joinedLimit = 1 << 16 + 64 * (bytes.count - position)
+  }
 
   /// Runs to the STOP operation.
   ///
@@ -78,6 +86,10 @@ struct PickleInterpreter {
     case 0x93:  // STACK_GLOBAL
       guard let name = graph.string(try pop()), let module = graph.string(try pop()) else {
         throw reader.fail("a name that is no text")
+      }
+      joinedLimit -= module.utf8.count + name.utf8.count
+      guard max(module.utf8.count, name.utf8.count) <= Self.nameLimit, joinedLimit >= 0 else {
+        throw reader.fail("names that are too long")
       }
       push(.global("\(module).\(name)"))
     case UInt8(ascii: "q"): memo[try reader.length(1)] = try top()

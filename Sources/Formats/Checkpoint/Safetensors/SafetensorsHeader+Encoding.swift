@@ -11,7 +11,8 @@ extension SafetensorsHeader {
     var json: [UInt8] = [UInt8(ascii: "{")]
     if !metadata.isEmpty {
       json += "\"__metadata__\":".utf8
-      JSON.object(metadata.sortedEntries.map { ($0.key, .string($0.value)) }).append(to: &json)
+      JSON.object(metadata.sortedEntries.map { ($0.key, .string($0.value)) }).append(
+        to: &json, isShown: false)
     }
     var offset = 0
     for tensor in tensors {

@@ -18,7 +18,7 @@ final class ShardedSet: CheckpointSource {
   /// - Parameter index: Path of the index.
   /// - Throws: `CheckpointError`.
   init(index path: String, label: String, options: OpenOptions) throws {
-    let file = try InputFile.open(.path(path), temporaryFolder: options.temporaryFolder)
+    let file = try InputFile(regularFileAt: path)
     guard file.length <= SafetensorsHeader.lengthLimit else {
       throw CheckpointError.malformed(path: path, reason: "index exceeds 100000000 bytes")
     }
@@ -113,8 +113,8 @@ final class ShardedSet: CheckpointSource {
 
   /// Names come from a file: nothing that leads out of the folder, into a subfolder, or back to the index.
   private static func isPlainName(_ name: String) -> Bool {
-    name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 >= 0x20 } && !name.hasPrefix(".")
-      && (name.hasSuffix(".safetensors") || name.hasSuffix(".bin"))
+    name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 >= 0x20 } && !name.begins(with: ".")
+      && (name.ends(in: ".safetensors") || name.ends(in: ".bin"))
   }
 
   func index(of name: TensorName) -> Int? { indices[name] }
@@ -130,6 +130,5 @@ private func openShard(_ path: String, options: OpenOptions) throws -> any Check
   guard status.st_mode & S_IFMT == S_IFREG else {
     throw CheckpointError.malformed(path: path, reason: "a shard must be a regular file")
   }
-  return try openFile(
-    try InputFile.open(.path(path), temporaryFolder: options.temporaryFolder), options: options)
+  return try openFile(try InputFile(regularFileAt: path), options: options)
 }

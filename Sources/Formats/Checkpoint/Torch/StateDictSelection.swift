@@ -24,6 +24,13 @@ struct StateDictSelection {
 
   let graph: PickleGraph
   let root: PickleGraph.Reference
+  private let budget: PickleWorkBudget
+
+  init(graph: PickleGraph, root: PickleGraph.Reference) {
+    self.graph = graph
+    self.root = root
+    budget = PickleWorkBudget(graph)
+  }
 
   /// - Parameter key: Path of keys separated by `/`, or nil to choose.
   /// - Throws: `StateDictError` that lists the candidates when none is meant or several are, `TorchTensorError`.
@@ -35,7 +42,7 @@ struct StateDictSelection {
         StateDictChoice(key: key, reason: .requested, isAverage: isAverage, passedOver: []), candidate
       )
     }
-    let candidates = self.candidates()
+    let candidates = try self.candidates()
     guard !candidates.isEmpty else { throw StateDictError.none(reason: "no state dict\(keys(of: root))") }
     let averaged = candidates.filter { isAverage($0.key, among: candidates) }
     let isPreferred = averaged.count == 1 && candidates.count > 1
@@ -56,14 +63,14 @@ struct StateDictSelection {
   // MARK: Candidates
 
   /// What is likely to be meant, in the order of the file.
-  private func candidates() -> [Candidate] {
-    let own = stateDict(root).map { Candidate(key: "", tensors: $0, reference: root) }
-    let nested = nested(in: root, "")
+  private func candidates() throws -> [Candidate] {
+    let own = try stateDict(root).map { Candidate(key: "", tensors: $0, reference: root) }
+    let nested = try nested(in: root, "")
     var likely = nested.filter(isLikely)
     if let own, isLikely(own) { likely.insert(own, at: 0) }
     if !likely.isEmpty { return likely }
-    let deeper = (graph.members(root) ?? []).flatMap { member in
-      graph.string(member.key).map { self.nested(in: member.value, $0 + "/") } ?? []
+    let deeper = try (graph.members(root) ?? []).flatMap { member in
+      try graph.string(member.key).map { try self.nested(in: member.value, $0 + "/") } ?? []
     }.filter(isLikely)
     if !deeper.isEmpty { return deeper }
     // Files of one tensor, or of names that no module has.
@@ -71,11 +78,21 @@ struct StateDictSelection {
     return known.isEmpty ? own.map { [$0] } ?? nested : known
   }
 
-  private func nested(in reference: PickleGraph.Reference, _ prefix: String) -> [Candidate] {
-    (graph.members(reference) ?? []).compactMap { member in
+  private func nested(in reference: PickleGraph.Reference, _ prefix: String) throws -> [Candidate] {
+    let members = graph.members(reference) ?? []
+    try budget.spend(members.count)
+    var last: [TensorName: PickleGraph.Reference] = [:]
+    for member in members {
+      guard let key = graph.string(member.key) else { continue }
+      // A key is hashed wherever it is mentioned.
+      try budget.spend(key.utf8.count)
+      last[TensorName(key)] = member.value
+    }
+    return try members.compactMap { member in
       guard let key = graph.string(member.key), !Self.isTrainingState(key),
-        graph.member(key, of: reference) == member.value, let tensors = stateDict(member.value)
+        last[TensorName(key)] == member.value, let tensors = try stateDict(member.value)
       else { return nil }
+      try budget.spend(prefix.utf8.count + key.utf8.count)
       return Candidate(key: prefix + key, tensors: tensors, reference: member.value)
     }
   }
@@ -132,8 +149,11 @@ struct StateDictSelection {
     let words = levels.flatMap(Self.words)
     if words.contains(where: { ["ema", "swa", "averaged", "average", "avg"].contains($0) }) { return true }
     // DINO and mean teachers; a teacher of another architecture is another network.
-    guard last == "teacher", let teacher = candidates.first(where: { $0.key == path }),
-      let student = candidates.first(where: { $0.key == path.dropLast(7) + "student" })
+    guard last == "teacher",
+      let teacher = candidates.first(where: { TensorName($0.key) == TensorName(path) }),
+      let student = candidates.first(where: {
+        $0.key.utf8.elementsEqual(Array(path.utf8.dropLast(7)) + Array("student".utf8))
+      })
     else { return false }
     return bareNames(teacher) == bareNames(student)
   }
@@ -183,25 +203,26 @@ struct StateDictSelection {
 
   private func descend(along path: String) throws -> Candidate {
     var reference = root
-    var rest = path[...]
+    // Levels by bytes: a combining accent behind a slash would make one character of the two.
+    var rest = path.utf8[...]
     while !rest.isEmpty {
-      if let whole = graph.member(String(rest), of: reference) {
+      if let whole = graph.member(String(Substring(rest)), of: reference) {
         reference = whole
         break
       }
-      let key = String(rest.prefix { $0 != "/" })
+      let key = String(Substring(rest.prefix { $0 != UInt8(ascii: "/") }))
       guard let next = graph.member(key, of: reference) else {
-        if let tensors = stateDict(reference),
-          let part = momentumSets(tensors)?.first(where: { $0.key == rest })
+        if let tensors = try stateDict(reference),
+          let part = momentumSets(tensors)?.first(where: { $0.key.utf8.elementsEqual(rest) })
         {
           return Candidate(key: path, tensors: part.tensors, reference: reference)
         }
         throw StateDictError.none(reason: "no key \"\(escapedForDiagnostics(key))\"\(keys(of: reference))")
       }
       reference = next
-      rest = rest.dropFirst(key.count + 1)
+      rest = rest.dropFirst(key.utf8.count + 1)
     }
-    guard let tensors = stateDict(reference) else {
+    guard let tensors = try stateDict(reference) else {
       throw StateDictError.none(
         reason: "\"\(escapedForDiagnostics(path))\" is no state dict\(keys(of: reference))")
     }
@@ -216,8 +237,9 @@ struct StateDictSelection {
   }
 
   /// The tensors of a dictionary that holds some directly, or of a pickled module; nil where there are none.
-  private func stateDict(_ reference: PickleGraph.Reference) -> Found? {
-    guard let members = graph.members(reference) else { return graph.moduleTensors(reference) }
+  private func stateDict(_ reference: PickleGraph.Reference) throws -> Found? {
+    guard let members = graph.members(reference) else { return try graph.moduleTensors(reference, budget) }
+    try budget.spend(members.count)
     // Assignment under the same key replaces; a number and a text are different keys, which the file's reader refuses.
     var positions: [TensorName: Int] = [:]
     var numbers: [Int: Int] = [:]
@@ -226,6 +248,7 @@ struct StateDictSelection {
       let position: Int?
       let name: TensorName
       if let text = graph.string(member.key) {
+        try budget.spend(text.utf8.count)
         name = TensorName(text)
         position = positions[name]
         if graph.isTensor(member.value) { positions[name] = position ?? found.count }

@@ -5,14 +5,14 @@ package struct ZipRecords {
 
   /// - Throws: `CheckpointError`.
   package init(path: String) throws {
-    file = try InputFile.open(.path(path), temporaryFolder: "/tmp")
+    file = try InputFile(regularFileAt: path)
     do { archive = try ZipArchive(file) } catch let error as ZipError {
       throw CheckpointError.malformed(path: path, reason: "\(error)")
     }
   }
 
-  /// Names of the records, in no particular order.
-  package var names: [String] { archive.records.keys.map(\.string) }
+  /// Names of the records, in the order of their data.
+  package var names: [String] { archive.sortedRecords.map(\.name.string) }
 
   /// Where the bytes of a record lie in the file if it is stored as it is; nil if it is compressed or not there.
   package func plainRange(of name: String) -> Range<Int>? {

@@ -29,7 +29,7 @@ public struct SeriesMember: Sendable {
 
   /// The last component of the path, for the provenance.
   public var name: String {
-    source.label.split(separator: "/").last.map(String.init) ?? source.label
+    source.label.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? source.label
   }
 
   /// Element type and shape of a tensor.

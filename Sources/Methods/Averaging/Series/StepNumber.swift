@@ -7,10 +7,9 @@ public enum StepNumber {
   ///   - path: Path of the checkpoint.
   ///   - word: Word that replaces `step`, in lower-case letters.
   public static func parse(_ path: String, after word: String = "step") -> Double? {
-    for component in path.split(separator: "/").reversed() {
-      let stem = component.lastIndex(of: ".").map { component[..<$0] } ?? component
-      if let number = number(after: Array(word.utf8), in: Array(stem.utf8))
-        ?? numbers(in: Array(stem.utf8)).last?.value
+    for component in path.utf8.split(separator: UInt8(ascii: "/")).reversed() {
+      let stem = component.lastIndex(of: UInt8(ascii: ".")).map { component[..<$0] } ?? component
+      if let number = number(after: Array(word.utf8), in: Array(stem)) ?? numbers(in: Array(stem)).last?.value
       {
         return number
       }

@@ -1,9 +1,15 @@
+import Platform
+
 /// Paths without the folders and file names that they all share, and without the extension.
 ///
 /// `run/epoch-1.safetensors` and `run/epoch-2.safetensors` become `epoch-1` and `epoch-2`;
 /// `a/last.safetensors` and `b/last.safetensors` become `a` and `b`. Equal paths stay as they are.
 package func distinguishingNames(_ paths: [String]) -> [String] {
-  var parts = paths.map { $0.split(separator: "/", omittingEmptySubsequences: false).map(String.init) }
+  var parts = paths.map { path in
+    path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+      String(Substring($0))
+    }
+  }
   while parts.allSatisfy({ $0.count > 1 && $0.first == parts[0].first }) {
     for index in parts.indices { parts[index].removeFirst() }
   }
@@ -12,13 +18,13 @@ package func distinguishingNames(_ paths: [String]) -> [String] {
   }
   let names = parts.map { part -> String in
     let name = part.joined(separator: "/")
-    return name.hasSuffix(".safetensors") ? String(name.dropLast(12)) : name
+    return name.dropping(suffix: ".safetensors") ?? name
   }
   return Set(names).count == Set(paths).count ? names : paths
 }
 
 /// The last `count` components of a path: the name of a data set without its place on a machine.
 public func lastComponents(_ path: String, count: Int = 1) -> String {
-  let parts = path.split(separator: "/")
+  let parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
   return parts.isEmpty ? path : parts.suffix(count).joined(separator: "/")
 }

@@ -21,7 +21,8 @@ extension NetworkDescription {
     let source =
       ownTensors.isEmpty
       ? checkpoint : OverlaidCheckpoint(checkpoint, adding: ownTensors)
-    let name = model.label.split(separator: "/").last.map(String.init) ?? model.label
+    let name =
+      model.label.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? model.label
     self.init(graph, name: name, isImported: true, checkpoint: checkpoint, weights: StateDict(source))
   }
 

@@ -48,7 +48,8 @@ extension ONNXImporter {
       if let x = x.ints, let y = y.ints {
         return [.numbers(Numbers(ints: choice.indices.map { choice[$0] != 0 ? x[$0] : y[$0] }, shape: shape))]
       }
-      let reals = choice.indices.map { choice[$0] != 0 ? x.reals[$0] : y.reals[$0] }
+      let (first, second) = (x.reals, y.reals)
+      let reals = choice.indices.map { choice[$0] != 0 ? first[$0] : second[$0] }
       return [.numbers(Numbers(reals: reals, shape: shape))]
     },
     "ReduceProd": { importer, node in

@@ -24,6 +24,10 @@ extension ONNXImporter {
     guard index == 0, parts.allSatisfy({ $0.shape.count == 1 }) else {
       throw unsupported(node, "of constants those of one dimension are joined")
     }
+    let total = parts.reduce(0) { $0 + $1.count }
+    guard total <= Numbers.largestCount else {
+      throw unsupported(node, "a constant of \(total) numbers is too large to compute")
+    }
     if parts.allSatisfy({ $0.ints != nil }) {
       return [.numbers(Numbers(ints: parts.flatMap { $0.ints ?? [] }))]
     }

@@ -18,6 +18,10 @@ struct ONNXImporter {
   private let width: Int
   /// Elements of constants folded so far.
   private var folded = 0
+  /// Multiply-adds of the nodes so far; what is no convolution counts more, being slower.
+  private var work = 0.0
+  /// Channels of all nodes so far: what a node keeps of its constants is no more than a few numbers for each.
+  private var channelTotal = 0
 
   typealias Rule = @Sendable (inout ONNXImporter, ONNXNode) throws -> [ImportedValue]
 
@@ -26,7 +30,11 @@ struct ONNXImporter {
     .merging(shapeRules) { $1 }.merging(poolingRules) { $1 }.merging(constantRules) { $1 }
     .merging(rangeRules) { $1 }
 
-  private static let largestMap = 1 << 30
+  /// Elements of one image's map at the example size.
+  private static let largestMap = 1 << 27
+  /// Multiply-adds of one image at the example size: the largest classifiers published need 2^39.
+  private static let largestWork = 0x1p42
+  private static let largestChannelTotal = 1 << 25
   private static let largestExtent = 1 << 16
   private static let foldingLimit = 1 << 22
 
@@ -147,10 +155,28 @@ struct ONNXImporter {
       throw ONNXImportError.notClassifier(
         label: model.label, reason: "the map of \"\(TensorName(name))\" is too large")
     }
+    work += Self.work(of: operation, on: size)
+    channelTotal += channels
+    guard work <= Self.largestWork, channelTotal <= Self.largestChannelTotal else {
+      throw ONNXImportError.notClassifier(
+        label: model.label,
+        reason: "the work up to \"\(TensorName(name))\" is beyond that of any classifier")
+    }
     nodes.append(node)
     sizes.append(size)
     let onePixel = isPixel ?? (!inputs.isEmpty && inputs.allSatisfy(\.isPixel) && size.pixels == 1)
     return MapView(node: nodes.count - 1, size: size, isPixel: onePixel, batch: batch)
+  }
+
+  private static func work(of operation: Operation, on size: MapSize) -> Double {
+    let count = Double(size.count)
+    switch operation {
+    case .convolution(let convolution): return count * Double(convolution.depth)
+    case .linear(let linear): return Double(linear.inputs) * Double(linear.outputChannels)
+    case .maxPool(let window), .averagePool(let window, _):
+      return 256 * count * Double(window.kernel.height) * Double(window.kernel.width)
+    default: return 64 * count
+    }
   }
 
   /// Appends an elementwise node and returns its result with the axes of `view`.

@@ -15,7 +15,9 @@ struct ExternalData: Sendable {
     func fail(_ reason: String) -> ONNXError { .externalData(path: model, name: name, reason: reason) }
     let values = Dictionary(entries.map { ($0.key, $0.value) }) { first, _ in first }
     guard let location = values["location"], !location.isEmpty else { throw fail("names no file") }
-    components = location.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    components = location.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+      String(Substring($0))
+    }
     guard components.allSatisfy({ !["", ".", ".."].contains($0) && !$0.utf8.contains(0) }) else {
       throw fail("\"\(escapedForDiagnostics(location))\" is not a file inside of the model's folder")
     }

@@ -17,7 +17,9 @@ extension ONNXModel {
     guard file.length <= Self.largestFile else {
       throw ONNXError.notONNX(path: path, reason: "\(file.length) bytes exceed 2 GiB")
     }
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    let folder =
+      path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(decoding: path.utf8[...$0], as: UTF8.self) }
+      ?? "."
     try self.init(try file.bytes(at: 0, count: file.length), label: path, folder: folder)
   }
 
