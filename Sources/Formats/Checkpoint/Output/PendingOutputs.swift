@@ -7,7 +7,7 @@ public enum PendingOutputs {
   /// Async-signal-safe: meant for the handler of a signal that ends the process.
   public static func removeAll() { ck_pending_outputs_remove() }
 
-  /// A slot for `path`; nil when all are taken, which only means that a signal would leave the file behind.
+  /// A slot for `path`; nil when all are taken, which only means that a signal would leave the file.
   public static func register(_ path: String) -> Int32? {
     let slot = ck_pending_outputs_add(path)
     return slot < 0 ? nil : slot
