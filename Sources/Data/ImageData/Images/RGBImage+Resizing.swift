@@ -62,7 +62,7 @@ enum ResizeVariant: CaseIterable {
     }
   }
 
-  /// Those that this processor can run.
+  /// The kernels that this processor can run.
   static let available = allCases.filter { ckpt_resize_is_available($0.kernel) }
 
   static let best = available.last!
