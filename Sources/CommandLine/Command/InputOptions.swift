@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoint
 import FoundationEssentials
 
-/// How a checkpoint that a tool reads is found and decoded.
+/// Options of finding and decoding a checkpoint that a tool reads.
 package struct InputOptions: ParsableArguments {
   @Option(
     name: .long,

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoint
 import NetworkExecution
 
-/// How exactly the network computes.
+/// Precision of the network's arithmetic.
 package struct ArithmeticOptions: ParsableArguments {
   @Flag(
     name: .long,
@@ -28,7 +28,7 @@ package struct ArithmeticOptions: ParsableArguments {
     ComputeOptions(sums: exact ? .direct : .largeTiles, precision: precision)
   }
 
-  /// What the results depend on, for provenance.
+  /// Settings that the results depend on, for provenance.
   package var history: [(String, JSON)] {
     (exact ? [("exact", .bool(true))] : [])
       + (precision == .float32 ? [] : [("compute", .string(precision.rawValue))])

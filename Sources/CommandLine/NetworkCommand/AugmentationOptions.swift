@@ -49,7 +49,7 @@ package struct AugmentationOptions: ParsableArguments {
     }
   }
 
-  /// Whether any of the options was given.
+  /// True if any of the options was given.
   package var isGiven: Bool { !history().isEmpty }
 
   /// torchvision's usual transforms of training, changed as the options say.
@@ -64,7 +64,7 @@ package struct AugmentationOptions: ParsableArguments {
     return augmentation
   }
 
-  /// What the options change.
+  /// Settings that the options change.
   package func history() -> [(String, JSON)] {
     var entries: [(String, JSON)] = []
     if let area { entries.append(("area", .string(area.text))) }

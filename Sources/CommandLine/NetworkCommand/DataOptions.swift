@@ -13,7 +13,7 @@ package func requireOneStandardInput(_ arguments: [String?]) throws {
   }
 }
 
-/// Which images of a data set are taken and how they are read, alike in all tools that look at images.
+/// Selection and reading of the images of a data set, alike in all tools that look at images.
 package struct DataOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Take only the first images of --data.", valueName: "n"))
   package var limit: Int?
@@ -79,12 +79,12 @@ package struct DataOptions: ParsableArguments {
     guard skipBad >= 0 else { throw ValidationError("--skip-bad takes a number from 0, not \(skipBad)") }
   }
 
-  /// Whether options say how classes are numbered, which is of no use where no label is looked at.
+  /// True if options say how classes are numbered, which is of no use where no label is looked at.
   package var numbersClasses: Bool { classMap != nil || classOrder != nil }
 
-  /// Which images of a data set a tool wants.
+  /// The part of a data set that a tool wants.
   package enum Part: Sendable {
-    /// What `--limit` and `--sample` leave.
+    /// The images that `--limit` and `--sample` leave.
     case selected
     /// All: a data set that scores a result is not that which they are about.
     case all
@@ -97,7 +97,7 @@ package struct DataOptions: ParsableArguments {
   ///   - seed: seed of the sample.
   ///   - views: how the images will be preprocessed, which bounds what `--fast-decode` may leave out.
   ///   - isReadAgain: whether the tool goes through the images more than once, so that it pays to keep them.
-  ///   - isLabelled: whether the tool looks at the labels.
+  ///   - isLabeled: whether the tool looks at the labels.
   package func open(
     _ argument: String, part: Part = .selected, seed: UInt64, views: [Preprocessing],
     isReadAgain: Bool = false, isLabelled: Bool = true, console: Console
@@ -121,7 +121,8 @@ package struct DataOptions: ParsableArguments {
     return isCached ? dataset.cached(budget: imageCache.bytes) : dataset
   }
 
-  /// Those of `indices` whose images can be decoded: all of them unless `--skip-bad` tolerates some that cannot.
+  /// The places in `indices` whose images can be decoded: all of them unless `--skip-bad` tolerates some that
+  /// cannot.
   ///
   /// Without that option nothing is read; a bad image is then an error when its turn comes.
   ///
@@ -162,7 +163,7 @@ package struct DataOptions: ParsableArguments {
     return good.count == dataset.count ? dataset : dataset.subset(good)
   }
 
-  /// What the images depend on beside the data set's name.
+  /// Settings that the images depend on besides the data set's name.
   package func history() -> [(String, JSON)] {
     var entries: [(String, JSON)] = []
     if let limit { entries.append(("limit", JSON(limit))) }
@@ -182,7 +183,7 @@ extension ClassOrder: ExpressibleByArgument {}
 /// Names of classes in the order of their numbers, as a checkpoint or a data set has them.
 package struct ClassNames: Sendable {
   package let names: [String]
-  /// What has these names, for diagnostics.
+  /// The owner of these names, for diagnostics.
   package let owner: String
 
   package init(_ names: [String], owner: String) {
@@ -231,8 +232,8 @@ package struct ClassNames: Sendable {
 extension DataOptions {
   /// `dataset` with its classes numbered as in `reference`, wherever both name their classes, and its labels checked.
   ///
-  /// Options that number the classes are final: what they say is compared and never changed. Without a reference, one
-  /// line tells where torchvision's order, which is taken, and timm's differ.
+  /// Options that number the classes are final: what they say is compared and never changed. Without a
+  /// reference, one line says where torchvision's order, which is taken, and timm's differ.
   ///
   /// - Parameters:
   ///   - reference: names of the classes that the labels are to be numbers of.

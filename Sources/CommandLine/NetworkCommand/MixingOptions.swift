@@ -24,7 +24,7 @@ package struct MixingOptions: ParsableArguments {
     }
   }
 
-  /// What the options ask for; with both, each batch takes one of the two at random.
+  /// The mixing that the options ask for; with both, each batch takes one of the two at random.
   package var policy: MixingPolicy { MixingPolicy(mixup: mixup, cutMix: cutmix) }
 
   package func history() -> [(String, JSON)] {

@@ -3,7 +3,8 @@ import Checkpoint
 import Command
 import ImageData
 
-/// How images are resized, cropped and normalised: options first, then the checkpoint's metadata, then ImageNet's.
+/// Resizing, cropping and normalization of images: options first, then the checkpoint's metadata, then
+/// ImageNet's.
 package struct PreprocessingOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Shorter side after resizing.", valueName: "pixels"))
   package var resize: Int?
@@ -67,7 +68,7 @@ package struct PreprocessingOptions: ParsableArguments {
   }
 }
 
-/// Interpolation and normalisation of the tools that take one preprocessing.
+/// Interpolation and normalization of the tools that take one preprocessing.
 package struct ColourOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Filter of the resize.", valueName: "filter"))
   package var interpolation: Interpolation?
@@ -84,7 +85,7 @@ package struct ColourOptions: ParsableArguments {
   }
 }
 
-/// Normalisation, shared by the tools that take one preprocessing and the one that takes many.
+/// Normalization, shared by the tools that take one preprocessing and the one that takes many.
 package struct NormalisationOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Mean of each channel, of pixels from 0 to 1.", valueName: "r,g,b"))
   var mean: ChannelTriple?
