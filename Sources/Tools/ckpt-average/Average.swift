@@ -163,12 +163,12 @@ struct Average: CheckpointTool {
     }
   }
 
-  /// Options beside the method's that the tensors depend on.
+  /// Options besides the method's that the tensors depend on.
   private var recordedOptions: [(String, JSON)] {
     tensors.settings + (decoding.key.map { [("key", .string($0))] } ?? [])
   }
 
-  /// Whether equal checkpoints are all counted; a folder's series has been rid of copies.
+  /// True if equal checkpoints are all counted; a folder's series has been rid of copies.
   private var toleratesDuplicates: Bool {
     input.allowDuplicates || input.series != nil && method.pretrained == nil
   }
@@ -184,7 +184,7 @@ struct Average: CheckpointTool {
     }
   }
 
-  /// What is worth knowing about the files before anything is computed.
+  /// Prints what is worth knowing about the files before anything is computed.
   private func tell(_ series: Series, _ console: Console) {
     for member in series.members {
       if !member.prefix.isEmpty {
@@ -222,7 +222,7 @@ struct Average: CheckpointTool {
     try compression.writeOptions(for: output.output, threads: global.threadCount)
   }
 
-  /// Where each average goes; several need a template with something that tells them apart.
+  /// Destinations of the averages; several need a template with something that distinguishes them.
   private func destinations(of variants: [Variant]) throws -> [OutputDestination] {
     let paths = variants.map { $0.expand(output.output) }
     guard Set(paths).count == paths.count else {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Averaging
 import Checkpoint
 
-/// How the checkpoints are combined.
+/// Options of combining the checkpoints.
 struct MethodOptions: ParsableArguments {
   static let greedySoup = "greedy-soup"
   static let swagSample = "swag-sample"
@@ -106,7 +106,7 @@ struct MethodOptions: ParsableArguments {
   @Flag(name: .long, help: "weights: do not divide by their sum.")
   var unnormalized = false
 
-  /// What was given, and how it is called.
+  /// Options that were given, and their names.
   var given: [(path: PartialKeyPath<Self>, flag: String)] {
     let all: [(path: PartialKeyPath<Self>, flag: String, isGiven: Bool)] = [
       (\.decay, "--decay", decay != nil), (\.halfLife, "--half-life", halfLife != nil),
@@ -124,7 +124,7 @@ struct MethodOptions: ParsableArguments {
     return all.filter(\.isGiven).map { ($0.path, $0.flag) }
   }
 
-  /// Whether an option says something of every checkpoint, in their order.
+  /// True if an option says something of every checkpoint, in their order.
   var hasListPerFile: Bool {
     counts != nil || weights != nil || method == SphericalInterpolation.name
       || (sourceSigma?.values.count ?? 1) > 1

@@ -33,7 +33,7 @@ struct SampleOptions: ParsableArguments {
     if let count, count < 1 { throw ValidationError("--count takes a number from 1") }
   }
 
-  /// Whether anything was given that only sampling knows.
+  /// True if anything was given that only sampling knows.
   var isGiven: Bool { scale != nil || scaling != nil || diagonal || seed != nil || count != nil }
 
   /// Draws the models and writes them.

@@ -2,7 +2,7 @@ import ArgumentParser
 import Averaging
 import Command
 
-/// Which checkpoints, in which order.
+/// Selection and order of the checkpoints.
 struct SeriesOptions: ParsableArguments {
   @Argument(help: "Checkpoints to average, '-' for standard input.", completion: .file())
   var checkpoints: [String] = []
@@ -79,16 +79,16 @@ struct SeriesOptions: ParsableArguments {
     if let best, best < 1 { throw ValidationError("--best takes a number from 1") }
   }
 
-  /// Whether there is anything to read.
+  /// True if there is anything to read.
   var isGiven: Bool { !checkpoints.isEmpty || series != nil }
 
-  /// Whether an argument says something of every checkpoint, in the order given.
+  /// True if an argument says something of every checkpoint, in the order given.
   private var hasListPerFile: Bool { if case .given? = steps { true } else { false } }
 
   /// The order of the checkpoints.
   ///
-  /// What comes through a pipe has no telling name, and a list with a value for each file means the order in which
-  /// the files are given. A folder has no order of its own.
+  /// A stream has no meaningful name, and a list with a value for each file means the order in which the
+  /// files are given. A folder has no order of its own.
   ///
   /// - Parameter hasListPerFile: Whether the method has such a list.
   func effectiveOrder(hasListPerFile: Bool) -> SeriesOrder {

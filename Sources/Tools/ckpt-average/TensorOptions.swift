@@ -2,7 +2,7 @@ import ArgumentParser
 import Averaging
 import Checkpoint
 
-/// Which tensors, and what becomes of them.
+/// Selection of tensors, and what becomes of them.
 struct TensorOptions: ParsableArguments {
   @Option(name: .long, help: "BatchNorm statistics: those of the newest checkpoint, or their average.")
   var buffers: BufferRule = .latest
@@ -29,7 +29,7 @@ struct TensorOptions: ParsableArguments {
 
   var planOptions: AveragingPlan.Options { AveragingPlan.Options(buffers: buffers, dtype: dtype.dtype) }
 
-  /// Which tensors are averaged, by name.
+  /// Predicate of the tensors that are averaged, by name.
   func selection() throws -> (TensorName) -> Bool {
     let (included, excluded) = (try include.map { try Regex($0) }, try exclude.map { try Regex($0) })
     if included.isEmpty && excluded.isEmpty { return { _ in true } }
@@ -46,7 +46,7 @@ struct TensorOptions: ParsableArguments {
     }
   }
 
-  /// What the result depends on, for the provenance; defaults are left out.
+  /// Settings that the result depends on, for the provenance; defaults are left out.
   var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = []
     if buffers != .latest { settings.append(("buffers", .string(buffers.rawValue))) }

@@ -137,7 +137,7 @@ struct BNFix: NetworkTool {
     }
   }
 
-  /// How the checkpoint is written.
+  /// Options of writing the checkpoint.
   func writeOptions() throws -> WriteOptions {
     try compression.writeOptions(for: output.output, threads: global.threadCount)
   }

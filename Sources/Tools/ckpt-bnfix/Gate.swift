@@ -10,7 +10,7 @@ import NetworkGraphs
 import Platform
 import Statistics
 
-/// A check on labelled images that the new statistics do what they are for.
+/// A check on labeled images that the new statistics do what they are for.
 struct GateOptions: ParsableArguments {
   @Option(
     name: .long,

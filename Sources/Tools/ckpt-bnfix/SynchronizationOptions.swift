@@ -3,7 +3,7 @@ import Checkpoint
 import Command
 import NetworkExecution
 
-/// Whose statistics the layers normalise with while the images pass.
+/// Extent of the statistics that the layers normalize with while the images pass.
 struct SynchronizationOptions: ParsableArguments {
   @Option(
     name: .long,

@@ -3,7 +3,7 @@ import Checkpoint
 import ImageData
 import NetworkCommand
 
-/// Whether the statistics are those of test images or of training images.
+/// Transforms of the images: those of testing or those of training.
 struct TransformOptions: ParsableArguments {
   @Option(
     name: .long,

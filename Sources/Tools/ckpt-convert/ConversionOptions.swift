@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoint
 import Command
 
-/// Which tensors, under which names, in which element type.
+/// Selection, names and element type of the tensors.
 struct ConversionOptions: ParsableArguments {
   @Option(name: .long, help: "Element type of the floating-point tensors.")
   var dtype: TargetType = .same
@@ -56,7 +56,8 @@ struct ConversionOptions: ParsableArguments {
     return conversion
   }
 
-  /// What changed the tensors; nil when nothing did, so that a mere change of format leaves no trace.
+  /// Provenance of the changes to the tensors; nil when nothing changed, so that a mere change of format
+  /// leaves no trace.
   var provenance: Provenance? {
     var settings: [(String, JSON)] = []
     if dtype != .same { settings.append(("dtype", .string(dtype.rawValue))) }

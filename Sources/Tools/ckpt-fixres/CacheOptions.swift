@@ -57,7 +57,7 @@ struct CacheOptions: ParsableArguments {
     }
   }
 
-  /// Whether the images to train on are decoded more than once: for a fingerprint, or for several views.
+  /// True if the images to train on are decoded more than once: for a fingerprint, or for several views.
   var readsAgain: Bool { reread || cache != nil || augment != .test }
 
   /// The views of `dataset` to train on.

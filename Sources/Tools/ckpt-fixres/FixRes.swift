@@ -147,7 +147,7 @@ struct FixRes: NetworkTool {
     try reports.write(result)
   }
 
-  /// Everything that the tensors depend on, and nothing else.
+  /// Settings that the tensors depend on, and no others.
   private func historyOptions(
     _ options: TuningOptions, _ resolved: ResolvedPreprocessing, _ master: Teacher?
   ) -> [(String, JSON)] {

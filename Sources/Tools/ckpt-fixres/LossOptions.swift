@@ -3,7 +3,7 @@ import Checkpoint
 import Command
 import FineTuning
 
-/// What is minimised.
+/// Options of the loss.
 struct LossOptions: ParsableArguments {
   enum Kind: String, ExpressibleByArgument, CaseIterable {
     case ce, bce, focal, dice, jaccard

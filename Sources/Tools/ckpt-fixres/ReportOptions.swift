@@ -1,7 +1,7 @@
 import ArgumentParser
 import Command
 
-/// Files beside the checkpoint.
+/// Files written in addition to the checkpoint.
 struct ReportOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "file"), completion: .file())
   var report: String?

@@ -4,7 +4,7 @@ import Command
 import FineTuning
 import NetworkExecution
 
-/// What is trained, by which optimiser and for how long.
+/// Trained layers, optimizer and length of the training.
 struct TrainingOptions: ParsableArguments {
   @Option(
     name: .long,

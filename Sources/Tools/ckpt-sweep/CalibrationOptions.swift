@@ -5,7 +5,7 @@ import ImageData
 import ResolutionSweep
 import Statistics
 
-/// BatchNorm statistics made anew for every size.
+/// BatchNorm statistics recomputed for every size.
 struct CalibrationOptions: ParsableArguments {
   @Option(
     name: .customLong("bnfix"),
@@ -50,7 +50,7 @@ struct CalibrationOptions: ParsableArguments {
 }
 
 extension SweepPart.CalibrationRecipe {
-  /// What provenance and report tell of it.
+  /// Settings for provenance and report.
   var json: JSON {
     .object([
       ("data", .string(lastComponents(dataset))), ("images", JSON(imageCount)),

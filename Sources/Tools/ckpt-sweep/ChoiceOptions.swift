@@ -4,7 +4,7 @@ import Evaluation
 import ResolutionSweep
 import Statistics
 
-/// How a setting is chosen from the measurements.
+/// Options of choosing a setting from the measurements.
 struct ChoiceOptions: ParsableArguments {
   @Option(
     name: .customLong("select"),
@@ -64,7 +64,7 @@ struct ChoiceOptions: ParsableArguments {
     return generator.permutation(count)
   }
 
-  /// What the choice depended on.
+  /// Settings that the choice depended on.
   func provenance(of report: SweepReport) -> [(String, JSON)] {
     var options: [(String, JSON)] = [
       ("data", .string(lastComponents(report.dataset))), ("settings", JSON(report.rows.count)),

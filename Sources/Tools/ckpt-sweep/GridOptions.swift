@@ -6,7 +6,7 @@ import ImageData
 import NetworkCommand
 import ResolutionSweep
 
-/// Which preprocessings are measured.
+/// Options of the grid of preprocessings that are measured.
 struct GridOptions: ParsableArguments {
   @Option(
     name: .long,
@@ -66,7 +66,7 @@ struct GridOptions: ParsableArguments {
 
   private var hasSizes: Bool { resize != nil || crop != nil || ratio != nil }
 
-  /// Whether any of these options was given.
+  /// True if any of these options was given.
   var isGiven: Bool {
     hasSizes || asRecorded || interpolation != nil || resizeMode != nil || views != nil || pooling != nil
       || normalisation.isGiven

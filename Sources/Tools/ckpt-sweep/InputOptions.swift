@@ -6,7 +6,7 @@ import NetworkCommand
 import NetworkExecution
 import Platform
 
-/// What is measured on what.
+/// Models and data sets of the measurement.
 struct InputOptions: ParsableArguments {
   @Argument(
     help: "Checkpoints to read, '-' for standard input; or ONNX files with their weights.",
@@ -70,7 +70,7 @@ struct InputOptions: ParsableArguments {
   }
 }
 
-/// The side of the training images, where the checkpoint tells it.
+/// The side of the training images, where the checkpoint records it.
 func trainSize(of source: any CheckpointSource) -> Int? {
   source.metadata[MetadataKey.trainSize].flatMap { Int($0) }
 }

@@ -7,7 +7,7 @@ import ImageData
 import Platform
 import ResolutionSweep
 
-/// What is written where.
+/// Files and formats of the results.
 struct ResultOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
