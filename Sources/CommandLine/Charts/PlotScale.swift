@@ -12,7 +12,9 @@ package struct PlotScale {
   ///   - from: the coordinate of the lower end.
   ///   - to: the coordinate of the upper end.
   ///   - tickCount: how many intervals there should be at most.
-  package init(_ values: ClosedRange<Double>, from start: Double, to end: Double, tickCount: Int, isRounded: Bool) {
+  package init(
+    _ values: ClosedRange<Double>, from start: Double, to end: Double, tickCount: Int, isRounded: Bool
+  ) {
     let span = max(values.upperBound - values.lowerBound, 1e-9)
     let step = Self.niceStep(atLeast: span / Double(tickCount))
     let first = (values.lowerBound / step).rounded(isRounded ? .down : .up)

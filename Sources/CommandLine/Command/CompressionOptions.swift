@@ -3,7 +3,7 @@ import Checkpoint
 
 /// Storage of a resulting checkpoint.
 package struct CompressionOptions: ParsableArguments {
-  @Flag(name: .long, help: "Compress the output, as ckpt-convert does.")
+  @Flag(help: "Compress the output, as ckpt-convert does.")
   package var compress = false
 
   package init() {}

@@ -15,56 +15,48 @@ package func requireOneStandardInput(_ arguments: [String?]) throws {
 
 /// Selection and reading of the images of a data set, alike in all tools that look at images.
 package struct DataOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Take only the first images of --data.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of images to take from the beginning of --data.", valueName: "n"))
   package var limit: Int?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Take a random sample of --data, every class with its share; after --limit.", valueName: "n"))
+      "Size of a random sample of --data, every class with its share; after --limit.", valueName: "n"))
   package var sample: Int?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Leave out at most this many images that cannot be decoded, instead of stopping at the first.",
+      "Number of undecodable images to leave out at most, instead of stopping at the first.",
       valueName: "n"))
   package var skipBad = 0
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Number the classes by this file: one name (such as a synset) per line from class 0 on, or JSON.",
+      "Numbering of the classes: one name (such as a synset) per line from class 0 on, or JSON.",
       valueName: "file"),
     completion: .file())
   package var classMap: String?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Order in which class names are numbered: by bytes as in torchvision (default), or natural as in timm.",
+      "Order of the class names: by bytes as in torchvision (default), or natural as in timm.",
       valueName: "order"))
   package var classOrder: ClassOrder?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Take the labels of tar archives from this member of their .json files, not from .cls files.",
+      "Member of the .json files in tar archives to take labels from, not from .cls files.",
       valueName: "key"))
   package var labelKey: String?
 
-  @Flag(name: .long, help: "Turn images upright as their EXIF or XMP data say; training frameworks do not.")
+  @Flag(help: "Turn images upright as their EXIF or XMP data say; training frameworks do not.")
   package var exif = false
 
-  @Flag(
-    name: .long,
-    help: "Decode large JPEGs at reduced size where the resize allows: faster, with other pixels.")
+  @Flag(help: "Decode large JPEGs at reduced size where the resize allows: faster, with other pixels.")
   package var fastDecode = false
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Decoded images to keep where they are looked at more than once.", valueName: "size"))
+      "Memory for decoded images where they are looked at more than once.", valueName: "size"))
   package var imageCache = ByteSize(bytes: 1 << 30)
 
   package init() {}

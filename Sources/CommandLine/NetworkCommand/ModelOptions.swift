@@ -14,9 +14,8 @@ package struct ModelOptions: ParsableArguments {
   package var model = "-"
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Network architecture, when names and shapes do not tell it, or an ONNX file that describes it.",
+      "Network architecture, if names and shapes do not determine it, or an ONNX file that describes it.",
       valueName: "auto|name|file.onnx"),
     completion: .file(extensions: ["onnx"]))
   package var arch = "auto"

@@ -6,7 +6,8 @@ extension Preprocessing {
   ///
   /// Where timm states no share of the crop it is its default, 0.875.
   init?(_ recorded: RecordedPreprocessing) {
-    guard let size = recorded.inputSize, size.count == 3, size[1] == size[2], (1...16384).contains(size[1]) else {
+    guard let size = recorded.inputSize, size.count == 3, size[1] == size[2], (1...16384).contains(size[1])
+    else {
       return nil
     }
     self = .imageNet
