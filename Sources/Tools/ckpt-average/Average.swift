@@ -22,22 +22,20 @@ struct Average: CheckpointTool {
 
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
-  @Option(name: .long, help: "Digest of every input for the provenance (default: crc32).")
+  @Option(help: "Digest of every input for the provenance (default: crc32).")
   var digest: DigestKind?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Keep the sums in a file, to add checkpoints to them later.", valueName: "file"),
+    help: ArgumentHelp("File that keeps the sums, to add checkpoints to them later.", valueName: "file"),
     completion: .file())
   var state: String?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("JSON: weights, drift of every tensor, outliers.", valueName: "file"),
+    help: ArgumentHelp("JSON report: weights, drift of every tensor, outliers.", valueName: "file"),
     completion: .file())
   var report: String?
 
-  @Flag(name: .long, help: "Print files, weights and sizes, and write nothing.")
+  @Flag(help: "Print files, weights and sizes, and write nothing.")
   var dryRun = false
 
   @OptionGroup(title: "Method") var method: MethodOptions

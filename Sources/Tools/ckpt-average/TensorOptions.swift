@@ -4,21 +4,20 @@ import Checkpoint
 
 /// Selection of tensors, and what becomes of them.
 struct TensorOptions: ParsableArguments {
-  @Option(name: .long, help: "BatchNorm statistics: those of the newest checkpoint, or their average.")
+  @Option(help: "BatchNorm statistics: those of the newest checkpoint, or their average.")
   var buffers: BufferRule = .latest
 
-  @Option(name: .long, help: "Element type of the floating-point tensors.")
+  @Option(help: "Element type of the floating-point tensors.")
   var dtype: TargetType = .same
 
   @Option(
-    name: .long,
     help: "Tensors that not all checkpoints have: an error, left out, or averaged over those that have them.")
   var keys: KeyPolicy = .identical
 
-  @Option(name: .long, help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
   var include: [String] = []
 
-  @Option(name: .long, help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
   var exclude: [String] = []
 
   func validate() throws {

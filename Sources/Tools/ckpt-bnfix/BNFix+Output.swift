@@ -21,7 +21,8 @@ extension BNFix {
     let statistics = try calibration.statistics()
     let drifts = try statistics.map {
       LayerDrift(
-        layer: $0.name, old: model.network.runningStatistics[model.network.batchNorms.firstIndex(of: $0)!], new: $1,
+        layer: $0.name, old: model.network.runningStatistics[model.network.batchNorms.firstIndex(of: $0)!],
+        new: $1,
         weight: model.source.spec($0.weightKey) == nil
           ? nil : try model.network.parameter($0.weightKey).floats(),
         eps: $0.eps)
@@ -170,7 +171,10 @@ extension BNFix {
       ("estimator", .string(estimator.rawValue)), ("prior", JSON(prior)), ("options", recipe.options),
       ("images", JSON(calibration.imageCount)), ("batches", JSON(calibration.batchCount)),
       ("layers", .array(layers)),
-      ("frozen_layers", .array((self.layers == nil ? model.network.frozenBatchNorms : []).map { .string($0.name) })),
+      (
+        "frozen_layers",
+        .array((self.layers == nil ? model.network.frozenBatchNorms : []).map { .string($0.name) })
+      ),
     ]
     if estimator == .momentum { members.append(("momentum", JSON(momentum))) }
     if let gate { members.append(("gate", gate.json)) }

@@ -6,9 +6,8 @@ import NetworkCommand
 /// Transforms of the images: those of testing or those of training.
 struct TransformOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Look at images as they are tested (none) or through the random transforms of training (train).",
+      "Transforms of the images: those of testing (none) or the random ones of training (train).",
       valueName: "kind"))
   var augment: Kind = .none
 

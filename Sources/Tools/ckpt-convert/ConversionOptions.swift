@@ -4,26 +4,24 @@ import Command
 
 /// Selection, names and element type of the tensors.
 struct ConversionOptions: ParsableArguments {
-  @Option(name: .long, help: "Element type of the floating-point tensors.")
+  @Option(help: "Element type of the floating-point tensors.")
   var dtype: TargetType = .same
 
-  @Flag(
-    name: .long, help: "Values beyond the range of --dtype become its largest; otherwise they are an error.")
+  @Flag(help: "Replace values beyond the range of --dtype by its largest; otherwise they are an error.")
   var saturate = false
 
-  @Option(name: .long, help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
   var include: [String] = []
 
-  @Option(name: .long, help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
   var exclude: [String] = []
 
-  @Option(name: .long, help: ArgumentHelp("Remove this from the beginning of names.", valueName: "text"))
+  @Option(help: ArgumentHelp("Prefix to remove from names.", valueName: "text"))
   var stripPrefix: [String] = []
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Replace matches in names; $1 stands for the first group.", valueName: "regex=template"))
+      "Replacement of matches in names; $1 stands for the first group.", valueName: "regex=template"))
   var rename: [Renaming] = []
 
   enum TargetType: String, ExpressibleByArgument, CaseIterable {

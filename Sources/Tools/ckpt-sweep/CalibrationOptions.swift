@@ -10,14 +10,14 @@ struct CalibrationOptions: ParsableArguments {
   @Option(
     name: .customLong("bnfix"),
     help: ArgumentHelp(
-      "Also measure every setting with BatchNorm statistics of these images under its own preprocessing, as ckpt-bnfix makes them.",
+      "Images for BatchNorm statistics, recomputed as by ckpt-bnfix under every setting, which is also measured with them.",
       valueName: "dataset"),
     completion: .directory)
   var data: String?
 
   @Option(
     name: .customLong("bnfix-images"),
-    help: ArgumentHelp("Images that each set of statistics is made of, at most.", valueName: "n"))
+    help: ArgumentHelp("Number of images for each set of statistics, at most.", valueName: "n"))
   var imageCount = 1024
 
   @Option(

@@ -82,7 +82,8 @@ extension LoadedModel {
   func tensors(of recalibration: Recalibration) throws -> [TensorName: TensorValue] {
     let statistics = Dictionary(uniqueKeysWithValues: zip(network.batchNorms, recalibration.statistics))
     return try network.stored(
-      network.trainedBatchNorms.map { ($0, statistics[$0]!) }, batchCount: recalibration.batchCount, in: source)
+      network.trainedBatchNorms.map { ($0, statistics[$0]!) }, batchCount: recalibration.batchCount,
+      in: source)
   }
 }
 
