@@ -1,5 +1,6 @@
 import Foundation
 import Statistics
+import NetworkExecution
 import Testing
 
 @testable import BatchNormCalibration

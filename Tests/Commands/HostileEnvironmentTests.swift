@@ -1,6 +1,6 @@
 import Checkpoint
 import Foundation
-import Glibc
+import Platform
 import TestSupport
 import Testing
 

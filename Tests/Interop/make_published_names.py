@@ -27,7 +27,7 @@ def layout(build):
     try:
         with torch.device("meta"):
             first, second = (build(classes).state_dict() for classes in (10, 11))
-    except NotImplementedError:  # an initializer that reads values
+    except (NotImplementedError, RuntimeError):  # an initializer that reads values
         first, second = (build(classes).state_dict() for classes in (10, 11))
     for name, tensor in first.items():
         if tensor.is_floating_point() and not name.startswith(AUXILIARY):
@@ -63,14 +63,15 @@ def main():
             rows.setdefault(name, set()).add(digest(layout(build)))
         except Exception as error:
             print(f"{name}: {error}")
-    lines = "\n".join(f"  {name} {' '.join(sorted(found))}" for name, found in sorted(rows.items()))
-    OUTPUT.write_text(f'''// Written by Tests/Interop/make_published_names.py with torch {torch.__version__}, torchvision
+    lines = "\n".join(f"    {name} {' '.join(sorted(found))}" for name, found in sorted(rows.items()))
+    OUTPUT.write_text(f'''// swift-format-ignore-file
+// Written by Tests/Interop/make_published_names.py with torch {torch.__version__}, torchvision
 // {torchvision.__version__} and timm {timm.__version__}: a published name and the digests of its layouts, see `Layout`.
 
 extension PublishedNames {{
   static let table = """
 {lines}
-  """
+    """
 }}
 ''')
     print(f"{len(rows)} names")

@@ -1,14 +1,14 @@
-/// The style sheet of the plot: every colour once for light and once for dark paper.
+/// The style sheet of the plot: every color once for light and once for dark paper.
 ///
-/// Line colours are those of Okabe and Ito (2008, "Color universal design"), which people with any colour vision can
-/// tell apart, brightened for dark paper.
+/// Line colors are those of Okabe and Ito (2008, "Color universal design"), which people with any color
+/// vision can distinguish, brightened for dark paper.
 package enum PlotStyle {
   private static let light = ["#0072b2", "#c44e00", "#007a59", "#a8508a", "#7a6a00", "#444444"]
   private static let dark = ["#56b4e9", "#ff9e4f", "#2fd0a2", "#e9a3cc", "#f0e442", "#cccccc"]
 
   package static let colorCount = light.count
 
-  /// The class that tells lines of one colour apart: solid, dashed, dotted, then from the start.
+  /// The class that distinguishes lines of one color: solid, dashed, dotted, then from the start.
   package static func dashes(_ round: Int) -> [String] { [[], ["dashed"], ["dotted"]][round % 3] }
 
   package static var css: String {

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Checkpoint
 
-/// How a resulting checkpoint is stored.
+/// Storage of a resulting checkpoint.
 package struct CompressionOptions: ParsableArguments {
-  @Flag(name: .long, help: "Compress the output, as ckpt-convert does.")
+  @Flag(help: "Compress the output, as ckpt-convert does.")
   package var compress = false
 
   package init() {}

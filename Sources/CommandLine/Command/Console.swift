@@ -1,6 +1,6 @@
 import Platform
 
-/// What a tool says beside its data: diagnostics, notices and progress, all on standard error.
+/// Output of a tool besides its data: diagnostics, notices and progress, all on standard error.
 package struct Console: Sendable {
   package let tool: String
   let verbosity: Verbosity
@@ -27,7 +27,7 @@ package struct Console: Sendable {
     line("warning: " + message)
   }
 
-  /// A line that tells what was recognised or chosen, shown by `--verbose`.
+  /// A line on what was recognized or chosen, shown by `--verbose`.
   package func detail(_ message: @autoclosure () -> String) {
     if verbosity >= .verbose { line(message()) }
   }

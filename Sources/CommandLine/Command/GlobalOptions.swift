@@ -5,20 +5,19 @@ import Platform
 /// Options that every tool has.
 package struct GlobalOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Worker threads (default: all cores). The result does not depend on it.", valueName: "n"))
   package var threads: Int?
 
   @Flag(
-    name: .long, inversion: .prefixedNo,
+    inversion: .prefixedNo,
     help: "Show progress bars (default: if standard error is a terminal).")
   var progress: Bool?
 
   @Flag(name: [.short, .long], help: "Only warnings and errors on standard error.")
   var quiet = false
 
-  @Flag(name: [.short, .long], help: "Tell what was recognised and chosen.")
+  @Flag(name: [.short, .long], help: "Report what was recognized and chosen.")
   var verbose = false
 
   package init() {}

@@ -2,16 +2,14 @@ import ArgumentParser
 import Checkpoint
 import FoundationEssentials
 
-/// How a checkpoint that a tool reads is found and decoded.
+/// Options of finding and decoding a checkpoint that a tool reads.
 package struct InputOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp("State dict to take from a PyTorch file, levels separated by '/'.", valueName: "name"))
   package var key: String?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Checkpoint that a compressed difference was made against.", valueName: "checkpoint"),
+    help: ArgumentHelp("Base checkpoint of a compressed difference.", valueName: "checkpoint"),
     completion: .file())
   package var base: String?
 

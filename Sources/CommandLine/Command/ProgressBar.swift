@@ -2,8 +2,8 @@ import Platform
 
 /// One self-erasing line on standard error with share done, rate and remaining time.
 ///
-/// Nothing is drawn in the first second and at most ten times a second after it, so short work stays silent.
-/// Not thread safe: one loop advances it.
+/// The bar appears after one second and is drawn at most ten times a second from then on, so short work stays
+/// silent. Not thread safe: one loop advances it.
 package final class ProgressBar {
   private let label: String
   private let total: Int

@@ -25,8 +25,9 @@ package enum ShardOption: ExpressibleByArgument, Sendable, Equatable {
 
   /// The shard meant.
   ///
-  /// Schedulers in the order in which they are asked: Slurm's job arrays (whose first index and step are free),
-  /// Open MPI, Slurm's tasks, Kubernetes' indexed jobs (which tell the index only, so that `auto/N` is needed).
+  /// Schedulers in the order in which they are asked: Slurm's job arrays (whose first index and step are
+  /// free), Open MPI, Slurm's tasks, Kubernetes' indexed jobs (which give the index only, so that `auto/N` is
+  /// needed).
   ///
   /// - Throws: `Failure` with status 64 when no scheduler says which shard this process is.
   package func resolve(environment: [String: String]) throws -> Shard {

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The one line on the terminal that is drawn over and over again: a progress bar.
 ///
-/// Whatever else writes to standard error takes it off first, so that neither a message, an error nor a signal leaves
-/// half a bar behind.
+/// Whatever else writes to standard error takes it off first, so that neither a message, an error nor a
+/// signal leaves half a bar.
 enum StatusLine {
   private static let isDrawn = Atomic(false)
   private static let erasure = "\r\u{1B}[K"
@@ -20,7 +20,7 @@ enum StatusLine {
     if isDrawn.exchange(false, ordering: .relaxed) { writeBestEffort(erasure) }
   }
 
-  /// The same within a signal handler, where only a system call is safe.
+  /// Erases the line within a signal handler, where only a system call is safe.
   ///
   /// - Precondition: something of this type was used before, so that its storage exists.
   static func eraseInHandler() {
@@ -29,6 +29,6 @@ enum StatusLine {
     _ = write(STDERR_FILENO, &bytes, 4)
   }
 
-  /// Columns of the terminal; 80 where it does not tell.
+  /// Columns of the terminal; 80 where it does not say.
   static var width: Int { terminalWidth(of: STDERR_FILENO) ?? 80 }
 }

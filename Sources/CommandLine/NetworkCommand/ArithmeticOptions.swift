@@ -2,18 +2,16 @@ import ArgumentParser
 import Checkpoint
 import NetworkExecution
 
-/// How exactly the network computes.
+/// Precision of the network's arithmetic.
 package struct ArithmeticOptions: ParsableArguments {
-  @Flag(
-    name: .long,
-    help: "Sum 3x3 convolutions product by product: slower, and the last bits are nearer to the truth.")
+  @Flag(help: "Sum 3x3 convolutions product by product: slower, and the last bits are nearer to the truth.")
   package var exact = false
 
   @Option(
     name: .customLong("compute"),
     help: ArgumentHelp(
-      "Type that convolutions multiply; bf16 is several times faster and rounds to 8 bits, and what that does to "
-        + "the predictions is reported.", valueName: "f32|bf16"))
+      "Element type of the products in convolutions; bf16 is several times faster and rounds to 8 bits, "
+        + "and its effect on the predictions is reported.", valueName: "f32|bf16"))
   package var precision = ComputePrecision.float32
 
   package init() {}
@@ -28,7 +26,7 @@ package struct ArithmeticOptions: ParsableArguments {
     ComputeOptions(sums: exact ? .direct : .largeTiles, precision: precision)
   }
 
-  /// What the results depend on, for provenance.
+  /// Settings that the results depend on, for provenance.
   package var history: [(String, JSON)] {
     (exact ? [("exact", .bool(true))] : [])
       + (precision == .float32 ? [] : [("compute", .string(precision.rawValue))])

@@ -6,35 +6,30 @@ import ImageData
 /// The random transforms of training, for tools that can look at images as training did.
 package struct AugmentationOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp("Share of the image's area in a random crop (default: 0.08,1).", valueName: "low,high")
   )
   package var area: NumberRange?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Width over height of a random crop (default: 0.75,1.3333).", valueName: "low,high"))
   package var aspect: NumberRange?
 
-  @Option(
-    name: .long, help: ArgumentHelp("Probability of mirroring an image (default: 0.5).", valueName: "p"))
+  @Option(help: ArgumentHelp("Probability of mirroring an image (default: 0.5).", valueName: "p"))
   package var hflip: Double?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Random brightness, contrast, saturation and hue; one number is that of the first three.",
       valueName: "x|b,c,s,h"))
   package var colorJitter: JitterStrength?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "One random operation per image, as torchvision's TrivialAugmentWide.", valueName: "policy"))
   package var autoAugment: AutoAugment?
 
-  @Option(name: .long, help: ArgumentHelp("Probability of erasing a random rectangle.", valueName: "p"))
+  @Option(help: ArgumentHelp("Probability of erasing a random rectangle.", valueName: "p"))
   package var randomErase: Double?
 
   package init() {}
@@ -50,7 +45,7 @@ package struct AugmentationOptions: ParsableArguments {
     }
   }
 
-  /// Whether any of the options was given.
+  /// True if any of the options was given.
   package var isGiven: Bool { !history().isEmpty }
 
   /// torchvision's usual transforms of training, changed as the options say.
@@ -65,7 +60,7 @@ package struct AugmentationOptions: ParsableArguments {
     return augmentation
   }
 
-  /// What the options change.
+  /// Settings that the options change.
   package func history() -> [(String, JSON)] {
     var entries: [(String, JSON)] = []
     if let area { entries.append(("area", .string(area.text))) }

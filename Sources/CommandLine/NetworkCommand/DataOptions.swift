@@ -13,63 +13,54 @@ package func requireOneStandardInput(_ arguments: [String?]) throws {
   }
 }
 
-/// Which images of a data set are taken and how they are read, alike in all tools that look at images.
+/// Selection and reading of the images of a data set, alike in all tools that look at images.
 package struct DataOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Take only the first images of --data.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of images to take from the beginning of --data.", valueName: "n"))
   package var limit: Int?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Take a random sample of --data, every class with its share; after --limit.", valueName: "n"))
+      "Size of a random sample of --data, every class with its share; after --limit.", valueName: "n"))
   package var sample: Int?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Leave out at most this many images that cannot be decoded, instead of stopping at the first.",
+      "Number of undecodable images to leave out at most, instead of stopping at the first.",
       valueName: "n"))
   package var skipBad = 0
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Number the classes by this file: one name (such as a synset) per line from class 0 on, or JSON.",
+      "Numbering of the classes: one name (such as a synset) per line from class 0 on, or JSON.",
       valueName: "file"),
     completion: .file())
   package var classMap: String?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Order in which class names are numbered: by bytes as in torchvision (default), or natural as in timm.",
+      "Order of the class names: by bytes as in torchvision (default), or natural as in timm.",
       valueName: "order"))
   package var classOrder: ClassOrder?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Take the labels of tar archives from this member of their .json files, not from .cls files.",
+      "Member of the .json files in tar archives to take labels from, not from .cls files.",
       valueName: "key"))
   package var labelKey: String?
 
-  @Flag(name: .long, help: "Turn images upright as their EXIF or XMP data say; training frameworks do not.")
+  @Flag(help: "Turn images upright as their EXIF or XMP data say; training frameworks do not.")
   package var exif = false
 
-  @Flag(
-    name: .long,
-    help: "Decode large JPEGs at reduced size where the resize allows: faster, with other pixels.")
+  @Flag(help: "Decode large JPEGs at reduced size where the resize allows: faster, with other pixels.")
   package var fastDecode = false
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Refuse images of more pixels than this, as Pillow does.", valueName: "n"))
+    help: ArgumentHelp("Largest number of pixels of an image, as in Pillow.", valueName: "n"))
   package var maxPixels = RGBImage.maximumPixelCount
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Decoded images to keep where they are looked at more than once.", valueName: "size"))
+      "Memory for decoded images where they are looked at more than once.", valueName: "size"))
   package var imageCache = ByteSize(bytes: 1 << 30)
 
   package init() {}
@@ -85,12 +76,12 @@ package struct DataOptions: ParsableArguments {
     }
   }
 
-  /// Whether options say how classes are numbered, which is of no use where no label is looked at.
+  /// True if options say how classes are numbered, which is of no use where no label is looked at.
   package var numbersClasses: Bool { classMap != nil || classOrder != nil }
 
-  /// Which images of a data set a tool wants.
+  /// The part of a data set that a tool wants.
   package enum Part: Sendable {
-    /// What `--limit` and `--sample` leave.
+    /// The images that `--limit` and `--sample` leave.
     case selected
     /// All: a data set that scores a result is not that which they are about.
     case all
@@ -103,7 +94,7 @@ package struct DataOptions: ParsableArguments {
   ///   - seed: seed of the sample.
   ///   - views: how the images will be preprocessed, which bounds what `--fast-decode` may leave out.
   ///   - isReadAgain: whether the tool goes through the images more than once, so that it pays to keep them.
-  ///   - isLabelled: whether the tool looks at the labels.
+  ///   - isLabeled: whether the tool looks at the labels.
   package func open(
     _ argument: String, part: Part = .selected, seed: UInt64, views: [Preprocessing],
     isReadAgain: Bool = false, isLabelled: Bool = true, console: Console
@@ -131,7 +122,8 @@ package struct DataOptions: ParsableArguments {
     return isCached ? dataset.cached(budget: imageCache.bytes) : dataset
   }
 
-  /// Those of `indices` whose images can be decoded: all of them unless `--skip-bad` tolerates some that cannot.
+  /// The places in `indices` whose images can be decoded: all of them unless `--skip-bad` tolerates some that
+  /// cannot.
   ///
   /// Without that option nothing is read; a bad image is then an error when its turn comes.
   ///
@@ -172,7 +164,7 @@ package struct DataOptions: ParsableArguments {
     return good.count == dataset.count ? dataset : dataset.subset(good)
   }
 
-  /// What the images depend on beside the data set's name.
+  /// Settings that the images depend on besides the data set's name.
   package func history() -> [(String, JSON)] {
     var entries: [(String, JSON)] = []
     if let limit { entries.append(("limit", JSON(limit))) }
@@ -192,7 +184,7 @@ extension ClassOrder: ExpressibleByArgument {}
 /// Names of classes in the order of their numbers, as a checkpoint or a data set has them.
 package struct ClassNames: Sendable {
   package let names: [String]
-  /// What has these names, for diagnostics.
+  /// The owner of these names, for diagnostics.
   package let owner: String
 
   package init(_ names: [String], owner: String) {
@@ -241,8 +233,8 @@ package struct ClassNames: Sendable {
 extension DataOptions {
   /// `dataset` with its classes numbered as in `reference`, wherever both name their classes, and its labels checked.
   ///
-  /// Options that number the classes are final: what they say is compared and never changed. Without a reference, one
-  /// line tells where torchvision's order, which is taken, and timm's differ.
+  /// Options that number the classes are final: what they say is compared and never changed. Without a
+  /// reference, one line says where torchvision's order, which is taken, and timm's differ.
   ///
   /// - Parameters:
   ///   - reference: names of the classes that the labels are to be numbers of.

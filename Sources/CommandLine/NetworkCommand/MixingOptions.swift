@@ -6,13 +6,11 @@ import ImageData
 /// Mixing of the images of a batch, for tools that can look at them as training did.
 package struct MixingOptions: ParsableArguments {
   @Option(
-    name: .long,
-    help: ArgumentHelp("Mix each image of a batch with its neighbour, by Beta(a, a).", valueName: "a"))
+    help: ArgumentHelp("MixUp of each image of a batch with its neighbor, by Beta(a, a).", valueName: "a"))
   package var mixup: Double?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Paste a box of its neighbour into each image, by Beta(a, a).", valueName: "a"))
+    help: ArgumentHelp("CutMix of a box of its neighbor into each image, by Beta(a, a).", valueName: "a"))
   package var cutmix: Double?
 
   package init() {}
@@ -22,7 +20,7 @@ package struct MixingOptions: ParsableArguments {
     try OptionBounds.check(["--mixup": mixup, "--cutmix": cutmix], .within(0.001...1000))
   }
 
-  /// What the options ask for; with both, each batch takes one of the two at random.
+  /// The mixing that the options ask for; with both, each batch takes one of the two at random.
   package var policy: MixingPolicy { MixingPolicy(mixup: mixup, cutMix: cutmix) }
 
   package func history() -> [(String, JSON)] {

@@ -14,9 +14,8 @@ package struct ModelOptions: ParsableArguments {
   package var model = "-"
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Network architecture, when names and shapes do not tell it, or an ONNX file that describes it.",
+      "Network architecture, if names and shapes do not determine it, or an ONNX file that describes it.",
       valueName: "auto|name|file.onnx"),
     completion: .file(extensions: ["onnx"]))
   package var arch = "auto"
@@ -58,9 +57,9 @@ package struct LoadedModel: Sendable {
   /// The checkpoint by the names of the network; what is written from it has those of the file.
   package let source: any CheckpointSource
   package let network: Network
-  /// How it was opened, for files that belong to it.
+  /// Options it was opened with, for files that belong to it.
   package let openOptions: OpenOptions
-  /// The name that was asked for, which the checkpoint alone does not tell.
+  /// The name that was asked for, which the checkpoint alone does not give.
   private let namedArchitecture: String?
   /// The ONNX file that describes the network, if one does.
   private let description: ONNXModel?
@@ -68,7 +67,7 @@ package struct LoadedModel: Sendable {
 
   /// - Parameters:
   ///   - source: A checkpoint, or an ONNX file, which is checkpoint and description in one.
-  ///   - architecture: A name or an ONNX file; nil takes what the metadata name, or recognises it.
+  ///   - architecture: A name or an ONNX file; nil takes what the metadata name, or recognizes it.
   package init(
     _ source: any CheckpointSource, architecture: String?, pool: ThreadPool,
     compute: ComputeOptions = ComputeOptions(), options: OpenOptions

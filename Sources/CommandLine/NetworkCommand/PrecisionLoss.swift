@@ -2,7 +2,7 @@ import Command
 import ImageData
 import NetworkExecution
 
-/// What rounding to bfloat16 does to a network's logits on some images, beside float32.
+/// Effect of rounding to bfloat16 on a network's logits on some images, compared with float32.
 package struct PrecisionLoss {
   package let images: Int
   /// Images whose largest logit is of another class.

@@ -2,7 +2,8 @@ import Checkpoint
 import ImageData
 
 extension Preprocessing {
-  /// The settings as options of a provenance entry: without the prefix that tells them apart in the metadata.
+  /// The settings as options of a provenance entry: without the prefix that distinguishes them in the
+  /// metadata.
   package func history() -> [(String, JSON)] {
     metadataEntries.sorted { $0.key < $1.key }.map { key, value in
       (

@@ -3,24 +3,24 @@ import Checkpoint
 import Command
 import ImageData
 
-/// How images are resized, cropped and normalised: options first, then the checkpoint's metadata, then ImageNet's.
+/// Resizing, cropping and normalization of images: options first, then the checkpoint's metadata, then
+/// ImageNet's.
 package struct PreprocessingOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Shorter side after resizing.", valueName: "pixels"))
+  @Option(help: ArgumentHelp("Shorter side after resizing.", valueName: "pixels"))
   package var resize: Int?
 
-  @Option(name: .long, help: ArgumentHelp("Side of the centre crop.", valueName: "pixels"))
+  @Option(help: ArgumentHelp("Side of the center crop.", valueName: "pixels"))
   package var crop: Int?
 
   @Option(
     name: [.long, .customLong("crop-pct")],
     help: ArgumentHelp(
-      "Instead of --resize, the share of it that the crop keeps, such as 0.875.", valueName: "r"))
+      "Share of the resize that the crop keeps, such as 0.875, instead of --resize.", valueName: "r"))
   package var ratio: Double?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "What --resize is the length of: the shorter side, both sides, or the longer one with a border.",
+      "Side that --resize sets: the shorter one, both, or the longer one with a border.",
       valueName: "mode"))
   package var resizeMode: ResizeMode?
 
@@ -63,9 +63,9 @@ package struct PreprocessingOptions: ParsableArguments {
   }
 }
 
-/// Interpolation and normalisation of the tools that take one preprocessing.
+/// Interpolation and normalization of the tools that take one preprocessing.
 package struct ColourOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Filter of the resize.", valueName: "filter"))
+  @Option(help: ArgumentHelp("Filter of the resize.", valueName: "filter"))
   package var interpolation: Interpolation?
 
   @OptionGroup package var normalisation: NormalisationOptions
@@ -80,12 +80,12 @@ package struct ColourOptions: ParsableArguments {
   }
 }
 
-/// Normalisation, shared by the tools that take one preprocessing and the one that takes many.
+/// Normalization, shared by the tools that take one preprocessing and the one that takes many.
 package struct NormalisationOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Mean of each channel, of pixels from 0 to 1.", valueName: "r,g,b"))
+  @Option(help: ArgumentHelp("Mean of each channel, of pixels from 0 to 1.", valueName: "r,g,b"))
   var mean: ChannelTriple?
 
-  @Option(name: .long, help: ArgumentHelp("Standard deviation of each channel.", valueName: "r,g,b"))
+  @Option(help: ArgumentHelp("Standard deviation of each channel.", valueName: "r,g,b"))
   var std: ChannelTriple?
 
   package init() {}

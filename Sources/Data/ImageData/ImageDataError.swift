@@ -1,7 +1,7 @@
 import Checkpoint
 import Platform
 
-/// What went wrong with images or their data set; every case names the file.
+/// Error of images or their data set; every case names the file.
 public enum ImageDataError: ClassifiedError, Equatable, Sendable {
   /// A file or folder that is not there or may not be read.
   case unreadable(path: String, reason: String)

@@ -1,6 +1,6 @@
 import Platform
 
-/// What can go wrong with a checkpoint, with the file and tensor concerned.
+/// Error of reading or writing a checkpoint, with the file and tensor concerned.
 public enum CheckpointError: ClassifiedError, Sendable, Equatable {
   /// The file cannot be opened; the code is that of `open(2)`.
   case cannotOpen(path: String, code: Int32)
@@ -20,7 +20,7 @@ public enum CheckpointError: ClassifiedError, Sendable, Equatable {
   case partOfCheckpoint(path: String, reason: String)
   /// Two tensors have the same name once what wrappers put into names is taken off: that name, and theirs in the file.
   case nameCollision(path: String, TensorName, TensorName, TensorName)
-  /// A file holds differences to another checkpoint, which was not given; its name as far as the file tells.
+  /// A file holds differences to another checkpoint, which was not given; its name if the file records it.
   case missingBase(path: String, base: String?)
   /// A tensor of plain data begins like compressed data and would be taken for such.
   case looksCompressed(path: String, TensorName)

@@ -4,8 +4,9 @@ public typealias TensorReader =
 
 /// An open checkpoint of any format. Reading is thread safe.
 ///
-/// A format says what can be read: names, types, shapes, data. How the data are stored is in `storage`, and what the
-/// file says beside its tensors in `origin`, so that a source that is made of another one passes both on as they are.
+/// A format says what can be read: names, types, shapes, data. `storage` describes how the data are stored
+/// and `origin` what else the file says, so that a source that is made of another one passes both on as they
+/// are.
 public protocol CheckpointSource: AnyObject, Sendable {
   /// The name in diagnostics.
   var label: String { get }
@@ -15,13 +16,13 @@ public protocol CheckpointSource: AnyObject, Sendable {
   var metadata: Metadata { get }
   /// Formats, files and checksums.
   var storage: CheckpointStorage { get }
-  /// What the file says of itself beside its tensors.
+  /// The file's own statements besides its tensors.
   var origin: CheckpointOrigin { get }
 
   /// The place in `tensors` of the tensor called `name`; nil when there is none.
   func index(of name: TensorName) -> Int?
 
-  /// What reads the tensor at a place in `tensors`.
+  /// A reader of the tensor at a place in `tensors`.
   ///
   /// It throws `CheckpointError` for a range outside the tensor and when reading fails.
   func reader(at index: Int) -> TensorReader
@@ -31,7 +32,7 @@ extension CheckpointSource {
   /// A source that is stored in no file.
   public var storage: CheckpointStorage { CheckpointStorage() }
 
-  /// Nothing but what tools have noted in the metadata.
+  /// The ties that tools have noted in the metadata, and nothing else.
   public var origin: CheckpointOrigin { CheckpointOrigin(tiedTensors: metadata.tiedTensors) }
 
   /// The place of a tensor, found by looking at all of them; formats of many tensors have an index.
@@ -40,8 +41,8 @@ extension CheckpointSource {
   /// The tensor called `name`; nil when there is none.
   public func spec(_ name: TensorName) -> TensorSpec? { index(of: name).map { tensors[$0] } }
 
-  /// What reads the tensor called `name`, which is looked up once; it throws `CheckpointError.missingTensor` when there is
-  /// none.
+  /// A reader of the tensor called `name`, which is looked up once; it throws `CheckpointError.missingTensor`
+  /// when there is none.
   public func reader(of name: TensorName) -> TensorReader {
     if let index = index(of: name) { return reader(at: index) }
     return { [label] _, _ in throw CheckpointError.missingTensor(path: label, name) }
@@ -109,7 +110,7 @@ extension CheckpointSource {
     return "\(storage.formatDescription), state dict \"\(escapedForDiagnostics(key))\""
   }
 
-  /// How much of the data checksums cover.
+  /// Share of the data that checksums cover.
   public var checksumCoverage: ChecksumCoverage {
     ChecksumCoverage(zip(tensors, storage.tensors).map { $0.byteCount == 0 || $1.isCovered })
   }

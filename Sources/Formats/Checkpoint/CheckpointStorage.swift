@@ -1,4 +1,4 @@
-/// How and where the data of a checkpoint are stored.
+/// Format, files and places of the data of a checkpoint.
 public struct CheckpointStorage: Sendable {
   /// Where data stand as they are read.
   public struct Place: Sendable, Equatable {
@@ -8,7 +8,7 @@ public struct CheckpointStorage: Sendable {
     public var offset: Int
   }
 
-  /// How one tensor is stored.
+  /// Storage of one tensor.
   public struct StoredTensor: Sendable, Equatable {
     /// Bytes that it takes in the file.
     public var byteCount: Int
@@ -16,7 +16,7 @@ public struct CheckpointStorage: Sendable {
     public var place: Place?
     /// CRC-32 of its data as the file states it.
     public var checksum: UInt32?
-    /// Whether a checksum in the file covers it.
+    /// True if a checksum in the file covers it.
     public var isCovered = false
   }
 
@@ -39,7 +39,7 @@ public struct CheckpointStorage: Sendable {
   /// The entry of the tensor at a place; nil where there is none.
   public subscript(index: Int) -> StoredTensor? { tensors.indices.contains(index) ? tensors[index] : nil }
 
-  /// The same for some of the tensors, by their places.
+  /// The storage of some of the tensors, by their places.
   func selecting(_ places: [Int]) -> CheckpointStorage {
     var part = self
     part.tensors = tensors.isEmpty ? [] : places.map { tensors[$0] }
@@ -47,7 +47,7 @@ public struct CheckpointStorage: Sendable {
   }
 }
 
-/// How much of a checkpoint's data the checksums in its files cover.
+/// Share of a checkpoint's data that the checksums in its files cover.
 public enum ChecksumCoverage: String, Sendable {
   /// No data: plain safetensors and PyTorch's legacy format have no checksums.
   case none

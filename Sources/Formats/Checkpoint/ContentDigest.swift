@@ -1,7 +1,7 @@
 /// A name for the tensors of a checkpoint: CRC-32 over name, element type, shape and data of each, by name.
 ///
-/// Format, order of the tensors and metadata have no part in it. Tells files apart that were mixed up; no proof
-/// against someone who wants two files to look alike.
+/// Format, order of the tensors and metadata have no part in it. Distinguishes files that were mixed up; no
+/// proof against someone who wants two files to look alike.
 ///
 /// - Returns: `crc32:` and eight hexadecimal digits.
 /// - Throws: `CheckpointError` when reading fails.

@@ -98,7 +98,7 @@ extension DType {
     }
   }
 
-  /// Whether elements are real floats of whole bytes, the ones that averaging and conversion work on.
+  /// True if elements are real floats of whole bytes, the ones that averaging and conversion work on.
   public var isFloatingPoint: Bool {
     switch self {
     case .f8e5m2, .f8e4m3, .f8e8m0, .f8e4m3fnuz, .f8e5m2fnuz, .f16, .bf16, .f32, .f64: true
@@ -106,7 +106,7 @@ extension DType {
     }
   }
 
-  /// Whether elements are integers or truth values, which no arithmetic of a network uses.
+  /// True if elements are integers or truth values, which no arithmetic of a network uses.
   public var isInteger: Bool {
     switch self {
     case .bool, .u8, .i8, .u16, .i16, .u32, .i32, .u64, .i64: true
@@ -114,7 +114,7 @@ extension DType {
     }
   }
 
-  /// Whether every element is one real number of whole bytes, so that `ElementConversion` reads it.
+  /// True if every element is one real number of whole bytes, so that `ElementConversion` reads it.
   public var isReal: Bool {
     switch self {
     case .c64, .f4, .f6e2m3, .f6e3m2: false

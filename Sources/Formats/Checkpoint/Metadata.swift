@@ -16,7 +16,7 @@ public struct Metadata: Sendable, Equatable {
     set { entries[TensorName(key)] = newValue }
   }
 
-  /// Whether there are no entries.
+  /// True if there are no entries.
   public var isEmpty: Bool { entries.isEmpty }
 
   /// The entries in the order of the keys' bytes.

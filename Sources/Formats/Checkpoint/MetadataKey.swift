@@ -1,6 +1,6 @@
 /// Keys of the entries that the tools write into a checkpoint's `__metadata__`.
 public enum MetadataKey {
-  /// What keys of the tools begin with.
+  /// Prefix of the tools' keys.
   public static let prefix = "ckpt."
 
   /// Name of the network's architecture.
@@ -11,7 +11,7 @@ public enum MetadataKey {
   public static let resize = "ckpt.resize"
   /// Pixels of the side of the crop.
   public static let crop = "ckpt.crop"
-  /// Which side `ckpt.resize` is the length of.
+  /// The side that `ckpt.resize` is the length of.
   public static let resizeMode = "ckpt.resize_mode"
   /// Filter of the resize.
   public static let interpolation = "ckpt.interpolation"
@@ -40,7 +40,7 @@ public enum MetadataKey {
   /// Marks a fine-tuning that is underway.
   public static let tuningState = "ckpt.tuning_state"
 
-  /// What `ckpt.bn` says.
+  /// Values of `ckpt.bn`.
   public enum BatchNormState {
     /// The statistics belong to other weights.
     public static let stale = "stale"

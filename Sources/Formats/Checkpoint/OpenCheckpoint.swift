@@ -1,6 +1,6 @@
 import Platform
 
-/// How a checkpoint is opened.
+/// Options of opening a checkpoint.
 public struct OpenOptions: Sendable {
   /// Folder for the temporary copy of inputs that cannot seek.
   public var temporaryFolder = "/tmp"
@@ -10,9 +10,9 @@ public struct OpenOptions: Sendable {
   public var base: (any CheckpointSource)?
   /// Threads that decompress.
   public var threads = 1
-  /// Whether a single file of a sharded set may be opened, which is not a whole checkpoint.
+  /// True if a single file of a sharded set may be opened, which is not a whole checkpoint.
   public var acceptsParts = false
-  /// Whether input that cannot seek may be opened as a `StreamedCheckpoint`, which is read once and in order.
+  /// True if input that cannot seek may be opened as a `StreamedCheckpoint`, which is read once and in order.
   public var streams = false
 
   /// The defaults.
@@ -85,8 +85,8 @@ private func openFolder(_ path: String, options: OpenOptions) throws -> any Chec
   return try source.unwrapped(with: configuration)
 }
 
-/// The `config.json` beside a file that has the name of a model folder's weights; nil also for one that is no JSON, which
-/// then belongs to something else.
+/// The `config.json` next to a file that has the name of a model folder's weights; nil also for one that is
+/// no JSON, which then belongs to something else.
 private func configuration(beside path: String, options: OpenOptions) -> ModelConfiguration? {
   let folder = OutputTarget.folder(of: path)
   let name = String(decoding: path.utf8.dropFirst(folder.utf8.count), as: UTF8.self)
@@ -95,7 +95,7 @@ private func configuration(beside path: String, options: OpenOptions) -> ModelCo
   return found?.model == nil ? nil : found
 }
 
-/// Whether a file has the name of one file of a set of several, such as `model-00001-of-00002.safetensors`.
+/// True if a file has the name of one file of a set of several, such as `model-00001-of-00002.safetensors`.
 private func isShard(_ path: String) -> Bool {
   let name = path.utf8.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? []
   for suffix in [".safetensors", ".bin"] where name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
@@ -112,7 +112,7 @@ private func isShard(_ path: String) -> Bool {
 }
 
 extension InputFile.Opened {
-  /// The rest of a stream in a temporary file, behind what has been read already.
+  /// The rest of a stream in a temporary file, after what has been read already.
   func spooled(after beginning: [UInt8], label: String, options: OpenOptions) throws -> InputFile {
     defer { close() }
     return try Spool.copy(

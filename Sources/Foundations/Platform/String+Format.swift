@@ -1,7 +1,7 @@
 extension String {
   /// Numbers as C's `printf` writes them, for example `String(format: "%.2f", x)`.
   ///
-  /// Foundation's initialiser of that name would tie every executable to its Unicode tables, 50 MB of them when the
+  /// Foundation's initializer of that name would tie every executable to its Unicode tables, 50 MB of them when the
   /// runtime is linked in.
   ///
   /// - Parameters:

@@ -76,7 +76,8 @@ public final class ThreadPool: Sendable {
 }
 
 extension ThreadPool {
-  /// What the threads of a pool share: the current loop and the conditions that announce its begin and end.
+  /// State shared by the threads of a pool: the current loop and the conditions that announce its begin and
+  /// end.
   ///
   /// The loops of a network follow one another within microseconds. A thread that slept in between would have to be
   /// woken, and where other programs keep the processors busy it is then put on the waker's processor, to run when that

@@ -14,7 +14,7 @@ package struct BettingTest: Sendable {
   private var capitals: [Double]
 
   /// The best stake is the net share of the discordant images won. Rivals that win more than these reach are
-  /// recognised within a few images by any of them.
+  /// recognized within a few images by any of them.
   private static let stakes = (1...12).map { Double($0) / 20 }
 
   /// - Parameter imageCount: size of the whole data set.

@@ -30,7 +30,7 @@ public struct ChannelMoments: Sendable, Equatable {
     self.m2 = m2
   }
 
-  /// Adds the values behind `other`.
+  /// Adds the values summarized by `other`.
   ///
   /// With d the difference of the means: mean += d n_b/n and M2 += M2_b + d^2 n_a n_b/n. The result depends on the
   /// order of merges only by float64 rounding.

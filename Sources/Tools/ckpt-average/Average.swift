@@ -21,22 +21,20 @@ struct Average: CheckpointTool {
 
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
-  @Option(name: .long, help: "Digest of every input for the provenance (default: crc32).")
+  @Option(help: "Digest of every input for the provenance (default: crc32).")
   var digest: DigestKind?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Keep the sums in a file, to add checkpoints to them later.", valueName: "file"),
+    help: ArgumentHelp("File that keeps the sums, to add checkpoints to them later.", valueName: "file"),
     completion: .file())
   var state: String?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("JSON: weights, drift of every tensor, outliers.", valueName: "file"),
+    help: ArgumentHelp("JSON report: weights, drift of every tensor, outliers.", valueName: "file"),
     completion: .file())
   var report: String?
 
-  @Flag(name: .long, help: "Print files, weights and sizes, and write nothing.")
+  @Flag(help: "Print files, weights and sizes, and write nothing.")
   var dryRun = false
 
   @OptionGroup(title: "Method") var method: MethodOptions
@@ -165,12 +163,12 @@ struct Average: CheckpointTool {
     try outputs.check()
   }
 
-  /// Options beside the method's that the tensors depend on.
+  /// Options besides the method's that the tensors depend on.
   private var recordedOptions: [(String, JSON)] {
     tensors.settings + (decoding.key.map { [("key", .string($0))] } ?? [])
   }
 
-  /// Whether equal checkpoints are all counted; a folder's series has been rid of copies.
+  /// True if equal checkpoints are all counted; a folder's series has been rid of copies.
   private var toleratesDuplicates: Bool {
     input.allowDuplicates || input.series != nil && method.pretrained == nil
   }
@@ -186,7 +184,7 @@ struct Average: CheckpointTool {
     }
   }
 
-  /// What is worth knowing about the files before anything is computed.
+  /// Prints what is worth knowing about the files before anything is computed.
   private func tell(_ series: Series, _ console: Console) {
     for member in series.members {
       if !member.prefix.isEmpty {
@@ -224,7 +222,7 @@ struct Average: CheckpointTool {
     try compression.writeOptions(for: output.output, threads: global.threadCount)
   }
 
-  /// Where each average goes; several need a template with something that tells them apart.
+  /// Destinations of the averages; several need a template with something that distinguishes them.
   private func destinations(of variants: [Variant]) throws -> [OutputDestination] {
     let paths = variants.map { $0.expand(output.output) }
     guard Set(paths).count == paths.count else {

@@ -56,7 +56,7 @@ struct CandidateEvaluation {
     }
   }
 
-  /// What the command prints about the file, read through a pipe of the shell's.
+  /// Output of the command for the file, read through a pipe of the shell's.
   private func run(_ path: String) throws -> Double {
     let quoted = "'" + path.replacing("'", with: "'\\''") + "'"
     let call = command.contains("$1") ? command : command + " \"$1\""

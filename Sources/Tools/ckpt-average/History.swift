@@ -7,7 +7,7 @@ import Command
 enum DigestKind: String, ExpressibleByArgument, CaseIterable {
   case crc32, sha256, none
 
-  /// What stands where the digest will be.
+  /// Text in the place where the digest will be.
   var placeholder: String { String(repeating: "0", count: self == .sha256 ? 64 : 8) }
 }
 

@@ -7,13 +7,13 @@ import Platform
 struct Job {
   let series: Series
   let timeline: Timeline
-  /// Options beside the method's that the tensors depend on, for the provenance.
+  /// Options besides the method's that the tensors depend on, for the provenance.
   let settings: [(String, JSON)]
   let options: AveragingPlan.Options
   let writing: WriteOptions
   let pool: ThreadPool
   let console: Console
-  /// Whether a checkpoint may be there twice.
+  /// True if a checkpoint may be there twice.
   var allowsDuplicates = false
 
   /// The plan of an average of the whole series or of its last checkpoints.
@@ -50,7 +50,7 @@ struct Job {
   /// The header stands before the data: a checksum is either patched into it or, when it was asked for and the output
   /// cannot seek, computed beforehand.
   ///
-  /// - Parameter isCandidate: Whether the output is only tried, so that there is nothing to tell about it.
+  /// - Parameter isCandidate: True if the output is only tried, so that nothing is reported about it.
   /// - Returns: The digests of the inputs, where they were computed.
   @discardableResult
   func write(
@@ -87,7 +87,7 @@ struct Job {
     return digests
   }
 
-  /// Runs a pass behind a progress bar and sees to it that no checkpoint is there twice.
+  /// Runs a pass with a progress bar and sees to it that no checkpoint is there twice.
   func run(_ pass: AveragingPass, into writers: [CheckpointWriter], digests: Bool) throws -> [String]? {
     for name in try pass.spoolUnlessInLockstep(writers[0].order) {
       console.detail("\(name): copied to a temporary file, as its tensors are needed in another order")

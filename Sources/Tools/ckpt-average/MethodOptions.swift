@@ -2,96 +2,83 @@ import ArgumentParser
 import Averaging
 import Checkpoint
 
-/// How the checkpoints are combined.
+/// Options of combining the checkpoints.
 struct MethodOptions: ParsableArguments {
   static let greedySoup = "greedy-soup"
   static let swagSample = "swag-sample"
   static let names = offeredMethods.map(\.name) + [greedySoup, swagSample]
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "How checkpoints are combined: \(Self.names.joined(separator: ", ")).", valueName: "name"),
+      "Averaging method: \(Self.names.joined(separator: ", ")).", valueName: "name"),
     completion: .list(Self.names))
   var method = "mean"
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "ema: share of the old average that is kept (default: 0.9, or 0.9999 with --warmup); several for several outputs.",
       valueName: "d,d…"))
   var decay: NumberList?
 
-  @Option(
-    name: .long, help: ArgumentHelp("ema: the decay that halves a weight in this distance.", valueName: "n"))
+  @Option(help: ArgumentHelp("ema: distance in which a weight halves, instead of a decay.", valueName: "n"))
   var halfLife: Double?
 
-  @Option(
-    name: .long, help: ArgumentHelp("ema: training steps that the decay is meant for.", valueName: "steps"))
+  @Option(help: ArgumentHelp("ema: training steps that the decay is meant for.", valueName: "steps"))
   var decayInterval: Double?
 
-  @Flag(name: .long, help: "ema: start at zero and divide by 1 - d^n.")
+  @Flag(help: "ema: start at zero and divide by 1 - d^n.")
   var debiased = false
 
-  @Flag(name: .long, help: "ema: warm the decay up as timm's ModelEmaV3 does.")
+  @Flag(help: "ema: warm the decay up as timm's ModelEmaV3 does.")
   var warmup = false
 
-  @Option(name: .long, help: ArgumentHelp("ema: power of the warm-up (default: 2/3).", valueName: "p"))
+  @Option(help: ArgumentHelp("ema: power of the warm-up (default: 2/3).", valueName: "p"))
   var warmupPower: Double?
 
-  @Option(name: .long, help: ArgumentHelp("ema: inverse factor of the warm-up (default: 1).", valueName: "g"))
+  @Option(help: ArgumentHelp("ema: inverse factor of the warm-up (default: 1).", valueName: "g"))
   var warmupGamma: Double?
 
-  @Option(name: .long, help: ArgumentHelp("tanh-ema: factor of tanh(n) (default: 0.9).", valueName: "a"))
+  @Option(help: ArgumentHelp("tanh-ema: factor of tanh(n) (default: 0.9).", valueName: "a"))
   var alpha: Double?
 
-  @Option(
-    name: .long, help: ArgumentHelp("power-ema, posthoc-ema: relative width of the average.", valueName: "s"))
+  @Option(help: ArgumentHelp("power-ema, posthoc-ema: relative width of the average.", valueName: "s"))
   var sigma: Double?
 
-  @Option(
-    name: .long, help: ArgumentHelp("power-ema, posthoc-ema: exponent instead of a width.", valueName: "g"))
+  @Option(help: ArgumentHelp("power-ema, posthoc-ema: exponent instead of a width.", valueName: "g"))
   var gamma: Double?
 
   @Option(
-    name: .long,
     help: ArgumentHelp("posthoc-ema: width of the snapshots, one for all or one each.", valueName: "s,s…"))
   var sourceSigma: NumberList?
 
   @Option(
-    name: .long,
     help: ArgumentHelp("posthoc-ema: step at which the average ends (default: the last).", valueName: "step"))
   var targetStep: Double?
 
-  @Option(name: .long, help: "schedule: decay of the learning rate that the weights stand for.")
+  @Option(help: "schedule: decay of the learning rate that the weights stand for.")
   var schedule: MergingSchedule.Curve?
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("trimmed-mean: share dropped at either end (default: 0.1).", valueName: "p"))
+  @Option(help: ArgumentHelp("trimmed-mean: share dropped at either end (default: 0.1).", valueName: "p"))
   var trim: Double?
 
-  @Option(name: .long, help: ArgumentHelp("swag: number of deviations kept (default: 20).", valueName: "k"))
+  @Option(help: ArgumentHelp("swag: number of deviations kept (default: 20).", valueName: "k"))
   var swagRank: Int?
 
-  @Flag(name: .long, help: "swag: deviations from the final mean instead of the running one.")
+  @Flag(help: "swag: deviations from the final mean instead of the running one.")
   var swagCentered = false
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "mean: number of models or samples behind every checkpoint, in the order given.", valueName: "n,n…"))
+      "mean: number of models or samples in every checkpoint, in the order given.", valueName: "n,n…"))
   var counts: NumberList?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "weights, slerp, task-arithmetic, ties: one for every checkpoint, in the order given.",
+      "weights, slerp, task-arithmetic, ties: weight of every checkpoint, in the order given.",
       valueName: "w,w…"))
   var weights: NumberList?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "task-arithmetic, model-stock, ties: the checkpoint that the others were fine-tuned from.",
       valueName: "checkpoint"),
@@ -99,14 +86,13 @@ struct MethodOptions: ParsableArguments {
   var pretrained: String?
 
   @Option(
-    name: .long,
     help: ArgumentHelp("ties: share of the largest differences that is kept (default: 0.2).", valueName: "d"))
   var density: Double?
 
-  @Flag(name: .long, help: "weights: do not divide by their sum.")
+  @Flag(help: "weights: do not divide by their sum.")
   var unnormalized = false
 
-  /// What was given, and how it is called.
+  /// Options that were given, and their names.
   var given: [(path: PartialKeyPath<Self>, flag: String)] {
     let all: [(path: PartialKeyPath<Self>, flag: String, isGiven: Bool)] = [
       (\.decay, "--decay", decay != nil), (\.halfLife, "--half-life", halfLife != nil),
@@ -124,7 +110,7 @@ struct MethodOptions: ParsableArguments {
     return all.filter(\.isGiven).map { ($0.path, $0.flag) }
   }
 
-  /// Whether an option says something of every checkpoint, in their order.
+  /// True if an option says something of every checkpoint, in their order.
   var hasListPerFile: Bool {
     counts != nil || weights != nil || method == SphericalInterpolation.name
       || (sourceSigma?.values.count ?? 1) > 1

@@ -7,23 +7,20 @@ import Platform
 /// Drawing models from a file that `--method swag` has made.
 struct SampleOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "swag-sample: factor of the variance (default: 0.5, as in the paper).", valueName: "s"))
   var scale: Double?
 
-  @Option(
-    name: .long, help: "swag-sample: divide deviations as the paper does or as its code (default: paper).")
+  @Option(help: "swag-sample: scaling of the deviations, as in the paper or as in its code (default: paper).")
   var scaling: GaussianSampler.Scaling?
 
-  @Flag(name: .long, help: "swag-sample: leave the deviations out.")
+  @Flag(help: "swag-sample: leave the deviations out.")
   var diagonal = false
 
-  @Option(name: .long, help: ArgumentHelp("swag-sample: seed of the draws (default: 0).", valueName: "n"))
+  @Option(help: ArgumentHelp("swag-sample: seed of the draws (default: 0).", valueName: "n"))
   var seed: UInt64?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "swag-sample: number of models (default: 1); {n} in the output's name.", valueName: "n"))
   var count: Int?
@@ -33,7 +30,7 @@ struct SampleOptions: ParsableArguments {
     try OptionBounds.check(["--count": count], 1...1_000_000)
   }
 
-  /// Whether anything was given that only sampling knows.
+  /// True if anything was given that only sampling knows.
   var isGiven: Bool { scale != nil || scaling != nil || diagonal || seed != nil || count != nil }
 
   /// Draws the models and writes them.

@@ -5,18 +5,14 @@ import Command
 /// Choosing among averages by what a command says about them.
 struct SearchOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Shell command that gets a checkpoint's path as $1 and prints a score.", valueName: "command"))
   var eval: String?
 
-  @Option(
-    name: .long,
-    help: "Whether the largest or the smallest score is the best (default: max; --best needs it).")
+  @Option(help: "Best score, the largest or the smallest (default: max; --best needs it).")
   var mode: GreedySoup.Mode?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Candidates: last=2:12, decay=0.5,0.9; with --eval the best one is written.", valueName: "what"))
   var search: [String] = []

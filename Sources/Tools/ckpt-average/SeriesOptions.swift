@@ -2,36 +2,34 @@ import ArgumentParser
 import Averaging
 import Command
 
-/// Which checkpoints, in which order.
+/// Selection and order of the checkpoints.
 struct SeriesOptions: ParsableArguments {
   @Argument(help: "Checkpoints to average, '-' for standard input.", completion: .file())
   var checkpoints: [String] = []
 
   @Option(
-    name: .long, help: ArgumentHelp("Average the checkpoints in this folder.", valueName: "dir"),
+    help: ArgumentHelp("Folder of checkpoints to average.", valueName: "dir"),
     completion: .directory)
   var series: String?
 
   @Option(
-    name: .long,
     help:
       "Order of the series: by name with epoch-9 before epoch-10, or as given, which streams and lists with a value for each file imply (default: natural)."
   )
   var order: SeriesOrder?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Only the last checkpoints of the order; several for several outputs.", valueName: "n,n…"))
+      "Number of checkpoints to average, the last of the order; several for several outputs.",
+      valueName: "n,n…"))
   var last: NumberList?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Only the best checkpoints, by --metrics or the metric in the files.", valueName: "n"))
+    help: ArgumentHelp(
+      "Number of checkpoints to average, the best by --metrics or the metric in the files.", valueName: "n"))
   var best: Int?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Scores of the checkpoints: lines with tabs or commas, such as timm's summary.csv, or JSON.",
       valueName: "file"),
@@ -39,25 +37,24 @@ struct SeriesOptions: ParsableArguments {
   var metrics: String?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Which value of --metrics, where it has several, or of the files (default: metric).", valueName: "name")
+      "Name of the value in --metrics, where it has several, or in the files (default: metric).",
+      valueName: "name")
   )
   var metric: String?
 
-  @Option(name: .long, help: ArgumentHelp("Only checkpoints from this training step on.", valueName: "step"))
+  @Option(help: ArgumentHelp("First training step of the checkpoints to average.", valueName: "step"))
   var from: Double?
 
-  @Option(name: .long, help: ArgumentHelp("Only checkpoints up to this training step.", valueName: "step"))
+  @Option(help: ArgumentHelp("Last training step of the checkpoints to average.", valueName: "step"))
   var until: Double?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Training steps of the checkpoints, or 'names' to read them there.", valueName: "s,s…|names"))
   var steps: StepList?
 
-  @Flag(name: .long, help: "Count a checkpoint that is given twice, also as a copy, twice.")
+  @Flag(help: "Count a checkpoint that is given twice, also as a copy, twice.")
   var allowDuplicates = false
 
   func validate() throws {
@@ -79,16 +76,16 @@ struct SeriesOptions: ParsableArguments {
     try OptionBounds.check(["--best": best])
   }
 
-  /// Whether there is anything to read.
+  /// True if there is anything to read.
   var isGiven: Bool { !checkpoints.isEmpty || series != nil }
 
-  /// Whether an argument says something of every checkpoint, in the order given.
+  /// True if an argument says something of every checkpoint, in the order given.
   private var hasListPerFile: Bool { if case .given? = steps { true } else { false } }
 
   /// The order of the checkpoints.
   ///
-  /// What comes through a pipe has no telling name, and a list with a value for each file means the order in which
-  /// the files are given. A folder has no order of its own.
+  /// A stream has no meaningful name, and a list with a value for each file means the order in which the
+  /// files are given. A folder has no order of its own.
   ///
   /// - Parameter hasListPerFile: Whether the method has such a list.
   func effectiveOrder(hasListPerFile: Bool) -> SeriesOrder {

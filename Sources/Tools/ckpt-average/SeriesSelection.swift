@@ -108,7 +108,7 @@ struct SeriesSelection {
     return files.indices.filter { !isLeftOut[$0] }.map { files[$0] }
   }
 
-  /// How little a name says which checkpoint of a run it is.
+  /// Penalty for a name that does not say which checkpoint of a run it is.
   private static func vagueness(_ path: String) -> Int {
     let name = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
     let words = name.lowercased().utf8.split { !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
@@ -186,7 +186,7 @@ extension CheckpointSource {
   }
 }
 
-/// What two names of one file have in common.
+/// Identity that all names of one file share.
 private struct FileIdentity: Hashable {
   let device: UInt64
   let inode: UInt64
@@ -204,7 +204,8 @@ func isStandardInput(_ argument: String) -> Bool {
   ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].contains(argument)
 }
 
-/// Whether an argument is neither a file nor a folder, so that its name says nothing and it can be read only once.
+/// True if an argument is neither a file nor a folder, so that its name says nothing and it can be read only
+/// once.
 func isStream(_ argument: String) -> Bool {
   var status = stat()
   if isStandardInput(argument) { return true }

@@ -8,7 +8,7 @@ struct StateJob {
   let path: String
   let variant: Variant
   let tensors: TensorOptions
-  /// Options beside the method's that the tensors depend on.
+  /// Options besides the method's that the tensors depend on.
   let recorded: [(String, JSON)]
   let digest: DigestKind
   let writing: WriteOptions

@@ -1,13 +1,13 @@
 import Averaging
 import Platform
 
-/// What `--dry-run` and `--verbose` tell: files in order, weights, sizes.
+/// Summary printed by `--dry-run` and `--verbose`: files in order, weights, sizes.
 struct Summary {
   let plan: AveragingPlan
   let timeline: Timeline
-  /// Those of all checkpoints; nil for methods that have none, or others for each tensor.
+  /// Weights of all checkpoints; nil for methods that have none, or others for each tensor.
   let weights: [Double]?
-  /// Whether weights are shares of an average, not those of differences from a pretrained model.
+  /// True if weights are shares of an average, not those of differences from a pretrained model.
   private let areShares: Bool
   private let areGiven: Bool
   let threads: Int
@@ -83,7 +83,7 @@ struct Summary {
     }
   }
 
-  /// Whether the weights are those that were asked for, so that there is nothing to warn of.
+  /// True if the weights are those that were asked for, so that there is nothing to warn of.
   static func areGiven(_ variant: Variant) -> Bool {
     variant.method is Mean || variant.method is WeightedSum
   }
@@ -112,7 +112,7 @@ struct Summary {
     weights.map { LinearCombination(weights: $0).effectiveSampleSize }
   }
 
-  /// Σ|w| of normalised weights some of which are negative: how much errors of the checkpoints can grow.
+  /// Σ|w| of normalized weights some of which are negative: how much errors of the checkpoints can grow.
   private var amplification: Double? {
     guard let weights, weights.contains(where: { $0 < 0 }) else { return nil }
     return weights.reduce(0) { $0 + abs($1) }

@@ -2,23 +2,22 @@ import ArgumentParser
 import Averaging
 import Checkpoint
 
-/// Which tensors, and what becomes of them.
+/// Selection of tensors, and what becomes of them.
 struct TensorOptions: ParsableArguments {
-  @Option(name: .long, help: "BatchNorm statistics: those of the newest checkpoint, or their average.")
+  @Option(help: "BatchNorm statistics: those of the newest checkpoint, or their average.")
   var buffers: BufferRule = .latest
 
-  @Option(name: .long, help: "Element type of the floating-point tensors.")
+  @Option(help: "Element type of the floating-point tensors.")
   var dtype: TargetType = .same
 
   @Option(
-    name: .long,
     help: "Tensors that not all checkpoints have: an error, left out, or averaged over those that have them.")
   var keys: KeyPolicy = .identical
 
-  @Option(name: .long, help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
   var include: [String] = []
 
-  @Option(name: .long, help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
   var exclude: [String] = []
 
   func validate() throws {
@@ -29,7 +28,7 @@ struct TensorOptions: ParsableArguments {
 
   var planOptions: AveragingPlan.Options { AveragingPlan.Options(buffers: buffers, dtype: dtype.dtype) }
 
-  /// Which tensors are averaged, by name.
+  /// Predicate of the tensors that are averaged, by name.
   func selection() throws -> (TensorName) -> Bool {
     let (included, excluded) = (try include.map { try Regex($0) }, try exclude.map { try Regex($0) })
     if included.isEmpty && excluded.isEmpty { return { _ in true } }
@@ -46,7 +45,7 @@ struct TensorOptions: ParsableArguments {
     }
   }
 
-  /// What the result depends on, for the provenance; defaults are left out.
+  /// Settings that the result depends on, for the provenance; defaults are left out.
   var settings: [(String, JSON)] {
     var settings: [(String, JSON)] = []
     if buffers != .latest { settings.append(("buffers", .string(buffers.rawValue))) }

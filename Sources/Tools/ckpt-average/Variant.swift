@@ -4,14 +4,14 @@ import Checkpoint
 /// One of the averages that a run makes or tries.
 struct Variant {
   let method: any AveragingMethod
-  /// How scores have led to this average; nil where there was nothing to choose.
+  /// Choice by scores that has led to this average; nil where there was nothing to choose.
   var choice: Choice?
   /// Number of last checkpoints that are averaged; nil for all.
   var window: Int?
-  /// What stands for `{decay}` and `{last}` in the name of the output.
+  /// Values of `{decay}` and `{last}` in the name of the output.
   var names: [String: String] = [:]
 
-  /// What scores have led to an average, for the provenance.
+  /// Choice by scores that has led to an average, for the provenance.
   struct Choice {
     /// The method's name, where it is not that of the average.
     var methodName: String?

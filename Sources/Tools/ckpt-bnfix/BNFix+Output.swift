@@ -114,7 +114,7 @@ extension BNFix {
     return (batches, recipe)
   }
 
-  /// Everything that the moments of a batch depend on beside the checkpoint.
+  /// Settings that the moments of a batch depend on besides the checkpoint.
   func measurementOptions(dataset: any ImageDataset, images: Int, preprocessing: Preprocessing) -> JSON {
     var options: [(String, JSON)] = [
       ("data", .string(URL(fileURLWithPath: dataset.name).lastPathComponent)), ("images", JSON(images)),

@@ -23,47 +23,42 @@ struct BNFix: NetworkTool {
   @OptionGroup(title: "Input and output") var output: OutputOptions
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
-  @Option(
-    name: .long, help: ArgumentHelp("How batches combine.", valueName: "estimator"))
+  @Option(help: ArgumentHelp("Estimator that combines the batches.", valueName: "estimator"))
   var estimator: Estimator = .pooled
 
-  @Option(
-    name: .long, help: ArgumentHelp("Weight of the newest batch, with --estimator momentum.", valueName: "m"))
+  @Option(help: ArgumentHelp("Weight of the newest batch, with --estimator momentum.", valueName: "m"))
   var momentum = 0.1
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("Count the stored statistics as those of this many images.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of images that the stored statistics count as.", valueName: "n"))
   var prior = 0.0
 
   @OptionGroup var synchronization: SynchronizationOptions
 
-  @Option(name: .long, help: ArgumentHelp("Only layers whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Only layers whose name matches.", valueName: "regex"))
   var layers: String?
 
-  @Option(name: .long, help: ArgumentHelp("Images per batch.", valueName: "n"))
+  @Option(help: ArgumentHelp("Images per batch.", valueName: "n"))
   var batchSize = 32
 
-  @Option(name: .long, help: ArgumentHelp("Stop after this many batches.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of batches to use at most.", valueName: "n"))
   var numBatches: Int?
 
-  @Option(name: .long, help: ArgumentHelp("Stop after this many images.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of images to use at most.", valueName: "n"))
   var numImages: Int?
 
-  @Flag(name: .long, inversion: .prefixedNo, help: "Shuffle the images, so that batches mix the classes.")
+  @Flag(inversion: .prefixedNo, help: "Shuffle the images, so that batches mix the classes.")
   var shuffle = true
 
-  @Option(
-    name: .long, help: ArgumentHelp("Seed of the order, of --sample and of --augment.", valueName: "n"))
+  @Option(help: ArgumentHelp("Seed of the order, of --sample and of --augment.", valueName: "n"))
   var seed: UInt64 = 0
 
-  @Flag(name: .long, help: "Only set every running mean to 0 and every variance to 1; needs no images.")
+  @Flag(help: "Only set every running mean to 0 and every variance to 1; needs no images.")
   var resetOnly = false
 
-  @Flag(name: .long, help: "Report how far the statistics move and write no checkpoint.")
+  @Flag(help: "Report how far the statistics move and write no checkpoint.")
   var dryRun = false
 
-  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("JSON report.", valueName: "file"), completion: .file())
   var report: String?
 
   @OptionGroup(title: "Data set") var images: DataOptions
@@ -141,7 +136,7 @@ struct BNFix: NetworkTool {
     }
   }
 
-  /// How the checkpoint is written.
+  /// Options of writing the checkpoint.
   func writeOptions() throws -> WriteOptions {
     try compression.writeOptions(for: output.output, threads: global.threadCount)
   }

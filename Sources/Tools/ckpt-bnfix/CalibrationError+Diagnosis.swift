@@ -4,7 +4,8 @@ import Command
 import NetworkCommand
 
 extension LoadedModel {
-  /// The error with the tensor behind it, where it is one of the checkpoint's: images alone are never NaN.
+  /// The error with the tensor that caused it, where it is one of the checkpoint's: images alone are never
+  /// NaN.
   func diagnosis(of error: CalibrationError) throws -> any Error {
     guard case .notFinite = error else { return error }
     for spec in source.tensors where spec.dtype.isFloatingPoint {

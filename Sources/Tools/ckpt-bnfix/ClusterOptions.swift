@@ -4,19 +4,17 @@ import Command
 /// Sharing the work between processes.
 struct ClusterOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Measure only share I of N of the batches (I from 0), or what the scheduler says: auto, auto/N.",
+      "Share I of N of the batches to measure (I from 0), or the scheduler's: auto, auto/N.",
       valueName: "i/n"))
   var shard: ShardOption?
 
-  @Option(
-    name: .long, help: ArgumentHelp("Where the shard's moments go.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("Output file for the shard's moments.", valueName: "file"), completion: .file())
   var statsOut: String?
 
   @Option(
-    name: .long, parsing: .upToNextOption,
-    help: ArgumentHelp("Finish from the parts of all shards.", valueName: "file"), completion: .file())
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Parts of all shards, to finish from.", valueName: "file"), completion: .file())
   var merge: [String] = []
 
   func validate() throws {

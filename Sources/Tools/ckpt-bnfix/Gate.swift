@@ -10,23 +10,20 @@ import NetworkGraphs
 import Platform
 import Statistics
 
-/// A check on labelled images that the new statistics do what they are for.
+/// A check on labeled images that the new statistics do what they are for.
 struct GateOptions: ParsableArguments {
   @Option(
-    name: .long,
-    help: ArgumentHelp("Measure top-1 before and after on these labelled images.", valueName: "dataset"),
+    help: ArgumentHelp("Labeled images to measure top-1 on, before and after.", valueName: "dataset"),
     completion: .directory)
   var gate: String?
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("Crops whose logits the gate averages.", valueName: "views"))
+  @Option(help: ArgumentHelp("Crops whose logits the gate averages.", valueName: "views"))
   var gateViews = CropViews.center
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Write nothing and exit with status 1 unless this is what --gate finds.", valueName: "verdict"))
+      "Verdict of --gate that is needed; else nothing is written and the exit status is 1.",
+      valueName: "verdict"))
   var require: Verdict?
 
   enum Verdict: String, ExpressibleByArgument, CaseIterable {

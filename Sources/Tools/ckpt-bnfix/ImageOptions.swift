@@ -2,6 +2,6 @@ import ArgumentParser
 
 /// The images to measure.
 struct ImageOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Images to use.", valueName: "dataset"), completion: .directory)
+  @Option(help: ArgumentHelp("Images to use.", valueName: "dataset"), completion: .directory)
   var data: String?
 }

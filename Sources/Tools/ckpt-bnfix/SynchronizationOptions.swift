@@ -3,26 +3,23 @@ import Checkpoint
 import Command
 import NetworkExecution
 
-/// Whose statistics the layers normalise with while the images pass.
+/// Extent of the statistics that the layers normalize with while the images pass.
 struct SynchronizationOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Each layer normalises with its batch's statistics (batch) or with all images' (layer), which makes batch size and order irrelevant.",
+      "Extent of the statistics that a layer normalizes with: its batch, or all images (layer), which makes batch size and order irrelevant.",
       valueName: "extent"))
   var sync: Synchronization = .batch
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "With --sync layer: activations to keep in memory; the rest goes to a scratch file in TMPDIR.",
+      "Memory for activations with --sync layer; the rest goes to a scratch file in TMPDIR.",
       valueName: "size"))
   var memory = ByteSize(bytes: 4 << 30)
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "How activations are stored there; f16 takes half the room and rounds them.", valueName: "type"))
+      "Element type of the activations there; f16 takes half the room and rounds them.", valueName: "type"))
   var scratchDtype = ScratchElement.f32
 
   enum Synchronization: String, ExpressibleByArgument, CaseIterable { case batch, layer }

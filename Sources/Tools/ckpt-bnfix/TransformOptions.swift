@@ -3,12 +3,11 @@ import Checkpoint
 import ImageData
 import NetworkCommand
 
-/// Whether the statistics are those of test images or of training images.
+/// Transforms of the images: those of testing or those of training.
 struct TransformOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Look at images as they are tested (none) or through the random transforms of training (train).",
+      "Transforms of the images: those of testing (none) or the random ones of training (train).",
       valueName: "kind"))
   var augment: Kind = .none
 

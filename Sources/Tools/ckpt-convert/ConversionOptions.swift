@@ -3,28 +3,26 @@ import Checkpoint
 import Command
 import Platform
 
-/// Which tensors, under which names, in which element type.
+/// Selection, names and element type of the tensors.
 struct ConversionOptions: ParsableArguments {
-  @Option(name: .long, help: "Element type of the floating-point tensors.")
+  @Option(help: "Element type of the floating-point tensors.")
   var dtype: TargetType = .same
 
-  @Flag(
-    name: .long, help: "Values beyond the range of --dtype become its largest; otherwise they are an error.")
+  @Flag(help: "Replace values beyond the range of --dtype by its largest; otherwise they are an error.")
   var saturate = false
 
-  @Option(name: .long, help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
   var include: [String] = []
 
-  @Option(name: .long, help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
   var exclude: [String] = []
 
-  @Option(name: .long, help: ArgumentHelp("Remove this from the beginning of names.", valueName: "text"))
+  @Option(help: ArgumentHelp("Prefix to remove from names.", valueName: "text"))
   var stripPrefix: [String] = []
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Replace matches in names; $1 stands for the first group.", valueName: "regex=template"))
+      "Replacement of matches in names; $1 stands for the first group.", valueName: "regex=template"))
   var rename: [Renaming] = []
 
   enum TargetType: String, ExpressibleByArgument, CaseIterable {
@@ -57,7 +55,8 @@ struct ConversionOptions: ParsableArguments {
     return conversion
   }
 
-  /// What changed the tensors; nil when nothing did, so that a mere change of format leaves no trace.
+  /// Provenance of the changes to the tensors; nil when nothing changed, so that a mere change of format
+  /// leaves no trace.
   var provenance: Provenance? {
     var settings: [(String, JSON)] = []
     if dtype != .same { settings.append(("dtype", .string(dtype.rawValue))) }

@@ -20,16 +20,16 @@ struct Convert: CheckpointTool {
   @OptionGroup(title: "Input and output") var input: InputOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
 
-  @Option(name: .long, help: "Format to write, whatever the output is called.")
+  @Option(help: "Format to write, whatever the output is called.")
   var format: WriteOptions.Format?
 
-  @Flag(name: .long, help: "Write the compressed container; with --base, differences to it.")
+  @Flag(help: "Write the compressed container; with --base, differences to it.")
   var compress = false
 
-  @Flag(name: .long, help: "Write plain safetensors (the default).")
+  @Flag(help: "Write plain safetensors (the default).")
   var decompress = false
 
-  @Option(name: .long, help: ArgumentHelp("Write a sharded set of files up to this size.", valueName: "size"))
+  @Option(help: ArgumentHelp("Largest file of a sharded set to write.", valueName: "size"))
   var maxShardSize: ByteSize?
 
   @OptionGroup(title: "Tensors") var tensors: ConversionOptions

@@ -2,7 +2,8 @@ import ImageData
 
 /// Several views of every image of a data set: view v of image i is item i·views + v.
 ///
-/// What a view shows depends on the seed and its index alone, so that views can be cached and read in any order.
+/// The contents of a view depend on the seed and its index alone, so that views can be cached and read in any
+/// order.
 struct AugmentedDataset: ImageDataset {
   enum Kind: String, CaseIterable {
     /// The image as it is.
@@ -16,7 +17,8 @@ struct AugmentedDataset: ImageDataset {
   let base: any ImageDataset
   var kind = Kind.test
   var views = 1
-  /// What the loader does to the images of `train` views; each view is an item of its own to it.
+  /// Augmentation that the loader applies to the images of `train` views; each view is an item of its own to
+  /// it.
   var augmentation: Augmentation?
   var seed: UInt64 = 0
 

@@ -9,14 +9,13 @@ import NetworkCommand
 /// The views that are trained on, and where their features are kept.
 struct CacheOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "What is trained on: the images as they are tested, mirrored ones too, or random transforms of them.",
+      "Views to train on: the images as they are tested, mirrored ones too, or random transforms of them.",
       valueName: "kind"))
   var augment = AugmentedDataset.Kind.test
 
   @Option(
-    name: .long, help: ArgumentHelp("Random transforms of each image to keep features of.", valueName: "k"))
+    help: ArgumentHelp("Number of random transforms of each image to keep features of.", valueName: "k"))
   var views = 4
 
   @OptionGroup var augmentation: AugmentationOptions
@@ -24,24 +23,21 @@ struct CacheOptions: ParsableArguments {
   @OptionGroup var mixing: MixingOptions
 
   @Flag(
-    name: .long,
-    help: "Read and transform the images anew in every epoch, which keeps no features and takes far longer.")
+    help: "Read and transform the images again in every epoch, which keeps no features and takes far longer.")
   var reread = false
 
   @Option(
-    name: .long, help: ArgumentHelp("Keep features in this folder for later runs.", valueName: "dir"),
+    help: ArgumentHelp("Folder that keeps features for later runs.", valueName: "dir"),
     completion: .directory)
   var cache: String?
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("How features are stored.", valueName: "type"))
+  @Option(help: ArgumentHelp("Element type of stored features.", valueName: "type"))
   var cacheDtype = FeatureElement.f32
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Features beyond this size go into a scratch file (default: half of the memory).", valueName: "size"))
+      "Memory for features; the rest goes to a scratch file (default: half of the memory).", valueName: "size"
+    ))
   var memory: ByteSize?
 
   func validate() throws {
@@ -57,7 +53,7 @@ struct CacheOptions: ParsableArguments {
     }
   }
 
-  /// Whether the images to train on are decoded more than once: for a fingerprint, or for several views.
+  /// True if the images to train on are decoded more than once: for a fingerprint, or for several views.
   var readsAgain: Bool { reread || cache != nil || augment != .test }
 
   /// The views of `dataset` to train on.

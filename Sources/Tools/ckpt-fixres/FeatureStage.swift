@@ -6,7 +6,7 @@ import NetworkExecution
 import Platform
 import TensorMath
 
-/// Runs the frozen trunk over data sets.
+/// Runs the frozen backbone over data sets.
 struct FeatureStage {
   let tail: TunableTail
   let preprocessing: Preprocessing
@@ -40,7 +40,7 @@ struct FeatureStage {
       labels: try dataset.labels())
   }
 
-  /// The features of all views, and the labels and teacher's logits of the images behind them.
+  /// The features of all views, and the labels and teacher's logits of their images.
   mutating func features(of views: AugmentedDataset, teacherLogits: [Float]?) throws -> LabelledFeatures {
     let labels = try views.base.labels()
     return LabelledFeatures(
@@ -94,7 +94,7 @@ struct FeatureStage {
     progress.finish()
   }
 
-  /// Fingerprint of trunk, preprocessing, kernels and decoded images.
+  /// Fingerprint of backbone, preprocessing, kernels and decoded images.
   private func key(of views: AugmentedDataset) throws -> ContentHash {
     var hash = try tail.trunkFingerprint()
     hash.add(preprocessing.summary)

@@ -12,7 +12,7 @@ struct FixRes: NetworkTool {
     commandName: "ckpt-fixres",
     abstract: "Fine-tune the classifier and the last BatchNorm of a checkpoint at test resolution.",
     discussion: """
-      The trunk is frozen and the preprocessing deterministic, so its features are computed once and every epoch \
+      The backbone is frozen and the preprocessing deterministic, so its features are computed once and every epoch \
       trains on them.
       """,
     version: versionText("ckpt-fixres", kernels: kernelDescription))
@@ -145,7 +145,7 @@ struct FixRes: NetworkTool {
     try reports.write(result)
   }
 
-  /// Everything that the tensors depend on, and nothing else.
+  /// Settings that the tensors depend on, and no others.
   private func historyOptions(
     _ options: TuningOptions, _ resolved: ResolvedPreprocessing, _ master: Teacher?
   ) -> [(String, JSON)] {

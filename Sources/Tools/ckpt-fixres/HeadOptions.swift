@@ -5,14 +5,10 @@ import FineTuning
 
 /// A new classifier, for transfer to other classes.
 struct HeadOptions: ParsableArguments {
-  @Option(
-    name: .long,
-    help: ArgumentHelp("Replace the classifier by a new one with this many classes.", valueName: "k"))
+  @Option(help: ArgumentHelp("Number of classes of a new classifier.", valueName: "k"))
   var numClasses: Int?
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("How it starts.", valueName: "name"))
+  @Option(help: ArgumentHelp("Initialization of the new classifier.", valueName: "name"))
   var headInit = HeadInitialisation.kaiming
 
   func validate() throws {

@@ -3,7 +3,7 @@ import Platform
 
 /// Loss and top-1 accuracy per epoch as an SVG picture.
 ///
-/// The colours have enough contrast on white and on black, since not every viewer knows the page's scheme.
+/// The colors have enough contrast on white and on black, since not every viewer knows the page's scheme.
 public struct LearningCurve: Sendable {
   private let title: String
   private let records: [EpochRecord]

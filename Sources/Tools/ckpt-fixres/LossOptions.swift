@@ -3,28 +3,25 @@ import Checkpoint
 import Command
 import FineTuning
 
-/// What is minimised.
+/// Options of the loss.
 struct LossOptions: ParsableArguments {
   enum Kind: String, ExpressibleByArgument, CaseIterable {
     case ce, bce, focal, dice, jaccard
     case bceDice = "bce-dice"
   }
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("What is minimised.", valueName: "name"))
+  @Option(help: ArgumentHelp("Loss function.", valueName: "name"))
   var loss = Kind.ce
 
-  @Option(
-    name: .long, help: ArgumentHelp("Share of the target spread over all classes (ce, bce).", valueName: "e"))
+  @Option(help: ArgumentHelp("Share of the target spread over all classes (ce, bce).", valueName: "e"))
   var labelSmoothing = 0.0
 
   @Option(
-    name: .long, help: ArgumentHelp("Weight of every class (ce, bce, focal).", valueName: "w,w…"),
+    help: ArgumentHelp("Weight of every class (ce, bce, focal).", valueName: "w,w…"),
     transform: parseWeights)
   var classWeights: [Double]?
 
-  @Option(name: .long, help: ArgumentHelp("Focusing exponent of the focal loss.", valueName: "x"))
+  @Option(help: ArgumentHelp("Focusing exponent of the focal loss.", valueName: "x"))
   var focalGamma = 2.0
 
   func validate() throws {

@@ -1,13 +1,13 @@
 import ArgumentParser
 import Command
 
-/// Files beside the checkpoint.
+/// Files written in addition to the checkpoint.
 struct ReportOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Write a JSON report.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("JSON report.", valueName: "file"), completion: .file())
   var report: String?
 
   @Option(
-    name: .long, help: ArgumentHelp("Write the learning curve as SVG.", valueName: "file"),
+    help: ArgumentHelp("Learning curve, as SVG.", valueName: "file"),
     completion: .file())
   var plot: String?
 

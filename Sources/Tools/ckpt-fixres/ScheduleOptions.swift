@@ -9,46 +9,41 @@ struct ScheduleOptions: ParsableArguments {
     case constant, step, multistep, exponential, cosine, polynomial, plateau
   }
 
-  @Option(name: .long, help: ArgumentHelp("Learning rate (default: 1e-3).", valueName: "x"))
+  @Option(help: ArgumentHelp("Learning rate (default: 1e-3).", valueName: "x"))
   var lr: Double?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Scale --lr, which is meant for batches of this size, to --batch-size.", valueName: "n"))
+      "Batch size that --lr is meant for; it is scaled to --batch-size.", valueName: "n"))
   var lrBatch: Int?
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("How it changes over the run (default: cosine).", valueName: "name"))
+  @Option(help: ArgumentHelp("Schedule of the learning rate (default: cosine).", valueName: "name"))
   var schedule: Kind?
 
-  @Option(name: .long, help: ArgumentHelp("Epochs per step of the step schedule.", valueName: "n"))
+  @Option(help: ArgumentHelp("Epochs per step of the step schedule.", valueName: "n"))
   var stepSize = 30
 
   @Option(
-    name: .long,
     help: ArgumentHelp("Epochs after which the multistep schedule decays.", valueName: "n,n…"),
     transform: parseEpochs)
   var milestones: [Int]?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Decay factor of step, multistep and plateau (default: 0.1) and of exponential (default: 0.9).",
       valueName: "x"))
   var gamma: Double?
 
-  @Option(name: .long, help: ArgumentHelp("Exponent of the polynomial schedule.", valueName: "x"))
+  @Option(help: ArgumentHelp("Exponent of the polynomial schedule.", valueName: "x"))
   var power = 1.0
 
-  @Option(name: .long, help: ArgumentHelp("Bad epochs that plateau tolerates.", valueName: "n"))
+  @Option(help: ArgumentHelp("Epochs without improvement that plateau tolerates.", valueName: "n"))
   var plateauPatience = 10
 
-  @Option(name: .long, help: ArgumentHelp("Epochs of linear rise at the beginning.", valueName: "x"))
+  @Option(help: ArgumentHelp("Epochs of linear rise at the beginning.", valueName: "x"))
   var warmupEpochs = 0.0
 
-  @Option(name: .long, help: ArgumentHelp("Factor on the learning rate at its start.", valueName: "x"))
+  @Option(help: ArgumentHelp("Factor on the learning rate at the start of the warm-up.", valueName: "x"))
   var warmupFactor = 0.01
 
   func validate() throws {

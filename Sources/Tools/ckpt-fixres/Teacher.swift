@@ -1,7 +1,7 @@
 import ImageData
 import NetworkExecution
 
-/// What is learned from beside the labels.
+/// Source of training targets besides the labels.
 struct Teacher {
   enum Outputs {
     /// Logits of the images as they are tested, [images, classes].

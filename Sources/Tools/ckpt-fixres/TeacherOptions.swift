@@ -10,17 +10,16 @@ import Platform
 /// Knowledge distillation.
 struct TeacherOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Learn from this checkpoint's outputs too, or from a file with a tensor \"logits\" [images, classes].",
+      "Teacher for distillation: a checkpoint, or a file with a tensor \"logits\" [images, classes].",
       valueName: "checkpoint"),
     completion: .file())
   var teacher: String?
 
-  @Option(name: .long, help: ArgumentHelp("Softens the outputs of both.", valueName: "t"))
+  @Option(help: ArgumentHelp("Softmax temperature for teacher and student.", valueName: "t"))
   var temperature = 5.0
 
-  @Option(name: .long, help: ArgumentHelp("Share of the teacher in the loss.", valueName: "a"))
+  @Option(help: ArgumentHelp("Share of the teacher in the loss.", valueName: "a"))
   var distillWeight = 0.5
 
   func validate() throws {

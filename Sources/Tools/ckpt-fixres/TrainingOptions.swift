@@ -4,75 +4,67 @@ import Command
 import FineTuning
 import NetworkExecution
 
-/// What is trained, by which optimiser and for how long.
+/// Trained layers, optimizer and length of the training.
 struct TrainingOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "What is trained (default: fc+bn; fc where no BatchNorm precedes the pooling).", valueName: "layers"))
+      "Layers to train (default: fc+bn; fc where no BatchNorm precedes the pooling).", valueName: "layers"))
   var train: TuningOptions.Layers?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Statistics of the last BatchNorm (default: batch; frozen with fc).", valueName: "mode"))
   var bn: TuningOptions.BatchNormMode?
 
-  @Option(name: .long, help: ArgumentHelp("Passes over the data (default: 30).", valueName: "n"))
+  @Option(help: ArgumentHelp("Passes over the data (default: 30).", valueName: "n"))
   var epochs: Int?
 
-  @Option(name: .long, help: ArgumentHelp("Images per step (default: 64).", valueName: "n"))
+  @Option(help: ArgumentHelp("Images per step (default: 64).", valueName: "n"))
   var batchSize: Int?
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("Makes the steps; lbfgs takes all images at once, with fc.", valueName: "name"))
+  @Option(help: ArgumentHelp("Optimizer; lbfgs takes all images at once, with fc.", valueName: "name"))
   var optimizer = TuningOptions.OptimizerKind.sgd
 
-  @Option(name: .long, help: ArgumentHelp("Momentum of SGD.", valueName: "m"))
+  @Option(help: ArgumentHelp("Momentum of SGD.", valueName: "m"))
   var momentum = 0.9
 
-  @Flag(name: .long, help: "Nesterov's momentum.")
+  @Flag(help: "Use Nesterov's momentum.")
   var nesterov = false
 
-  @Option(name: .long, help: ArgumentHelp("Decay of the classifier's weight.", valueName: "w"))
+  @Option(help: ArgumentHelp("Weight decay of the classifier's weight.", valueName: "w"))
   var weightDecay = 1e-4
 
-  @Option(name: .long, help: ArgumentHelp("Largest length of the gradient.", valueName: "x"))
+  @Option(help: ArgumentHelp("Largest norm of the gradient.", valueName: "x"))
   var clipNorm: Double?
 
-  @Option(name: .long, help: ArgumentHelp("Keep a moving average of the tuned weights.", valueName: "decay"))
+  @Option(help: ArgumentHelp("Decay of a moving average of the tuned weights.", valueName: "decay"))
   var ema: Double?
 
-  @Option(name: .long, help: ArgumentHelp("Steps between its updates.", valueName: "n"))
+  @Option(help: ArgumentHelp("Steps between updates of the moving average.", valueName: "n"))
   var emaEvery = 1
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("Average the tuned weights of the epochs from this one on.", valueName: "epoch"))
+  @Option(help: ArgumentHelp("First epoch of an average of the tuned weights.", valueName: "epoch"))
   var swaStart: Int?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Stop after this many epochs without a lower validation loss and keep the best epoch.", valueName: "n"))
+      "Epochs without a lower validation loss before stopping; keeps the best epoch.", valueName: "n"))
   var earlyStop: Int?
 
-  @Option(name: .long, help: ArgumentHelp("Seed of everything random.", valueName: "n"))
+  @Option(help: ArgumentHelp("Seed of everything random.", valueName: "n"))
   var seed: UInt64 = 0
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Keep the state of the run in this file after every epoch, and go on from it if it exists.",
+      "File for the state of the run, written after every epoch and continued from if it exists.",
       valueName: "file"),
     completion: .file())
   var resume: String?
 
   @Flag(
-    name: .long,
     help:
-      "The FixRes authors' procedure: fc alone, BatchNorm in batch mode, their schedule and learning rate.")
+      "Follow the FixRes authors' procedure: fc alone, BatchNorm in batch mode, their schedule and learning rate."
+  )
   var faithful = false
 
   func validate() throws {

@@ -1,7 +1,7 @@
 import FineTuning
 import ImageData
 
-/// The images to train on, as cached features or read anew in every epoch.
+/// The images to train on, as cached features or read again in every epoch.
 enum TrainingSet {
   case cached(LabelledFeatures)
   case reread(RereadBatches)

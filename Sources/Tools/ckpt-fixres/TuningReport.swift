@@ -5,7 +5,7 @@ import NetworkExecution
 import Platform
 import Statistics
 
-/// What a run measured, for people and for scripts.
+/// Measurements of a run, for people and for scripts.
 struct TuningReport {
   let tool: String
   let model: String
@@ -14,7 +14,7 @@ struct TuningReport {
   let options: [(String, JSON)]
   let images: Int
   let records: [EpochRecord]
-  /// Whether the epoch with the lowest validation loss is the result, not the last one.
+  /// True if the epoch with the lowest validation loss is the result, not the last one.
   let keepsBest: Bool
   let before: (metrics: Metrics, isCorrect: [Bool])?
   let after: (metrics: Metrics, isCorrect: [Bool])?

@@ -10,7 +10,7 @@ struct Info: CheckpointTool {
     abstract: "List, verify, compare checkpoints.",
     usage: "ckpt-info [list|verify|diff|stats] <file> ... [<options>]",
     discussion: """
-      list    names, types, shapes and sizes, metadata, recognised architecture (the default)
+      list    names, types, shapes and sizes, metadata, recognized architecture (the default)
       verify  structure and checksums; status 1 when anything is damaged
       diff    two checkpoints tensor by tensor; status 1 when they differ beyond --tolerance
       stats   range, mean, deviation, zeros and non-numbers of every tensor
@@ -22,10 +22,10 @@ struct Info: CheckpointTool {
   @Argument(help: ArgumentHelp("Action and checkpoints.", valueName: "file"), completion: .file())
   var words: [String] = []
 
-  @Option(name: .long, help: "How to print the results.")
+  @Option(help: "Format of the results.")
   var format: Format = .table
 
-  @Option(name: .long, help: ArgumentHelp("diff: largest absolute difference that is none.", valueName: "x"))
+  @Option(help: ArgumentHelp("diff: largest absolute difference that counts as equal.", valueName: "x"))
   var tolerance = 0.0
 
   @OptionGroup(title: "Input") var input: InputOptions

@@ -6,19 +6,19 @@ import ImageData
 import ResolutionSweep
 import Statistics
 
-/// BatchNorm statistics made anew for every size.
+/// BatchNorm statistics recomputed for every size.
 struct CalibrationOptions: ParsableArguments {
   @Option(
     name: .customLong("bnfix"),
     help: ArgumentHelp(
-      "Also measure every setting with BatchNorm statistics of these images under its own preprocessing, as ckpt-bnfix makes them.",
+      "Images for BatchNorm statistics, recomputed as by ckpt-bnfix under every setting, which is also measured with them.",
       valueName: "dataset"),
     completion: .directory)
   var data: String?
 
   @Option(
     name: .customLong("bnfix-images"),
-    help: ArgumentHelp("Images that each set of statistics is made of, at most.", valueName: "n"))
+    help: ArgumentHelp("Number of images for each set of statistics, at most.", valueName: "n"))
   var imageCount = 1024
 
   @Option(
@@ -51,7 +51,7 @@ struct CalibrationOptions: ParsableArguments {
 }
 
 extension SweepPart.CalibrationRecipe {
-  /// What provenance and report tell of it.
+  /// Settings for provenance and report.
   var json: JSON {
     .object([
       ("data", .string(lastComponents(dataset))), ("images", JSON(imageCount)),

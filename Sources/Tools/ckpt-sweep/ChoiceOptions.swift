@@ -5,44 +5,40 @@ import Evaluation
 import ResolutionSweep
 import Statistics
 
-/// How a setting is chosen from the measurements.
+/// Options of choosing a setting from the measurements.
 struct ChoiceOptions: ParsableArguments {
   @Option(
     name: .customLong("select"),
     help: ArgumentHelp(
-      "Which images choose: none (all, and the same ones score), half (one half, the other scores) or kfold:K.",
+      "Images that choose: none (all, and the same ones score), half (one half, the other scores) or kfold:K.",
       valueName: "none|half|kfold:K"))
   var method: SelectionMethod = .none
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Take the most accurate setting, or the cheapest that cannot be told from it (default: accuracy with --select none, else cheap).",
+      "Setting to take: the most accurate, or the cheapest that cannot be distinguished from it (default: accuracy with --select none, else cheap).",
       valueName: "preference"))
   var prefer: Preference?
 
-  @Option(name: .long, help: ArgumentHelp("What settings are compared by.", valueName: "metric"))
+  @Option(help: ArgumentHelp("Metric that compares settings.", valueName: "metric"))
   var metric: Metric = .top1
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "The most that an image may cost: multiply-adds (4.1G, 300M) or milliseconds as measured (20ms).",
+      "Largest cost of an image: multiply-adds (4.1G, 300M) or milliseconds as measured (20ms).",
       valueName: "cost"))
   var budget: Budget?
 
-  @Flag(
-    name: .long, help: "Drop settings as soon as they are worse beyond doubt; images come in random order.")
+  @Flag(help: "Drop settings as soon as they are worse beyond doubt; images come in random order.")
   var race = false
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Probability that the best setting is among those marked as such, and that a race keeps it.",
       valueName: "p"))
   var confidence = 0.95
 
-  @Option(name: .long, help: ArgumentHelp("Seed of everything random.", valueName: "n"))
+  @Option(help: ArgumentHelp("Seed of everything random.", valueName: "n"))
   var seed: UInt64 = 0
 
   func validate() throws {
@@ -64,7 +60,7 @@ struct ChoiceOptions: ParsableArguments {
     return generator.permutation(count)
   }
 
-  /// What the choice depended on.
+  /// Settings that the choice depended on.
   func provenance(of report: SweepReport) -> [(String, JSON)] {
     var options: [(String, JSON)] = [
       ("data", .string(lastComponents(report.dataset))), ("settings", JSON(report.rows.count)),

@@ -6,53 +6,48 @@ import ImageData
 import NetworkCommand
 import ResolutionSweep
 
-/// Which preprocessings are measured.
+/// Options of the grid of preprocessings that are measured.
 struct GridOptions: ParsableArguments {
-  @Option(
-    name: .long,
-    help: ArgumentHelp("Shorter side after resizing: 256, 224,256 or 224:256:8.", valueName: "sizes"))
+  @Option(help: ArgumentHelp("Shorter side after resizing: 256, 224,256 or 224:256:8.", valueName: "sizes"))
   var resize: SizeList?
 
-  @Option(name: .long, help: ArgumentHelp("Side of the centre crop, in the same forms.", valueName: "sizes"))
+  @Option(help: ArgumentHelp("Side of the center crop, in the same forms.", valueName: "sizes"))
   var crop: SizeList?
 
   @Option(
     name: [.long, .customLong("crop-pct")],
     help: ArgumentHelp(
-      "Instead of --resize, the share of it that a crop keeps, such as 0.875.", valueName: "r,r"))
+      "Share of the resize that a crop keeps, such as 0.875, instead of --resize.", valueName: "r,r"))
   var ratio: RatioList?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "One or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "i,i"),
+      "Filters of the resize: one or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "i,i"),
     completion: .list(Interpolation.allCases.map(\.rawValue)))
   var interpolation: InterpolationList?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "What --resize is the length of: shorter-side, or as timm's squash and border.", valueName: "m,m"),
+      "Side that --resize sets: shorter-side, or as timm's squash and border.", valueName: "m,m"),
     completion: .list(ResizeMode.allCases.map(\.rawValue)))
   var resizeMode: ResizeModeList?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Crops whose logits are averaged: center, flip, five, ten (default: center).", valueName: "v,v"),
     completion: .list(CropViews.allCases.map(\.rawValue)))
   var views: ViewsList?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "How the last map is pooled: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
+      "Pooling of the last map: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
       valueName: "p,p"))
   var pooling: PoolingList?
 
   @OptionGroup var normalisation: NormalisationOptions
 
-  @Flag(name: .long, help: "Measure the checkpoint's recorded preprocessing alone.")
+  @Flag(help: "Measure the checkpoint's recorded preprocessing alone.")
   var asRecorded = false
 
   func validate() throws {
@@ -66,7 +61,7 @@ struct GridOptions: ParsableArguments {
 
   private var hasSizes: Bool { resize != nil || crop != nil || ratio != nil }
 
-  /// Whether any of these options was given.
+  /// True if any of these options was given.
   var isGiven: Bool {
     hasSizes || asRecorded || interpolation != nil || resizeMode != nil || views != nil || pooling != nil
       || normalisation.isGiven

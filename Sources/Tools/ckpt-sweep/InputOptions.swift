@@ -7,7 +7,7 @@ import NetworkCommand
 import NetworkExecution
 import Platform
 
-/// What is measured on what.
+/// Models and data sets of the measurement.
 struct InputOptions: ParsableArguments {
   @Argument(
     help: "Checkpoints to read, '-' for standard input; or ONNX files with their weights.",
@@ -15,9 +15,8 @@ struct InputOptions: ParsableArguments {
   var models = ["-"]
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Network architecture, when names and shapes do not tell it, or an ONNX file that describes it.",
+      "Network architecture, if names and shapes do not determine it, or an ONNX file that describes it.",
       valueName: "auto|name|file.onnx"),
     completion: .file(extensions: ["onnx"]))
   var arch = "auto"
@@ -26,20 +25,18 @@ struct InputOptions: ParsableArguments {
 
   @OptionGroup var decoding: Command.InputOptions
 
-  @Option(name: .long, help: ArgumentHelp("Labelled images.", valueName: "dataset"), completion: .directory)
+  @Option(help: ArgumentHelp("Labeled images.", valueName: "dataset"), completion: .directory)
   var data: String?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Labelled images that score the chosen setting.", valueName: "dataset"),
+    help: ArgumentHelp("Labeled images that score the chosen setting.", valueName: "dataset"),
     completion: .directory)
   var confirm: String?
 
-  @Flag(name: .long, help: "Average the probabilities of all checkpoints instead of comparing them.")
+  @Flag(help: "Average the probabilities of all checkpoints instead of comparing them.")
   var ensemble = false
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
       "Images per batch (default: at most 16, as many as keep the input within 256 MB).", valueName: "n"))
   var batchSize: Int?
@@ -71,7 +68,7 @@ struct InputOptions: ParsableArguments {
   }
 }
 
-/// The side of the training images, where the checkpoint tells it.
+/// The side of the training images, where the checkpoint records it.
 func trainSize(of source: any CheckpointSource) -> Int? {
   source.metadata[MetadataKey.trainSize].flatMap { Int($0) }.flatMap {
     Preprocessing.sizes.contains($0) ? $0 : nil

@@ -10,21 +10,19 @@ import ResolutionSweep
 /// Sweeps that are divided among machines or continued later.
 struct PartOptions: ParsableArguments {
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "Measure only share I of N of the images (I from 0), or what the scheduler says: auto, auto/N.",
+      "Share I of N of the images to measure (I from 0), or the scheduler's: auto, auto/N.",
       valueName: "i/n"))
   var shard: ShardOption?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Keep what has been measured here, and continue from it.", valueName: "file"),
+    help: ArgumentHelp("File that keeps the measurements, to continue from.", valueName: "file"),
     completion: .file())
   var state: String?
 
   @Option(
-    name: .long, parsing: .upToNextOption,
-    help: ArgumentHelp("Choose from the states of all shards instead of measuring.", valueName: "file"),
+    parsing: .upToNextOption,
+    help: ArgumentHelp("States of all shards to choose from, instead of measuring.", valueName: "file"),
     completion: .file())
   var merge: [String] = []
 

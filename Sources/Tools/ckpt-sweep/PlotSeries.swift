@@ -4,10 +4,10 @@ import Statistics
 
 /// The points that one line of the plot joins.
 struct PlotSeries {
-  /// What tells this line from the others; empty when there is one line only.
+  /// Label that distinguishes this line from the others; empty when there is one line only.
   var label: String
   var points: [Point]
-  /// Size of the training images, if the checkpoint tells it.
+  /// Size of the training images, if the checkpoint records it.
   var trainSize: Int?
 
   struct Point {
@@ -18,11 +18,11 @@ struct PlotSeries {
   }
 }
 
-/// What the horizontal axis shows.
+/// Quantity of the horizontal axis.
 enum PlotAxis: String {
   /// Several resizes of each crop: one line per crop.
   case resize = "shorter side after resizing, pixels"
-  /// One resize for each crop, so that the crop tells the setting.
+  /// One resize for each crop, so that the crop identifies the setting.
   case crop = "crop, pixels"
 
   init(_ rows: [SweepRow]) {
@@ -36,7 +36,7 @@ enum PlotAxis: String {
 }
 
 extension PlotSeries {
-  /// What rows of one line have in common, sizes aside.
+  /// Key that the rows of one line share, sizes aside.
   static func key(_ row: SweepRow) -> [String] {
     let preprocessing = row.setting.preprocessing
     return [

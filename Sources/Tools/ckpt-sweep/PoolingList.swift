@@ -34,7 +34,7 @@ extension PoolingList.Choice {
   /// The side of the last map of an ImageNet network at 224 pixels, and timm's `pool_size` for most.
   private static let usualWindow = 7
 
-  /// The pooling for a model, whose metadata may tell the size of the images that it was trained on.
+  /// The pooling for a model, whose metadata may record the size of the images that it was trained on.
   func resolved(for model: LoadedModel) throws -> Pooling {
     guard case .testTime(let given) = self else { return .average }
     if let given { return .testTime(window: given) }

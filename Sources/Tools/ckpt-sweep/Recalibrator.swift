@@ -8,10 +8,10 @@ import NetworkExecution
 
 /// Makes BatchNorm statistics for every preprocessing that is measured with recalibrated ones.
 ///
-/// The same pooled statistics as those of `ckpt-bnfix --resize --crop --interpolation --num-images --seed`, whose
-/// batches and arithmetic it shares.
+/// Its statistics equal those of `ckpt-bnfix --resize --crop --interpolation --num-images --seed`, pooled,
+/// whose batches and arithmetic it shares.
 struct Recalibrator {
-  /// That of ckpt-bnfix: statistics depend on it, because every batch normalises with its own.
+  /// That of ckpt-bnfix: statistics depend on it, because every batch normalizes with its own.
   static let batchSize = 32
 
   let models: [LoadedModel]
@@ -31,7 +31,7 @@ struct Recalibrator {
       "recalibrating", total: images.count * views.reduce(0) { $0 + $1.count }, unit: "images")
     defer { progress.finish() }
     for (index, model) in models.enumerated() where !views[index].isEmpty {
-      // A network of its own: the rounding of large tiles grows through normalised layers.
+      // A network of its own: the rounding of large tiles grows through normalized layers.
       let network = try model.network(.statistics)
       for group in groups(views[index]) {
         let loader = BatchLoader(

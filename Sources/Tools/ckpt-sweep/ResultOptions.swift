@@ -7,41 +7,39 @@ import ImageData
 import Platform
 import ResolutionSweep
 
-/// What is written where.
+/// Files and formats of the results.
 struct ResultOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
     help: ArgumentHelp(
-      "Write the checkpoint with the chosen preprocessing; '-' is standard output and moves the table to standard error.",
+      "Checkpoint to write, with the chosen preprocessing; '-' is standard output and moves the table to standard error.",
       valueName: "path"),
     completion: .file())
   var output: String?
 
-  @Option(name: .long, help: ArgumentHelp("How to print the results.", valueName: "format"))
+  @Option(help: ArgumentHelp("Format of the results.", valueName: "format"))
   var format: Format = .table
 
-  @Flag(name: .long, help: "Also print images per second, which differ from run to run.")
+  @Flag(help: "Also print images per second, which differ from run to run.")
   var timing = false
 
   @Option(
-    name: .long, help: ArgumentHelp("Write a JSON report of results and run.", valueName: "file"),
+    help: ArgumentHelp("JSON report of results and run.", valueName: "file"),
     completion: .file())
   var report: String?
 
   @Option(
-    name: .long, help: ArgumentHelp("Draw accuracy against size.", valueName: "file.svg"), completion: .file()
+    help: ArgumentHelp("Plot of accuracy against size.", valueName: "file.svg"), completion: .file()
   )
   var plot: String?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Write every prediction as NumPy array or table.", valueName: "file.npy|file.tsv"),
+    help: ArgumentHelp("Every prediction, as NumPy array or table.", valueName: "file.npy|file.tsv"),
     completion: .file())
   var predictions: String?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Also print the choice as that library's configuration.", valueName: "library"))
+    help: ArgumentHelp("Library whose configuration for the choice is printed too.", valueName: "library"))
   var preset: Preset?
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, json }

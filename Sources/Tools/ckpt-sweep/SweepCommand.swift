@@ -117,7 +117,7 @@ struct SweepCommand: NetworkTool {
     try finish(outcome, destination: destination, console: console)
   }
 
-  /// What was measured, here or by shards.
+  /// Result of the measurement, here or by shards.
   private struct Outcome {
     var recipe: SweepPart.Recipe
     var measurements: Measurements
@@ -162,7 +162,7 @@ struct SweepCommand: NetworkTool {
     }
   }
 
-  /// What the report tells of the run beside the results.
+  /// Members of the report on the run, besides the results.
   private func runMembers(_ outcome: Outcome) throws -> [(String, JSON)] {
     let recipe = outcome.recipe
     let checkpoints = recipe.checkpoints.enumerated().map { index, path -> JSON in

@@ -110,13 +110,13 @@ struct SweepJob {
   }
 }
 
-/// What a race saved.
+/// Savings of a race.
 struct RaceSummary {
   var settings: Int
   /// Settings measured on all images.
   var finalists: Int
   var evaluations: Int
-  /// What all settings on all images would have been.
+  /// Evaluations of all settings on all images.
   var evaluationsWithout: Int
 
   var text: String {

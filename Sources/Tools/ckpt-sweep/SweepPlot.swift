@@ -96,7 +96,7 @@ public struct SweepPlot {
     return lines
   }
 
-  /// Lines of one training size share a mark; the colour is the line's own when the sizes differ.
+  /// Lines of one training size share a mark; the color is the line's own when the sizes differ.
   private var trainMarks: [String] {
     guard axis == .crop else { return [] }
     let sizes = Set(series.compactMap(\.trainSize)).sorted()

@@ -15,7 +15,7 @@ struct AffineMap {
   /// Moves the image by whole pixels.
   static func translation(x: Int, y: Int) -> AffineMap { AffineMap(c: -Double(x), f: -Double(y)) }
 
-  /// Turns counter-clockwise about the centre.
+  /// Turns counter-clockwise about the center.
   static func rotation(degrees: Double, width: Int, height: Int) -> AffineMap {
     // Multiples of the right angle come out exactly.
     func rounded(_ value: Double) -> Double { (value * 1e15).rounded() / 1e15 }
@@ -28,7 +28,7 @@ struct AffineMap {
 }
 
 extension RGBImage {
-  /// The nearest pixel at each mapped centre, black outside: Pillow's affine transform in 16.16 fixed point.
+  /// The nearest pixel at each mapped center, black outside: Pillow's affine transform in 16.16 fixed point.
   /// - Precondition: The mapped corners lie within ±32768.
   func transformed(_ map: AffineMap) -> RGBImage {
     func fixed(_ value: Double) -> Int { Int((value * 65536 + 0.5).rounded(.down)) }

@@ -1,7 +1,7 @@
 import Statistics
 
-/// The random transforms of training, in the order of torchvision's reference: resized crop, mirror, colour
-/// jitter, TrivialAugmentWide, normalisation, erasing.
+/// The random transforms of training, in the order of torchvision's reference: resized crop, mirror, color
+/// jitter, TrivialAugmentWide, normalization, erasing.
 public struct Augmentation: Sendable, Equatable {
   /// Part of the image's area that the crop covers, uniform in this range.
   public var area = 0.08...1.0
@@ -9,20 +9,20 @@ public struct Augmentation: Sendable, Equatable {
   public var aspectRatio = 3.0 / 4...4.0 / 3
   /// Probability that the image is mirrored.
   public var flipProbability = 0.5
-  /// Random colours, or nil.
+  /// Random colors, or nil.
   public var colorJitter: ColorJitter?
-  /// Whether one operation of TrivialAugmentWide is applied.
+  /// True if one operation of TrivialAugmentWide is applied.
   public var usesTrivialAugment = false
-  /// A random rectangle of zeros after normalisation, or nil.
+  /// A random rectangle of zeros after normalization, or nil.
   public var erasing: RandomErasing?
 
   /// RandomResizedCrop and mirroring, as ImageNet models are trained.
   public init() {}
 
-  /// Writes the transformed, normalised image to `target`: `crop * crop * 3` floats, rows of R, G, B.
+  /// Writes the transformed, normalized image to `target`: `crop * crop * 3` floats, rows of R, G, B.
   /// - Parameters:
   ///   - image: The whole image.
-  ///   - preprocessing: Crop size, filter and normalisation; its resize has no part.
+  ///   - preprocessing: Crop size, filter and normalization; its resize has no part.
   ///   - generator: Source of all randomness.
   ///   - target: Room for `crop * crop * 3` floats; all are overwritten.
   public func apply(
@@ -47,7 +47,7 @@ public struct Augmentation: Sendable, Equatable {
   }
 
   /// Draws the crop as torchvision's `RandomResizedCrop.get_params` does: ten attempts, then the largest
-  /// centre crop of an allowed aspect ratio.
+  /// center crop of an allowed aspect ratio.
   func cropWindow(width: Int, height: Int, using generator: inout SeededGenerator) -> PixelWindow {
     let whole = Double(width * height)
     for _ in 0..<10 {
@@ -112,7 +112,7 @@ public struct ColorJitter: Sendable, Equatable {
   }
 }
 
-/// A rectangle of zeros in the normalised image: torchvision's `RandomErasing`.
+/// A rectangle of zeros in the normalized image: torchvision's `RandomErasing`.
 ///
 /// Zhong et al., "Random Erasing Data Augmentation" (2017).
 public struct RandomErasing: Sendable, Equatable {

@@ -11,7 +11,7 @@ public enum BatchMixing: Sendable, Equatable {
   /// A box of the partner pasted into each image.
   case cutMix(alpha: Double)
 
-  /// What the labels of a mixed batch are.
+  /// Labels of a mixed batch.
   public struct Labels: Sendable, Equatable {
     /// Label of each image's partner.
     public let partners: [Int]
@@ -20,7 +20,7 @@ public enum BatchMixing: Sendable, Equatable {
   }
 
   /// Mixes all views of `batch` in place, all in the same way.
-  /// - Returns: How the labels mix.
+  /// - Returns: The mixture of the labels.
   public func apply(to batch: ImageBatch, using generator: inout SeededGenerator) -> Labels {
     let partners = batch.labels.indices.map {
       batch.labels[($0 + batch.labels.count - 1) % batch.labels.count]
@@ -44,7 +44,7 @@ public enum BatchMixing: Sendable, Equatable {
     }
   }
 
-  /// The box of `1 - share` of the area around a random centre, clipped.
+  /// The box of `1 - share` of the area around a random center, clipped.
   static func box(share: Double, x: Double, y: Double, width: Int, height: Int) -> PixelWindow {
     let half = 0.5 * (1 - share).squareRoot()
     func range(_ position: Double, _ length: Int) -> (Int, Int) {

@@ -1,14 +1,14 @@
 import Platform
 
-/// One change of an image's colours or geometry; every byte equals torchvision's function on a PIL image.
+/// One change of an image's colors or geometry; every byte equals torchvision's function on a PIL image.
 public enum ImageOperation: Sendable, Equatable {
   /// Unchanged.
   case identity
   /// Blend with black: 0 is black, 1 the image, more is brighter.
   case brightness(Double)
-  /// Blend with the mean grey.
+  /// Blend with the mean gray.
   case contrast(Double)
-  /// Blend with the image's own grey.
+  /// Blend with the image's own gray.
   case saturation(Double)
   /// Blend with a smoothed image.
   case sharpness(Double)
@@ -30,7 +30,7 @@ public enum ImageOperation: Sendable, Equatable {
   case translateX(Int)
   /// Moves by whole pixels down.
   case translateY(Int)
-  /// Turns counter-clockwise around the centre by degrees.
+  /// Turns counter-clockwise around the center by degrees.
   case rotate(Double)
   /// Mirrors left and right.
   case flip

@@ -1,7 +1,7 @@
 import Statistics
 
-/// How the images of every batch of a run are mixed. What is drawn for a batch follows from the seed and the batch's
-/// number alone, so that neither threads nor an interruption change it.
+/// Mixing of the images of every batch of a run. What is drawn for a batch follows from the seed and the
+/// batch's number alone, so that neither threads nor an interruption change it.
 public struct MixingPolicy: Sendable, Equatable {
   private let kinds: [BatchMixing]
 
@@ -13,7 +13,7 @@ public struct MixingPolicy: Sendable, Equatable {
     kinds = [mixup.map(BatchMixing.mixup), cutMix.map(BatchMixing.cutMix)].compactMap { $0 }
   }
 
-  /// Whether batches stay as they are.
+  /// True if batches stay as they are.
   public var isEmpty: Bool { kinds.isEmpty }
 
   /// Mixes all views of `batch` in place.
@@ -21,7 +21,7 @@ public struct MixingPolicy: Sendable, Equatable {
   ///   - batch: The images, changed in place.
   ///   - number: The batch's number in the run.
   ///   - seed: The seed of the run; a batch draws from it and its number.
-  /// - Returns: How the labels mix; nil without mixing.
+  /// - Returns: The mixture of the labels; nil without mixing.
   @discardableResult
   public func apply(to batch: ImageBatch, number: Int, seed: UInt64) -> BatchMixing.Labels? {
     guard case (let kind, var generator)? = draw(number: number, seed: seed) else { return nil }

@@ -42,7 +42,7 @@ extension RGBImage {
     return RGBImage(width: width, height: height, pixels: result)
   }
 
-  /// Average of the neighbourhood, the centre five times; the border stays. Pillow's `SMOOTH` filter.
+  /// Average of the neighborhood, the center five times; the border stays. Pillow's `SMOOTH` filter.
   func smoothed() -> [UInt8] {
     var result = pixels
     guard width > 2, height > 2 else { return result }

@@ -8,8 +8,8 @@ extension ImageDataset {
 
 /// Keeps the first images asked for, as many as the budget allows, and reads the others each time.
 ///
-/// Nothing is ever thrown out: of passes over more images than fit, the oldest would always be thrown out just before
-/// it is needed.
+/// Images are never evicted: in passes over more images than fit, the oldest would always be evicted just
+/// before it is needed.
 private final class CachedDataset: ImageDataset, @unchecked Sendable {
   private let base: any ImageDataset
   private let lock = Condition()

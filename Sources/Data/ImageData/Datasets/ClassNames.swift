@@ -48,7 +48,7 @@ private struct NaturalKey: Comparable {
         parts.append([digit ?? scalar.value])
       }
     }
-    // Numbers end in a text, as Python's `re.split` leaves an empty one behind them.
+    // Numbers end in a text, as Python's `re.split` leaves an empty one after them.
     if parts.count.isMultiple(of: 2) { parts.append([]) }
     for number in parts.indices where !number.isMultiple(of: 2) {
       parts[number] = Array(parts[number].drop { $0 == 0 })
@@ -103,12 +103,12 @@ extension ImageDataset {
     return RenumberedDataset(base: self, numbers: numbers, names: names)
   }
 
-  /// Whether the classes are called `names`, in this order.
+  /// True if the classes are called `names`, in this order.
   public func hasClassNames(_ names: [String]) -> Bool {
     classNames?.elementsEqual(names) { $0.utf8.elementsEqual($1.utf8) } ?? false
   }
 
-  /// Whether at least one class is called as one of `names`.
+  /// True if at least one class is called as one of `names`.
   public func sharesClassName(with names: [String]) -> Bool {
     let known = Set(names.map { Array($0.utf8) })
     return classNames?.contains { known.contains(Array($0.utf8)) } ?? false

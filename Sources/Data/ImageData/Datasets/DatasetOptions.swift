@@ -1,6 +1,6 @@
-/// How images of a data set are decoded.
+/// Options of decoding the images of a data set.
 public struct DecodingOptions: Sendable, Equatable {
-  /// Whether the orientation that a camera recorded in the file is applied; torchvision does not.
+  /// True if the orientation that a camera recorded in the file is applied; torchvision does not.
   public var appliesOrientation = false
   /// Lets large JPEGs be reduced by 2, 4 or 8 while they are decoded, as far as the shorter side keeps this length;
   /// nil for full size. Faster, but the pixels are not those of a network's training.
@@ -13,9 +13,9 @@ public struct DecodingOptions: Sendable, Equatable {
   public init() {}
 }
 
-/// Which images of a data set are taken, and how they are read.
+/// Selection of the images of a data set, and how they are read.
 public struct DatasetOptions: Sendable, Equatable {
-  /// How images are decoded.
+  /// Options of decoding.
   public var decoding = DecodingOptions()
   /// Path of a file that numbers the classes by name, nil for the order of their names.
   ///

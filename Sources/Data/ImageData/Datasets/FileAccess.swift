@@ -2,7 +2,7 @@ import Platform
 
 // File names are bytes: names that are not UTF-8 must open, and must sort by their bytes.
 
-/// What a path leads to, symbolic links followed.
+/// The kind of file a path leads to, symbolic links followed.
 enum FileKind {
   case folder, file, other
 
@@ -25,7 +25,7 @@ enum FileKind {
 struct FolderListing {
   private(set) var folders: [[UInt8]] = []
   private(set) var files: [[UInt8]] = []
-  /// Device and inode: what tells this folder from all others.
+  /// Device and inode, which identify this folder.
   let identity: [UInt64]
 
   /// Lists the folder at `path`. As in Python, what cannot be looked at counts as a file.
@@ -108,7 +108,7 @@ private func openFailure(_ path: [UInt8]) -> String {
 /// `path` as text; bytes that are not UTF-8 are shown as U+FFFD.
 func display(_ path: some Collection<UInt8>) -> String { String(decoding: path, as: UTF8.self) }
 
-/// What the last failed system call said.
+/// Message of the last failed system call.
 func systemMessage() -> String { String(cString: strerror(errno)) }
 
 /// ASCII letters in lower case.

@@ -3,8 +3,8 @@ import Platform
 /// IDX files as MNIST is published in: bytes of `[n, rows, columns]` or `[n, rows, columns, 3]`, plain or
 /// gzipped.
 ///
-/// The labels of `…images-idx3-ubyte` are those of `…labels-idx1-ubyte` beside it, if that is there; a dot may stand for
-/// the hyphen before `idx`, as in copies of MNIST.
+/// The labels of `…images-idx3-ubyte` are those of `…labels-idx1-ubyte` in the same folder, if that is there;
+/// a dot may stand for the hyphen before `idx`, as in copies of MNIST.
 enum IDX {
   private struct Header {
     let sizes: [Int]

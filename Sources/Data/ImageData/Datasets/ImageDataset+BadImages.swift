@@ -10,7 +10,7 @@ extension ImageDataset {
   /// is, and results of an interrupted run fit those of the next.
   /// - Parameters:
   ///   - indices: The images meant.
-  ///   - limit: Stops when so many bad images have been found.
+  ///   - limit: Number of bad images after which the search stops.
   ///   - pool: Threads that decode.
   ///   - onImages: Called now and then with the number of images decoded since.
   /// - Returns: The first bad images by their place in `indices`, at most `limit`.

@@ -5,11 +5,11 @@ public protocol ImageDataset: Sendable {
   /// Number of images.
   var count: Int { get }
   /// Names of the classes in the order of the labels, or nil if they have none: the images are then
-  /// unlabelled or their labels plain numbers.
+  /// unlabeled or their labels plain numbers.
   var classNames: [String]? { get }
   /// Where the labels come from, for diagnostics about an image that has none.
   var labelSource: LabelSource { get }
-  /// Class of an image, or nil if it is unlabelled.
+  /// Class of an image, or nil if it is unlabeled.
   func label(_ index: Int) -> Int?
   /// Reads and decodes an image.
   /// - Throws: `ImageDataError`.
@@ -24,11 +24,11 @@ public enum LabelSource: Sendable, Equatable, CustomStringConvertible {
   case folders
   /// The second column of a list.
   case list
-  /// Files `.cls` in a tar archive; `hasJSON` tells of files `.json` there, which may hold labels too.
+  /// Files `.cls` in a tar archive; `hasJSON` is true if there are files `.json`, which may hold labels too.
   case classFiles(hasJSON: Bool)
   /// A member of this name in the files `.json` of a tar archive.
   case json(key: String)
-  /// A file of labels beside the images, by any of these names.
+  /// A file of labels next to the images, by any of these names.
   case file([String])
   /// A tensor or array of this name.
   case tensor(String)

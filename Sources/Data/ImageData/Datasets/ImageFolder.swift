@@ -3,7 +3,7 @@
 /// Classes and files come in the order of torchvision's `ImageFolder`: every folder in the root is a class,
 /// hidden ones too if they hold an image; classes are numbered by name; each class is searched through all its
 /// folders, links followed; folders are ordered by their whole path and files by name, byte by byte. Files outside
-/// class folders do not count, unless there is no class folder: then they are the data set, unlabelled.
+/// class folders do not count, unless there is no class folder: then they are the data set, unlabeled.
 struct ImageFolder: ImageDataset {
   let name: String
   let classNames: [String]?
@@ -37,7 +37,7 @@ struct ImageFolder: ImageDataset {
       let files = try Self.images(
         below: folder, root: self.root, ancestors: [listing.identity], visits: &visits)
       if files.isEmpty {
-        // Notebooks and synchronisation leave such folders behind; torchvision refuses them.
+        // Notebooks and synchronization create such folders; torchvision refuses them.
         if folder.first == UInt8(ascii: ".") {
           skipped.append(display(folder))
         } else {

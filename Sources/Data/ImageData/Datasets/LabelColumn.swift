@@ -1,7 +1,8 @@
 /// Labels written as text, all of them whole numbers or all of them names.
 ///
-/// Numbers are taken as they are, `3.0` too, which is how pandas writes 3 in a column that had a gap; names are numbered
-/// in the order of their bytes. A mixture is refused: one slip of the pen would number all classes anew.
+/// Numbers are taken as they are, `3.0` too, which is how pandas writes 3 in a column that had a gap; names
+/// are numbered in the order of their bytes. A mixture is refused: one slip of the pen would renumber all
+/// classes.
 struct LabelColumn {
   /// Why a label cannot be used.
   struct Fault: Error {
@@ -46,7 +47,7 @@ struct LabelColumn {
   /// Takes the next item as one without a label.
   mutating func appendMissing() { values.append(nil) }
 
-  /// Number of items, labelled or not.
+  /// Number of items, labeled or not.
   var count: Int { values.count }
 
   /// The class of each item, and the names of the classes if they have any.

@@ -1,6 +1,6 @@
 /// A list of images: one `path<TAB>label` per line, paths relative to the list's folder.
 ///
-/// Labels are those of `LabelColumn`. Without a tab in any line the images are unlabelled.
+/// Labels are those of `LabelColumn`. Without a tab in any line the images are unlabeled.
 struct ListDataset: ImageDataset {
   let name: String
   let classNames: [String]?

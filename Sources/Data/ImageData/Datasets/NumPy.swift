@@ -1,9 +1,10 @@
 import Platform
 
-/// NumPy `.npy` files: unsigned bytes of `[n, h, w]`, `[n, h, w, 1]`, `[n, h, w, 3]`, `[n, 1, h, w]` or `[n,
-/// 3, h, w]`.
+/// NumPy `.npy` files: unsigned bytes of `[n, h, w]`, `[n, h, w, 1]`, `[n, h, w, 3]`, `[n, 1, h, w]` or
+/// `[n, 3, h, w]`.
 ///
-/// The labels of `name.npy` are those of `name.labels.npy` beside it, whole numbers `[n]` or `[n, 1]`, if that is there.
+/// The labels of `name.npy` are those of `name.labels.npy` in the same folder, whole numbers `[n]` or
+/// `[n, 1]`, if that is there.
 enum NumPy {
   static func open(_ path: String) throws(ImageDataError) -> PixelArrayDataset {
     let images = try NumPyArray(RandomAccessBytes(path: path))

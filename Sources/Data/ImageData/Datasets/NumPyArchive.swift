@@ -3,11 +3,11 @@ import Platform
 
 /// NumPy `.npz` archives of image arrays and their labels, as MedMNIST and Keras publish them.
 ///
-/// The images are the array `images`, the labels `labels`; or `x` and `y`. Where an archive has several parts, the
-/// argument names one behind a colon: of `pathmnist.npz:test` the arrays are `test_images` and `test_labels`, or `x_test`
-/// and `y_test`.
+/// The images are the array `images`, the labels `labels`; or `x` and `y`. Where an archive has several
+/// parts, the argument names one after a colon: of `pathmnist.npz:test` the arrays are `test_images` and
+/// `test_labels`, or `x_test` and `y_test`.
 enum NumPyArchive {
-  /// Whether a zip archive that begins with `start` begins with an array.
+  /// True if a zip archive that begins with `start` begins with an array.
   static func isArchive(_ start: [UInt8]) -> Bool {
     guard start.starts(with: Array("PK\u{3}\u{4}".utf8)), start.count > 30 else { return false }
     let length = Int(start[26]) | Int(start[27]) << 8

@@ -2,7 +2,7 @@ import Platform
 
 /// Opens the data set that a command-line argument names.
 ///
-/// - A folder is an image folder: `root/class/…/*.jpg`, or images alone, which are then unlabelled; or one of CIFAR's
+/// - A folder is an image folder: `root/class/…/*.jpg`, or images alone, which are then unlabeled; or one of CIFAR's
 ///   batches.
 /// - A tar archive is a WebDataset shard; `-` is one that comes from standard input.
 /// - `.tsv` is a list of `path<TAB>label`.

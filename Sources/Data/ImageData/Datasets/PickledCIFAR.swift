@@ -4,10 +4,11 @@ import Platform
 /// CIFAR-10 and CIFAR-100 in their Python versions: pickled dictionaries of `data`, bytes `[n, 3072]`, and `labels` or
 /// `fine_labels`. Nothing in a pickle is executed.
 ///
-/// The names of the classes are those of `batches.meta` or `meta` beside the file, if that is there.
+/// The names of the classes are those of `batches.meta` or `meta` in the same folder, if that is there.
 /// Source: https://www.cs.toronto.edu/~kriz/cifar.html.
 enum PickledCIFAR {
-  /// Whether a file that begins with `start` is a pickle, but not one of PyTorch's, which begin with a long number.
+  /// True if a file that begins with `start` is a pickle, but not one of PyTorch's, which begin with a long
+  /// number.
   static func isPickle(_ start: [UInt8]) -> Bool {
     start.count > 2 && start[0] == 0x80 && (2...5).contains(start[1]) && start[2] != 0x8a
   }

@@ -1,8 +1,8 @@
 /// Images of one size stored as plain bytes: CIFAR, IDX, NumPy and tensor files.
 struct PixelArrayDataset: ImageDataset {
-  /// How the bytes of one image are arranged.
+  /// Arrangement of the bytes of one image.
   enum Layout: Sendable {
-    /// Grey, row by row.
+    /// Gray, row by row.
     case grey
     /// R G B of each pixel.
     case interleaved

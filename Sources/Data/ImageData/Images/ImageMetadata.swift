@@ -1,6 +1,6 @@
 import CZlib
 
-/// What a JPEG, PNG or WebP file says about itself beside its pixels, found where Pillow finds it.
+/// Metadata of a JPEG, PNG or WebP file, found where Pillow finds it.
 struct ImageMetadata {
   /// A TIFF structure, `Exif` and two zeros before it or not.
   private(set) var exif: [UInt8]?
@@ -93,7 +93,7 @@ struct ImageMetadata {
     return isText || key.elementsEqual("XML:com.adobe.xmp".utf8) ? (key, text) : nil
   }
 
-  /// The bytes that the hexadecimal digits stand for, behind an empty line, the profile's name and its length.
+  /// The bytes that the hexadecimal digits stand for, after an empty line, the profile's name and its length.
   private static func bytes(ofProfile text: [UInt8]) -> [UInt8]? {
     let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropFirst(3)
     let digits = lines.joined().filter { $0 != 32 && !(9...13).contains($0) }

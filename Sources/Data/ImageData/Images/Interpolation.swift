@@ -4,7 +4,7 @@ import CImageKernels
 ///
 /// All but `nearest` are widened by the reduction factor, so that reducing an image does not alias.
 public enum Interpolation: String, CaseIterable, Sendable {
-  /// The source pixel at the place of the output's centre.
+  /// The source pixel at the place of the output's center.
   case nearest
   /// Average over the output pixel's area.
   case box

@@ -1,4 +1,5 @@
-/// How a camera was held, by EXIF's numbers: what must be done to the stored pixels to see the scene upright.
+/// Orientation of a camera, by EXIF's numbers: what must be done to the stored pixels to see the scene
+/// upright.
 ///
 /// CIPA DC-008 (Exif 2.32), tag 0x0112.
 enum Orientation: Int {

@@ -5,11 +5,11 @@ extension RGBImage {
   /// `MAX_IMAGE_PIXELS`, where Pillow turns its warning into an error.
   public static let maximumPixelCount = 2 * (1024 * 1024 * 1024 / 4 / 3)
 
-  /// Decodes a JPEG, PNG, WebP, BMP or PNM file, recognised by its content.
+  /// Decodes a JPEG, PNG, WebP, BMP or PNM file, recognized by its content.
   ///
   /// The pixels are those of Pillow's `Image.open(…).convert("RGB")` with libjpeg-turbo: accurate integer
-  /// inverse DCT, smooth chroma upsampling, CMYK taken as inverted, no EXIF rotation, no colour management,
-  /// transparency dropped, 16-bit colour reduced to its high byte, 16-bit grey of PNG and PNM clipped at
+  /// inverse DCT, smooth chroma upsampling, CMYK taken as inverted, no EXIF rotation, no color management,
+  /// transparency dropped, 16-bit color reduced to its high byte, 16-bit gray of PNG and PNM clipped at
   /// 255. Stricter than
   /// Pillow: PNG checksums are verified and its end must be there.
   /// - Parameters:

@@ -63,7 +63,7 @@ enum ResizeVariant: CaseIterable {
     }
   }
 
-  /// Those that this processor can run.
+  /// The kernels that this processor can run.
   static let available = allCases.filter { ck_resize_kernels_for($0.isa) != nil }
 
   static let best = available.last!

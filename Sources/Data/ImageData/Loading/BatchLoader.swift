@@ -19,7 +19,7 @@ public final class BatchLoader {
   ///   - views: Preprocessings applied to every image.
   ///   - workers: Number of threads; values below 1 count as 1.
   ///   - prefetch: Batches to load ahead; values below 1 count as 1.
-  ///   - augmentation: Random transforms in place of resize and centre crop; nil for none.
+  ///   - augmentation: Random transforms in place of resize and center crop; nil for none.
   ///   - seed: Seed of the augmentation. Each image of the data set has a sequence of its own, so that neither threads
   ///     nor order nor division into shards matter; epochs want different seeds.
   public init(

@@ -2,8 +2,8 @@ import Platform
 import Statistics
 import TensorMath
 
-/// What the threads of a `BatchLoader` share. The condition guards every variable; tensors are written outside
-/// it, each image's part by the one thread that took the image.
+/// State shared by the threads of a `BatchLoader`. The condition guards every variable; tensors are written
+/// outside it, each image's part by the one thread that took the image.
 final class LoaderState: @unchecked Sendable {
   private let dataset: any ImageDataset
   private let indices: [Int]
@@ -115,7 +115,7 @@ final class LoaderState: @unchecked Sendable {
   }
 
   /// Tensors for `count` images: those of a batch that the caller has let go of, if possible, because the
-  /// system takes longer to provide fresh memory than a resized image takes to be normalised.
+  /// system takes longer to provide fresh memory than a resized image takes to be normalized.
   private func tensors(count: Int) -> [Tensor] {
     if count == batchSize {
       for place in delivered.indices {
@@ -133,7 +133,7 @@ final class LoaderState: @unchecked Sendable {
       let size = view.crop * view.crop * 3
       let target = tensor.pointer + position % batchSize * size
       if let augmentation {
-        // Seeds of neighbours are scrambled once, because SplitMix64's sequences of related seeds overlap.
+        // Seeds of neighbors are scrambled once, because SplitMix64's sequences of related seeds overlap.
         var scrambler = SeededGenerator(seed: seed &+ UInt64(indices[position]))
         var generator = SeededGenerator(seed: scrambler.next())
         augmentation.apply(image, view, using: &generator, into: target)

@@ -8,7 +8,7 @@ public enum CropPlacement: String, CaseIterable, Sendable {
   case bottomLeft = "bottom-left"
   /// In the bottom right corner.
   case bottomRight = "bottom-right"
-  /// In the middle; half pixels go to the even neighbour.
+  /// In the middle; half pixels go to the even neighbor.
   case center
 
   var horizontal: AxisPlacement {
@@ -50,7 +50,7 @@ struct AxisCrop: Equatable {
     switch placement {
     case .start: source = 0
     case .end: source = margin
-    // Python's round() takes halves to the even neighbour.
+    // Python's round() takes halves to the even neighbor.
     case .center: source = Int((Double(margin) / 2).rounded(.toNearestOrEven))
     }
     target = 0

@@ -27,7 +27,7 @@ extension Preprocessing {
     return RGBImage(width: crop, height: crop, pixels: pixels)
   }
 
-  /// The pixels that stay where the image does not reach: black, or the mean colour in `border` mode.
+  /// The pixels that stay where the image does not reach: black, or the mean color in `border` mode.
   private func canvas(isCovered: Bool) -> [UInt8] {
     var pixels = [UInt8](repeating: 0, count: crop * crop * 3)
     if mode == .border && !isCovered {
@@ -46,7 +46,7 @@ extension Preprocessing {
     }
   }
 
-  /// Writes the normalised crop of `image` to `target`: `crop * crop * 3` floats, rows of R, G, B.
+  /// Writes the normalized crop of `image` to `target`: `crop * crop * 3` floats, rows of R, G, B.
   ///
   /// Each value is `(pixel / 255 - mean) / std`, every operation rounded to 32-bit floats: torchvision's
   /// `ToTensor` and `Normalize`.
@@ -54,7 +54,7 @@ extension Preprocessing {
     normalize(crop(of: image).pixels, into: target)
   }
 
-  /// Writes the normalised values of `[…, 3]` pixels to `target`.
+  /// Writes the normalized values of `[…, 3]` pixels to `target`.
   func normalize(_ pixels: [UInt8], into target: UnsafeMutablePointer<Float>) {
     let tables = normalizedValues()
     tables.withUnsafeBufferPointer { tables in

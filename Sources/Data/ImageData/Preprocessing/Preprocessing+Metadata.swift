@@ -3,7 +3,8 @@ import Checkpoint
 extension Preprocessing {
   /// The preprocessing that a checkpoint's metadata records, or nil if it records none.
   ///
-  /// What is not recorded is taken from `imageNet`; a missing resize keeps its ratio to the crop, truncated.
+  /// Settings that are not recorded are taken from `imageNet`; a missing resize keeps its ratio to the crop,
+  /// truncated.
   /// - Parameters:
   ///   - metadata: The value of a metadata key, nil if absent.
   ///   - source: Name of the checkpoint in errors.

@@ -9,7 +9,7 @@ extension Preprocessing {
   /// This view and its mirror image, for averaging their logits.
   public var withFlip: [Preprocessing] { [self, flipped] }
 
-  /// The four corners and the centre, in torchvision's `FiveCrop` order.
+  /// The four corners and the center, in torchvision's `FiveCrop` order.
   ///
   /// Unlike there, images smaller than the crop are padded.
   public var fiveCrops: [Preprocessing] {

@@ -1,4 +1,4 @@
-/// How an image becomes a network's input: resize, crop, normalise.
+/// Steps from an image to a network's input: resize, crop, normalize.
 public struct Preprocessing: Sendable, Equatable {
   /// Length after resizing, in pixels: of the shorter side unless `mode` says otherwise.
   public var resize: Int
@@ -10,17 +10,17 @@ public struct Preprocessing: Sendable, Equatable {
   public var mean: [Float]
   /// Standard deviation of R, G, B, of pixels scaled to 0…1.
   public var std: [Float]
-  /// Which side `resize` is the length of.
+  /// The side that `resize` is the length of.
   public var mode = ResizeMode.shorterSide
   /// Where the crop lies.
   public var placement = CropPlacement.center
-  /// Whether the image is mirrored horizontally, after resizing and before the crop.
+  /// True if the image is mirrored horizontally, after resizing and before the crop.
   public var isFlipped = false
 
   /// Lengths in pixels that options and metadata may ask for; memory grows with their square.
   public static let sizes = 1...16384
 
-  /// A centre crop of the image resized by its shorter side.
+  /// A center crop of the image resized by its shorter side.
   /// - Precondition: Sizes are positive; `mean` and `std` have three elements.
   public init(
     resize: Int, crop: Int, interpolation: Interpolation = .bilinear,

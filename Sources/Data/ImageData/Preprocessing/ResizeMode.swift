@@ -1,11 +1,11 @@
-/// How the size after resizing follows from the image's.
+/// Rule for the size after resizing, given the image's.
 public enum ResizeMode: String, CaseIterable, Sendable {
   /// The shorter side becomes `resize`, the longer one follows (torchvision's `Resize(int)`, timm's crop mode
   /// `center`).
   case shorterSide = "shorter-side"
   /// Both sides become `resize`; the aspect ratio is lost (timm's crop mode `squash`).
   case squash
-  /// The longer side becomes `resize`; what is missing of the crop is filled with the mean colour (timm's
+  /// The longer side becomes `resize`; what is missing of the crop is filled with the mean color (timm's
   /// crop mode `border`).
   case border
 

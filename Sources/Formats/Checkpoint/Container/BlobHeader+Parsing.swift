@@ -5,7 +5,7 @@ struct BlobError: Error, Equatable {
 }
 
 extension BlobHeader {
-  /// Whether bytes are meant as a blob's magic: equal, or one flipped bit away from it.
+  /// True if bytes are meant as a blob's magic: equal, or one flipped bit away from it.
   static func looksLikeMagic(_ bytes: [UInt8]) -> Bool {
     bytes.count >= 8 && zip(bytes, magic).reduce(0) { $0 + ($1.0 ^ $1.1).nonzeroBitCount } <= 1
   }

@@ -33,7 +33,7 @@ struct BlobHeader: Equatable, Sendable {
 
   struct Block: Equatable, Sendable {
     var planes: [Plane]
-    /// CRC-32 of the stored bytes, padding behind the last block included.
+    /// CRC-32 of the stored bytes, padding after the last block included.
     var crc: UInt32
     var storedCount: Int { planes.reduce(0) { $0 + $1.count } }
   }
@@ -59,7 +59,7 @@ struct BlobHeader: Equatable, Sendable {
     fixedSize + 8 * rank + blocks * 4 * (width + 1) + 4
   }
 
-  /// Zero bytes that bring the blob to a multiple of 8, so that the tensors behind stay aligned.
+  /// Zero bytes that bring the blob to a multiple of 8, so that the tensors after it stay aligned.
   var paddingCount: Int {
     (8 - (encodedCount + blocks.reduce(0) { $0 + $1.storedCount }) % 8) % 8
   }

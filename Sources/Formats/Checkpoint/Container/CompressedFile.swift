@@ -1,6 +1,6 @@
 import Synchronization
 
-/// An open container: a safetensors file with blobs, read as if it held the plain tensors.
+/// An open container: a safetensors file with blobs, read as if it contained the plain tensors.
 final class CompressedFile: CheckpointSource {
   struct Blob: Sendable {
     var header: BlobHeader
@@ -32,7 +32,7 @@ final class CompressedFile: CheckpointSource {
   /// Names in the base of tensors that go by another name there, where wrappers were taken off.
   private let baseNames: [TensorName: TensorName]
 
-  /// Whether any tensor is stored as a difference to another checkpoint.
+  /// True if any tensor is stored as a difference to another checkpoint.
   var isDelta: Bool { blobs.values.contains { $0.header.transform.isDelta } }
 
   /// - Returns: nil when the file holds neither blobs nor a seal.

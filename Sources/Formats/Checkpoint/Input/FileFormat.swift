@@ -1,9 +1,9 @@
 /// The format of a file, told by its first bytes.
 enum FileFormat: Equatable {
   case safetensors
-  /// What `torch.save` writes since 1.6.
+  /// The format of `torch.save` since 1.6.
   case torchZip
-  /// What `torch.save` wrote before: a sequence of pickles.
+  /// The format of `torch.save` before 1.6: a sequence of pickles.
   case torchLegacy
 
   /// - Throws: `CheckpointError.malformed` for a known format that is no checkpoint, and errors of reading.

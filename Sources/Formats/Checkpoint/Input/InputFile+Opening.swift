@@ -4,7 +4,7 @@ extension InputFile {
   /// A descriptor that was opened for reading, and what it leads to.
   struct Opened {
     let descriptor: Int32
-    /// Whether it is ours to close.
+    /// True if the descriptor is ours to close.
     let isOwned: Bool
     /// The size of a regular file that nobody has begun to read; nil for a stream.
     let length: Int?

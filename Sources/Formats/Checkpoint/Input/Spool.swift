@@ -64,7 +64,7 @@ enum Spool {
   }
 }
 
-/// What a descriptor has to give, at most as much as fits; 0 at the end.
+/// Reads what a descriptor has to give, at most as much as fits; returns 0 at the end.
 func readSome(
   _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, label: String
 ) throws(CheckpointError) -> Int {

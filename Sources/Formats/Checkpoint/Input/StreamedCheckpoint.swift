@@ -19,12 +19,12 @@ public final class StreamedCheckpoint: CheckpointSource {
   /// Bytes of the whole stream.
   public let byteCount: Int
 
-  /// What wrappers had put before every name.
+  /// The prefix that wrappers had put before every name.
   public let origin: CheckpointOrigin
 
   private let positions: [TensorName: Int]
   private let offsets: [Int]
-  /// How the data are stored once there is a temporary file.
+  /// Storage of the data once there is a temporary file.
   private let spooled: CheckpointStorage
   private let header: [UInt8]
   private let temporaryFolder: String
@@ -127,7 +127,7 @@ public final class StreamedCheckpoint: CheckpointSource {
   /// Where the data of a tensor begin in the stream.
   public func offset(of name: TensorName) -> Int? { positions[name].map { offsets[$0] } }
 
-  /// Whether data are still read from the stream itself.
+  /// True while data are still read from the stream itself.
   public var isLive: Bool { state.withLock { $0.file == nil } }
 
   /// Only the format, or the temporary file once there is one.
@@ -140,7 +140,7 @@ public final class StreamedCheckpoint: CheckpointSource {
     return storage
   }
 
-  /// What reads a tensor, from the stream if that has come far enough and not gone past it.
+  /// A reader of a tensor, from the stream if that has come far enough and not gone past it.
   public func reader(at index: Int) -> TensorReader {
     let (spec, start) = (tensors[index], offsets[index])
     return { [self] byteOffset, buffer in
@@ -208,7 +208,7 @@ public final class StreamedCheckpoint: CheckpointSource {
 extension StreamedCheckpoint {
   /// Lets `observer` see every byte of the stream, in order and before it is delivered; the header at once.
   ///
-  /// - Precondition: Nothing behind the header has been read.
+  /// - Precondition: No data after the header have been read.
   public func observe(_ observer: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) {
     state.withLock { state in
       precondition(state.end == header.count, "the stream has been read from")
@@ -220,7 +220,7 @@ extension StreamedCheckpoint {
   /// Copies the whole stream to an unlinked temporary file, which is read from then on. Without effect afterwards.
   ///
   /// - Throws: An error of reading, or that the stream has another length than its header says.
-  /// - Precondition: Nothing behind the header has been read.
+  /// - Precondition: No data after the header have been read.
   public func spool() throws {
     try state.withLock { state in
       if state.file != nil { return }

@@ -1,4 +1,4 @@
-/// What `ckpt-info diff` tells about two checkpoints.
+/// Result of `ckpt-info diff` for two checkpoints.
 public struct CheckpointComparison: Sendable {
   /// A tensor that both have.
   public struct Entry: Sendable {
@@ -8,10 +8,10 @@ public struct CheckpointComparison: Sendable {
     public let second: TensorSpec
     /// The distance; nil when the shapes differ, or when elements are not real and only equality can be told.
     public let difference: TensorDifference?
-    /// Whether type, shape and all bytes are equal.
+    /// True if type, shape and all bytes are equal.
     public let isIdentical: Bool
 
-    /// Whether the tensors count as equal: the same shape, and no element further apart than `tolerance`.
+    /// True if the tensors count as equal: the same shape, and no element further apart than `tolerance`.
     public func isWithin(_ tolerance: Double) -> Bool {
       isIdentical || (difference.map { $0.maxAbsolute <= tolerance } ?? false)
     }
@@ -67,7 +67,7 @@ public struct CheckpointComparison: Sendable {
     return true
   }
 
-  /// Whether the checkpoints count as equal.
+  /// True if the checkpoints count as equal.
   public func isWithin(_ tolerance: Double) -> Bool {
     missing.isEmpty && extra.isEmpty && common.allSatisfy { $0.isWithin(tolerance) }
   }

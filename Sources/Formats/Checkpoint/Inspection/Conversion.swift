@@ -1,10 +1,10 @@
-/// What `ckpt-convert` does with the tensors of a checkpoint.
+/// Changes that `ckpt-convert` makes to the tensors of a checkpoint.
 public struct Conversion: Sendable {
   /// Type of the floating-point tensors; nil keeps each one's own.
   public var dtype: DType?
-  /// Whether values beyond the range become the largest finite one; otherwise they are an error.
+  /// True if values beyond the range become the largest finite one; otherwise they are an error.
   public var saturates = false
-  /// Which tensors are kept, by their old names.
+  /// Predicate of the tensors that are kept, by their old names.
   public var includes: @Sendable (TensorName) -> Bool = { _ in true }
   /// The new name of a tensor.
   public var renames: @Sendable (TensorName) -> TensorName = { $0 }

@@ -1,4 +1,4 @@
-/// How far two tensors of the same shape are apart.
+/// Distance between two tensors of the same shape.
 public struct TensorDifference: Sendable, Equatable {
   /// Largest absolute difference; infinite when a NaN or infinity stands on one side only.
   public private(set) var maxAbsolute = 0.0

@@ -1,4 +1,5 @@
-/// What `ckpt-info stats` tells about a tensor. Moments are of the finite elements, accumulated in float64.
+/// Statistics of a tensor, as `ckpt-info stats` prints them. Moments are of the finite elements, accumulated
+/// in float64.
 public struct TensorStatistics: Sendable, Equatable {
   /// Number of elements.
   public private(set) var count = 0

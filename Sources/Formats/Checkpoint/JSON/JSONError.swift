@@ -2,7 +2,7 @@
 public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The byte at which it shows.
   public let offset: Int
-  /// What is wrong there.
+  /// Description of the fault.
   public let reason: String
 
   /// One line.

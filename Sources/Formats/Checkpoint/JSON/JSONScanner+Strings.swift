@@ -47,7 +47,7 @@ extension JSONScanner {
     throw fail("text without an end", at: start - 1)
   }
 
-  /// Appends what the escape at `at` stands for; returns the offset behind it.
+  /// Appends what the escape at `at` stands for; returns the offset after it.
   private mutating func unescape(_ at: Int, into unescaped: inout [UInt8]) throws(JSONError) -> Int {
     guard at + 1 < bytes.count else { throw fail("text without an end", at: at) }
     switch bytes[at + 1] {

@@ -6,7 +6,8 @@ struct JSONScanner {
 
   let bytes: [UInt8]
   private(set) var position = 0
-  /// Whether an escape was written with an uppercase digit: the one spelling whose change does not change a text.
+  /// True if an escape was written with an uppercase digit: the one spelling whose change does not change a
+  /// text.
   private(set) var sawUppercaseEscape = false
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -37,7 +38,7 @@ struct JSONScanner {
     position += 1
   }
 
-  /// Nothing but whitespace may follow.
+  /// Throws unless only whitespace follows.
   mutating func expectEnd() throws(JSONError) {
     skipWhitespace()
     guard position == bytes.count else { throw fail("something follows the value") }
@@ -58,7 +59,7 @@ struct JSONScanner {
     return key
   }
 
-  /// Whether another member or element follows; `}` or `]` ends the list.
+  /// Returns true if another member or element follows; `}` or `]` ends the list.
   mutating func continues(until end: Unicode.Scalar) throws(JSONError) -> Bool {
     let byte = try peek()
     if byte == UInt8(ascii: ",") {
@@ -95,7 +96,7 @@ struct JSONScanner {
     return value
   }
 
-  /// Steps over a number, grammar checked; returns the offset behind it.
+  /// Steps over a number, grammar checked; returns the offset after it.
   @discardableResult mutating func number() throws(JSONError) -> Int {
     if try peek() == UInt8(ascii: "-") { position += 1 }
     let lead = position

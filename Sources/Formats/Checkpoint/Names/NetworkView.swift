@@ -11,7 +11,7 @@
 public final class NetworkView: CheckpointSource {
   /// The checkpoint with the names of the file.
   public let file: any CheckpointSource
-  /// What was taken off the names, such as `model.`.
+  /// Prefix that was removed from the names, such as `model.`.
   public let prefix: String
   private let renamed: RenamedCheckpoint
 
@@ -33,13 +33,13 @@ public final class NetworkView: CheckpointSource {
   public var tensors: [TensorSpec] { renamed.tensors }
   /// The metadata of the file.
   public var metadata: Metadata { file.metadata }
-  /// How the data are stored.
+  /// Storage of the data.
   public var storage: CheckpointStorage { renamed.storage }
-  /// What the file says of itself.
+  /// The file's own statements.
   public var origin: CheckpointOrigin { renamed.origin }
   /// The place of a tensor.
   public func index(of name: TensorName) -> Int? { renamed.index(of: name) }
-  /// What reads a tensor.
+  /// A reader of a tensor.
   public func reader(at index: Int) -> TensorReader { renamed.reader(at: index) }
 
   /// The name of a tensor in the view; nil for what belongs to the training and not to the network.
@@ -51,7 +51,7 @@ public final class NetworkView: CheckpointSource {
     if begins(name, prefix) { return dropping(prefix) }
     // MMPretrain: ImageClassifier(backbone, neck, head), with the classifier of the backbone's own name.
     if prefix.utf8.elementsEqual("backbone.".utf8), begins(name, "head.fc.") { return dropping("head.") }
-    // MoCo: the momentum encoder and its queue beside the encoder that is trained.
+    // MoCo: the momentum encoder and its queue next to the encoder that is trained.
     if prefix.utf8.elementsEqual("encoder_q.".utf8),
       begins(name, "encoder_k.") || text.elementsEqual("queue".utf8) || text.elementsEqual("queue_ptr".utf8)
     {
@@ -72,8 +72,8 @@ private let containers = [
   "student", "teacher", "visual", "trunk", "body", "resnet", "feature_extractor",
 ]
 
-/// The views of a checkpoint without a prefix that a network may stand behind, the likeliest first; not the checkpoint
-/// itself.
+/// The views of a checkpoint without a prefix that a network may have before its names, the likeliest first;
+/// not the checkpoint itself.
 ///
 /// A prefix is considered when every name begins with it, whatever it is called, or when two or more do and it is one that
 /// training scripts use; up to three of them in a row.

@@ -16,10 +16,10 @@ struct UnwrappedNames {
 
   /// The name of every tensor, in their order; nil for the counter.
   private(set) var names: [TensorName?]
-  /// What stood before every name.
+  /// Prefix that every name had.
   private(set) var wrapper = ""
   private(set) var counter: (index: Int, kind: Counter)?
-  /// Whether any name is another than before.
+  /// True if any name has changed.
   private(set) var hasChanges = false
 
   init(_ tensors: [TensorSpec]) {
@@ -82,7 +82,7 @@ struct UnwrappedNames {
     return wrapper
   }
 
-  /// An integer of one element beside names that all begin with `module.`.
+  /// An integer of one element among names that all begin with `module.`.
   private static func counter(
     _ names: [String], _ tensors: [TensorSpec], from start: Int
   ) -> (index: Int, kind: Counter)? {

@@ -1,14 +1,14 @@
-/// What a checkpoint file says of itself beside its tensors and metadata.
+/// A checkpoint file's own statements besides its tensors and metadata.
 public struct CheckpointOrigin: Sendable {
   /// The state dict that was taken from a file that may hold several; nil for formats without levels.
   public var stateDict: StateDictChoice?
-  /// What wrappers had put before every name and was taken off, such as `module.`.
+  /// Prefix that wrappers had put before every name and that was removed, such as `module.`.
   public var wrapper = ""
   /// Number of models that a PyTorch `AveragedModel` says it is the average of (`n_averaged`); nil for other files.
   public var averagedModelCount: Double?
   /// Groups of tensors that share their data, so that a change of one changes the others.
   public var tiedTensors: [[TensorName]] = []
-  /// What the file or the `config.json` beside it says of the network and its images.
+  /// Network and images as the file or the `config.json` next to it describe them.
   public var model: RecordedModel?
   /// The `config.json` of a model folder.
   public var configuration: ModelConfiguration?
@@ -33,7 +33,7 @@ public struct StateDictChoice: Sendable, Equatable {
   public var key: String
   /// Why it was taken.
   public var reason: Reason
-  /// Whether it holds averaged weights, as far as the file tells.
+  /// True if it holds averaged weights, as far as the file records it.
   public var isAverage: Bool
   /// Raw weights of the same run that were not taken.
   public var passedOver: [String]

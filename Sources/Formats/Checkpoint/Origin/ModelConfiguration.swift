@@ -1,6 +1,6 @@
 import Platform
 
-/// The `config.json` of a model folder as timm and the Hugging Face hub have it, beside `model.safetensors`.
+/// The `config.json` of a model folder as timm and the Hugging Face hub have it, next to `model.safetensors`.
 public struct ModelConfiguration: Sendable, Equatable {
   static let fileName = "config.json"
   /// Files that hold the weights of a model folder, in the order in which timm and the hub look for them.
@@ -12,7 +12,7 @@ public struct ModelConfiguration: Sendable, Equatable {
 
   /// The whole file.
   public let json: JSON
-  /// What it says; nil where it describes no model of timm's.
+  /// The model described; nil if it is none of timm's.
   public let model: RecordedModel?
 
   init(_ json: JSON) {

@@ -1,4 +1,4 @@
-/// What a checkpoint says of its network and of the images that it was made for.
+/// A checkpoint's own description of its network and of the images that it was made for.
 ///
 ///     let source = try openCheckpoint(.path("run/model_best.pth.tar"))
 ///     if let model = source.origin.model {
@@ -31,7 +31,7 @@ public struct RecordedModel: Sendable, Equatable {
   /// - Parameter source: Where it is written.
   public init(source: Source) { self.source = source }
 
-  /// Whether it says anything.
+  /// True if it says nothing.
   var isEmpty: Bool { self == RecordedModel(source: source) }
 }
 
@@ -43,7 +43,7 @@ public struct RecordedPreprocessing: Sendable, Equatable {
   public var resize: Int?
   /// Share of the resized image that the crop keeps: the resized side is `floor(size / share)`.
   public var cropShare: Double?
-  /// How the crop is taken: timm's `center`, `squash` or `border`.
+  /// Mode of the crop: timm's `center`, `squash` or `border`.
   public var cropMode: String?
   /// Filter of the resize, for example `bicubic`.
   public var interpolation: String?
@@ -52,7 +52,7 @@ public struct RecordedPreprocessing: Sendable, Equatable {
   /// Standard deviation of each channel.
   public var std: [Double]?
 
-  /// Nothing.
+  /// Creates a record without entries.
   public init() {}
 }
 
@@ -116,7 +116,7 @@ extension RecordedModel {
 }
 
 extension PickleGraph {
-  /// What the file of a training script says of its model, from texts and numbers alone.
+  /// Model described by the file of a training script, from texts and numbers alone.
   func recordedModel(root: Reference) -> RecordedModel? {
     let arch = member("arch", of: root).flatMap(string)
     let args = member("args", of: root).map(json) ?? .null
@@ -142,7 +142,7 @@ extension JSON {
   /// A number above 0 and up to 1.
   fileprivate var share: Double? { doubleValue.flatMap { $0 > 0 && $0 <= 1 ? $0 : nil } }
 
-  /// So many whole numbers above zero.
+  /// The given number of positive whole numbers.
   fileprivate func integers(_ count: Int) -> [Int]? {
     guard let values = arrayValue?.compactMap(\.size), values.count == count, arrayValue?.count == count
     else { return nil }

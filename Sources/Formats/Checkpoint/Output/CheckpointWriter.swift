@@ -2,8 +2,9 @@ import Platform
 
 /// Writes a checkpoint as safetensors, byte for byte the same for the same content.
 ///
-/// Tensors are written one after the other in `order`. A regular file appears under its name only when `finish`
-/// succeeds; before that nothing but a hidden temporary file beside it exists, which goes away with the writer.
+/// Tensors are written one after the other in `order`. A regular file appears under its name only when
+/// `finish` succeeds; before that only a hidden temporary file exists in its folder, which goes away with the
+/// writer.
 public final class CheckpointWriter {
   /// The tensors in the order in which their data are to be written: descending element type, then name; shard by
   /// shard for a sharded set; as given for PyTorch and NumPy files.
@@ -17,7 +18,7 @@ public final class CheckpointWriter {
   private var written = 0
   /// Tensors that are complete.
   private var ended = 0
-  /// The `config.json` of a folder, what it is made of, and the metadata it tells.
+  /// The `config.json` of a folder, what it is made of, and the metadata it records.
   private var companion: (file: OutputFile, configuration: ModelConfiguration)?
   private let metadata: Metadata
 
@@ -105,7 +106,7 @@ public final class CheckpointWriter {
     return try OutputFile(.path("\(folder)/\(ModelConfiguration.fileName)"))
   }
 
-  /// Whether `finish(metadata:)` can replace the metadata: the output can seek.
+  /// True if `finish(metadata:)` can replace the metadata: the output can seek.
   public var canPatchHeader: Bool { sink.canReplaceMetadata }
 
   /// Appends data. Chunks may end anywhere, also amid a tensor.

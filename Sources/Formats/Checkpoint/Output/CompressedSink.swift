@@ -1,7 +1,7 @@
 /// Writes the compressed container.
 ///
-/// The header tells the compressed sizes, so the compressed data wait in an unlinked temporary file. Memory: the
-/// largest tensor and its blob.
+/// The header records the compressed sizes, so the compressed data wait in an unlinked temporary file.
+/// Memory: the largest tensor and its blob.
 final class CompressedSink: TensorSink {
   private let output: OutputFile
   private let options: WriteOptions

@@ -3,9 +3,9 @@ import Platform
 
 /// An output that appears as a whole or not at all, as far as its kind allows.
 ///
-/// A regular file is written in the target's folder, flushed to the disk and renamed. Until then it has no name where
-/// the file system can do that, so that even a killed process leaves nothing behind. Pipes, devices and standard output
-/// are written into.
+/// A regular file is written in the target's folder, flushed to the disk and renamed. Until then it has no
+/// name where the file system can do that, so that even a killed process leaves no file. Pipes, devices and
+/// standard output are written into.
 final class OutputFile {
   let label: String
   private(set) var descriptor: Int32

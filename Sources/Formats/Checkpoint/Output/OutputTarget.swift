@@ -41,8 +41,8 @@ enum OutputTarget: Equatable {
       permissions: .init(mode: status.st_mode & 0o7777, owner: status.st_uid, group: status.st_gid))
   }
 
-  /// The path behind symbolic links, the last of which may dangle; nil when it leads into `/proc` or `/dev/fd`,
-  /// whose links name open descriptors and not places.
+  /// The path that symbolic links lead to, the last of which may dangle; nil when it leads into `/proc` or
+  /// `/dev/fd`, whose links name open descriptors and not places.
   private static func followingLinks(_ path: String) throws(CheckpointError) -> String? {
     var current = path
     for _ in 0..<40 {

@@ -24,7 +24,7 @@ public enum PendingOutputs {
   /// Lets the folder stay.
   package static func unregisterFolder() { folder.store(0, ordering: .releasing) }
 
-  /// A slot for `path`; nil when all are taken, which only means that a signal would leave the file behind.
+  /// A slot for `path`; nil when all are taken, which only means that a signal would leave the file.
   public static func register(_ path: String) -> Int32? {
     let slot = ck_pending_outputs_add(path)
     return slot < 0 ? nil : slot

@@ -1,6 +1,6 @@
 /// Takes the tensors of a `CheckpointWriter` in order.
 protocol TensorSink: AnyObject {
-  /// Whether the metadata can still change when all data are there.
+  /// True if the metadata can still change when all data are there.
   var canReplaceMetadata: Bool { get }
   /// Data of `spec`, the tensor underway; an empty tensor has none.
   func write(_ bytes: UnsafeRawBufferPointer, of spec: TensorSpec) throws

@@ -1,18 +1,18 @@
-/// How a checkpoint is written.
+/// Options of writing a checkpoint.
 public struct WriteOptions: Sendable {
   /// File formats that can be written.
   public enum Format: String, Sendable, CaseIterable {
     /// Safetensors, plain or compressed.
     case safetensors
-    /// What `torch.save` writes, with the metadata as `_metadata["ckpt"]` of the state dict.
+    /// The format of `torch.save`, with the metadata as `_metadata["ckpt"]` of the state dict.
     case pytorch
-    /// What `numpy.savez` writes, an archive of arrays; metadata are left out.
+    /// The format of `numpy.savez`, an archive of arrays; metadata are left out.
     case npz
   }
 
   /// The format of the output.
   public var format = Format.safetensors
-  /// Whether tensors are compressed: the output is the container of ckpt-format(5).
+  /// True if tensors are compressed: the output is the container of ckpt-format(5).
   public var compress = false
   /// Store differences to this checkpoint where they are smaller. Reading needs it again.
   public var base: (any CheckpointSource)?

@@ -20,7 +20,8 @@ struct PickleGraph {
     case dictionary([(key: Reference, value: Reference)])
     /// A name that Python would import.
     case global(String)
-    /// What calling `callable` with `arguments` would have made; `items` were stored into it afterwards.
+    /// The object that calling `callable` with `arguments` would have made; `items` were stored into it
+    /// afterwards.
     case object(
       callable: Reference, arguments: Reference, state: Reference?,
       items: [(key: Reference, value: Reference)])
@@ -40,9 +41,9 @@ struct PickleGraph {
 
   init(sourceCount: Int = 0) { self.sourceCount = sourceCount }
 
-  /// None and the truth values are shared, which keeps graphs of many of them small.
+  /// `None` and the truth values are shared, which keeps graphs of many of them small.
   private(set) var nodes: [Node] = [.none, .bool(false), .bool(true)]
-  /// What was set as the attributes of dictionaries, such as `_metadata` of state dicts.
+  /// Attributes that were set on dictionaries, such as `_metadata` of state dicts.
   private(set) var attributes: [Reference: Reference] = [:]
 
   subscript(reference: Reference) -> Node { nodes[reference] }

@@ -1,6 +1,6 @@
 /// A pickled Python dictionary of plain data: NumPy arrays, lists of whole numbers and of texts.
 ///
-/// Nothing is executed; whatever else the pickle describes is passed over.
+/// No code is executed; whatever else the pickle describes is passed over.
 package struct PickledDictionary {
   private let bytes: [UInt8]
   private let graph: PickleGraph

@@ -7,7 +7,7 @@ public enum SafetensorsFault: Error, Sendable, Equatable {
   case headerTooSmall(fileBytes: Int)
   /// The header length is beyond 100,000,000 bytes.
   case headerTooLarge(UInt64)
-  /// The header would end behind the file.
+  /// The header would end after the file.
   case headerPastEnd(headerBytes: Int, fileBytes: Int)
   /// The header is not the JSON it should be; the offset counts from the start of the file.
   case invalidJSON(offset: Int, reason: String)

@@ -50,7 +50,7 @@ final class SafetensorsFile: CheckpointSource {
 }
 
 extension SafetensorsHeader {
-  /// How tensors of this header are stored in a plain file, the only one.
+  /// Storage of the tensors of this header in a plain file, the only one.
   func storage(in files: [any StoredFile]) -> CheckpointStorage {
     CheckpointStorage(
       formatDescription: "safetensors", files: files,

@@ -22,7 +22,7 @@ struct SafetensorsHeader: Sendable, Equatable {
   var metadata: Metadata
   /// Bytes before the data: the length field and the header.
   var dataStart: Int
-  /// Whether an escape is spelled in a way that the reference writer does not use.
+  /// True if an escape is spelled in a way that the reference writer does not use.
   var hasForeignEscapes: Bool
 
   /// Bytes of the whole file.
@@ -58,7 +58,7 @@ struct SafetensorsHeader: Sendable, Equatable {
   }
 
   private mutating func validate() throws(SafetensorsFault) {
-    // Empty tensors share their position with a neighbour; the end tells them apart.
+    // Empty tensors share their position with a neighbor; the end distinguishes them.
     entries.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
     indices.reserveCapacity(entries.count)
     for index in entries.indices {

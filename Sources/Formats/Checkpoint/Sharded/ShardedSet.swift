@@ -1,9 +1,9 @@
 import Platform
 
-/// An open sharded set: a folder with an index that maps tensors to files beside it.
+/// An open sharded set: a folder with an index that maps tensors to files in it.
 final class ShardedSet: CheckpointSource {
   static let indexName = "model.safetensors.index.json"
-  /// What an index may be called in a folder: that which is written, then that of a set of PyTorch files.
+  /// Names of an index in a folder: the one that is written, then that of a set of PyTorch files.
   static let indexNames = [indexName, "pytorch_model.bin.index.json"]
 
   let label: String

@@ -6,7 +6,7 @@ struct RangeChecksum {
   private let length: Int
   /// Disjoint and ascending, never touching.
   private var parts: [(range: Range<Int>, crc: UInt32)] = []
-  /// Whether a part overlapped others, so that only another read of the whole gives the checksum.
+  /// True if a part overlapped others, so that only another read of the whole gives the checksum.
   private(set) var isTangled = false
 
   /// - Parameter length: Bytes of the record.

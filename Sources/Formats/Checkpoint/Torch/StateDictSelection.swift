@@ -8,9 +8,9 @@ enum StateDictError: Error {
 
 /// Finds the state dict that is meant among what a PyTorch file holds.
 ///
-/// A dictionary of two or more tensors under names of parameters is a candidate, and so is a pickled module. Candidates beat
-/// tensors that stand beside them, such as a loss. Of raw and averaged weights of one run the averaged ones are taken.
-/// Several candidates of equal standing are an error.
+/// A dictionary of two or more tensors under names of parameters is a candidate, and so is a pickled module.
+/// Candidates beat single tensors at the same level, such as a loss. Of raw and averaged weights of one run
+/// the averaged ones are taken. Several candidates of equal standing are an error.
 struct StateDictSelection {
   typealias Found = PickleGraph.NamedTensors
 
@@ -62,7 +62,7 @@ struct StateDictSelection {
 
   // MARK: Candidates
 
-  /// What is likely to be meant, in the order of the file.
+  /// The state dicts that are likely to be meant, in the order of the file.
   private func candidates() throws -> [Candidate] {
     let own = try stateDict(root).map { Candidate(key: "", tensors: $0, reference: root) }
     let nested = try nested(in: root, "")
@@ -113,7 +113,7 @@ struct StateDictSelection {
     }
   }
 
-  /// What belongs to the training and never is the model.
+  /// True for keys that belong to the training and never are the model.
   private static func isTrainingState(_ key: String) -> Bool {
     let words = words(key)
     let state: Set<String> = [
@@ -138,7 +138,8 @@ struct StateDictSelection {
 
   // MARK: Raw and averaged
 
-  /// Whether the state dict at this key holds averaged weights, by the habits of the program that wrote the file.
+  /// True if the state dict at this key holds averaged weights, by the habits of the program that wrote the
+  /// file.
   private func isAverage(_ path: String, among candidates: [Candidate]) -> Bool {
     let levels = path.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
     guard let key = levels.first, let last = levels.last else { return false }
@@ -168,7 +169,7 @@ struct StateDictSelection {
     graph.member("current_model_state", of: root) != nil && graph.member("state_dict", of: root) != nil
   }
 
-  /// `ema_state_dict` holds the raw weights, which only the file's writer tells.
+  /// True if `ema_state_dict` holds the raw weights, which only the file's writer shows.
   private var isMMEngineAverage: Bool {
     guard let swapped = graph.member("ema_state_dict", of: root) else { return false }
     if let meta = graph.member("meta", of: root), graph.member("mmengine_version", of: meta) != nil {

@@ -1,4 +1,4 @@
-/// A number that a training program has stored in a checkpoint beside the weights, such as timm's `metric`.
+/// A number that a training program has stored in a checkpoint next to the weights, such as timm's `metric`.
 ///
 /// - Parameters:
 ///   - key: Its key at the top level of a PyTorch file, or in the metadata of safetensors.

@@ -1,4 +1,4 @@
-/// What a PyTorch file holds: the objects and where the storages lie.
+/// Contents of a PyTorch file: the objects and where the storages lie.
 struct TorchContents {
   static let pickleLimit = 1 << 28
 

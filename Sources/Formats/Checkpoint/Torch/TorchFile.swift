@@ -126,7 +126,7 @@ final class TorchFile: CheckpointSource {
 }
 
 extension PickleGraph {
-  /// What the tools have written as `_metadata["ckpt"]` of an ordered dictionary: texts by key.
+  /// Metadata that the tools have written as `_metadata["ckpt"]` of an ordered dictionary: texts by key.
   fileprivate func metadata(ofStateDict reference: Reference) -> Metadata {
     var metadata = Metadata()
     let entries = attribute("_metadata", of: reference).flatMap { member(TorchPickle.metadataKey, of: $0) }

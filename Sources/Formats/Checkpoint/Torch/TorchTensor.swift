@@ -8,7 +8,7 @@ struct TorchTensor: Hashable {
 
   var dtype: DType
   var shape: [Int]
-  /// Elements between neighbours along each dimension.
+  /// Elements between neighbors along each dimension.
   var strides: [Int]
   /// First element, counted in elements of the storage.
   var offset: Int
@@ -19,7 +19,7 @@ struct TorchTensor: Hashable {
     shape.contains(0) ? 0 : zip(shape, strides).reduce(1) { $0 + ($1.0 - 1) * $1.1 }
   }
 
-  /// Whether elements stand in the storage as they stand in the tensor. Dimensions of 1 may have any stride.
+  /// True if elements stand in the storage as they stand in the tensor. Dimensions of 1 may have any stride.
   var isContiguous: Bool {
     var expected = 1
     for (dimension, stride) in zip(shape, strides).reversed() where dimension != 1 {
@@ -47,7 +47,7 @@ extension PickleGraph {
     "torch._utils._rebuild_device_tensor_from_cpu_tensor",
   ]
 
-  /// Whether the object is a tensor of any kind.
+  /// True if the object is a tensor of any kind.
   func isTensor(_ reference: Reference) -> Bool {
     guard case .object(let callable, _, _, _) = nodes[reference], let name = global(callable) else {
       return false

@@ -2,7 +2,7 @@ import CDeflate
 
 /// Inflates all of the raw deflate stream `source` into `target`.
 ///
-/// - Returns: Whether the stream was valid, ended with the source, and filled the target exactly.
+/// - Returns: True if the stream was valid, ended with the source, and filled the target exactly.
 func inflate(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Bool {
   guard let decompressor = libdeflate_alloc_decompressor() else { return false }
   defer { libdeflate_free_decompressor(decompressor) }

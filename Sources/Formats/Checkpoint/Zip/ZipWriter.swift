@@ -11,7 +11,7 @@ struct ZipWriter {
   private var directory: [UInt8] = []
   private var count = 0
   private var record = (name: "", start: 0, size: 0, crc: UInt32(0))
-  /// Whether a record has begun and not ended.
+  /// True while a record has begun and not ended.
   private(set) var isUnderway = false
 
   init(_ output: OutputFile) { self.output = output }

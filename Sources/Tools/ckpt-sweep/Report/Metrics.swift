@@ -4,7 +4,7 @@ import ResolutionSweep
 import Statistics
 
 extension SweepReport {
-  /// What is recorded as `ckpt.metrics` in the chosen checkpoint: data set, n, top-1, top-5, loss, and by which
+  /// Value of `ckpt.metrics` in the chosen checkpoint: data set, n, top-1, top-5, loss, and by which
   /// selection, since a score on the images that chose is worth less than one on others.
   public var metricsEntry: String {
     var members: [(String, JSON)] = [

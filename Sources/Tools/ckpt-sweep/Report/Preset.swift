@@ -8,7 +8,7 @@ public enum Preset: String, CaseIterable, Sendable {
   /// The transforms of torchvision's weights.
   case torchvision
 
-  /// The configuration, one line that Python reads, and behind a `#` what it cannot express.
+  /// The configuration, one line that Python reads, and after a `#` what it cannot express.
   public func text(for setting: Setting) -> String {
     let preprocessing = setting.preprocessing
     let mean = preprocessing.mean.map { "\($0)" }.joined(separator: ", ")

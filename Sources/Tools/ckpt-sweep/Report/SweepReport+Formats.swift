@@ -27,9 +27,9 @@ extension SweepReport {
     JSON.object(members(timing: timing, preset: preset)).encoded() + "\n"
   }
 
-  /// The same object with what else is known of the run, for a report.
+  /// The JSON object with what else is known of the run, for a report.
   ///
-  /// - Parameter run: members that come behind `schema`.
+  /// - Parameter run: members that come after `schema`.
   public func json(run: [(String, JSON)]) -> String {
     var members = members(timing: true, preset: nil)
     members.insert(contentsOf: run, at: 1)
@@ -113,7 +113,7 @@ extension SweepReport {
     max(column.heading.count, rows.map { column.text($0).count }.max() ?? 0)
   }
 
-  /// Whether a race measured it on some of the images only.
+  /// True if a race measured it on some of the images only.
   private func isDropped(_ row: SweepRow) -> Bool { row.top1.count < rows[verdict.chosen].top1.count }
 
   private func mark(_ index: Int) -> String {
