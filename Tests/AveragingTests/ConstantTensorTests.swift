@@ -208,10 +208,12 @@ import Testing
     let all = (0..<count).map { _ in TiedTensors([["a", "b"], ["c", "d"]]) }
     let shared = all.dropFirst().reduce(all[0]) { $0.intersection($1) }
     #expect(shared.groups == [["a", "b"], ["c", "d"]])
-    let joined = TiedTensors(
-      (0..<count).flatMap { [["a\($0)", "a\($0 + 1)"], ["b\($0)", "c\($0)"]] }.map {
-        $0.map { TensorName($0) }
-      })
+    var chains: [[TensorName]] = []
+    for file in 0..<count {
+      chains.append([TensorName("a\(file)"), TensorName("a\(file + 1)")])
+      chains.append([TensorName("b\(file)"), TensorName("c\(file)")])
+    }
+    let joined = TiedTensors(chains)
     #expect(joined.groups.count == 1 + count)
     #expect(joined.groups.first?.count == count + 1)
   }
