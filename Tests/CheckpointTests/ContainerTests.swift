@@ -301,7 +301,10 @@ import Testing
       #expect(
         throws: CheckpointError.malformed(
           path: folder.file("x.safetensors"),
-          reason: "tensor \"w\": compressed data are damaged: deflate stream")
+          // Too few bytes for what they claim are refused before anything is unpacked.
+          reason: lie.count < 4
+            ? "tensor \"w\": compressed data have an impossible block table"
+            : "tensor \"w\": compressed data are damaged: deflate stream")
       ) { try read(lie) }
     }
   }

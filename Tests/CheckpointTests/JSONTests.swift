@@ -29,7 +29,7 @@ import Testing
   @Test func escapes() throws {
     #expect(
       try parse(#""\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00""#).stringValue == "\"\\/\u{8}\u{c}\n\r\tAé😀")
-    #expect(JSON.string("\u{0}\u{1f}\u{7f}\"\\/\n").encoded() == "\"\\u0000\\u001f\u{7f}\\\"\\\\/\\n\"")
+    #expect(JSON.string("\u{0}\u{1f}\u{7f}\"\\/\n").encoded() == "\"\\u0000\\u001f\\u007f\\\"\\\\/\\n\"")
   }
 
   /// Composed and decomposed spellings are different keys, a repeated key is an error however it is spelled.

@@ -147,6 +147,6 @@ import Testing
         metadata: Metadata(), options: options)
       for spec in writer.order.dropLast() { try writer.write(Self.values[spec.name]!) }
     }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("set")) == [])
+    #expect(try folder.listing() == [])
   }
 }

@@ -1,4 +1,5 @@
 import Checkpoint
+import Platform
 
 /// Batches of pixels as a tensor of a safetensors or PyTorch file: unsigned bytes of the shapes that `NumPy` reads.
 ///
@@ -30,16 +31,16 @@ enum TensorFile {
   private static func open(dictionaryAt path: String) throws -> any CheckpointSource {
     do {
       return try openCheckpoint(.path(path))
-    } catch CheckpointError.malformed(_, let reason) where reason.hasPrefix(noStateDict) {
+    } catch CheckpointError.noStateDict(_, let reason) where reason.begins(with: noStateDict) {
       // What follows are the keys that are there instead.
       throw ImageDataError.badDataset(
         path: path,
         reason: "no tensor \"images\": expected a dictionary of the tensors \"images\" and \"labels\", "
-          + "found another object\(reason.dropFirst(noStateDict.count))")
+          + "found another object\(reason.dropping(prefix: noStateDict) ?? "")")
     }
   }
 
-  private static let noStateDict = "no state dict found"
+  private static let noStateDict = "no state dict"
 
   private static func images(in source: any CheckpointSource, path: String) throws -> TensorSpec {
     if let named = source.spec("images") { return named }
