@@ -275,6 +275,6 @@ import Testing
     let error = #expect(throws: AveragingError.self) { _ = try samples.average(["a"], Mean()) }
     #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
     #expect(error?.description.contains(name) == true)
-    #expect(error?.isUsage == false)
+    #expect(error?.kind == .badData)
   }
 }

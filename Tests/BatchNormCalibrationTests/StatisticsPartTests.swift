@@ -123,7 +123,7 @@ import Testing
     // A billion batches, or as many shards as there are numbers.
     let text = try #require(metadata[StatisticsPart.metadataKey])
     #expect(
-      try problem("bn1.m2", good["bn1.m2"], text.replacing("\"batches\": 5", with: "\"batches\": 1000000000"))
+      try problem("bn1.m2", good["bn1.m2"], text.replacing("\"batches\":5", with: "\"batches\":1000000000"))
         == "tensor \"batch\" is I64 [3] for 500000000 batches")
   }
 

@@ -185,29 +185,6 @@ import Testing
     #expect(try reason(streamed) == nil)
   }
 
-  @Test func localHeadersWithSizesOf64Bits() throws {
-    // 'FB', PyTorch's padding, becomes the 64-bit extra field, whose size it has.
-    let good = try small()
-    let local = Int(ByteFields(good).u32(entries(good)[1] + 42))
-    let extra = local + 30 + "a/data/0".utf8.count
-    try #require(ByteFields(good).u16(extra + 2) >= 16)
-    func with64(_ size: UInt64) -> [UInt8] {
-      var bytes = good
-      put(UInt16(0), at: local + 6, in: &bytes)
-      put(Self.storage.bytes.withUnsafeBytes { crc32($0) }, at: local + 14, in: &bytes)
-      put(UInt32.max, at: local + 18, in: &bytes)
-      put(UInt32.max, at: local + 22, in: &bytes)
-      put(UInt16(1), at: extra, in: &bytes)
-      put(size, at: extra + 4, in: &bytes)
-      put(UInt64(16), at: extra + 12, in: &bytes)
-      return bytes
-    }
-    #expect(try reason(with64(16)) == nil)
-    #expect(
-      try reason(with64(17))
-        == "zip: local header of record \"a/data/0\" contradicts the directory in its sizes")
-  }
-
   /// Zeros compress a thousandfold; a tensor may be as large as its storage, deflated or not.
   @Test func recordsThatExpandByMoreThan16MiB() throws {
     let count: Int32 = 8 << 20

@@ -144,9 +144,9 @@ import Testing
       let fill: Float = name.string.hasSuffix("weight") ? 1 : 0
       return TensorValue(f32: Array(repeating: fill, count: value.elementCount), shape: value.shape)
     }
-    #expect(try fix(folder, "bare.out", model: bare, ["--num-images", "64"]).status == 0)
-    #expect(try fix(folder, "ones.out", model: ones, ["--num-images", "64"]).status == 0)
-    #expect(try statistics(folder.file("bare.out")) == statistics(folder.file("ones.out")))
+    #expect(try fix(folder, "bare-out.st", model: bare, ["--num-images", "64"]).status == 0)
+    #expect(try fix(folder, "ones-out.st", model: ones, ["--num-images", "64"]).status == 0)
+    #expect(try statistics(folder.file("bare-out.st")) == statistics(folder.file("ones-out.st")))
   }
 
   @Test func theReportNamesDeadAndConstantChannels() throws {

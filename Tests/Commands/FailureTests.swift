@@ -34,7 +34,7 @@ import Testing
       mentions: ["none.safetensors"]),
     Case(
       tool: "ckpt-bnfix", arguments: ["OUT/other.safetensors", "--data", "OUT/data"], status: 65,
-      mentions: ["architecture", "without BatchNorm"]),
+      mentions: ["unknown architecture", "--arch"]),
     Case(
       tool: "ckpt-bnfix", arguments: ["LAST", "--data", "OUT/missing"], status: 66, mentions: ["missing"]),
     Case(

@@ -50,22 +50,17 @@ import Testing
     }
   }
 
-  @Test func tensorsBesideTheNetworkStay() throws {
+  @Test func refusesTensorsThatTheNetworkWouldIgnore() throws {
     let source = try openCheckpoint(.path(Self.model))
     var tensors: [TensorName: TensorValue] = ["normalize.mean": TensorValue(f32: [1, 2, 3], shape: [3])]
     for spec in source.tensors {
       tensors[TensorName("net." + spec.name.string)] = try source.value(spec.name)
     }
     try writeCheckpoint(tensors, metadata: source.metadata, to: .path(folder.file("in")))
-    try run("ckpt-bnfix in --data $TRAIN --num-images 32 -o out")
-    let out = try open("out")
-    #expect(out.tensors.count == tensors.count)
-    #expect(try out.value("normalize.mean").floats() == [1, 2, 3])
-    #expect(
-      try out.value("net.bn1.running_mean").floats() != tensors["net.bn1.running_mean"]!.floats())
+    let outcome = try run("ckpt-bnfix in --data $TRAIN --num-images 32 -o out", status: 65)
+    #expect(outcome.messages.contains("\"normalize.mean\""))
   }
 
-  /// A PyTorch file between stages carries what the next one needs to know.
   @Test func pytorchFilesBetweenStagesGiveTheSameResult() throws {
     for suffix in ["safetensors", "pth", "pt", "ckpt", "bin", "pth.tar"] {
       try run(

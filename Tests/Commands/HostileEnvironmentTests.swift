@@ -110,7 +110,7 @@ import Testing
       """
       TMPDIR=$PWD/tmp ckpt-average $MODEL '\(Fixtures.path("run/epoch-103.safetensors"))' \
         --method greedy-soup --mode max --eval 'touch begun; sleep 30 #' -o out.st & tool=$!
-      for i in $(seq 100); do [ -e begun ] && break; sleep 0.1; done
+      for i in $(seq 1200); do [ -e begun ] && break; sleep 0.1; done
       [ "$(ls tmp)" ] && kill $tool; wait $tool
       """, status: 143)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("tmp")).isEmpty)

@@ -126,9 +126,16 @@ import Testing
         #expect(outcome.messages.split(separator: "\n").count == 1, "\(what): \(outcome.messages)")
       }
     }
+    // Every tenth case; all of them with CKPT_HOSTILE=all in the environment.
+    let stride = ProcessInfo.processInfo.environment["CKPT_HOSTILE"] == "all" ? 1 : 10
+    var number = 0
+    func isTaken() -> Bool {
+      number += 1
+      return number % stride == 0
+    }
     let header = try #require(good.header(key))
     for path in header.numbers {
-      for (label, value) in Self.spoiledNumbers {
+      for (label, value) in Self.spoiledNumbers where isTaken() {
         var state = good
         state.metadata[key] = header.replacing(path, by: value).encoded()
         try write(state)
@@ -140,7 +147,7 @@ import Testing
     }
     for name in names {
       let value = try #require(good.tensors[TensorName(name)], "\(name)")
-      for (label, spoiled) in try Self.spoiled(value) {
+      for (label, spoiled) in try Self.spoiled(value) where isTaken() {
         var state = good
         state.tensors[TensorName(name)] = spoiled
         try write(state)
@@ -183,7 +190,7 @@ import Testing
     var result: [(String, TensorValue)] = []
     let doubles = try value.doubles()
     if !doubles.isEmpty {
-      for number in [Double.nan, .infinity, -.infinity, -1, 0, 9_223_372_036_854_775_807, 1e300] {
+      for number in [Double.nan, .infinity, -.infinity, -1, 0, 9_223_372_036_854_775_808, 1e300] {
         var changed = doubles
         changed[0] = number
         // What the type cannot hold comes as float64, which is another type.

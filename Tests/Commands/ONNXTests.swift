@@ -41,7 +41,7 @@ import Testing
   @Test func anONNXFileAloneIsCheckpointAndNetwork() throws {
     let folder = try TemporaryFolder()
     let file = Fixtures.root.deletingLastPathComponent().appendingPathComponent(
-      "Tests/ConvNetTests/Goldens/onnx/mobile-dynamo-20.onnx"
+      "Tests/NetworkTests/Goldens/onnx/mobile-dynamo-20.onnx"
     ).path
     let outcome = try Tool.run(
       "ckpt-bnfix",
@@ -70,7 +70,7 @@ import Testing
     let data = ["--data", Fixtures.path("digits/val"), "-o", folder.file("out")]
     func bnfix(_ arguments: [String]) throws -> Tool.Outcome { try Tool.run("ckpt-bnfix", arguments + data) }
     let goldens = Fixtures.root.deletingLastPathComponent().appendingPathComponent(
-      "Tests/ConvNetTests/Goldens/onnx"
+      "Tests/NetworkTests/Goldens/onnx"
     )
     .path
     let other = try bnfix([Self.model, "--arch", goldens + "/mobile-dynamo-20.onnx"])

@@ -60,14 +60,14 @@ import Testing
       let run = try shell(
         """
         t="--threads \(threads)" && o="$OUT/t\(threads)" &&
-        ckpt-average $t "$RUN"/*.safetensors -o "$o.a" &&
-        ckpt-bnfix $t "$o.a" --data "$TRAIN" --num-images 48 -o "$o.b" &&
-        ckpt-fixres $t "$o.b" --data "$VAL" --crop 64 --epochs 1 -o "$o.c" &&
-        ckpt-sweep $t "$o.c" --data "$VAL" --crop 56 --select none --format json > "$o.json"
+        ckpt-average $t "$RUN"/*.safetensors -o "$o.a.st" &&
+        ckpt-bnfix $t "$o.a.st" --data "$TRAIN" --num-images 48 -o "$o.b.st" &&
+        ckpt-fixres $t "$o.b.st" --data "$VAL" --crop 64 --epochs 1 -o "$o.c.st" &&
+        ckpt-sweep $t "$o.c.st" --data "$VAL" --crop 56 --select none --format json > "$o.json"
         """, in: folder)
       #expect(run.status == 0, "\(run.messages)")
     }
-    for kind in ["a", "b", "c", "json"] {
+    for kind in ["a.st", "b.st", "c.st", "json"] {
       let bytes = try (1...3).map {
         try Data(contentsOf: URL(fileURLWithPath: folder.file("t\($0).\(kind)")))
       }

@@ -14,7 +14,7 @@ The list is text. A line that begins in the first column begins an entry, indent
     NAME: COMMAND                  a command to compare, a line for sh
 
 `--threads N` is added behind the name of every tool. `{network}` in an entry makes one of it for each small random network
-of Tests/ConvNetTests/Goldens, and `if bf16` before the command leaves the entry out where the processor has no bfloat16
+of Tests/NetworkTests/Goldens, and `if bf16` before the command leaves the entry out where the processor has no bfloat16
 arithmetic. A command that fails on the old side is a failure of the list: one that is meant to exit with a status tests
 for it. What can be masked is in MASKS.
 """
@@ -36,7 +36,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "fixtures"
-NETWORKS = REPOSITORY / "Tests/ConvNetTests/Goldens"
+NETWORKS = REPOSITORY / "Tests/NetworkTests/Goldens"
 THREADS = (1, 2, 3)
 
 # Text inside outputs, also where JSON stands as a string within JSON, and tensors of that name; `stderr` is the whole stream.

@@ -28,14 +28,14 @@ struct NetworkErrorTests {
   }
 
   @Test(arguments: [
-    ("layer1.0.conv2.weight", [4, 3, 3, 3], "[4, 4, 3, 3]"),
-    ("layer2.0.conv1.weight", [8, 4, 9], "[*, *, *, *]"),
+    ("layer1.0.conv2.weight", [4, 3, 3, 3], "[*, 4, 3, 3]"),
+    ("layer2.0.conv1.weight", [8, 4, 9], "[*, 4, 3, 3]"),
     ("layer2.0.bn1.weight", [7], "[8]"),
     ("layer2.0.bn1.running_mean", [8, 1], "[8]"),
     ("fc.weight", [5, 9], "[*, 8]"),
     ("fc.bias", [4], "[5]"),
-    ("conv1.weight", [4, 4, 7, 7], "[4, 3, 7, 7]"),
-    ("layer2.0.downsample.0.weight", [0, 4, 1, 1], "[*, *, *, *]"),
+    ("conv1.weight", [4, 4, 7, 7], "[*, 3, 7, 7]"),
+    ("layer2.0.downsample.0.weight", [0, 4, 1, 1], "[*, 4, 1, 1]"),
   ])
   func wrongShape(key: String, shape: [Int], expected: String) throws {
     let found = "[" + shape.map(String.init).joined(separator: ", ") + "]"
@@ -58,20 +58,39 @@ struct NetworkErrorTests {
     #expect(text == #"memory: tensor "fc.bias": expected a floating-point type, found I64 [5]"#)
   }
 
-  @Test func unknownArchitectureSaysWhatItSawAndWhatToPass() throws {
+  @Test func unknownArchitectureSaysWhatItSaw() throws {
     let text = try message(
       MemoryCheckpoint(["a.weight": zeros([3, 3, 1, 1]), "b.running_mean": zeros([3])]))
     #expect(text.hasPrefix("memory: unknown architecture: 2 tensors, 1 convolutions, 1 BatchNorms"))
     #expect(text.contains(#""a.weight""#))
-    #expect(text.contains("pass --arch with an ONNX file of the network or with one of resnet"))
+    #expect(text.contains("the families known are resnet"))
   }
 
   @Test func networksWithoutBatchNormAreRefusedWithTheReason() throws {
     let text = try message(MemoryCheckpoint(["blocks.0.attn.qkv.weight": zeros([3, 3])]))
     #expect(text.hasPrefix("memory: unknown architecture: 1 tensors, 0 convolutions, 0 BatchNorms"))
-    #expect(
-      text.hasSuffix(
-        "networks without BatchNorm, such as ConvNeXt and vision transformers, are not supported"))
+    #expect(text.hasSuffix(#"keys such as "blocks.0.attn.qkv.weight""#))
+  }
+
+  @Test func refusesTensorsThatNoLayerReads() throws {
+    let text = try message(good.replacing(["layer1.0.eca.conv.weight": zeros([1, 1, 3])]))
+    #expect(text.hasPrefix("memory: not the resnet [1,1] basic width 4 that its other tensors show"))
+    #expect(text.hasSuffix(#"it has no use for "layer1.0.eca.conv.weight""#))
+  }
+
+  @Test func refusesStemsForSmallImagesWithoutTheirName() throws {
+    let small = good.replacing(["conv1.weight": zeros([4, 3, 3, 3])])
+    #expect(try message(small).contains("do not prove the architecture resnet-cifar"))
+    let named = try NetworkDescription(small, architecture: "resnet-cifar")
+    // Without stride and pooling the first stage keeps the size of the image.
+    #expect(try named.graph.sizes(height: 32, width: 32)[1] == MapSize(height: 32, width: 32, channels: 4))
+  }
+
+  @Test func readsAHeadBehindADropout() throws {
+    let moved = good.removing("fc.weight").removing("fc.bias").replacing([
+      "fc.1.weight": zeros([5, 8]), "fc.1.bias": zeros([5]),
+    ])
+    #expect(try NetworkDescription(moved).classCount == 5)
   }
 
   @Test func networksOfTheSameKeysAreAlternatives() throws {

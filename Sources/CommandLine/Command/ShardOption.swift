@@ -39,7 +39,9 @@ package enum ShardOption: ExpressibleByArgument, Sendable, Equatable {
     let found: (index: Int, count: Int?, scheduler: String)
     if let id = number("SLURM_ARRAY_TASK_ID") {
       let step = max(1, number("SLURM_ARRAY_TASK_STEP") ?? 1)
-      guard let distance = id.subtracting(exactly: number("SLURM_ARRAY_TASK_MIN") ?? 0) else {
+      guard let distance = id.subtracting(exactly: number("SLURM_ARRAY_TASK_MIN") ?? 0), distance >= 0,
+        distance % step == 0
+      else {
         throw Failure(.usage, "--shard auto: Slurm says task \(id), which is none of its array")
       }
       found = (distance / step, number("SLURM_ARRAY_TASK_COUNT"), "Slurm")

@@ -136,7 +136,7 @@ extension StatisticsPart {
     let images = try counts("images", Self.imageCounts)
     let moments = try layers.map { layer in
       // Every image has as many values of a channel as the layer has positions.
-      let counts = try doubles(Self.key(layer.name, "count")) { $0 > 1 && $0 == $0.rounded() }
+      let counts = try doubles(Self.key(layer.name, "count")) { $0 > 1 && $0 <= 0x1p53 && $0 == $0.rounded() }
       for (values, images) in zip(counts, images)
       where values.truncatingRemainder(dividingBy: Double(images)) != 0 {
         throw malformed(

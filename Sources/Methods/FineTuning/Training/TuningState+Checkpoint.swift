@@ -85,7 +85,10 @@ extension TuningState {
     }
     func doubles(_ name: String, _ count: Int? = nil) throws -> [Double] {
       let values = try vector(name, .f64, count).doubles()
-      guard values.allSatisfy(\.isFinite) else { throw fail("tensor \"\(name)\" holds NaN or infinity") }
+      // They become float32 in the end, which must hold them.
+      guard values.allSatisfy({ Float($0).isFinite }) else {
+        throw fail("tensor \"\(name)\" holds NaN, infinity or a number that float32 cannot hold")
+      }
       return values
     }
     func parameters(_ prefix: String) throws -> TailParameters {

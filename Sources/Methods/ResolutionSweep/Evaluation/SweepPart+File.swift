@@ -57,7 +57,7 @@ extension SweepPart {
       let shard = Shard(index: index, count: count), let recipe = header["recipe"].flatMap(Recipe.init)
     else { throw bad("its metadata are damaged") }
     if let wanted, wanted.recipe != recipe || wanted.shard != shard {
-      throw bad("is of another sweep or shard; remove it or name another --state")
+      throw bad("is of another sweep or shard")
     }
     let settings = recipe.settings.count
     func value(_ name: TensorName, _ dtype: DType, _ shape: [Int]) throws -> TensorValue {
