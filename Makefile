@@ -101,7 +101,7 @@ scan: build $(VENV)/ready
 	$(VENV)/bin/python Tests/Interop/scan.py "$(BIN)" $(SCAN)
 
 # Hostile files against the readers, with the address sanitizer: FUZZ_SECONDS for each target.
-FUZZ_SECONDS ?= 15
+FUZZ_SECONDS ?= 8
 fuzz: setup
 	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
 
