@@ -23,11 +23,12 @@ def symbol_graph(library, build, folder):
     """What the compiler knows of a library's public declarations."""
     folder.mkdir(parents=True)
     maps = sorted(ROOT.glob("Sources/SystemLibraries/*/module.modulemap"))
-    maps += sorted(build.glob("C*.build/module.modulemap"))
+    maps += [build / f"{path.name}.build/module.modulemap" for path in sorted(ROOT.glob("Sources/Kernels/C*"))]
     subprocess.run(
         ["swift", "symbolgraph-extract", "-module-name", library, "-I", build / "Modules",
          "-minimum-access-level", "public", "-output-dir", folder, "-target", target()]
-        + [argument for path in dict.fromkeys(maps) for argument in ("-Xcc", f"-fmodule-map-file={path}")],
+        + [argument for path in dict.fromkeys(maps) for argument in ("-Xcc", f"-fmodule-map-file={path}")]
+        + [argument for path in sorted(ROOT.glob("Sources/Kernels/*/include")) for argument in ("-Xcc", f"-I{path}")],
         check=True)
     return json.loads((folder / f"{library}.symbols.json").read_text())
 

@@ -41,6 +41,8 @@ public func recalibrate(
 /// Passes the batches of a loader through a network, each on its own, without combining their moments.
 ///
 /// - Parameters:
+///   - loader: Gives the batches in the order of the data.
+///   - network: Computes as `ComputeOptions.statistics` says.
 ///   - layers: The layers to measure, in execution order; the others normalize with their running statistics.
 ///   - numbers: Indices of the batches in the order of the data; nil counts from 0.
 ///   - prepare: Changes a batch before it is measured, for example by mixing its images.

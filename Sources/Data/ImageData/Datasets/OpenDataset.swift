@@ -10,7 +10,10 @@ import Platform
 ///   and tensors of safetensors and PyTorch files hold pixels.
 ///
 /// Braces name several files, which are taken one after the other: `train-{000..146}.tar`.
-/// - Parameter onRemark: Called with facts that are no errors.
+/// - Parameters:
+///   - argument: A path, or `-` for a tar archive on standard input.
+///   - options: Labels, limits and decoding.
+///   - onRemark: Called with facts that are no errors.
 /// - Throws: `ImageDataError`.
 public func openDataset(
   _ argument: String, options: DatasetOptions = DatasetOptions(),
