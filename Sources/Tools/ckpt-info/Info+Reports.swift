@@ -29,7 +29,8 @@ extension Info {
     if let recorded = source.origin.model, let name = recorded.architecture {
       report.remarks.append(("recorded architecture", .text("\(name) (\(recorded.source.rawValue))")))
     }
-    if let network = try? NetworkDescription(recordedIn: source) {
+    let view = source is ONNXCheckpoint ? source : NetworkDescription.view(of: source)
+    if let network = try? NetworkDescription(recordedIn: view) {
       report.remarks.append(("architecture", .text(network.architectureName)))
       report.remarks.append(("classes", .integer(network.classCount)))
     }
