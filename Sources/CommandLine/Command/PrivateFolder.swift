@@ -28,7 +28,7 @@ package func withPrivateFile<Result>(
     if let slot { PendingOutputs.unregister(slot) }
     PendingOutputs.unregisterFolder()
   }
-  // What replaces the file has its mode.
+  // The new file takes the mode of the one that it replaces.
   let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
   guard descriptor >= 0 else {
     throw Failure(.cannotCreate, "\(TensorName(path).escaped): \(String(cString: strerror(errno)))")

@@ -28,7 +28,7 @@ func installSignalCleanup(tool: String) {
   }
 }
 
-/// What ends a process because of memory that is not there or of a defect is told, and the signal stays what it was.
+/// Signals of defects and of missing memory are reported in one line before they end the process.
 private func installFailureHandlers(tool: String) {
   let text = Array(
     "\(tool): ended early: the memory allowed was not enough, or this is a defect of the program; no output was completed\n"

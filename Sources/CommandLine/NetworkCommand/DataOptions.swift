@@ -262,7 +262,7 @@ extension DataOptions {
   ) throws -> any ImageDataset {
     guard let names = dataset.classNames, let reference else { return dataset }
     let own = ClassNames(names, owner: dataset.name)
-    // What is more or less is refused by the number of classes.
+    // Any other count is refused by the number of classes.
     let isWhole = names.count == reference.names.count
     if numbersClasses || !dataset.sharesClassName(with: reference.names) {
       // Other names for all classes are no contradiction to numbers that the user gave.

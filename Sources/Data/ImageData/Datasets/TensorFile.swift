@@ -32,7 +32,7 @@ enum TensorFile {
     do {
       return try openCheckpoint(.path(path))
     } catch CheckpointError.noStateDict(_, let reason) where reason.begins(with: noStateDict) {
-      // What follows are the keys that are there instead.
+      // The keys that the sample does have follow.
       throw ImageDataError.badDataset(
         path: path,
         reason: "no tensor \"images\": expected a dictionary of the tensors \"images\" and \"labels\", "

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What one image may cost, in proportion to the bytes of its file.
+/// A bound on the work of one image, in proportion to the bytes of its file.
 ///
 /// A header of thirty bytes can claim any size, a palette or run-length picture of one colour takes hardly any, and every
 /// scan of a progressive JPEG goes over all of its pixels. Photographs and drawings stay far below these bounds:

@@ -25,7 +25,7 @@ struct ImageMetadata {
     var rest = file[2...]
     while rest.count >= 4 {
       let marker = rest[rest.startIndex + 1]
-      // What is no marker between segments is skipped byte by byte.
+      // Bytes between segments that are no marker are skipped one by one.
       guard rest[rest.startIndex] == 0xff, marker != 0xff, marker != 0 else {
         rest = rest.dropFirst()
         continue
