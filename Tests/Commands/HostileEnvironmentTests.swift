@@ -47,7 +47,7 @@ import Testing
       "ckpt-info -", "ckpt-convert - -o x", "ckpt-average - -o x", "ckpt-bnfix --data $TRAIN -o x",
       "ckpt-sweep $MODEL --data -",
     ] {
-      let outcome = try run("timeout 20 \(command) <'\(name)'", status: 64)
+      let outcome = try run("timeout -s KILL 20 \(command) <'\(name)'", status: 64)
       #expect(outcome.messages.contains("is a terminal"), "\(outcome.messages)")
     }
   }
@@ -104,16 +104,16 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("tmp")).isEmpty)
   }
 
-  /// By SIGHUP, since `swift test` has its children ignore SIGTERM.
+  // `swift test` has its children ignore SIGTERM, and whoever runs it under nohup SIGHUP.
   @Test func candidatesGoAwayWithASignal() throws {
     try FileManager.default.createDirectory(atPath: folder.file("tmp"), withIntermediateDirectories: false)
     try run(
       """
-      TMPDIR=$PWD/tmp ckpt-average $MODEL '\(Fixtures.path("run/epoch-103.safetensors"))' \
+      TMPDIR=$PWD/tmp env --default-signal ckpt-average $MODEL '\(Fixtures.path("run/epoch-103.safetensors"))' \
         --method greedy-soup --mode max --eval 'touch begun; sleep 30 #' -o out.st & tool=$!
       for i in $(seq 1200); do [ -e begun ] && break; sleep 0.1; done
-      [ "$(ls tmp)" ] && kill -HUP $tool; wait $tool
-      """, status: 129)
+      [ "$(ls tmp)" ] && kill -TERM $tool; wait $tool
+      """, status: 143)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("tmp")).isEmpty)
   }
 
@@ -171,13 +171,13 @@ import Testing
     }
     try write("weights/config.json", "{}")
     for name in ["a.index.json", "set", "model", "weights"] {
-      let outcome = try run("timeout 20 ckpt-info \(name)", status: 65)
+      let outcome = try run("timeout -s KILL 20 ckpt-info \(name)", status: 65)
       #expect(outcome.messages.contains("no regular file"), "\(outcome.messages)")
     }
     #expect(mkfifo(folder.file("images"), 0o600) == 0)
     #expect(mkfifo(folder.file("map"), 0o600) == 0)
     for arguments in ["--data images", "--data $TRAIN --class-map map"] {
-      let outcome = try run("timeout 20 ckpt-sweep $MODEL \(arguments)", status: nil)
+      let outcome = try run("timeout -s KILL 20 ckpt-sweep $MODEL \(arguments)", status: nil)
       #expect([65, 66].contains(outcome.status), "\(outcome.messages)")
     }
   }
@@ -192,9 +192,9 @@ import Testing
       "ckpt-sweep $MODEL --data $TRAIN --limit 16 --crop 48",
     ]
     for command in commands {
-      try run("ulimit -s 256; timeout 60 \(command)")
-      let outcome = try run("ulimit -v 300000; timeout 60 \(command)", status: nil)
-      #expect(outcome.status != 124, "\(command) hangs")
+      try run("ulimit -s 256; timeout -s KILL 60 \(command)")
+      let outcome = try run("ulimit -v 300000; timeout -s KILL 60 \(command)", status: nil)
+      #expect(outcome.status != 137, "\(command) hangs")
       if outcome.status != 0 { #expect(!outcome.messages.isEmpty, "\(command): \(outcome.status)") }
     }
   }
@@ -208,7 +208,7 @@ import Testing
       printf '\\x4c\\0\\0\\0\\0\\0\\0\\0' >big.st; cat header zeros >>big.st; rm zeros header
       """)
     let outcome = try run(
-      "ulimit -v 300000; timeout 60 ckpt-convert big.st --dtype f16 -o out.pth", status: nil)
+      "ulimit -v 300000; timeout -s KILL 60 ckpt-convert big.st --dtype f16 -o out.pth", status: nil)
     #expect(outcome.status != 124)
     if outcome.status != 0 {
       #expect(outcome.messages.hasPrefix("ckpt-convert: ") || outcome.messages.contains("\nckpt-convert: "))

@@ -1,10 +1,28 @@
 import COpenBLAS
+import Platform
+import Synchronization
 
 /// Matrix products by OpenBLAS on the calling thread alone.
 public enum GEMM {
   // Evaluated once before the first product: parallelism comes from `ThreadPool`, and the bits of a product must not
   // depend on how many threads BLAS would take.
   private static let singleThreaded: Void = openblas_set_num_threads(1)
+
+  // OpenBLAS takes a work buffer for each product that runs at the same time as others, keeps it, and tries for ever
+  // when the system has none to give (`blas_memory_alloc`). So the first product that needs another one asks before.
+  private static let running = Atomic<Int>(0)
+  private static let buffers = Atomic<Int>(0)
+  private static let bufferBytes = 136 << 20
+
+  private static func requireBuffer(for products: Int) {
+    guard products > buffers.load(ordering: .relaxed) else { return }
+    let probe = mmap(nil, bufferBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard probe != MAP_FAILED else {
+      fatalError("out of memory: \(bufferBytes >> 20) MiB of address space for a matrix product")
+    }
+    munmap(probe, bufferBytes)
+    buffers.max(products, ordering: .relaxed)
+  }
 
   /// C = alpha A B + beta C in float32, row-major.
   ///
@@ -30,6 +48,8 @@ public enum GEMM {
     c: UnsafeMutablePointer<Float>, ldc: Int, alpha: Float = 1, beta: Float = 0
   ) {
     singleThreaded
+    requireBuffer(for: running.add(1, ordering: .relaxed).newValue)
+    defer { running.subtract(1, ordering: .relaxed) }
     cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
       blasint(m), blasint(n), blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c, blasint(ldc))
