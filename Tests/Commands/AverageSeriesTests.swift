@@ -109,7 +109,8 @@ import Testing
   @Test func fifosInAFolderAreRefused() throws {
     try write("run/e-1.safetensors", 1)
     let outcome = try Tool.shell(
-      "cd '\(folder.path)' && mkfifo run/e-2.safetensors && timeout -s KILL 20 ckpt-average --series run -o out")
+      "cd '\(folder.path)' && mkfifo run/e-2.safetensors && timeout -s KILL 20 ckpt-average --series run -o out"
+    )
     #expect(outcome.status == 65, "\(outcome.messages)")
     #expect(outcome.messages.contains("run/e-2.safetensors: a FIFO"))
   }
