@@ -1,4 +1,5 @@
 import Platform
+import Synchronization
 
 /// Output of a tool besides its data: diagnostics, notices and progress, all on standard error.
 package struct Console: Sendable {
@@ -41,4 +42,100 @@ package struct Console: Sendable {
   func line(_ message: String) {
     writeLine("\(tool): \(message)")
   }
+}
+
+/// Text on standard output, with failures reported.
+///
+/// `print` ignores a full disk and a closed pipe, so a table could be cut short under exit status 0.
+package enum StandardOutput {
+  /// Writes all of `text` to file descriptor 1, with escapes for what would steer a terminal.
+  ///
+  /// - Throws: `Failure` with status 74 when the descriptor takes no more bytes.
+  package static func write(_ text: String) throws {
+    StatusLine.erase()
+    try writeAll(terminalText(text), to: STDOUT_FILENO, label: "standard output")
+  }
+}
+
+/// Data on standard error, where it goes when standard output carries a checkpoint; failures are reported.
+package enum StandardError {
+  /// Writes all of `text` to file descriptor 2, with escapes for what would steer a terminal.
+  ///
+  /// - Throws: `Failure` with status 74 when the descriptor takes no more bytes.
+  package static func write(_ text: String) throws {
+    StatusLine.erase()
+    try writeAll(terminalText(text), to: STDERR_FILENO, label: "standard error")
+  }
+}
+
+/// A message of several lines on standard error.
+func writeToStandardError(_ text: String) {
+  StatusLine.erase()
+  writeBestEffort(terminalText(text))
+}
+
+/// A message of one line on standard error; line breaks in it are escaped.
+func writeLine(_ message: String) {
+  writeToStandardError(message.replacing("\n", with: "\\n") + "\n")
+}
+
+/// Standard error as it comes: there is nowhere left to report that it fails.
+func writeBestEffort(_ text: String) {
+  try? writeAll(text, to: STDERR_FILENO, label: "standard error")
+}
+
+private func writeAll(_ text: String, to descriptor: Int32, label: String) throws {
+  var text = text
+  try text.withUTF8 { bytes in
+    var offset = 0
+    while offset < bytes.count {
+      let written = write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
+      if written < 0 {
+        if errno == EINTR { continue }
+        throw Failure(.inputOutput, "\(label): write failed: \(String(cString: strerror(errno)))")
+      }
+      offset += written
+    }
+  }
+}
+
+/// The one line on the terminal that is drawn over and over again: a progress bar.
+///
+/// Whatever else writes to standard error takes it off first, so that neither a message, an error nor a
+/// signal leaves half a bar.
+enum StatusLine {
+  private static let isDrawn = Atomic(false)
+  private static let erasure = "\r\u{1B}[K"
+
+  /// Draws `text`, shorter than `width`, in place of what was drawn before.
+  static func draw(_ text: String) {
+    isDrawn.store(true, ordering: .relaxed)
+    writeBestEffort(erasure + text)
+  }
+
+  /// Removes the line, if there is one.
+  static func erase() {
+    if isDrawn.exchange(false, ordering: .relaxed) { writeBestEffort(erasure) }
+  }
+
+  /// Erases the line within a signal handler, where only a system call is safe.
+  ///
+  /// - Precondition: something of this type was used before, so that its storage exists.
+  static func eraseInHandler() {
+    guard isDrawn.exchange(false, ordering: .relaxed) else { return }
+    var bytes: (UInt8, UInt8, UInt8, UInt8) = (0x0D, 0x1B, 0x5B, 0x4B)
+    _ = write(STDERR_FILENO, &bytes, 4)
+  }
+
+  /// Columns of the terminal; 80 where it does not say.
+  static var width: Int { terminalWidth(of: STDERR_FILENO) ?? 80 }
+}
+
+/// Columns of the terminal at a file descriptor; nil where there is none or it does not say.
+package func terminalWidth(of descriptor: Int32) -> Int? {
+  var size = winsize()
+  guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else {
+    return nil
+  }
+  return Int(size.ws_col)
 }

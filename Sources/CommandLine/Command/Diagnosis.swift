@@ -42,3 +42,28 @@ extension CheckpointError: AdvisedError {
     }
   }
 }
+
+/// Exit statuses of every tool, after `sysexits.h` where it has one.
+package enum ExitStatus: Int32, Sendable {
+  case done = 0
+  /// A negative verdict of a check that ran to its end (`--require`, `verify`, `diff`); never an error.
+  case negativeVerdict = 1
+  case usage = 64
+  case badData = 65
+  case noInput = 66
+  case internalError = 70
+  case cannotCreate = 73
+  case inputOutput = 74
+}
+
+/// An error that already knows its one-line message and its exit status.
+package struct Failure: Error, CustomStringConvertible {
+  package let status: ExitStatus
+  package let description: String
+
+  /// - Parameter message: one line without the tool's name; says what to do next where that is known.
+  package init(_ status: ExitStatus, _ message: String) {
+    self.status = status
+    self.description = message
+  }
+}

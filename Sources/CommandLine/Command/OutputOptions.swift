@@ -51,3 +51,77 @@ package func outputFormat(_ argument: String) throws -> WriteOptions.Format {
     "\(TensorName(argument).escaped): the suffix names no format that is written; known are .safetensors, .st or none, .pth, .pt, .ckpt, .bin, .pth.tar, and .npz"
   )
 }
+
+/// Storage of a resulting checkpoint.
+package struct CompressionOptions: ParsableArguments {
+  @Flag(help: "Compress the output, as ckpt-convert does.")
+  package var compress = false
+
+  package init() {}
+
+  /// Options for the writer of `output`, whose suffix decides the format.
+  ///
+  /// - Throws: `Failure` with status 64 for a suffix of no format, and for one of a format that is not compressed.
+  package func writeOptions(for output: String, threads: Int) throws -> WriteOptions {
+    var options = WriteOptions()
+    options.format = try outputFormat(output)
+    if compress && options.format != .safetensors {
+      throw Failure(
+        .usage, "only safetensors files can be compressed: --compress and \(TensorName(output).escaped)")
+    }
+    options.compress = compress
+    options.threads = threads
+    options.temporaryFolder = temporaryFolder
+    return options
+  }
+}
+
+/// The outputs of a run, tried before its work: whoever waits an hour for a report does not want to hear then that its
+/// folder is missing.
+package struct PlannedOutputs {
+  private struct Output {
+    var option: String
+    var destination: OutputDestination
+    var isFolder: Bool
+  }
+
+  private var outputs: [Output] = []
+
+  package init() {}
+
+  /// Adds an output; nil stands for an option that was not given.
+  ///
+  /// - Parameters:
+  ///   - option: The option as the user writes it, in messages.
+  ///   - path: Its argument, `-` for standard output.
+  ///   - isFolder: Whether a folder of files is written.
+  package mutating func add(_ option: String, _ path: String?, isFolder: Bool = false) {
+    guard let path else { return }
+    outputs.append(Output(option: option, destination: OutputDestination(argument: path), isFolder: isFolder))
+  }
+
+  /// - Throws: `Failure` with status 64 when two outputs are one file, however it is named, `CheckpointError` when one cannot
+  ///   be created.
+  package func check() throws {
+    var known: [OutputIdentity: Output] = [:]
+    for output in outputs {
+      guard let identity = try output.destination.identity() else { continue }
+      if let other = known.updateValue(output, forKey: identity) {
+        let name = TensorName(output.destination.label).escaped
+        throw Failure(
+          .usage,
+          other.option == output.option
+            ? "two outputs of \(output.option) are the same file: \(name)"
+            : "\(other.option) and \(output.option) name the same file: \(name)")
+      }
+    }
+    for output in outputs { try output.destination.tryToCreate(isFolder: output.isFolder) }
+  }
+}
+
+/// Writes a report or a picture, so that its target is the old one or the complete new one; `-` is standard output.
+///
+/// - Throws: `CheckpointError` when the target cannot be created or written.
+package func writeFile(_ bytes: some Sequence<UInt8>, to path: String) throws {
+  try writeOutput(bytes, to: OutputDestination(argument: path))
+}

@@ -1,6 +1,8 @@
 import Command
 import ImageData
+import NetworkExecution
 import NetworkGraphs
+import TensorMath
 
 extension ImageDataError: AdvisedError {
   package var advice: String? {
@@ -35,4 +37,17 @@ extension NetworkError: AdvisedError {
     default: nil
     }
   }
+}
+
+/// A tool that runs networks, whose bytes depend on the kernel types in use.
+package protocol NetworkTool: CheckpointTool {}
+
+extension NetworkTool {
+  package static var kernels: String? { kernelDescription }
+}
+
+/// The kernel types in use, such as `avx512, amx-bf16, OpenBLAS 0.3.21 SkylakeX`.
+package var kernelDescription: String {
+  [Network.instructionSet, Network.bfloat16InstructionSet, blasDescription].compactMap(\.self)
+    .joined(separator: ", ")
 }

@@ -190,3 +190,73 @@ extension ThreadPool {
     }
   }
 }
+
+/// A POSIX thread that runs one closure.
+package struct WorkerThread {
+  private let handle: pthread_t
+
+  /// Starts the thread; nil where the system refuses another one.
+  package init?(_ body: @escaping @Sendable () -> Void) {
+    let box = Unmanaged.passRetained(Box(body))
+    var thread = pthread_t(bitPattern: 0)
+    let status = pthread_create(
+      &thread, nil,
+      { argument in
+        // The argument is optional in Glibc and is not in Darwin.
+        let pointer: UnsafeMutableRawPointer? = argument
+        Unmanaged<Box>.fromOpaque(pointer!).takeRetainedValue().body()
+        return nil
+      }, box.toOpaque())
+    guard status == 0, let thread = Optional(thread) else {
+      box.release()
+      return nil
+    }
+    handle = thread
+  }
+
+  /// Waits for the closure to return.
+  package func join() { pthread_join(handle, nil) }
+
+  private final class Box: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+}
+
+/// A lock on which threads can wait for a change of what it guards.
+///
+/// Also the lock to take where threads often meet: the thread sanitizer knows it, while of `Mutex` it only sees those
+/// locks that nobody waited for.
+package final class Condition: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  package init() {
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(changed, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(changed)
+    pthread_mutex_destroy(mutex)
+    changed.deallocate()
+    mutex.deallocate()
+  }
+
+  package func lock() { pthread_mutex_lock(mutex) }
+
+  package func unlock() { pthread_mutex_unlock(mutex) }
+
+  package func withLock<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure)
+    -> Result
+  {
+    lock()
+    defer { unlock() }
+    return try body()
+  }
+
+  /// Gives the lock away until somebody broadcasts; wakes without reason at times.
+  package func wait() { pthread_cond_wait(changed, mutex) }
+
+  package func broadcast() { pthread_cond_broadcast(changed) }
+}

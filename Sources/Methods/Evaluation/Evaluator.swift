@@ -1,5 +1,7 @@
+import Checkpoint
 import ImageData
 import NetworkExecution
+import Platform
 import TensorMath
 
 /// Measures the accuracy of networks under many settings in one pass over a labeled data set.
@@ -182,3 +184,100 @@ public final class Evaluator {
     }
   }
 }
+
+/// The forward passes that a set of settings needs, each of them once.
+struct PassPlan {
+  /// A network on one view of the images.
+  struct Pass: Equatable {
+    var network: Int
+    var view: Int
+    var pooling: Pooling
+    /// Index of the statistics that replace the stored ones; nil for the stored ones.
+    var recalibration: Int?
+  }
+
+  private(set) var views: [Preprocessing] = []
+  private(set) var passes: [Pass] = []
+  /// For each active setting its index and, for each of its networks, the passes whose predictions it
+  /// combines.
+  private(set) var passesOfSetting: [(setting: Int, passes: [[Int]])] = []
+
+  init(_ settings: [Setting], active: [Int], recalibrations: [Recalibration] = []) {
+    for index in active {
+      let setting = settings[index]
+      let inputs = setting.views.inputs(setting.preprocessing).map { views.place(of: $0) }
+      let own = setting.networks.map { network in
+        let recalibration = setting.recalibration(of: network, among: recalibrations)
+        return inputs.map { view in
+          passes.place(
+            of: Pass(network: network, view: view, pooling: setting.pooling, recalibration: recalibration))
+        }
+      }
+      passesOfSetting.append((index, own))
+    }
+  }
+
+  /// Batches prepared while one is computed; more would only take memory, since computing takes longer.
+  static let prefetch = 1
+
+  /// The largest batch of at most 16 images whose views, with the batches prepared ahead, stay within 256 MB.
+  ///
+  /// The networks divide a batch into chunks of about eight images of 224 pixels, so that larger batches of
+  /// one view gain nothing; batches of many views cost memory.
+  var defaultBatchSize: Int {
+    let bytesPerImage = views.reduce(0) { $0 + $1.crop * $1.crop * 3 * MemoryLayout<Float>.size }
+    return max(1, min(16, (256 << 20) / max(1, bytesPerImage * (1 + Self.prefetch))))
+  }
+}
+
+extension Setting {
+  /// The index of the statistics that a network uses under this setting; nil for its stored ones.
+  public func recalibration(of network: Int, among all: [Recalibration]) -> Int? {
+    guard batchNorm == .recalibrated else { return nil }
+    return all.firstIndex { $0.network == network && $0.preprocessing == preprocessing }
+  }
+}
+
+extension Array where Element: Equatable {
+  /// The index of `element`, which is appended if it is not there yet.
+  fileprivate mutating func place(of element: Element) -> Int {
+    if let index = firstIndex(of: element) { return index }
+    append(element)
+    return count - 1
+  }
+}
+
+/// Reasons that networks could not be measured on images.
+public enum EvaluationError: ClassifiedError, Equatable {
+  /// The data set has no images.
+  case noImages(dataset: String)
+  /// An image has no label.
+  case unlabelled(dataset: String, item: String)
+  /// A label is not below the number of classes.
+  case labelOutOfRange(dataset: String, item: String, label: Int, classes: Int)
+  /// Two checkpoints have different numbers of classes.
+  case unequalClassCounts(Int, Int)
+  /// The network's output for an image contains NaN or infinity; `crop` in pixels.
+  case notFinite(item: String, crop: Int)
+  /// Test-time pooling needs a classifier directly after a global average, which the network does not have.
+  case noPooling(architecture: String)
+
+  /// One line without the tool's name; names in it are escaped.
+  public var description: String {
+    switch self {
+    case .noImages(let dataset): "\(escape(dataset)): no images to measure on"
+    case .unlabelled(let dataset, let item):
+      "\(escape(dataset)): \"\(escape(item))\" has no label; accuracy needs labelled images"
+    case .labelOutOfRange(let dataset, let item, let label, let classes):
+      "\(escape(dataset)): label \(label) of \"\(escape(item))\": the network has \(classes) classes, 0 to \(classes - 1)"
+    case .unequalClassCounts(let first, let other):
+      "checkpoints of \(first) and of \(other) classes cannot be compared on the same data"
+    case .notFinite(let item, let crop):
+      "NaN or infinity in the network's output for \"\(escape(item))\" at crop \(crop); check the checkpoint's weights and statistics"
+    case .noPooling(let architecture):
+      "test-time pooling needs a classifier right behind a global average, which \(architecture) has not"
+    }
+  }
+}
+
+private func escape(_ name: String) -> String { TensorName(name).escaped }

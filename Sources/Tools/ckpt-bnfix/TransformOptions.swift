@@ -34,3 +34,9 @@ struct TransformOptions: ParsableArguments {
     return entries
   }
 }
+
+/// The images to measure.
+struct ImageOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Images to use.", valueName: "dataset"), completion: .directory)
+  var data: String?
+}

@@ -1,3 +1,4 @@
+import Platform
 import Statistics
 
 /// The random transforms of training, in the order of torchvision's reference: resized crop, mirror, color
@@ -139,5 +140,88 @@ public struct RandomErasing: Sendable, Equatable {
       return PixelWindow(x: x, y: y, width: w, height: h)
     }
     return nil
+  }
+}
+
+/// One random operation of random strength per image, in the wide space of 31 strengths.
+///
+/// Müller, Hutter, "TrivialAugment: Tuning-free Yet State-of-the-Art Data Augmentation" (2021), table 1;
+/// strengths as torchvision's `TrivialAugmentWide` has them.
+public enum TrivialAugmentWide {
+  private static let bins = 31
+
+  /// Draws the operation.
+  public static func operation(using generator: inout SeededGenerator) -> ImageOperation {
+    let kind = generator.integer(below: 14)
+    let bin = generator.integer(below: bins)
+    let sign: Double = generator.integer(below: 2) == 0 ? 1 : -1
+    return operation(kind: kind, bin: bin, sign: sign)
+  }
+
+  /// - Parameters:
+  ///   - kind: 0 to 13, in torchvision's order.
+  ///   - bin: 0 to 30.
+  ///   - sign: 1 or -1; only some kinds have a sign.
+  static func operation(kind: Int, bin: Int, sign: Double) -> ImageOperation {
+    func strength(_ end: Float) -> Double { sign * Double(linear(from: 0, to: end, bin)) }
+    switch kind {
+    case 1: return .shearX(strength(0.99))
+    case 2: return .shearY(strength(0.99))
+    case 3: return .translateX(Int(strength(32)))
+    case 4: return .translateY(Int(strength(32)))
+    case 5: return .rotate(strength(135))
+    case 6: return .brightness(1 + strength(0.99))
+    case 7: return .saturation(1 + strength(0.99))
+    case 8: return .contrast(1 + strength(0.99))
+    case 9: return .sharpness(1 + strength(0.99))
+    case 10: return .posterize(8 - Int((Float(bin) / 5).rounded(.toNearestOrEven)))
+    case 11: return .solarize(Double(linear(from: 255, to: 0, bin)))
+    case 12: return .autoContrast
+    case 13: return .equalize
+    default: return .identity
+    }
+  }
+
+  /// PyTorch's `linspace` in single precision: the second half counts from the end, products are not rounded.
+  private static func linear(from start: Float, to end: Float, _ bin: Int) -> Float {
+    let step = (end - start) / Float(bins - 1)
+    return bin < bins / 2
+      ? start.addingProduct(step, Float(bin)) : end.addingProduct(-step, Float(bins - 1 - bin))
+  }
+}
+
+func exponential(_ x: Double) -> Double { exp(x) }
+
+func logarithms(of range: ClosedRange<Double>) -> ClosedRange<Double> {
+  log(range.lowerBound)...log(range.upperBound)
+}
+
+extension SeededGenerator {
+  /// Uniform between the ends of a range, which may be equal.
+  mutating func uniform(in range: ClosedRange<Double>) -> Double {
+    range.lowerBound + (range.upperBound - range.lowerBound) * uniform()
+  }
+
+  /// A number of the symmetric beta distribution.
+  mutating func beta(_ alpha: Double) -> Double {
+    let (x, y) = (gamma(alpha), gamma(alpha))
+    // Both can underflow when alpha is tiny; the distribution is then that of a coin.
+    return x + y > 0 ? x / (x + y) : (uniform() < 0.5 ? 0 : 1)
+  }
+
+  /// A number of the gamma distribution with scale 1.
+  ///
+  /// Marsaglia, Tsang, "A Simple Method for Generating Gamma Variables" (2000); shapes below 1 by their
+  /// section 6.
+  private mutating func gamma(_ shape: Double) -> Double {
+    if shape < 1 { return gamma(shape + 1) * pow(1 - uniform(), 1 / shape) }
+    let d = shape - 1.0 / 3
+    let c = 1 / (9 * d).squareRoot()
+    while true {
+      let x = normal()
+      let v = (1 + c * x) * (1 + c * x) * (1 + c * x)
+      guard v > 0 else { continue }
+      if log(1 - uniform()) < 0.5 * x * x + d - d * v + d * log(v) { return d * v }
+    }
   }
 }

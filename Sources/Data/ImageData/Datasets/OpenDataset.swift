@@ -1,5 +1,72 @@
 import Platform
 
+/// Options of decoding the images of a data set.
+public struct DecodingOptions: Sendable, Equatable {
+  /// True if the orientation that a camera recorded in the file is applied; torchvision does not.
+  public var appliesOrientation = false
+  /// Lets large JPEGs be reduced by 2, 4 or 8 while they are decoded, as far as the shorter side keeps this length;
+  /// nil for full size. Faster, but the pixels are not those of a network's training.
+  public var fastDecodeSide: Int?
+
+  /// Pixels above which an image is refused, 1 or more.
+  public var maximumPixelCount = RGBImage.maximumPixelCount
+
+  /// Decoding as torchvision does it.
+  public init() {}
+}
+
+/// Selection of the images of a data set, and how they are read.
+public struct DatasetOptions: Sendable, Equatable {
+  /// Options of decoding.
+  public var decoding = DecodingOptions()
+  /// Path of a file that numbers the classes by name, nil for the order of their names.
+  ///
+  /// Text with one name per line from class 0 on, `0 name` or `name description`; or JSON of indices and names. Classes
+  /// that it alone names have no images.
+  public var classMap: String?
+  /// Order in which class names are numbered; nil for that of their bytes, also where there are no names.
+  public var classOrder: ClassOrder?
+  /// Member of the `.json` files of WebDataset shards that holds the label, a whole number or a name; levels are
+  /// separated by dots. Nil takes the labels from `.cls` files.
+  public var labelKey: String?
+  /// At most this many images, from the first on; nil for all.
+  public var limit: Int?
+  /// A random sample of this many images in which every class has its share; nil for all.
+  public var sample: Int?
+  /// Seed of the sample.
+  public var seed: UInt64 = 0
+
+  /// All images, as torchvision reads them.
+  public init() {}
+}
+
+/// A setting that has no meaning for some data sets.
+public enum DatasetSetting: Sendable, Equatable {
+  /// `DatasetOptions.classMap`.
+  case classMap
+  /// `DatasetOptions.classOrder`.
+  case classOrder
+  /// `DatasetOptions.labelKey`.
+  case labelKey
+}
+
+/// A fact about a data set that its user may want to know although nothing is wrong.
+public enum DatasetRemark: Sendable, Equatable, CustomStringConvertible {
+  /// Hidden folders without an image were not taken for classes.
+  case hiddenFoldersSkipped(path: String, folders: [String])
+
+  /// One line.
+  public var description: String {
+    switch self {
+    case .hiddenFoldersSkipped(let path, let folders):
+      "\(escaped(path)): no class, being hidden and without images: \(ImageDataError.list(folders))"
+    }
+  }
+}
+
+/// Labels from here on are taken for errors of the data set.
+let maximumClassCount = 1 << 20
+
 /// Opens the data set that a command-line argument names.
 ///
 /// - A folder is an image folder: `root/class/…/*.jpg`, or images alone, which are then unlabeled; or one of CIFAR's
@@ -115,4 +182,30 @@ private func refuseLabelKey(_ path: String, _ options: DatasetOptions) throws(Im
 private func isTensorFile(_ start: [UInt8], path: String) -> Bool {
   if [".safetensors", ".pt", ".pth"].contains(where: path.ends(in:)) { return true }
   return start.count > 8 && start[8] == UInt8(ascii: "{") || start.starts(with: Array("PK\u{3}\u{4}".utf8))
+}
+
+/// Expands the shell's braces: `{000..146}` counts, keeping leading zeros, and `{a,b}` lists.
+///
+/// Braces that are neither stay as they are.
+/// - Returns: At most `limit` names, or nil if there would be more.
+func expandBraces(_ pattern: String, limit: Int = 1_000_000) -> [String]? {
+  guard let match = pattern.firstMatch(of: /\{(?:([0-9]{1,9})\.\.([0-9]{1,9})|([^{}]*,[^{}]*))\}/) else {
+    return [pattern]
+  }
+  var choices: [String] = []
+  if let low = match.1.flatMap({ Int($0) }), let high = match.2.flatMap({ Int($0) }) {
+    guard abs(high - low) < limit else { return nil }
+    let width = match.1!.first == "0" || match.2!.first == "0" ? max(match.1!.count, match.2!.count) : 0
+    choices = stride(from: low, through: high, by: low <= high ? 1 : -1).map { number in
+      let digits = "\(number)"
+      return String(repeating: "0", count: max(width - digits.count, 0)) + digits
+    }
+  } else if let list = match.3 {
+    choices = list.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+  }
+  guard let tails = expandBraces(String(pattern[match.range.upperBound...]), limit: limit),
+    tails.count <= limit / choices.count
+  else { return nil }
+  let head = pattern[..<match.range.lowerBound]
+  return choices.flatMap { choice in tails.map { head + choice + $0 } }
 }

@@ -1,4 +1,16 @@
 import Platform
+import Statistics
+import TensorMath
+
+/// Some images of a data set as network inputs.
+public struct ImageBatch: Sendable {
+  /// One tensor per preprocessing, `[n, crop, crop, 3]`, normalized.
+  public let views: [Tensor]
+  /// Class of each image, -1 where unlabeled.
+  public let labels: [Int]
+  /// Index of each image in the data set.
+  public let indices: [Int]
+}
 
 /// Reads, decodes and preprocesses images on threads of its own, ahead of the caller.
 ///
@@ -48,4 +60,154 @@ public final class BatchLoader {
   /// - Throws: The error of the first image in order that could not be loaded, when its batch comes up; the
   ///   loader then stays at that error.
   public func next() throws -> ImageBatch? { try state.next() }
+}
+
+/// State shared by the threads of a `BatchLoader`. The condition guards every variable; tensors are written
+/// outside it, each image's part by the one thread that took the image.
+final class LoaderState: @unchecked Sendable {
+  private let dataset: any ImageDataset
+  private let indices: [Int]
+  private let batchSize: Int
+  private let views: [Preprocessing]
+  private let prefetch: Int
+  private let augmentation: Augmentation?
+  private let seed: UInt64
+
+  private let condition = Condition()
+  private var batches: [Int: Batch] = [:]
+  /// Tensors of full batches that the caller has, or had.
+  private var delivered: [[Tensor]] = []
+  private var nextPosition = 0
+  private var deliveredBatches = 0
+  private var isStopped = false
+  private var failure: (any Error)?
+
+  private final class Batch {
+    let views: [Tensor]
+    var remaining: Int
+    /// Errors by place in the batch.
+    var failures: [Int: any Error] = [:]
+
+    init(views: [Tensor], count: Int) {
+      self.views = views
+      remaining = count
+    }
+  }
+
+  init(
+    dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], prefetch: Int,
+    augmentation: Augmentation?, seed: UInt64
+  ) {
+    self.dataset = dataset
+    self.indices = indices
+    self.batchSize = batchSize
+    self.views = views
+    self.prefetch = prefetch
+    self.augmentation = augmentation
+    self.seed = seed
+  }
+
+  /// Makes the threads return after the image they are at.
+  func stop() {
+    condition.lock()
+    isStopped = true
+    condition.broadcast()
+    condition.unlock()
+  }
+
+  /// Loads images until there are none left or the loader stops.
+  func work() {
+    while let (position, batch) = take() {
+      let result = Result { try load(position, into: batch.views) }
+      finish(position, of: batch, result)
+    }
+  }
+
+  func next() throws -> ImageBatch? {
+    condition.lock()
+    defer { condition.unlock() }
+    if let failure { throw failure }
+    let number = deliveredBatches
+    let positions = range(ofBatch: number)
+    guard !positions.isEmpty else { return nil }
+    while batches[number].map({ $0.remaining > 0 }) ?? true { condition.wait() }
+    let batch = batches.removeValue(forKey: number)!
+    deliveredBatches += 1
+    // Whoever waits may begin the next batch, or has to stop.
+    defer { condition.broadcast() }
+    if let first = batch.failures.keys.min() {
+      failure = batch.failures[first]
+      isStopped = true
+      throw failure!
+    }
+    if positions.count == batchSize {
+      // More than this many are only there when the caller keeps batches, which are then no use here.
+      if delivered.count > prefetch { delivered.removeFirst() }
+      delivered.append(batch.views)
+    }
+    let taken = Array(indices[positions])
+    return ImageBatch(views: batch.views, labels: taken.map { dataset.label($0) ?? -1 }, indices: taken)
+  }
+
+  private func range(ofBatch number: Int) -> Range<Int> {
+    let first = min(number * batchSize, indices.count)
+    return first..<min(first + batchSize, indices.count)
+  }
+
+  /// Waits until another image may be begun; nil when there will be none.
+  private func take() -> (position: Int, batch: Batch)? {
+    condition.lock()
+    defer { condition.unlock() }
+    while !isStopped && nextPosition < indices.count
+      && nextPosition / batchSize >= deliveredBatches + prefetch
+    {
+      condition.wait()
+    }
+    guard !isStopped && nextPosition < indices.count else { return nil }
+    let position = nextPosition
+    nextPosition += 1
+    let number = position / batchSize
+    if let batch = batches[number] { return (position, batch) }
+    let count = range(ofBatch: number).count
+    let batch = Batch(views: tensors(count: count), count: count)
+    batches[number] = batch
+    return (position, batch)
+  }
+
+  /// Tensors for `count` images: those of a batch that the caller has let go of, if possible, because the
+  /// system takes longer to provide fresh memory than a resized image takes to be normalized.
+  private func tensors(count: Int) -> [Tensor] {
+    if count == batchSize {
+      for place in delivered.indices {
+        // Writing access gives `delivered` an array of its own, so that each holder of the batch counts.
+        let isFree = delivered[place].indices.allSatisfy { isKnownUniquelyReferenced(&delivered[place][$0]) }
+        if isFree { return delivered.remove(at: place) }
+      }
+    }
+    return views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
+  }
+
+  private func load(_ position: Int, into tensors: [Tensor]) throws {
+    let image = try dataset.image(indices[position])
+    for (view, tensor) in zip(views, tensors) {
+      let size = view.crop * view.crop * 3
+      let target = tensor.pointer + position % batchSize * size
+      if let augmentation {
+        // Seeds of neighbors are scrambled once, because SplitMix64's sequences of related seeds overlap.
+        var scrambler = SeededGenerator(seed: seed &+ UInt64(indices[position]))
+        var generator = SeededGenerator(seed: scrambler.next())
+        augmentation.apply(image, view, using: &generator, into: target)
+      } else {
+        view.apply(image, into: target)
+      }
+    }
+  }
+
+  private func finish(_ position: Int, of batch: Batch, _ result: Result<Void, any Error>) {
+    condition.lock()
+    defer { condition.unlock() }
+    if case .failure(let error) = result { batch.failures[position % batchSize] = error }
+    batch.remaining -= 1
+    if batch.remaining == 0 { condition.broadcast() }
+  }
 }

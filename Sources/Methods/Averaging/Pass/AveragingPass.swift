@@ -1,5 +1,6 @@
 import Checkpoint
 import Platform
+import Synchronization
 
 /// One streaming read of a series that computes one or several averages.
 ///
@@ -112,5 +113,76 @@ public struct AveragingPass {
   static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {
     let byName = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.output.name, $0) })
     return plan.with(entries: order.map { byName[$0.name]! })
+  }
+}
+
+extension AveragingPass {
+  /// Copies the streams among the checkpoints to temporary files unless they can be read in lockstep: each of
+  /// them must have its tensors in the order in which the output needs them.
+  ///
+  /// - Parameter order: The tensors of the outputs in the order in which they are written.
+  /// - Returns: Names of the streams that were copied.
+  @discardableResult
+  public func spoolUnlessInLockstep(_ order: [TensorSpec]) throws -> [String] {
+    let members = plans[0].series.members
+    guard members.contains(where: { $0.liveStream != nil }), try !advancesInLockstep(order) else { return [] }
+    return try members.compactMap { member in
+      guard let stream = member.liveStream else { return nil }
+      try stream.spool()
+      return stream.label
+    }
+  }
+
+  private func advancesInLockstep(_ order: [TensorSpec]) throws -> Bool {
+    let ordered = try plans.map { try Self.arrange($0, order) }
+    var positions = [Int](repeating: 0, count: plans[0].series.members.count)
+    for index in ordered[0].entries.indices {
+      let entry = ordered[0].entries[index]
+      // Scales of quantized tensors are computed from data that come later.
+      if entry.quantization != nil { return false }
+      for input in Set(ordered.flatMap { $0.contributors(to: $0.entries[index]) }) {
+        let member = plans[0].series.members[input]
+        guard let stream = member.liveStream, entry.input.byteCount > 0 else { continue }
+        let offset = stream.offset(of: entry.input.name)!
+        if offset < positions[input] { return false }
+        positions[input] = offset + entry.input.byteCount
+      }
+    }
+    return true
+  }
+}
+
+/// Tensors with values that have no average, such as masks of -∞.
+///
+/// They are copied if all checkpoints agree on the whole tensor, which is known when all of its pieces have
+/// been seen, in any order.
+final class ConstantTensors: Sendable {
+  private struct Findings {
+    var differs = false
+    var failure: AveragingError?
+  }
+
+  private let findings = Mutex<[Int: Findings]>([:])
+
+  /// Records a piece in which the checkpoints differ.
+  ///
+  /// - Throws: The failure of another piece of the tensor.
+  func differ(_ entry: Int) throws {
+    try note(entry) { $0.differs = true }
+  }
+
+  /// Records a piece with values that have no average, on which the checkpoints agree.
+  ///
+  /// - Throws: `failure`, if they differ in another piece of the tensor.
+  func pass(_ entry: Int, _ failure: AveragingError) throws {
+    try note(entry) { $0.failure = $0.failure ?? failure }
+  }
+
+  private func note(_ entry: Int, _ change: (inout Findings) -> Void) throws {
+    let found = findings.withLock { findings in
+      change(&findings[entry, default: Findings()])
+      return findings[entry]!
+    }
+    if found.differs, let failure = found.failure { throw failure }
   }
 }

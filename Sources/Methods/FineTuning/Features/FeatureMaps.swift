@@ -1,4 +1,5 @@
 import Platform
+import TensorMath
 
 /// Outputs of the frozen backbone for a set of images, which every epoch of tuning reads instead of the
 /// images.
@@ -131,5 +132,91 @@ public final class FeatureMaps: @unchecked Sendable {
       between += deviation * deviation
     }
     return (average, (within / Double(shape.positions) + between) / images)
+  }
+}
+
+extension FeatureMaps {
+  /// Fills this with mixtures of images of `source`: image i is `weight` times row i plus the rest times row
+  /// i − 1; the first one's partner is the last.
+  ///
+  /// Maps and residuals are mixed alike, in float32, as in "Manifold Mixup" (Verma et al. 2019).
+  /// - Precondition: This is float32, of the shape of `source`, with room for `rows`.
+  func store(mixing source: FeatureMaps, _ rows: ArraySlice<Int>, weight: Float, pool: ThreadPool) {
+    var expected = source.shape
+    (expected.count, expected.element) = (shape.count, .f32)
+    precondition(shape == expected && rows.count <= shape.count)
+    switch source.shape.element {
+    case .f32: mix(Float32Lanes.self, source, rows, weight, pool)
+    case .f16: mix(Float16Lanes.self, source, rows, weight, pool)
+    case .bf16: mix(BFloat16Lanes.self, source, rows, weight, pool)
+    }
+  }
+
+  private func mix<Stored: StoredLanes>(
+    _ stored: Stored.Type, _ source: FeatureMaps, _ rows: ArraySlice<Int>, _ weight: Float, _ pool: ThreadPool
+  ) {
+    let rows = Array(rows)
+    pool.forEach(rows.count) { index, _ in
+      let own = source.blocks(stored, of: rows[index])
+      let partner = source.blocks(stored, of: rows[index > 0 ? index - 1 : rows.count - 1])
+      let target = blocks(Float32Lanes.self, of: index)
+      for block in 0..<shape.stride / FeatureShape.lanes {
+        let first = block * shape.runs
+        for run in first..<first + shape.runs {
+          target[run] = Float32Lanes(decoded: own[run].decoded * weight + partner[run].decoded * (1 - weight))
+        }
+        storeMoments(target + first, at: index * shape.stride + block * FeatureShape.lanes)
+      }
+    }
+  }
+}
+
+extension FeatureMaps {
+  /// Writes the pooled features of every image into `target` from image `first` on: maps of one position,
+  /// which suffice to train the classifier alone.
+  ///
+  /// - Parameters:
+  ///   - target: receives the pooled features, a map of one position per image.
+  ///   - first: index in `target` of the first image.
+  ///   - activation: activation between BatchNorm and pooling.
+  ///   - batchNorm: applied first, with its running statistics; nil if there is none.
+  ///   - pool: runs the arithmetic.
+  public func storePooled(
+    into target: FeatureMaps, at first: Int, activation: TailActivation, batchNorm: BatchNormParameters?,
+    pool: ThreadPool
+  ) throws {
+    let affine = ChannelAffine(batchNorm, channels: shape.channels, stride: shape.stride)
+    let stride = shape.stride
+    let scratch = Tensor(shape: [pool.threadCount, 3, stride])
+    try pool.forEach(shape.count) { index, worker in
+      let offset = worker * 3 * stride
+      TailKernel.run(
+        activation, self, image: index, affine: affine,
+        into: PooledOutputs(
+          value: scratch.vectors(at: offset), byBeta: scratch.vectors(at: offset + stride),
+          byGamma: scratch.vectors(at: offset + 2 * stride)))
+      try target.store(first + index, map: scratch.pointer + offset, residual: nil)
+    }
+  }
+}
+
+/// Some images of a set of features.
+struct FeatureRows {
+  let maps: FeatureMaps
+  /// Indices of the images in `maps`.
+  let rows: ArraySlice<Int>
+
+  var count: Int { rows.count }
+  var valuesPerChannel: Int { rows.count * maps.shape.positions }
+}
+
+extension ThreadPool {
+  /// Runs `body` on consecutive ranges of `length` (the last may be shorter) that cover `0..<count`.
+  ///
+  /// The division depends on `count` and `length` alone, so results do not depend on the number of threads.
+  func forEachRange(of count: Int, length: Int, _ body: (Range<Int>) -> Void) {
+    forEach((count + length - 1) / length) { index, _ in
+      body(index * length..<min(count, (index + 1) * length))
+    }
   }
 }

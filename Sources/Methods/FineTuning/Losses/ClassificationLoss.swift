@@ -1,3 +1,5 @@
+import Platform
+
 /// The rows of one batch, as input of a loss.
 public struct LossBatch: Sendable {
   /// Logits, [rows, classes] in row-major order.
@@ -33,4 +35,33 @@ public protocol ClassificationLoss: Sendable {
   ///   - batch: the rows.
   ///   - gradient: receives dLoss/dLogits, [rows, classes]; every element is overwritten.
   func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double
+}
+
+/// The parts of a smoothed target (Szegedy et al. 2016, §7): `onLabel` for the row's class, and `everywhere`
+/// for every class including that one.
+struct LabelSmoothing {
+  let onLabel: Double
+  let everywhere: Double
+
+  /// - Parameter epsilon: share of the target that is spread over all classes.
+  init(_ epsilon: Double, classes: Int) {
+    onLabel = 1 - epsilon
+    everywhere = epsilon / Double(classes)
+  }
+}
+
+/// Log-softmax of one row of logits, shifted by the maximum so that no exponential overflows.
+///
+/// - Parameter temperature: divides the logits first.
+func logSoftmax(_ logits: ArraySlice<Double>, temperature: Double = 1) -> [Double] {
+  let maximum = logits.max() ?? 0
+  var shifted = [Double](repeating: 0, count: logits.count)
+  var sum = 0.0
+  for (j, logit) in logits.enumerated() {
+    shifted[j] = (logit - maximum) / temperature
+    sum += exp(shifted[j])
+  }
+  let logSum = log(sum)
+  for j in shifted.indices { shifted[j] -= logSum }
+  return shifted
 }

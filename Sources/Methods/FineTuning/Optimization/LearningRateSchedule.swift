@@ -58,3 +58,62 @@ public enum LearningRateSchedule: Sendable, Equatable {
     }
   }
 }
+
+/// A linear rise of the learning rate over the first steps.
+public struct WarmUp: Sendable, Equatable {
+  /// Steps until the full rate; 0 for no warm-up.
+  public var steps: Int
+  /// Factor on the base rate at the first step.
+  public var startFactor: Double
+
+  /// - Parameters:
+  ///   - steps: steps until the full rate; 0 for no warm-up.
+  ///   - startFactor: from 0 (excluded) to 1.
+  public init(steps: Int = 0, startFactor: Double = 0.01) {
+    self.steps = steps
+    self.startFactor = startFactor
+  }
+
+  /// The factor at `step`, counted from 0; 1 from `steps` on (`torch.optim.lr_scheduler.LinearLR`).
+  func factor(step: Int) -> Double {
+    step >= steps ? 1 : startFactor + (1 - startFactor) * Double(step) / Double(steps)
+  }
+}
+
+/// Counts how often a watched loss has stopped falling, like `ReduceLROnPlateau` with its default threshold.
+public struct PlateauWatch: Sendable, Equatable {
+  let patience: Int
+  /// Number of times that the patience has run out.
+  public private(set) var reductions = 0
+  /// Lowest loss so far.
+  public private(set) var best = Double.infinity
+  /// Epochs since `best`, or since the patience last ran out.
+  public private(set) var badEpochs = 0
+
+  init(patience: Int) { self.patience = patience }
+
+  /// The state of an earlier run.
+  public init(patience: Int, reductions: Int, best: Double, badEpochs: Int) {
+    self.patience = patience
+    self.reductions = reductions
+    self.best = best
+    self.badEpochs = badEpochs
+  }
+
+  /// - Returns: true if `loss` is the lowest by more than a relative 1e-4.
+  @discardableResult
+  mutating func observe(_ loss: Double) -> Bool {
+    let isBest = loss < best * (1 - 1e-4)
+    if isBest {
+      best = loss
+      badEpochs = 0
+    } else {
+      badEpochs += 1
+    }
+    if badEpochs > patience {
+      reductions += 1
+      badEpochs = 0
+    }
+    return isBest
+  }
+}

@@ -1,3 +1,6 @@
+import Statistics
+import TensorMath
+
 /// Start and result of a tuning run: the parameters of the classifier and, where it is trained, the last
 /// BatchNorm.
 public struct TailParameters: Sendable, Equatable {
@@ -43,5 +46,87 @@ public struct TailParameters: Sendable, Equatable {
       try check("BatchNorm running_mean", batchNorm.runningMean.count, channels)
       try check("BatchNorm running_var", batchNorm.runningVar.count, channels)
     }
+  }
+}
+
+/// One trained tensor with the gradient of the current step.
+final class Parameter: @unchecked Sendable {
+  let value: Tensor
+  let gradient: Tensor
+  /// True if weight decay applies: to matrices, not to biases and BatchNorm's γ and β.
+  let decays: Bool
+
+  init(_ value: Tensor, decays: Bool) {
+    self.value = value
+    gradient = Tensor(shape: value.shape)
+    self.decays = decays
+  }
+
+  var count: Int { value.count }
+
+  /// True if both are the same parameter, for use in a `switch`.
+  static func ~= (pattern: Parameter, value: Parameter) -> Bool { pattern === value }
+}
+
+/// The last BatchNorm's parameters and running statistics.
+public struct BatchNormParameters: Sendable, Equatable {
+  /// Scale γ, one per channel.
+  public var gamma: [Float]
+  /// Shift β, one per channel.
+  public var beta: [Float]
+  /// Running mean, kept in float64 over the run.
+  public var runningMean: [Double]
+  /// Running variance, unbiased where training updated it, kept in float64 over the run.
+  public var runningVar: [Double]
+  /// Number of training steps; nil when the checkpoint does not count them.
+  public var numBatchesTracked: Int64?
+  /// Added to the variance before the square root.
+  public var eps: Double
+  /// Weight of the newest batch in the running statistics.
+  public var momentum: Double
+
+  /// Counts of steps that a checkpoint may start from: up to 2^53 every element type that counts holds them exactly, and
+  /// steps can be added without end.
+  static let countersRange: ClosedRange<Int64> = 0...1 << 53
+
+  /// - Parameters: values of the state dict; all arrays have one element per channel.
+  public init(
+    gamma: [Float], beta: [Float], runningMean: [Double], runningVar: [Double],
+    numBatchesTracked: Int64?, eps: Double, momentum: Double
+  ) {
+    self.gamma = gamma
+    self.beta = beta
+    self.runningMean = runningMean
+    self.runningVar = runningVar
+    self.numBatchesTracked = numBatchesTracked
+    self.eps = eps
+    self.momentum = momentum
+  }
+}
+
+/// Initialization of a new classifier.
+public enum HeadInitialisation: String, Sendable, CaseIterable {
+  /// Weight and bias 0.
+  case zero
+  /// Uniform between ±1/√channels, weight and bias, like `torch.nn.Linear` (He et al. 2015 with a = √5).
+  case kaiming
+}
+
+extension TailParameters {
+  /// This BatchNorm with a newly initialized classifier of `classes` outputs.
+  public func withNewHead(classes: Int, _ initialisation: HeadInitialisation, seed: UInt64) -> TailParameters
+  {
+    var generator = SeededGenerator(seed: seed)
+    let bound = 1 / Double(channels).squareRoot()
+    func values(_ count: Int) -> [Float] {
+      switch initialisation {
+      case .zero: Array(repeating: 0, count: count)
+      case .kaiming: (0..<count).map { _ in Float(generator.uniform(in: -bound..<bound)) }
+      }
+    }
+    let weight = values(classes * channels)
+    return TailParameters(
+      weight: weight, bias: bias.map { _ in values(classes) }, batchNorm: batchNorm, classes: classes,
+      channels: channels)
   }
 }

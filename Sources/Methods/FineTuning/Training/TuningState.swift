@@ -1,3 +1,6 @@
+import Checkpoint
+import Platform
+
 /// All the state that a run needs to continue after an epoch as if it had never stopped.
 public struct TuningState: Sendable, Equatable {
   /// Number of epochs done.
@@ -16,4 +19,216 @@ public struct TuningState: Sendable, Equatable {
   public var stopping: PlateauWatch
   /// The parameters at the best validation loss, if the run may stop early.
   public var best: TailParameters?
+}
+
+extension TuningState {
+  private static let key = MetadataKey.tuningState
+
+  /// The state as tensors and metadata of a checkpoint file.
+  ///
+  /// - Parameter run: description of options and data; `init(_:run:like:)` expects the same.
+  public func encoded(run: String) -> (tensors: [TensorName: TensorValue], metadata: Metadata) {
+    var tensors: [TensorName: TensorValue] = [:]
+    func put(_ name: String, _ values: [Float]) {
+      tensors[TensorName(name)] = TensorValue(f32: values, shape: [values.count])
+    }
+    func put(_ name: String, _ values: [Double]) {
+      tensors[TensorName(name)] = TensorValue(
+        dtype: .f64, shape: [values.count], bytes: values.withUnsafeBytes { Array($0) })
+    }
+    func put(_ prefix: String, _ parameters: TailParameters) {
+      put("\(prefix).weight", parameters.weight)
+      if let bias = parameters.bias { put("\(prefix).bias", bias) }
+      guard let norm = parameters.batchNorm else { return }
+      put("\(prefix).gamma", norm.gamma)
+      put("\(prefix).beta", norm.beta)
+      put("\(prefix).running_mean", norm.runningMean)
+      put("\(prefix).running_var", norm.runningVar)
+      if let count = norm.numBatchesTracked {
+        tensors[TensorName("\(prefix).num_batches_tracked")] = TensorValue(i64: [count], shape: [])
+      }
+    }
+    put("parameters", parameters)
+    if let best { put("best", best) }
+    for (index, slot) in optimizer.slots.enumerated() { put("optimizer.\(index)", slot) }
+    for (index, vector) in average.enumerated() { put("average.\(index)", vector) }
+    func watch(_ watch: PlateauWatch) -> JSON {
+      .array([JSON(watch.patience), JSON(watch.reductions), .string("\(watch.best)"), JSON(watch.badEpochs)])
+    }
+    var metadata = Metadata()
+    metadata[Self.key] =
+      JSON.object([
+        ("run", .string(run)), ("epoch", JSON(epoch)), ("steps", JSON(optimizer.steps)),
+        ("slots", JSON(optimizer.slots.count)), ("averages", JSON(average.count)),
+        ("averaged", JSON(averageCount)), ("plateau", watch(plateau)), ("stopping", watch(stopping)),
+      ]).encoded()
+    return (tensors, metadata)
+  }
+
+  /// Reads a state back.
+  ///
+  /// Every number is finite, and every vector as long as what it belongs to or as the file holds; whether they belong to
+  /// a run is for `misfit(_:like:samples:)` to say.
+  ///
+  /// - Parameters:
+  ///   - source: an open file written from `encoded`.
+  ///   - run: description of options and data of the run to continue.
+  ///   - start: parameters of the shapes that the run trains.
+  /// - Throws: `TuningError.foreignState` when the file is no state, damaged or of another run; errors of reading.
+  public init(_ source: any CheckpointSource, run: String, like start: TailParameters) throws {
+    func fail(_ reason: String) -> TuningError { .foreignState(path: source.label, reason: reason) }
+    guard let text = source.metadata[Self.key], let header = try? JSON.parse(Array(text.utf8)),
+      let epoch = header["epoch"]?.intValue, let steps = header["steps"]?.intValue,
+      let slots = header["slots"]?.intValue, let averages = header["averages"]?.intValue,
+      let averaged = header["averaged"]?.intValue, epoch > 0, steps >= 0, averaged >= 0,
+      (0...source.tensors.count).contains(slots), (0...source.tensors.count).contains(averages),
+      let plateau = PlateauWatch(header["plateau"], epochs: epoch),
+      let stopping = PlateauWatch(header["stopping"], epochs: epoch)
+    else { throw fail("no state of ckpt-fixres, or a damaged one") }
+    guard header["run"]?.stringValue == run else {
+      throw fail("state of a run with other options or data")
+    }
+
+    /// A vector of numbers; `count` is nil where the file says how many there are.
+    func vector(_ name: String, _ dtype: DType, _ count: Int?) throws -> TensorValue {
+      guard let spec = source.spec(TensorName(name)) else { throw fail("tensor \"\(name)\" is missing") }
+      guard spec.dtype == dtype, spec.shape.count == 1, count == nil || spec.shape[0] == count else {
+        let expected = "\(dtype.name) [\(count.map { "\($0)" } ?? "n")]"
+        throw fail("tensor \"\(name)\": expected \(expected), found \(spec.layout)")
+      }
+      return try source.value(spec.name)
+    }
+    func floats(_ name: String, _ count: Int? = nil) throws -> [Float] {
+      let values = try vector(name, .f32, count).floats()
+      guard values.allSatisfy(\.isFinite) else { throw fail("tensor \"\(name)\" holds NaN or infinity") }
+      return values
+    }
+    func doubles(_ name: String, _ count: Int? = nil) throws -> [Double] {
+      let values = try vector(name, .f64, count).doubles()
+      // They become float32 in the end, which must hold them.
+      guard values.allSatisfy({ Float($0).isFinite }) else {
+        throw fail("tensor \"\(name)\" holds NaN, infinity or a number that float32 cannot hold")
+      }
+      return values
+    }
+    func parameters(_ prefix: String) throws -> TailParameters {
+      var result = start
+      result.weight = try floats("\(prefix).weight", start.weight.count)
+      if start.bias != nil { result.bias = try floats("\(prefix).bias", start.classes) }
+      guard start.batchNorm != nil else { return result }
+      result.batchNorm?.gamma = try floats("\(prefix).gamma", start.channels)
+      result.batchNorm?.beta = try floats("\(prefix).beta", start.channels)
+      result.batchNorm?.runningMean = try doubles("\(prefix).running_mean", start.channels)
+      let variance = try doubles("\(prefix).running_var", start.channels)
+      guard variance.allSatisfy({ $0 >= 0 }) else {
+        throw fail("tensor \"\(prefix).running_var\" holds a negative variance")
+      }
+      result.batchNorm?.runningVar = variance
+      if start.batchNorm?.numBatchesTracked != nil {
+        let name = TensorName("\(prefix).num_batches_tracked")
+        guard let spec = source.spec(name), spec.dtype == .i64, spec.shape.isEmpty,
+          let count = try source.value(name).int64s.first,
+          BatchNormParameters.countersRange.contains(count)
+        else { throw fail("tensor \"\(name)\" is no count of batches") }
+        result.batchNorm?.numBatchesTracked = count
+      }
+      return result
+    }
+    self.epoch = epoch
+    self.parameters = try parameters("parameters")
+    optimizer = OptimizerState(steps: steps, slots: try (0..<slots).map { try floats("optimizer.\($0)") })
+    average = try (0..<averages).map { try doubles("average.\($0)") }
+    averageCount = averaged
+    self.plateau = plateau
+    self.stopping = stopping
+    best = source.spec("best.weight") == nil ? nil : try parameters("best")
+  }
+
+  /// Why the state is none of a run, in words; nil where it fits.
+  ///
+  /// A run goes on from the counters and writes through the vectors, so all of them must be what the same run has left.
+  ///
+  /// - Parameters:
+  ///   - options: the run's.
+  ///   - start: parameters of the shapes that the run trains.
+  ///   - samples: number of images per epoch.
+  public func misfit(_ options: TuningOptions, like start: TailParameters, samples: Int) -> String? {
+    let sizes = options.trainedCounts(of: start)
+    func layout(_ counts: [Int]) -> String { "vectors of \(counts) numbers" }
+    guard (1...options.epochs).contains(epoch) else {
+      return "expected an epoch from 1 to \(options.epochs), found \(epoch)"
+    }
+    let stepsPerEpoch = (samples - 1) / options.batchSize + 1
+    guard let expected = epoch.multiplied(exactlyBy: stepsPerEpoch), optimizer.steps == expected else {
+      return "expected \(stepsPerEpoch) steps in each of \(epoch) epochs, found \(optimizer.steps) steps"
+    }
+    let slots = options.slotCounts(of: sizes)
+    guard optimizer.slots.map(\.count) == slots else {
+      return "the optimizer's state: expected \(layout(slots)), found \(layout(optimizer.slots.map(\.count)))"
+    }
+    let averages =
+      switch options.averaging {
+      case .none: [Int]()
+      case .ema: sizes
+      case .swa(let from): epoch >= from ? sizes : []
+      }
+    guard average.map(\.count) == averages else {
+      return "the average: expected \(layout(averages)), found \(layout(average.map(\.count)))"
+    }
+    guard averageCount == options.averageCount(epoch: epoch, steps: expected) else {
+      return "the average: found one of \(averageCount) weights, which \(expected) steps do not give"
+    }
+    guard plateau.patience == options.schedule.patience, stopping.patience == (options.patience ?? 0) - 1
+    else {
+      return "found the patience of another run"
+    }
+    guard best == nil || options.patience != nil else {
+      return "found a best epoch, which a run without early stopping has not"
+    }
+    return nil
+  }
+}
+
+extension TuningOptions {
+  /// Elements of each trained parameter, in the order in which optimisers see them.
+  func trainedCounts(of start: TailParameters) -> [Int] {
+    var counts = [start.weight.count]
+    if let bias = start.bias { counts.append(bias.count) }
+    if layers == .classifierAndBatchNorm, start.batchNorm != nil {
+      let stride = FeatureShape.stride(channels: start.channels)
+      counts += [stride, stride]
+    }
+    return counts
+  }
+
+  /// Elements of each vector that the optimiser keeps for parameters of these sizes.
+  fileprivate func slotCounts(of sizes: [Int]) -> [Int] {
+    switch optimizer {
+    case .sgd: sizes
+    case .adam, .adamw, .lamb: sizes + sizes
+    case .lbfgs: []
+    }
+  }
+
+  /// How many weights are in the average after so many epochs and steps.
+  fileprivate func averageCount(epoch: Int, steps: Int) -> Int {
+    switch averaging {
+    case .none: 0
+    // The initial weights are the first.
+    case .ema(_, let every): 1 + steps / every
+    case .swa(let from): max(0, epoch - from + 1)
+    }
+  }
+}
+
+extension PlateauWatch {
+  /// - Parameter epochs: how many there have been, which bounds what can be counted.
+  fileprivate init?(_ json: JSON?, epochs: Int) {
+    guard let fields = json?.arrayValue, fields.count == 4, let patience = fields[0].intValue,
+      let reductions = fields[1].intValue, let best = fields[2].stringValue.flatMap(Double.init),
+      let badEpochs = fields[3].intValue, patience >= -1, (0...epochs).contains(reductions),
+      (0...epochs).contains(badEpochs), !best.isNaN, best > -.infinity
+    else { return nil }
+    self.init(patience: patience, reductions: reductions, best: best, badEpochs: badEpochs)
+  }
 }

@@ -1,4 +1,5 @@
 import Evaluation
+import Platform
 import Statistics
 
 /// Results of a sweep, ready to be written as table, TSV or JSON.
@@ -122,4 +123,73 @@ public struct SweepReport: Sendable {
       }
     }
   }
+}
+
+/// One setting's row of a report.
+public struct SweepRow: Sendable {
+  /// The setting measured.
+  public var setting: Setting
+  /// Name of the checkpoint, when the sweep has several.
+  public var checkpoint: String?
+  /// Share of images with the true class ranked first.
+  public var top1: Proportion
+  /// Share of images with the true class among the top five.
+  public var top5: Proportion
+  /// Mean cross-entropy in nats.
+  public var loss: Double
+  /// Expected calibration error over 15 bins.
+  public var calibrationError: Double
+  /// Multiply-adds per image.
+  public var multiplyAdds: Int
+  /// Images per second of the forward passes alone; depends on the machine.
+  public var imagesPerSecond: Double
+  /// True if the choosing images cannot distinguish the setting from the best.
+  public var isIndistinguishable = false
+  /// Interval of the distance to the best, in units of the metric: simultaneous over its rivals, on the
+  /// choosing images. Nil for settings that could not be chosen.
+  public var deficit: ClosedRange<Double>?
+  /// True if no other setting is at least as accurate and as cheap, and better in one of the two.
+  public var isParetoOptimal = false
+
+  package init(
+    setting: Setting, checkpoint: String?, outcomes: SettingOutcomes, multiplyAdds: Int, seconds: Double
+  ) {
+    self.setting = setting
+    self.checkpoint = checkpoint
+    top1 = outcomes.accuracy(top: 1)
+    top5 = outcomes.accuracy(top: 5)
+    loss = outcomes.meanLoss
+    calibrationError = outcomes.calibrationError
+    self.multiplyAdds = multiplyAdds
+    imagesPerSecond = seconds > 0 ? Double(outcomes.count) / seconds : 0
+  }
+}
+
+/// Paths without the folders and file names that they all share, and without the extension.
+///
+/// `run/epoch-1.safetensors` and `run/epoch-2.safetensors` become `epoch-1` and `epoch-2`;
+/// `a/last.safetensors` and `b/last.safetensors` become `a` and `b`. Equal paths stay as they are.
+package func distinguishingNames(_ paths: [String]) -> [String] {
+  var parts = paths.map { path in
+    path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+      String(Substring($0))
+    }
+  }
+  while parts.allSatisfy({ $0.count > 1 && $0.first == parts[0].first }) {
+    for index in parts.indices { parts[index].removeFirst() }
+  }
+  while parts.allSatisfy({ $0.count > 1 && $0.last == parts[0].last }) {
+    for index in parts.indices { parts[index].removeLast() }
+  }
+  let names = parts.map { part -> String in
+    let name = part.joined(separator: "/")
+    return name.dropping(suffix: ".safetensors") ?? name
+  }
+  return Set(names).count == Set(paths).count ? names : paths
+}
+
+/// The last `count` components of a path: the name of a data set without its place on a machine.
+public func lastComponents(_ path: String, count: Int = 1) -> String {
+  let parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+  return parts.isEmpty ? path : parts.suffix(count).joined(separator: "/")
 }

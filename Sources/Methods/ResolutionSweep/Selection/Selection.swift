@@ -1,4 +1,104 @@
+import Evaluation
 import Statistics
+
+/// Metric that settings are compared by, oriented so that higher is better.
+public enum Metric: String, CaseIterable, Sendable {
+  /// Share of images whose label has the highest logit.
+  case top1
+  /// Share of images whose label is among the five highest logits.
+  case top5
+  /// Negated mean cross-entropy in nats.
+  case loss
+
+  /// The score of every image: 1 or 0, or the negated cross-entropy in nats.
+  package func scores(_ outcomes: SettingOutcomes) -> [Double] {
+    switch self {
+    case .top1: outcomes.correct(top: 1).map { $0 ? 1 : 0 }
+    case .top5: outcomes.correct(top: 5).map { $0 ? 1 : 0 }
+    case .loss: outcomes.losses.map(-)
+    }
+  }
+
+  /// The scores of several settings that have seen the same images.
+  public func matrix(_ outcomes: [SettingOutcomes]) -> ScoreMatrix {
+    ScoreMatrix(columns: outcomes.map(scores))
+  }
+}
+
+/// Division of the images into those that choose the setting and those that score it.
+public enum SelectionMethod: Sendable, Equatable {
+  /// All images choose, and the same images score: the score is too high by the optimism.
+  case none
+  /// One random half chooses, the other half scores.
+  case half
+  /// All images choose; the score is that of choosing on `k` − 1 parts and scoring on the remaining one, each
+  /// in turn (nested cross-validation: Varma and Simon 2006, "Bias in error estimation when using
+  /// cross-validation").
+  case folds(Int)
+
+  /// Parses `none`, `half` or `kfold:K` with K from 2.
+  public init?(_ text: some StringProtocol) {
+    switch text {
+    case "none": self = .none
+    case "half": self = .half
+    default:
+      guard text.hasPrefix("kfold:"), let folds = Int(text.dropFirst(6)), (2...1_000_000).contains(folds)
+      else { return nil }
+      self = .folds(folds)
+    }
+  }
+
+  /// The text that parses to this method.
+  public var name: String {
+    switch self {
+    case .none: "none"
+    case .half: "half"
+    case .folds(let count): "kfold:\(count)"
+    }
+  }
+}
+
+/// Rule for choosing a setting from paired scores.
+public struct SelectionRule: Sendable {
+  /// Preference among several good settings.
+  public var preference: Preference
+  /// Probability that the confidence set contains the best setting.
+  public var level: Double
+  /// Number of bootstrap resamples for the confidence set.
+  public var replicates: Int
+
+  /// - Precondition: 0 < `level` < 1, `replicates` > 0.
+  public init(preference: Preference, level: Double = 0.95, replicates: Int = 2000) {
+    precondition(level > 0 && level < 1 && replicates > 0)
+    self.preference = preference
+    self.level = level
+    self.replicates = replicates
+  }
+
+  /// The chosen setting.
+  ///
+  /// - Parameters:
+  ///   - scores: paired scores, higher is better.
+  ///   - costs: cost of each setting in any unit.
+  ///   - confidenceSet: the set for these scores if known; nil computes it when needed.
+  ///   - generator: source of the resampling.
+  public func choose(
+    _ scores: ScoreMatrix, costs: [Double], confidenceSet: ConfidenceSet? = nil,
+    generator: inout SeededGenerator
+  ) -> Int {
+    precondition(costs.count == scores.settingCount)
+    let means = scores.means
+    switch preference {
+    case .accuracy: return best(of: means, costs: costs)
+    case .cheap:
+      let set =
+        confidenceSet
+        ?? ConfidenceSet(scores, level: level, replicates: replicates, generator: &generator)
+      return set.members.min { a, b in (costs[a], -means[a], a) < (costs[b], -means[b], b) }
+        ?? best(of: means, costs: costs)
+    }
+  }
+}
 
 /// A chosen setting, the evidence for the choice, and its score on images that had no part in it.
 public struct Selection: Sendable, Equatable {
@@ -89,4 +189,12 @@ extension SelectionMethod {
       order[part * count / partCount..<(part + 1) * count / partCount].sorted()
     }
   }
+}
+
+/// Preference among several good settings.
+public enum Preference: String, CaseIterable, Sendable {
+  /// The most accurate; ties go to the cheaper.
+  case accuracy
+  /// The cheapest that is indistinguishable from the most accurate; ties go to the more accurate.
+  case cheap
 }

@@ -1,4 +1,6 @@
 import NetworkGraphs
+import Platform
+import TensorMath
 
 /// The maps of some images at one node: consecutive pixels, `stride` floats apart.
 struct FeatureMap {
@@ -53,6 +55,82 @@ struct FeatureMap {
     if isContiguous { return target.update(from: pointer, count: images * size.count) }
     for pixel in 0..<images * size.pixels {
       (target + pixel * size.channels).update(from: pointer + pixel * stride, count: size.channels)
+    }
+  }
+}
+
+/// Memory of activations, reused from layer to layer and call to call: fresh pages cost more than arithmetic.
+final class BufferPool: @unchecked Sendable {
+  /// A buffer that goes back to its pool with its last owner.
+  final class Lease: Sendable {
+    let buffer: Tensor
+    /// Floats that were requested; the buffer may be larger.
+    private let wanted: Int
+    private let pool: BufferPool
+
+    fileprivate init(_ buffer: Tensor, wanted: Int, _ pool: BufferPool) {
+      self.buffer = buffer
+      self.wanted = wanted
+      self.pool = pool
+    }
+
+    deinit { pool.giveBack(buffer, wanted: wanted) }
+  }
+
+  private struct State {
+    /// Unused buffers, the longest unused first.
+    var free: [Tensor] = []
+    /// Floats of all buffers, and those requested by current users, now and at most.
+    var total = 0
+    var used = 0
+    var mostUsed = 0
+    /// Limit on the memory of the pool: 1.5 times the most ever requested.
+    var limit: Int { mostUsed + mostUsed / 2 }
+  }
+
+  private let lock = Condition()
+  private var state = State()
+  /// Floats after every buffer's end that kernels may read, though not use.
+  private let slack: Int
+
+  init(slack: Int) { self.slack = slack }
+
+  /// Floats of all buffers, in use or not.
+  var heldFloats: Int { lock.withLock { state.total } }
+
+  /// A buffer of at least `floats` floats with undefined contents.
+  func lease(_ floats: Int) -> Lease {
+    let count = floats + slack
+    let found = lock.withLock { () -> Tensor? in
+      // The smallest that fits. If it is far too large a new one is better, but not repeatedly: when there
+      // are too many already, one would be dropped only to be allocated again for the next image.
+      let isFull = state.total + count > state.limit
+      var best: Int?
+      for (index, buffer) in state.free.enumerated()
+      where buffer.count >= count && (isFull || buffer.count <= 2 * count + 4096) {
+        if best.map({ state.free[$0].count > buffer.count }) ?? true { best = index }
+      }
+      let buffer = best.map { state.free.remove(at: $0) }
+      state.used += count
+      state.mostUsed = max(state.mostUsed, state.used)
+      guard buffer == nil else { return buffer }
+      state.total += count
+      // Other sizes of input leave buffers that no longer fit anything.
+      var dropped = 0
+      while dropped < state.free.count && state.total > state.limit {
+        state.total -= state.free[dropped].count
+        dropped += 1
+      }
+      state.free.removeFirst(dropped)
+      return nil
+    }
+    return Lease(found ?? Tensor(uninitialized: [count]), wanted: count, self)
+  }
+
+  private func giveBack(_ buffer: Tensor, wanted: Int) {
+    lock.withLock {
+      state.used -= wanted
+      state.free.append(buffer)
     }
   }
 }

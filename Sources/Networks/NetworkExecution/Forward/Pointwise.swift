@@ -1,5 +1,6 @@
 import CNetworkKernels
 import NetworkGraphs
+import Platform
 
 /// y = activation(x * scale + shift + residual), per channel.
 struct Pointwise {
@@ -34,5 +35,89 @@ struct Pointwise {
       return values.withUnsafeBufferPointer { body($0.baseAddress) }
     }
     return with(scale) { scale in with(shift) { shift in body(scale, shift) } }
+  }
+}
+
+extension Executor {
+  func function(_ step: Step, _ function: PointwiseFunction, into output: FeatureMap) {
+    let input = map(step.inputs[0])
+    let size = output.size
+    let slopes = network.parameters.factors[step.node]?.scale
+    let isWhole = input.isContiguous && output.isContiguous
+    pool.forEach(images * size.height) { task, _ in
+      let (image, row) = (task / size.height, task % size.height)
+      var (x, y) = (input.row(row, image: image), output.row(row, image: image))
+      for _ in 0..<(isWhole ? 1 : size.width) {
+        function.apply(to: y, from: x, count: (isWhole ? size.width : 1) * size.channels, slopes: slopes)
+        x += input.stride
+        y += output.stride
+      }
+    }
+  }
+}
+
+extension PointwiseFunction {
+  /// - Parameter slopes: Slopes of `parametricRelu`, one per channel.
+  func apply(to y: UnsafeMutablePointer<Float>, from x: UnsafePointer<Float>, count: Int, slopes: [Float]?) {
+    switch self {
+    case .leakyRelu(let slope): each(y, x, count) { $0 < 0 ? $0 * slope : $0 }
+    case .parametricRelu:
+      guard let slopes else { preconditionFailure("slopes are loaded with the parameters") }
+      for index in 0..<count {
+        y[index] = x[index] < 0 ? x[index] * slopes[index % slopes.count] : x[index]
+      }
+    case .elu(let alpha): each(y, x, count) { $0 < 0 ? alpha * expm1f($0) : $0 }
+    case .gelu:
+      let factor = Float(0.5).squareRoot()
+      each(y, x, count) { 0.5 * $0 * (1 + erff($0 * factor)) }
+    case .geluTanh:
+      let factor = (2 / Float.pi).squareRoot()
+      each(y, x, count) { 0.5 * $0 * (1 + tanhf(factor * ($0 + 0.044715 * $0 * $0 * $0))) }
+    case .softplus: each(y, x, count, Self.softplus)
+    case .mish: each(y, x, count) { $0 * tanhf(Self.softplus($0)) }
+    case .tanh: each(y, x, count) { tanhf($0) }
+    case .erf: each(y, x, count) { erff($0) }
+    case .clip(let low, let high): each(y, x, count) { min(max($0, low), high) }
+    case .hardSigmoid(let slope, let offset): each(y, x, count) { min(max(slope * $0 + offset, 0), 1) }
+    }
+  }
+
+  /// log(1 + e^x) without overflow.
+  private static func softplus(_ x: Float) -> Float { max(x, 0) + log1pf(expf(-abs(x))) }
+
+  @inline(__always)
+  private func each(
+    _ y: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ count: Int, _ function: (Float) -> Float
+  ) {
+    for index in 0..<count { y[index] = function(x[index]) }
+  }
+}
+
+extension Activation {
+  var kernelCode: ck_activation {
+    switch self {
+    case .identity: CK_IDENTITY
+    case .relu: CK_RELU
+    case .relu6: CK_RELU6
+    case .sigmoid: CK_SIGMOID
+    case .silu: CK_SILU
+    case .hardsigmoid: CK_HARD_SIGMOID
+    case .hardswish: CK_HARD_SWISH
+    }
+  }
+}
+
+extension Window {
+  /// The geometry on a map of the given size in the kernels' form, and the padding below and to the right.
+  ///
+  /// - Precondition: The map holds a window, which `Graph.sizes` has checked.
+  func kernelGeometry(height: Int, width: Int) -> (window: ck_window, padBottom: Int, padRight: Int) {
+    let geometry = geometry(height: height, width: width)!
+    let window = ck_window(
+      height: height, width: width, out_height: geometry.outputHeight, out_width: geometry.outputWidth,
+      kernel_height: kernel.height, kernel_width: kernel.width, stride_y: stride.height,
+      stride_x: stride.width, pad_top: geometry.padTop, pad_left: geometry.padLeft,
+      dilation_y: dilation.height, dilation_x: dilation.width)
+    return (window, geometry.padBottom, geometry.padRight)
   }
 }

@@ -124,3 +124,112 @@ private struct Fusion {
     return true
   }
 }
+
+/// One pass over the data: a node fused with the BatchNorm, sum and activation that follow it directly.
+struct Step: Sendable {
+  /// Remaining operations on every element of the result: y = activation(batchNorm(x) + residual).
+  struct Epilogue: Sendable {
+    /// Index into the network's BatchNorms.
+    var batchNorm: Int?
+    /// Node whose result is added.
+    var residual: Int?
+    var activation = Activation.identity
+  }
+
+  let name: String
+  let operation: Operation
+  /// The node of `operation`.
+  let node: Int
+  /// Nodes whose results are read, except the residual.
+  let inputs: [Int]
+  var epilogue = Epilogue()
+  /// The last node that the step computes; its result is the step's.
+  var output: Int
+
+  /// All nodes whose results are read.
+  var reads: [Int] { inputs + (epilogue.residual.map { [$0] } ?? []) }
+}
+
+/// A run of steps and the number of images that pass through it at a time.
+///
+/// Early maps are large: with few images they stay in the cache. Late weights are large: many images share a
+/// read.
+struct Stage: Sendable, Equatable {
+  var steps: Range<Int>
+  var images: Int
+  /// The only node that later stages read.
+  var output: Int
+}
+
+extension Plan {
+  /// Divides the first `end` steps into stages, between steps where only one map is passed on.
+  /// - Parameters:
+  ///   - sizes: Every node's map size.
+  ///   - budget: Floats for the maps in use.
+  ///   - mostImages: Images at a time where maps are small.
+  func stages(end: Int, sizes: [MapSize], budget: Int, mostImages: Int = Self.mostImages) -> [Stage] {
+    var stages: [Stage] = []
+    var live: Set<Int> = [0]
+    var (first, peak) = (0, 0)
+    for index in 0..<end {
+      live.insert(steps[index].output)
+      peak = max(peak, live.reduce(0) { $0 + sizes[$1].count })
+      live.subtract(released[index])
+      guard live.count == 1 || index == end - 1 else { continue }
+      var stage = Stage(
+        steps: first..<index + 1, images: min(max(budget / max(peak, 1), 1), mostImages),
+        output: live.first ?? steps[index].output)
+      while let last = stages.last, stage.images < 2 * last.images {
+        stage.steps = last.steps.lowerBound..<stage.steps.upperBound
+        stage.images = min(last.images, stage.images)
+        stages.removeLast()
+      }
+      stages.append(stage)
+      (first, peak) = (index + 1, 0)
+    }
+    return stages
+  }
+
+  static let mostImages = 32
+}
+
+/// A channel range of a concatenation's map, in which one of its inputs is computed in place instead of being
+/// copied.
+struct Place: Sendable, Equatable {
+  /// The concatenation, which itself lies in no other.
+  let owner: Int
+  let channel: Int
+}
+
+extension Place {
+  /// The places of all nodes computed within another map.
+  static func all(_ steps: [Step], _ graph: Graph, readers: [[Int]]) -> [Int: Place] {
+    var producers: [Int: Step] = [:]
+    for step in steps { producers[step.output] = step }
+    /// Kernels take the residual in the layout of the output, and fully connected layers read a map as one
+    /// row.
+    func mayMove(_ node: Int) -> Bool {
+      guard node != graph.output, let producer = producers[node], producer.epilogue.residual == nil else {
+        return false
+      }
+      return readers[node].allSatisfy { index in
+        if case .linear = steps[index].operation { return false }
+        return steps[index].epilogue.residual != node
+      }
+    }
+    var places: [Int: Place] = [:]
+    // From the last on, so that nested concatenations (DenseNet's) all lie in the outermost.
+    for step in steps.reversed() {
+      guard case .concatenate = step.operation else { continue }
+      let whole = places[step.output] ?? Place(owner: step.output, channel: 0)
+      var channel = whole.channel
+      for input in step.inputs {
+        if mayMove(input) && places[input] == nil {
+          places[input] = Place(owner: whole.owner, channel: channel)
+        }
+        channel += graph.nodes[input].channels
+      }
+    }
+    return places
+  }
+}

@@ -78,3 +78,62 @@ package struct Linear: Sendable, Equatable {
 
   package var inputs: Int { height * width * inputChannels }
 }
+
+/// A pointwise nonlinearity.
+public enum Activation: String, Sendable, CaseIterable {
+  /// x
+  case identity
+  /// max(x, 0)
+  case relu
+  /// min(max(x, 0), 6)
+  case relu6
+  /// 1 / (1 + e^-x)
+  case sigmoid
+  /// x sigmoid(x), also called swish
+  case silu
+  /// min(max(x + 3, 0), 6) / 6
+  case hardsigmoid
+  /// x hardsigmoid(x)
+  case hardswish
+}
+
+/// A nonlinearity that is not part of the kernels.
+package enum PointwiseFunction: Sendable, Equatable {
+  /// x, or x times the slope below zero.
+  case leakyRelu(slope: Float)
+  /// x, or x times the channel's slope below zero.
+  case parametricRelu(slopes: ChannelFactors.Values)
+  /// x, or alpha (e^x - 1) below zero.
+  case elu(alpha: Float)
+  /// x times the normal distribution function of x.
+  case gelu
+  /// The approximation by tanh (Hendrycks, Gimpel 2016).
+  case geluTanh
+  /// log(1 + e^x)
+  case softplus
+  /// x tanh(softplus(x))
+  case mish
+  case tanh
+  case erf
+  case clip(low: Float, high: Float)
+  /// min(max(slope x + offset, 0), 1)
+  case hardSigmoid(slope: Float, offset: Float)
+}
+
+/// Scale and shift of a map, per channel.
+package struct ChannelFactors: Sendable, Equatable {
+  /// One number for each channel.
+  package enum Values: Sendable, Equatable {
+    /// A tensor of the checkpoint, read in its order; of one element, or one per channel.
+    case tensor(TensorName)
+    /// Numbers of the network's description.
+    case constants([Float])
+    /// One number for all channels.
+    case constant(Float)
+  }
+
+  /// Scale; nil is 1.
+  package var scale: Values?
+  /// Shift; nil is 0.
+  package var shift: Values?
+}

@@ -90,3 +90,57 @@ private struct Axis {
     after = padding.after
   }
 }
+
+/// Zeros around a map before a window slides over it.
+package enum Padding: Sendable, Equatable {
+  case explicit(top: Int, left: Int, bottom: Int, right: Int)
+  /// TensorFlow's rule: enough to make the output ceil(input / stride), the odd pixel at the bottom and
+  /// right.
+  case same
+  /// Like `same`, with the odd pixel at the top and left.
+  case sameLower
+
+  /// Equal padding on all four sides.
+  package static func all(_ size: Int) -> Padding {
+    .explicit(top: size, left: size, bottom: size, right: size)
+  }
+
+  /// Pixels before and after the map along one axis.
+  package func amounts(vertical: Bool, size: Int, kernel: Int, stride: Int, dilation: Int) -> (
+    before: Int, after: Int
+  ) {
+    switch self {
+    case .explicit(let top, let left, let bottom, let right):
+      return vertical ? (top, bottom) : (left, right)
+    case .same, .sameLower:
+      let total = max(((size + stride - 1) / stride - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+      let (less, more) = (total / 2, total - total / 2)
+      return self == .same ? (less, more) : (more, less)
+    }
+  }
+}
+
+/// Pixels added around a map; negative numbers crop it.
+package struct Margins: Sendable, Equatable {
+  package enum Filling: Sendable, Equatable {
+    case constant(Float)
+    /// Mirrored at the outermost pixels, which are not repeated.
+    case reflect
+    /// The outermost pixels repeated.
+    case edge
+  }
+
+  package var top = 0
+  package var left = 0
+  package var bottom = 0
+  package var right = 0
+  package var filling = Filling.constant(0)
+
+  /// True if a map of this size is not cropped away, and is large enough to be mirrored.
+  package func fit(rows: Int, columns: Int) -> Bool {
+    guard rows + top + bottom > 0, columns + left + right > 0, rows + min(top, 0) + min(bottom, 0) > 0,
+      columns + min(left, 0) + min(right, 0) > 0
+    else { return false }
+    return filling != .reflect || (max(top, bottom) < rows && max(left, right) < columns)
+  }
+}

@@ -1,0 +1,170 @@
+import Platform
+
+extension Preprocessing {
+  /// Resizes `image` and cuts out the crop: `[crop, crop, 3]`.
+  ///
+  /// Pixels equal those of torchvision's `Resize(resize)` and `CenterCrop(crop)` on a PIL image, black
+  /// borders of images smaller than the crop included; in the other modes and placements those of timm's
+  /// evaluation transforms and torchvision's `TenCrop`.
+  public func crop(of image: RGBImage) -> RGBImage {
+    let size = mode.size(width: image.width, height: image.height, resize: resize)
+    let columns = AxisCrop(length: size.width, crop: crop, placement: placement.horizontal)
+    let rows = AxisCrop(length: size.height, crop: crop, placement: placement.vertical)
+    var pixels = canvas(isCovered: columns.count == crop && rows.count == crop)
+    // A mirrored image is cropped like any other; in the image as it is, that crop counts from the other
+    // side.
+    let left = isFlipped ? size.width - columns.source - columns.count : columns.source
+    let window = PixelWindow(x: left, y: rows.source, width: columns.count, height: rows.count)
+    image.resize(
+      width: size.width, height: size.height, interpolation: interpolation, window: window,
+      at: (rows.target * crop + columns.target) * 3, of: &pixels, stride: crop * 3)
+    if isFlipped {
+      for y in rows.target..<(rows.target + rows.count) {
+        let first = y * crop + columns.target
+        mirror(&pixels, first..<(first + columns.count))
+      }
+    }
+    return RGBImage(width: crop, height: crop, pixels: pixels)
+  }
+
+  /// The pixels that stay where the image does not reach: black, or the mean color in `border` mode.
+  private func canvas(isCovered: Bool) -> [UInt8] {
+    var pixels = [UInt8](repeating: 0, count: crop * crop * 3)
+    if mode == .border && !isCovered {
+      let fill = mean.map { UInt8(Int(clamping: Double("\($0)")! * 255, to: 0...255)) }
+      for offset in pixels.indices { pixels[offset] = fill[offset % 3] }
+    }
+    return pixels
+  }
+
+  /// Reverses the order of the pixels in `range`.
+  private func mirror(_ pixels: inout [UInt8], _ range: Range<Int>) {
+    for step in 0..<(range.count / 2) {
+      let left = (range.lowerBound + step) * 3
+      let right = (range.upperBound - 1 - step) * 3
+      for channel in 0..<3 { pixels.swapAt(left + channel, right + channel) }
+    }
+  }
+
+  /// Writes the normalized crop of `image` to `target`: `crop * crop * 3` floats, rows of R, G, B.
+  ///
+  /// Each value is `(pixel / 255 - mean) / std`, every operation rounded to 32-bit floats: torchvision's
+  /// `ToTensor` and `Normalize`.
+  public func apply(_ image: RGBImage, into target: UnsafeMutablePointer<Float>) {
+    normalize(crop(of: image).pixels, into: target)
+  }
+
+  /// Writes the normalized values of `[…, 3]` pixels to `target`.
+  func normalize(_ pixels: [UInt8], into target: UnsafeMutablePointer<Float>) {
+    let tables = normalizedValues()
+    tables.withUnsafeBufferPointer { tables in
+      pixels.withUnsafeBufferPointer { pixels in
+        for offset in stride(from: 0, to: pixels.count, by: 3) {
+          target[offset] = tables[Int(pixels[offset])]
+          target[offset + 1] = tables[256 + Int(pixels[offset + 1])]
+          target[offset + 2] = tables[512 + Int(pixels[offset + 2])]
+        }
+      }
+    }
+  }
+
+  /// The value of each of the 256 bytes in each of the three channels.
+  private func normalizedValues() -> [Float] {
+    (0..<768).map { (Float($0 % 256) / 255 - mean[$0 / 256]) / std[$0 / 256] }
+  }
+}
+
+extension Preprocessing {
+  /// Horizontally mirrored before the crop.
+  public var flipped: Preprocessing {
+    var copy = self
+    copy.isFlipped.toggle()
+    return copy
+  }
+
+  /// This view and its mirror image, for averaging their logits.
+  public var withFlip: [Preprocessing] { [self, flipped] }
+
+  /// The four corners and the center, in torchvision's `FiveCrop` order.
+  ///
+  /// Unlike there, images smaller than the crop are padded.
+  public var fiveCrops: [Preprocessing] {
+    CropPlacement.allCases.map { placement in
+      var copy = self
+      copy.placement = placement
+      return copy
+    }
+  }
+
+  /// `fiveCrops` and those of the mirrored image, in torchvision's `TenCrop` order.
+  public var tenCrops: [Preprocessing] { fiveCrops + flipped.fiveCrops }
+
+  /// timm's sizes: the resize that leaves `cropPercentage` of the side to the crop, truncated.
+  /// - Parameters:
+  ///   - crop: Side of the crop in pixels.
+  ///   - cropPercentage: Fraction of the resized side, above 0; timm's `crop_pct`.
+  public static func resize(crop: Int, cropPercentage: Double) -> Int {
+    precondition(cropPercentage > 0, "crop percentage \(cropPercentage)")
+    return max(Int((Double(crop) / cropPercentage).rounded(.down)), 1)
+  }
+}
+
+/// Where the crop lies in the resized image.
+public enum CropPlacement: String, CaseIterable, Sendable {
+  /// In the top left corner.
+  case topLeft = "top-left"
+  /// In the top right corner.
+  case topRight = "top-right"
+  /// In the bottom left corner.
+  case bottomLeft = "bottom-left"
+  /// In the bottom right corner.
+  case bottomRight = "bottom-right"
+  /// In the middle; half pixels go to the even neighbor.
+  case center
+
+  var horizontal: AxisPlacement {
+    switch self {
+    case .topLeft, .bottomLeft: .start
+    case .topRight, .bottomRight: .end
+    case .center: .center
+    }
+  }
+
+  var vertical: AxisPlacement {
+    switch self {
+    case .topLeft, .topRight: .start
+    case .bottomLeft, .bottomRight: .end
+    case .center: .center
+    }
+  }
+}
+
+enum AxisPlacement { case start, center, end }
+
+/// Where the crop of one axis comes from and goes to.
+struct AxisCrop: Equatable {
+  /// First source position.
+  let source: Int
+  /// First target position; above zero when the source is shorter than the crop.
+  let target: Int
+  /// Number of positions copied.
+  let count: Int
+
+  init(length: Int, crop: Int, placement: AxisPlacement) {
+    guard length >= crop else {
+      source = 0
+      target = (crop - length) / 2
+      count = length
+      return
+    }
+    let margin = length - crop
+    switch placement {
+    case .start: source = 0
+    case .end: source = margin
+    // Python's round() takes halves to the even neighbor.
+    case .center: source = Int((Double(margin) / 2).rounded(.toNearestOrEven))
+    }
+    target = 0
+    count = crop
+  }
+}

@@ -1,0 +1,200 @@
+/// A checkpoint file's own statements besides its tensors and metadata.
+public struct CheckpointOrigin: Sendable {
+  /// The state dict that was taken from a file that may hold several; nil for formats without levels.
+  public var stateDict: StateDictChoice?
+  /// Prefix that wrappers had put before every name and that was removed, such as `module.`.
+  public var wrapper = ""
+  /// Number of models that a PyTorch `AveragedModel` says it is the average of (`n_averaged`); nil for other files.
+  public var averagedModelCount: Double?
+  /// Groups of tensors that share their data, so that a change of one changes the others.
+  public var tiedTensors: [[TensorName]] = []
+  /// Network and images as the file or the `config.json` next to it describe them.
+  public var model: RecordedModel?
+  /// The `config.json` of a model folder.
+  public var configuration: ModelConfiguration?
+
+  /// - Parameter tiedTensors: Groups of tensors that share their data.
+  public init(tiedTensors: [[TensorName]] = []) { self.tiedTensors = tiedTensors }
+}
+
+/// The state dict that was taken from a file that may hold several.
+public struct StateDictChoice: Sendable, Equatable {
+  /// Why it was taken.
+  public enum Reason: Sendable, Equatable {
+    /// It was asked for.
+    case requested
+    /// There is no other.
+    case only
+    /// It holds the averaged weights of the training run.
+    case averaged
+  }
+
+  /// Where it stood, levels separated by `/`; empty for the top level.
+  public var key: String
+  /// Why it was taken.
+  public var reason: Reason
+  /// True if it holds averaged weights, as far as the file records it.
+  public var isAverage: Bool
+  /// Raw weights of the same run that were not taken.
+  public var passedOver: [String]
+}
+
+/// A checkpoint's own description of its network and of the images that it was made for.
+///
+///     let source = try openCheckpoint(.path("run/model_best.pth.tar"))
+///     if let model = source.origin.model {
+///       print(model.architecture ?? "?", model.preprocessing.inputSize ?? [])   // resnet18 [3, 224, 224]
+///     }
+public struct RecordedModel: Sendable, Equatable {
+  /// Where it is written.
+  public enum Source: String, Sendable {
+    /// The `config.json` of a model folder.
+    case configuration = "config.json"
+    /// `arch` or `args` of a checkpoint of timm's training script, or of one that follows it.
+    case timm = "arch and args"
+    /// `args` of torchvision's reference training.
+    case torchvision = "args.model"
+    /// `hyper_parameters` of a Lightning module.
+    case lightning = "hyper_parameters"
+  }
+
+  /// Name of the architecture as it stands there, for example `resnet18` or `resnet18.a1_in1k`.
+  public var architecture: String?
+  /// Number of classes.
+  public var classCount: Int?
+  /// Names of the classes, in the order of the logits.
+  public var classNames: [String]?
+  /// Sizes, interpolation and normalization; values for tests where they differ from those for training.
+  public var preprocessing = RecordedPreprocessing()
+  /// Where it is written.
+  public var source: Source
+
+  /// - Parameter source: Where it is written.
+  public init(source: Source) { self.source = source }
+
+  /// True if it says nothing.
+  var isEmpty: Bool { self == RecordedModel(source: source) }
+}
+
+/// Sizes, interpolation and normalization as a file states them; nil where it does not.
+public struct RecordedPreprocessing: Sendable, Equatable {
+  /// Channels, height and width of the network's input.
+  public var inputSize: [Int]?
+  /// Pixels of the shorter side after resizing, where it is written as such.
+  public var resize: Int?
+  /// Share of the resized image that the crop keeps: the resized side is `floor(size / share)`.
+  public var cropShare: Double?
+  /// Mode of the crop: timm's `center`, `squash` or `border`.
+  public var cropMode: String?
+  /// Filter of the resize, for example `bicubic`.
+  public var interpolation: String?
+  /// Mean of each channel, of pixels from 0 to 1.
+  public var mean: [Double]?
+  /// Standard deviation of each channel.
+  public var std: [Double]?
+
+  /// Creates a record without entries.
+  public init() {}
+}
+
+extension RecordedModel {
+  /// A `config.json` of timm and the Hugging Face hub: the values of `pretrained_cfg`, or of the top level in older files;
+  /// those for tests win.
+  init?(configuration json: JSON) {
+    self.init(source: .configuration)
+    let cfg = json["pretrained_cfg"] ?? json
+    architecture = json["architecture"]?.text ?? cfg["architecture"]?.text
+    classCount = (json["num_classes"] ?? cfg["num_classes"])?.intValue
+    let names = json["label_names"] ?? cfg["label_names"] ?? (json["labels"] ?? cfg["labels"])
+    classNames = names?.arrayValue.flatMap { array in
+      let texts = array.compactMap(\.stringValue)
+      return texts.count == array.count && !texts.isEmpty ? texts : nil
+    }
+    preprocessing.inputSize = cfg["test_input_size"]?.integers(3) ?? cfg["input_size"]?.integers(3)
+    preprocessing.cropShare = cfg["test_crop_pct"]?.share ?? cfg["crop_pct"]?.share
+    preprocessing.cropMode = cfg["crop_mode"]?.text
+    preprocessing.interpolation = cfg["interpolation"]?.text
+    preprocessing.mean = cfg["mean"]?.numbers
+    preprocessing.std = cfg["std"]?.numbers
+    guard architecture != nil else { return nil }
+  }
+
+  /// The arguments of torchvision's reference training.
+  fileprivate init(torchvision args: JSON) {
+    self.init(source: .torchvision)
+    architecture = args["model"]?.text
+    if let size = args["val_crop_size"]?.size { preprocessing.inputSize = [3, size, size] }
+    preprocessing.resize = args["val_resize_size"]?.size
+    preprocessing.interpolation = args["interpolation"]?.text
+  }
+
+  /// The architecture and the arguments of timm's training script.
+  fileprivate init(timm arch: String?, _ args: JSON) {
+    self.init(source: .timm)
+    architecture = arch ?? args["model"]?.text ?? args["arch"]?.text
+    classCount = args["num_classes"]?.size
+    preprocessing.inputSize =
+      args["input_size"]?.integers(3) ?? args["img_size"]?.size.map { [args["in_chans"]?.size ?? 3, $0, $0] }
+    preprocessing.cropShare = args["crop_pct"]?.share
+    preprocessing.cropMode = args["crop_mode"]?.text
+    preprocessing.interpolation = args["interpolation"]?.text
+    preprocessing.mean = args["mean"]?.numbers
+    preprocessing.std = args["std"]?.numbers
+  }
+
+  /// The hyperparameters of a Lightning module, whose names are up to its author.
+  fileprivate init(lightning hyperparameters: JSON) {
+    self.init(source: .lightning)
+    let names = ["arch", "architecture", "model_name", "model", "backbone", "encoder", "net"]
+    architecture = names.lazy.compactMap { hyperparameters[$0]?.text }.first
+    classCount = ["num_classes", "n_classes", "classes"].lazy.compactMap { hyperparameters[$0]?.size }.first
+    if let size = ["img_size", "image_size", "input_size"].lazy.compactMap({ hyperparameters[$0]?.size })
+      .first
+    {
+      preprocessing.inputSize = [3, size, size]
+    }
+  }
+}
+
+extension PickleGraph {
+  /// Model described by the file of a training script, from texts and numbers alone.
+  func recordedModel(root: Reference) -> RecordedModel? {
+    let arch = member("arch", of: root).flatMap(string)
+    let args = member("args", of: root).map(json) ?? .null
+    var models: [RecordedModel] = []
+    if args["val_crop_size"] != nil || args["val_resize_size"] != nil {
+      models.append(RecordedModel(torchvision: args))
+    }
+    models.append(RecordedModel(timm: arch, args))
+    if let hyperparameters = member("hyper_parameters", of: root) {
+      models.append(RecordedModel(lightning: json(hyperparameters)))
+    }
+    return models.first { !$0.isEmpty }
+  }
+}
+
+extension JSON {
+  /// A text that is not empty.
+  fileprivate var text: String? { stringValue.flatMap { $0.isEmpty ? nil : $0 } }
+
+  /// A whole number above zero.
+  fileprivate var size: Int? { intValue.flatMap { $0 > 0 ? $0 : nil } }
+
+  /// A number above 0 and up to 1.
+  fileprivate var share: Double? { doubleValue.flatMap { $0 > 0 && $0 <= 1 ? $0 : nil } }
+
+  /// The given number of positive whole numbers.
+  fileprivate func integers(_ count: Int) -> [Int]? {
+    guard let values = arrayValue?.compactMap(\.size), values.count == count, arrayValue?.count == count
+    else { return nil }
+    return values
+  }
+
+  /// Numbers, at least one.
+  fileprivate var numbers: [Double]? {
+    guard let values = arrayValue?.compactMap(\.doubleValue), values.count == arrayValue?.count,
+      !values.isEmpty
+    else { return nil }
+    return values
+  }
+}

@@ -1,0 +1,151 @@
+import Platform
+
+/// Options of opening a checkpoint.
+public struct OpenOptions: Sendable {
+  /// Folder for the temporary copy of inputs that cannot seek.
+  public var temporaryFolder = "/tmp"
+  /// The state dict to take from a PyTorch file, a path of keys separated by `/`; nil chooses.
+  public var key: String?
+  /// The checkpoint that a difference was made against.
+  public var base: (any CheckpointSource)?
+  /// Threads that decompress.
+  public var threads = 1
+  /// True if a single file of a sharded set may be opened, which is not a whole checkpoint.
+  public var acceptsParts = false
+  /// True if input that cannot seek may be opened as a `StreamedCheckpoint`, which is read once and in order.
+  public var streams = false
+
+  /// The defaults.
+  public init() {}
+}
+
+/// Opens a checkpoint; its format is told by its content, never by its name.
+///
+/// Formats: safetensors, plain or compressed; a sharded set, named by its folder or its index; PyTorch zip and legacy
+/// files; a model folder of `config.json` and weights. Input that cannot seek, a FIFO or a pipe, is copied to an unlinked
+/// temporary file first. Names come without what wrappers put into them, `module.` and `_orig_mod.`.
+///
+///     let source = try openCheckpoint(.path("model.pth"))
+///     for spec in source.tensors { print(spec.name, spec.layout) }
+///     let weight = try source.value("fc.weight").floats()
+///
+/// - Throws: `CheckpointError`.
+public func openCheckpoint(
+  _ location: Location, options: OpenOptions = OpenOptions()
+) throws -> any CheckpointSource {
+  if case .path(let path) = location {
+    if isFolder(path) { return try openFolder(path, options: options) }
+    let configuration = configuration(beside: path, options: options)
+    if path.utf8.suffix(indexSuffix.utf8.count).elementsEqual(indexSuffix.utf8) {
+      return try ShardedSet(index: path, label: path, options: options).unwrapped(with: configuration)
+    }
+    if !options.acceptsParts, isShard(path) {
+      throw CheckpointError.partOfCheckpoint(path: path, reason: "is one file of a sharded set")
+    }
+    if let configuration {
+      return try openFile(
+        try InputFile.open(location, temporaryFolder: options.temporaryFolder), options: options
+      ).unwrapped(with: configuration)
+    }
+  }
+  let opened = try InputFile.openDescriptor(location)
+  if let file = InputFile(opened, label: location.label) {
+    return try openFile(file, options: options).unwrapped()
+  }
+  var beginning: [UInt8] = []
+  if options.streams {
+    let stream = try StreamedCheckpoint.open(
+      opened, label: location.label, options: options, beginning: &beginning)
+    if let stream { return stream }
+  }
+  let file = try opened.spooled(after: beginning, label: location.label, options: options)
+  return try openFile(file, options: options).unwrapped()
+}
+
+private let indexSuffix = ".index.json"
+
+private func isFolder(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// Opens a sharded set by its folder, or a folder of `config.json` and weights.
+private func openFolder(_ path: String, options: OpenOptions) throws -> any CheckpointSource {
+  let folder = path + (path.utf8.last == UInt8(ascii: "/") ? "" : "/")
+  let configuration = try ModelConfiguration(in: folder)
+  // Without a configuration a folder of single files may as well be a series.
+  let names = configuration == nil ? ShardedSet.indexNames : ModelConfiguration.weightNames
+  guard let name = names.first(where: { access(folder + $0, F_OK) == 0 }) else {
+    throw CheckpointError.directoryWithoutIndex(path: path)
+  }
+  let source: any CheckpointSource =
+    name.utf8.suffix(indexSuffix.utf8.count).elementsEqual(indexSuffix.utf8)
+    ? try ShardedSet(index: folder + name, label: path, options: options)
+    : try openFile(try InputFile(regularFileAt: folder + name), options: options)
+  return try source.unwrapped(with: configuration)
+}
+
+/// The `config.json` next to a file that has the name of a model folder's weights; nil also for one that is
+/// no JSON, which then belongs to something else.
+private func configuration(beside path: String, options: OpenOptions) -> ModelConfiguration? {
+  let folder = OutputTarget.folder(of: path)
+  let name = String(decoding: path.utf8.dropFirst(folder.utf8.count), as: UTF8.self)
+  guard ModelConfiguration.weightNames.contains(name) else { return nil }
+  let found = try? ModelConfiguration(in: folder)
+  return found?.model == nil ? nil : found
+}
+
+/// True if a file has the name of one file of a set of several, such as `model-00001-of-00002.safetensors`.
+private func isShard(_ path: String) -> Bool {
+  let name = path.utf8.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? []
+  for suffix in [".safetensors", ".bin"] where name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
+    let stem = name.dropLast(suffix.utf8.count)
+    // -DDDDD-of-DDDDD
+    let tail = Array(stem.suffix(15))
+    guard tail.count == 15, stem.count > 15, tail[0] == UInt8(ascii: "-"),
+      tail[6..<10].elementsEqual("-of-".utf8),
+      (tail[1..<6] + tail[10...]).allSatisfy({ (0x30...0x39).contains($0) })
+    else { return false }
+    return !tail[10...].elementsEqual("00001".utf8)
+  }
+  return false
+}
+
+extension InputFile.Opened {
+  /// The rest of a stream in a temporary file, after what has been read already.
+  func spooled(after beginning: [UInt8], label: String, options: OpenOptions) throws -> InputFile {
+    defer { close() }
+    return try Spool.copy(
+      descriptor, after: beginning, label: label, temporaryFolder: options.temporaryFolder)
+  }
+}
+
+/// Opens a file of any format but that of an index.
+func openFile(_ file: InputFile, options: OpenOptions) throws -> any CheckpointSource {
+  let format = try FileFormat(of: file)
+  switch format {
+  case .safetensors:
+    let plain = try SafetensorsFile(file)
+    return try CompressedFile(plain, options: options) ?? plain
+  case .torchZip, .torchLegacy: return try TorchFile(file, format: format, options: options)
+  }
+}
+
+/// Where a checkpoint is read from.
+public enum Location: Sendable, Hashable {
+  /// A file, a FIFO, or the folder of a sharded set.
+  case path(String)
+  /// File descriptor 0.
+  case standardInput
+
+  /// The location that a command-line argument names; `-` is standard input.
+  public init(argument: String) { self = argument == "-" ? .standardInput : .path(argument) }
+
+  /// The name in diagnostics: the path as given, or `<stdin>`.
+  public var label: String {
+    switch self {
+    case .path(let path): path
+    case .standardInput: "<stdin>"
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import Checkpoint
+import Evaluation
+import ImageData
+import NetworkExecution
+import Platform
+
+extension SweepPart {
+  static let metadataKey = MetadataKey.sweepPart
+
+  /// The part as tensors and metadata, ready for a checkpoint writer.
+  ///
+  /// Rows of unequal length are padded: `count` holds the number of images that each setting has seen.
+  public func encoded() throws -> (tensors: [TensorName: TensorValue], metadata: Metadata) {
+    let outcomes = measurements.outcomes
+    let width = outcomes.map(\.count).max() ?? 0
+    func matrix(_ values: (SettingOutcomes) -> [Double], _ dtype: DType) throws -> TensorValue {
+      let padded = outcomes.flatMap { values($0) + Array(repeating: 0, count: width - $0.count) }
+      return try TensorValue(doubles: padded, shape: [outcomes.count, width], dtype: dtype)
+    }
+    var metadata = Metadata()
+    metadata[Self.metadataKey] =
+      JSON.object([
+        ("shard", JSON(shard.index)), ("shards", JSON(shard.count)), ("recipe", recipe.json),
+        ("recalibrations", .array(recalibrations.map(\.json))),
+      ]).encoded()
+    var tensors: [TensorName: TensorValue] = [
+      "count": TensorValue(i64: outcomes.map { Int64($0.count) }, shape: [outcomes.count]),
+      "seconds": try TensorValue(doubles: measurements.seconds, shape: [outcomes.count], dtype: .f64),
+      "predicted": try matrix({ $0.predicted.map(Double.init) }, .i32),
+      "rank": try matrix({ $0.ranks.map(Double.init) }, .i32),
+      "loss": try matrix(\.losses, .f64),
+      "confidence": try matrix({ $0.confidences.map(Double.init) }, .f32),
+    ]
+    for (index, recalibration) in recalibrations.enumerated() {
+      for (layer, statistics) in recalibration.statistics.enumerated() {
+        for (moment, values) in [("mean", statistics.mean), ("var", statistics.variance)] {
+          tensors[Recalibration.key(index, layer, moment)] = try TensorValue(
+            doubles: values, shape: [values.count], dtype: .f64)
+        }
+      }
+    }
+    return (tensors, metadata)
+  }
+
+  /// Reads a part back.
+  ///
+  /// - Parameters:
+  ///   - source: the open file.
+  ///   - wanted: recipe and share of the sweep that is to go on from it; nil for a part that must be whole. What the file
+  ///     claims is then bounded by the data set, or by what it holds.
+  /// - Throws: `SweepError.badPart` when the file is something else, damaged, or not what is wanted; reading errors.
+  public init(reading source: any CheckpointSource, for wanted: (recipe: Recipe, shard: Shard)? = nil) throws
+  {
+    func bad(_ problem: String) -> SweepError { .badPart(source.label, problem) }
+    guard let text = source.metadata[Self.metadataKey], let header = try? JSON.parse(Array(text.utf8)) else {
+      throw bad("is no part of a sweep")
+    }
+    guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
+      let shard = Shard(index: index, count: count), let recipe = header["recipe"].flatMap(Recipe.init)
+    else { throw bad("its metadata are damaged") }
+    if let wanted, wanted.recipe != recipe || wanted.shard != shard {
+      throw bad("is of another sweep or shard")
+    }
+    let settings = recipe.settings.count
+    func value(_ name: TensorName, _ dtype: DType, _ shape: [Int]) throws -> TensorValue {
+      guard let spec = source.spec(name) else { throw bad("tensor \"\(name)\" is missing") }
+      guard spec.dtype == dtype, spec.shape == shape else {
+        throw bad("tensor \"\(name)\": expected \(dtype.name) \(shape), found \(spec.layout)")
+      }
+      return try source.value(name)
+    }
+    func doubles(_ name: TensorName, _ dtype: DType, _ shape: [Int]) throws -> [Double] {
+      try value(name, dtype, shape).doubles()
+    }
+    let seen = try value("count", .i64, [settings]).int64s
+    let imageCount = shard.itemCount(of: recipe.imageCount)
+    guard seen.allSatisfy({ (0...Int64(imageCount)).contains($0) }) else {
+      throw bad("its counts are damaged")
+    }
+    guard wanted != nil || seen.allSatisfy({ $0 == imageCount }) else {
+      throw bad("is unfinished; run shard \(shard) again to continue it")
+    }
+    let width = Int(seen.max() ?? 0)
+    let predicted = try doubles("predicted", .i32, [settings, width])
+    let ranks = try doubles("rank", .i32, [settings, width])
+    let losses = try doubles("loss", .f64, [settings, width])
+    let confidences = try doubles("confidence", .f32, [settings, width])
+    let seconds = try doubles("seconds", .f64, [settings])
+    guard seconds.allSatisfy({ $0 >= 0 && $0.isFinite }) else { throw bad("its times are damaged") }
+    var measurements = Measurements(
+      settings: recipe.settings, images: shard.items(of: recipe.imageCount), multiplyAdds: recipe.multiplyAdds
+    )
+    measurements.seconds = seconds
+    for setting in 0..<settings {
+      for place in setting * width..<setting * width + Int(seen[setting]) {
+        guard predicted[place] >= 0, ranks[place] >= 0, (0...1).contains(confidences[place]),
+          losses[place] >= 0, losses[place].isFinite
+        else { throw bad("its outcomes are damaged") }
+        measurements.outcomes[setting].append(
+          Outcome(
+            predicted: Int(predicted[place]), rank: Int(ranks[place]), loss: losses[place],
+            confidence: confidences[place]))
+      }
+    }
+    guard let entries = header["recalibrations"]?.arrayValue else { throw bad("its metadata are damaged") }
+    let recalibrations = try entries.enumerated().map { index, entry in
+      guard let one = try Recalibration(entry, index: index, source: source),
+        recipe.checkpoints.indices.contains(one.network)
+      else { throw bad("its BatchNorm statistics are damaged") }
+      return one
+    }
+    for setting in recipe.settings where setting.batchNorm == .recalibrated {
+      guard setting.networks.allSatisfy({ setting.recalibration(of: $0, among: recalibrations) != nil })
+      else { throw bad("its BatchNorm statistics are incomplete") }
+    }
+    self.init(recipe: recipe, shard: shard, measurements: measurements, recalibrations: recalibrations)
+  }
+}
+
+extension Recalibration {
+  /// Metadata of the recalibration in a part; the values are tensors next to it.
+  var json: JSON {
+    .object([
+      ("network", JSON(network)), ("batches", JSON(batchCount)), ("layers", JSON(statistics.count)),
+      ("preprocessing", preprocessing.json),
+    ])
+  }
+
+  /// Reads back the statistics at `index`; nil when something is missing or impossible.
+  init?(_ json: JSON, index: Int, source: any CheckpointSource) throws {
+    guard let network = json["network"]?.intValue, let batches = json["batches"]?.intValue, batches >= 1,
+      let layers = json["layers"]?.intValue, (0...100_000).contains(layers),
+      let preprocessing = json["preprocessing"].flatMap(Preprocessing.init(json:))
+    else { return nil }
+    var statistics: [RunningStatistics] = []
+    for layer in 0..<layers {
+      let keys = ["mean", "var"].map { Self.key(index, layer, $0) }
+      let specs = keys.compactMap { source.spec($0) }
+      guard specs.count == 2, specs[0].shape == specs[1].shape, specs.allSatisfy({ $0.dtype == .f64 }) else {
+        return nil
+      }
+      let values = try keys.map { try source.value($0).doubles() }
+      guard values[0].allSatisfy(\.isFinite), values[1].allSatisfy({ $0 >= 0 && $0.isFinite }) else {
+        return nil
+      }
+      statistics.append(RunningStatistics(mean: values[0], variance: values[1]))
+    }
+    self.init(network: network, preprocessing: preprocessing, batchCount: batches, statistics: statistics)
+  }
+
+  static func key(_ index: Int, _ layer: Int, _ moment: String) -> TensorName {
+    TensorName("recalibration.\(index).\(layer).\(moment)")
+  }
+}
