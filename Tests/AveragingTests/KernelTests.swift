@@ -92,7 +92,7 @@ import Testing
   }
 
   /// Plain Swift, one operation after the other.
-  private func reference(_ inputs: [[Float]], _ steps: [LinearCombination.Step]) -> [Double] {
+  private func reference(_ inputs: [[Float]], _ steps: [LinearCombination.Update]) -> [Double] {
     inputs[0].indices.map { i in
       var sum = steps[0].add * Double(inputs[0][i])
       for k in 1..<steps.count { sum = steps[k].keep * sum + steps[k].add * Double(inputs[k][i]) }
@@ -108,7 +108,7 @@ import Testing
     }
     let inputs = (0..<5).map { _ in (0..<count).map { _ in Float(next()) } }
     for keeps in [[1.0, 1, 1, 1, 1], [0.3, 0.9, 0.8, 0.7, 0.1]] {
-      let steps = keeps.map { LinearCombination.Step(keep: $0, add: next()) }
+      let steps = keeps.map { LinearCombination.Update(keep: $0, add: next()) }
       let expected = reference(inputs, steps)
       for kernel in Self.kernels {
         var sums = [Double](repeating: 0, count: count)
@@ -186,7 +186,7 @@ import Testing
   ) {
     let count = inputs[0].count
     let plain = Kernel(functions: ck_average_kernels_for(CK_SCALAR).pointee)
-    let steps = [LinearCombination.Step](repeating: .init(keep: 1, add: 1), count: inputs.count)
+    let steps = [LinearCombination.Update](repeating: .init(keep: 1, add: 1), count: inputs.count)
     let storage = inputs.map { input in
       let memory = UnsafeMutablePointer<Element>.allocate(capacity: count)
       memory.initialize(from: input, count: count)

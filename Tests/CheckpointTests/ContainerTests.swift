@@ -173,7 +173,7 @@ import Testing
   @Test func forgedBlobHeaders() throws {
     let raw = try Self.tensor(.bf16, [4096])
     let encoded = raw.bytes.withUnsafeBytes {
-      BlobEncoder(spec: spec("w", .bf16, [4096]), threads: 1).encode($0)
+      BlobEncoder(spec: spec("w", .bf16, [4096]), pool: .caller).encode($0)
     }
     let blob = Array(try #require(encoded).parts.joined())
     func parse(_ change: (inout [UInt8]) -> Void) throws -> BlobHeader {
@@ -356,7 +356,7 @@ import Testing
     let folder = try TemporaryFolder()
     let raw = try Self.tensor(.bf16, [300_000])
     let encoded = raw.bytes.withUnsafeBytes {
-      BlobEncoder(spec: spec("w", .bf16, [300_000]), threads: 1).encode($0)
+      BlobEncoder(spec: spec("w", .bf16, [300_000]), pool: .caller).encode($0)
     }
     var blob = Array(try #require(encoded).parts.joined())
     func path(_ name: String) throws -> String {
@@ -421,7 +421,7 @@ import Testing
   @Test func blocksThatClaimMoreThanDeflateCanHold() throws {
     let raw = try Self.tensor(.bf16, [4096])
     let encoded = raw.bytes.withUnsafeBytes {
-      BlobEncoder(spec: spec("w", .bf16, [4096]), threads: 1).encode($0)
+      BlobEncoder(spec: spec("w", .bf16, [4096]), pool: .caller).encode($0)
     }
     let blob = Array(try #require(encoded).parts.joined())
     var forged = blob

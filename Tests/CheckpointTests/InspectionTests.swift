@@ -116,7 +116,7 @@ import Testing
     conversion.dtype = .f16
     conversion.includes = { $0 != "b" }
     conversion.renames = { TensorName(String($0.string.dropFirst(2))) }
-    let destination = OutputDestination.path(folder.file("y"))
+    let destination = Location.path(folder.file("y"))
     #expect(throws: CheckpointError.unrepresentable("a.w", .f16, index: 1, value: 70_000)) {
       try conversion.run(source, metadata: Metadata(), to: destination, options: WriteOptions())
     }

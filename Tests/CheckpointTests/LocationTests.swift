@@ -16,10 +16,10 @@ import Testing
   }
 
   @Test func arguments() {
-    #expect(Location(argument: "-") == .standardInput)
+    #expect(Location(argument: "-") == .standardStream)
     #expect(Location(argument: "a/-") == .path("a/-"))
-    #expect(Location.standardInput.label == "<stdin>")
-    #expect(OutputDestination(argument: "-") == .standardOutput)
+    #expect(Location.standardStream.inputLabel == "<stdin>")
+    #expect(Location.standardStream.outputLabel == "<stdout>")
   }
 
   @Test func missing() throws {

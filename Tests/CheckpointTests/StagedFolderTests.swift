@@ -111,7 +111,7 @@ import Testing
   }
 
   @Test func outputsAreTheSameFileHoweverTheyAreNamed() throws {
-    func identity(_ path: String) throws -> OutputIdentity? { try OutputDestination.path(path).identity() }
+    func identity(_ path: String) throws -> OutputIdentity? { try Location.path(path).identity() }
     try folder.write([1], to: "a")
     #expect(symlink("a", folder.file("b")) == 0)
     #expect(symlink("new", folder.file("c")) == 0)
@@ -125,11 +125,11 @@ import Testing
   }
 
   @Test func tryingAnOutputLeavesNothingBehind() throws {
-    try OutputDestination.path(folder.file("x")).tryToCreate()
-    try OutputDestination.path(folder.file("set")).tryToCreate(isFolder: true)
+    try Location.path(folder.file("x")).tryToCreate()
+    try Location.path(folder.file("set")).tryToCreate(isFolder: true)
     #expect(try folder.listing() == [])
     for path in ["none/x", "none/x/"] {
-      #expect(throws: CheckpointError.self) { try OutputDestination.path(folder.file(path)).tryToCreate() }
+      #expect(throws: CheckpointError.self) { try Location.path(folder.file(path)).tryToCreate() }
     }
   }
 }

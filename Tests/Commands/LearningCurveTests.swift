@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Charts
 @testable import FineTuning
 @testable import ckpt_fixres
 
@@ -35,13 +36,14 @@ import Testing
   @Test func drawsOneLinePerSeriesAndPlot() throws {
     let records = (1...5).map { Self.record($0, loss: 1 / Double($0), validates: true) }
     let svg = LearningCurve(title: "a < b & c", records: records).svg
-    #expect(try Self.elements(svg)["polyline"] == 4)
+    // A line and its sample in the legend, for training and validation in both plots.
+    #expect(try Self.elements(svg)["polyline"] == 8)
     #expect(svg.contains("a &lt; b &amp; c"))
     let marked = LearningCurve(title: "t", records: records, kept: 3).svg
     #expect(try Self.elements(marked)["circle"] == 4)
     let plain = LearningCurve(
       title: "t", records: (1...5).map { Self.record($0, loss: 1, validates: false) })
-    #expect(try Self.elements(plain.svg)["polyline"] == 2)
+    #expect(try Self.elements(plain.svg)["polyline"] == 4)
   }
 
   @Test func oneEpochIsAPoint() throws {
@@ -50,10 +52,8 @@ import Testing
     #expect(!svg.contains("nan") && !svg.contains("inf"))
   }
 
-  @Test func ticksAreRoundAndCoverTheRange() {
-    #expect(
-      LearningCurve.ticks(from: 0.27, to: 0.52).map { ($0 * 100).rounded() } == [25, 30, 35, 40, 45, 50, 55])
-    let flat = LearningCurve.ticks(from: 3, to: 3)
-    #expect(flat.first! <= 3 && flat.last! >= 3 && flat.count >= 2)
+  @Test func aConstantCurveHasTicksAroundIt() {
+    let scale = PlotScale(3...3, from: 100, to: 0, tickCount: 5, isRounded: true)
+    #expect(scale.ticks.first! <= 3 && scale.ticks.last! >= 3 && scale.ticks.count >= 2)
   }
 }

@@ -1,3 +1,4 @@
+import NetworkGraphs
 import Foundation
 
 @testable import FineTuning
@@ -15,7 +16,7 @@ struct ReferenceTail {
   var gamma: [Double]
   var beta: [Double]
   var eps = 1e-5
-  var activation: TailActivation
+  var activation: Activation
   var loss: any ClassificationLoss = CrossEntropy()
 
   func value(_ z: Double) -> Double {
@@ -23,7 +24,9 @@ struct ReferenceTail {
     case .identity: z
     case .relu: max(0, z)
     case .relu6: min(6, max(0, z))
+    case .sigmoid: 1 / (1 + exp(-z))
     case .silu: z / (1 + exp(-z))
+    case .hardsigmoid: min(6, max(0, z + 3)) / 6
     case .hardswish: z * min(6, max(0, z + 3)) / 6
     }
   }

@@ -111,7 +111,7 @@ import Testing
   @Test func adamAfterVeryManySteps() throws {
     let optimizer = Adam(.adam, weightDecay: 0)
     optimizer.state = OptimizerState(steps: 1 << 40, slots: [[0], [1]])
-    let parameter = Parameter(Tensor(shape: [1], values: [1]), decays: false)
+    let parameter = TrainableParameter(Tensor(shape: [1], values: [1]), decays: false)
     parameter.gradient.pointer[0] = 1
     optimizer.step([parameter], learningRate: 1, pool: ThreadPool(threads: 1))
     // m = 0.1, v = 1: both corrections have become 1.

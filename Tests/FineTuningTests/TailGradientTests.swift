@@ -1,3 +1,4 @@
+import NetworkGraphs
 import Platform
 import Statistics
 import Testing
@@ -6,7 +7,7 @@ import Testing
 
 /// The hand-written backward pass against central differences in float64.
 @Suite struct TailGradientTests {
-  static func makeReference(_ activation: TailActivation, residual: Bool) -> ReferenceTail {
+  static func makeReference(_ activation: Activation, residual: Bool) -> ReferenceTail {
     var generator = SeededGenerator(seed: 3)
     let (count, positions, channels, classes) = (6, 4, 11, 5)
     func normals(_ n: Int, _ scale: Double) -> [Double] {
@@ -35,8 +36,8 @@ import Testing
     return maps
   }
 
-  @Test(arguments: TailActivation.allCases, [true, false])
-  func gradientsEqualDifferences(_ activation: TailActivation, residual: Bool) throws {
+  @Test(arguments: Activation.allCases, [true, false])
+  func gradientsEqualDifferences(_ activation: Activation, residual: Bool) throws {
     let reference = Self.makeReference(activation, residual: residual)
     let features = try Self.makeFeatures(reference)
     let start = TailParameters(
@@ -56,7 +57,7 @@ import Testing
     tail.backward(gradient, rows: 6, trainsBatchNorm: true)
 
     #expect(abs(loss - reference.batchLoss()) < 1e-6)
-    let pairs: [(WritableKeyPath<ReferenceTail, [Double]>, Parameter, Int)] = [
+    let pairs: [(WritableKeyPath<ReferenceTail, [Double]>, TrainableParameter, Int)] = [
       (\.weight, tail.weight, 55), (\.bias, try #require(tail.bias), 5), (\.gamma, tail.gamma, 11),
       (\.beta, tail.beta, 11),
     ]

@@ -76,14 +76,14 @@ import Testing
       try rewriteCheckpoint(source, replacing: [name: value], metadata: source.metadata, to: .path(path))
       let changed = try openCheckpoint(.path(path))
       let network = try Network(changed, pool: ThreadPool(threads: 1))
-      return try TunableTail(network, checkpoint: changed, needsBatchNorm: true).trunkFingerprint()
+      return try TunableTail(network, checkpoint: changed, needsBatchNorm: true).backboneFingerprint()
         .hexadecimal
     }
-    let own = try tail.trunkFingerprint().hexadecimal
+    let own = try tail.backboneFingerprint().hexadecimal
     #expect(try fingerprint(changing: "fc.weight") == own)
     #expect(try fingerprint(changing: "layer4.1.bn2.weight") == own)
     #expect(try fingerprint(changing: "layer4.1.bn1.weight") != own)
-    #expect(try Self.open(needsBatchNorm: false).tail.trunkFingerprint().hexadecimal != own)
+    #expect(try Self.open(needsBatchNorm: false).tail.backboneFingerprint().hexadecimal != own)
   }
 }
 

@@ -87,22 +87,17 @@ func writeBestEffort(_ text: String) {
 private func writeAll(_ text: String, to descriptor: Int32, label: String) throws {
   var text = text
   try text.withUTF8 { bytes in
-    var offset = 0
-    while offset < bytes.count {
-      let written = write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
-      if written < 0 {
-        if errno == EINTR { continue }
-        throw Failure(.inputOutput, "\(label): write failed: \(String(cString: strerror(errno)))")
-      }
-      offset += written
+    let code = Platform.writeAll(descriptor, UnsafeRawBufferPointer(bytes))
+    guard code == 0 else {
+      throw Failure(.inputOutput, "\(label): write failed: \(String(cString: strerror(code)))")
     }
   }
 }
 
 /// The one line on the terminal that is drawn over and over again: a progress bar.
 ///
-/// Whatever else writes to standard error takes it off first, so that neither a message, an error nor a
-/// signal leaves half a bar.
+/// It is erased before anything else is written to standard error, so that neither a message, an error nor a signal
+/// leaves half a bar.
 enum StatusLine {
   private static let isDrawn = Atomic(false)
   private static let erasure = "\r\u{1B}[K"

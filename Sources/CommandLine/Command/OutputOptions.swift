@@ -16,24 +16,24 @@ package struct OutputOptions: ParsableArguments {
 
   /// The destination, refused when it is a terminal, where binary data is never meant, or when its suffix is that of
   /// something else.
-  package func destination() throws -> OutputDestination { try checkpointDestination(output) }
+  package func destination() throws -> Location { try checkpointDestination(output) }
 }
 
 /// The destination that `argument` names.
 ///
 /// - Throws: `Failure` with status 64 when it is standard output and that is a terminal.
-package func checkedDestination(_ argument: String) throws -> OutputDestination {
+package func checkedDestination(_ argument: String) throws -> Location {
   if argument == "-" && isatty(STDOUT_FILENO) == 1 {
     throw Failure(
       .usage, "standard output is a terminal; name a file with -o or pipe the checkpoint into another tool")
   }
-  return OutputDestination(argument: argument)
+  return Location(argument: argument)
 }
 
 /// The destination of a checkpoint that `argument` names.
 ///
 /// - Throws: `Failure` with status 64 when it is standard output and that is a terminal, or when no format has its suffix.
-package func checkpointDestination(_ argument: String) throws -> OutputDestination {
+package func checkpointDestination(_ argument: String) throws -> Location {
   _ = try outputFormat(argument)
   return try checkedDestination(argument)
 }
@@ -81,7 +81,7 @@ package struct CompressionOptions: ParsableArguments {
 package struct PlannedOutputs {
   private struct Output {
     var option: String
-    var destination: OutputDestination
+    var destination: Location
     var isFolder: Bool
   }
 
@@ -97,7 +97,7 @@ package struct PlannedOutputs {
   ///   - isFolder: Whether a folder of files is written.
   package mutating func add(_ option: String, _ path: String?, isFolder: Bool = false) {
     guard let path else { return }
-    outputs.append(Output(option: option, destination: OutputDestination(argument: path), isFolder: isFolder))
+    outputs.append(Output(option: option, destination: Location(argument: path), isFolder: isFolder))
   }
 
   /// - Throws: `Failure` with status 64 when two outputs are one file, however it is named, `CheckpointError` when one cannot
@@ -107,7 +107,7 @@ package struct PlannedOutputs {
     for output in outputs {
       guard let identity = try output.destination.identity() else { continue }
       if let other = known.updateValue(output, forKey: identity) {
-        let name = TensorName(output.destination.label).escaped
+        let name = TensorName(output.destination.outputLabel).escaped
         throw Failure(
           .usage,
           other.option == output.option
@@ -123,5 +123,5 @@ package struct PlannedOutputs {
 ///
 /// - Throws: `CheckpointError` when the target cannot be created or written.
 package func writeFile(_ bytes: some Sequence<UInt8>, to path: String) throws {
-  try writeOutput(bytes, to: OutputDestination(argument: path))
+  try writeOutput(bytes, to: Location(argument: path))
 }

@@ -191,6 +191,25 @@ extension ThreadPool {
   }
 }
 
+/// A pool whose threads start with the first loop that wants them.
+package final class LazyThreadPool: Sendable {
+  private let threads: Int
+  private let pool = Mutex<ThreadPool?>(nil)
+
+  /// - Parameter threads: Number of threads; values below 1 count as 1.
+  package init(threads: Int) { self.threads = threads }
+
+  /// The pool, started by the first call.
+  package var value: ThreadPool {
+    pool.withLock { pool in
+      if let pool { return pool }
+      let started = ThreadPool(threads: threads)
+      pool = started
+      return started
+    }
+  }
+}
+
 /// A POSIX thread that runs one closure.
 package struct WorkerThread {
   private let handle: pthread_t

@@ -48,7 +48,7 @@ public struct DriftReport: Sendable {
     let tasks = TaskList(
       elementCounts: tensors.map(\.components.elementCount), elementBytes: tensors.map { _ in 1 },
       bytes: reader.sliceElements)
-    let turnstile = Turnstile(limit: 4 * pool.threadCount)
+    let sequencer = Sequencer(limit: 4 * pool.threadCount)
     let tensors = tensors.map(\.components)
     try pool.forEach(tasks.count) { (task, _) throws in
       do {
@@ -63,9 +63,9 @@ public struct DriftReport: Sendable {
           for (tensor, part) in parts { squares[tensor].add(part) }
           progress(bytes)
         }
-        try turnstile.pass(task, now: add, later: { add })
+        try sequencer.pass(task, now: add, later: { add })
       } catch {
-        turnstile.fail(task)
+        sequencer.fail(task)
         throw error
       }
     }

@@ -23,7 +23,7 @@ extension Combination {
   public func shifted(by count: Int) -> Self {
     switch self {
     case .linear(let linear):
-      let idle = LinearCombination.Step(keep: 1, add: 0)
+      let idle = LinearCombination.Update(keep: 1, add: 0)
       return .linear(
         LinearCombination(steps: Array(repeating: idle, count: count) + linear.steps, divisor: linear.divisor)
       )
@@ -43,7 +43,7 @@ extension Combination {
 /// predecessors, so that a series can be continued later with the same bits as in one run.
 public struct LinearCombination: Sendable, Equatable {
   /// One checkpoint's step of the recurrence.
-  public struct Step: Sendable, Equatable {
+  public struct Update: Sendable, Equatable {
     /// Factor of the sum so far.
     public var keep: Double
     /// Factor of the checkpoint.
@@ -57,19 +57,19 @@ public struct LinearCombination: Sendable, Equatable {
   }
 
   /// The steps in the order of the series.
-  public var steps: [Step]
+  public var steps: [Update]
   /// Divisor of the final sum.
   public var divisor: Double
 
   /// The combination of these steps.
-  public init(steps: [Step], divisor: Double = 1) {
+  public init(steps: [Update], divisor: Double = 1) {
     self.steps = steps
     self.divisor = divisor
   }
 
   /// The sum of the checkpoints with fixed weights, divided by `divisor`.
   public init(weights: [Double], divisor: Double = 1) {
-    self.init(steps: weights.map { Step(keep: 1, add: $0) }, divisor: divisor)
+    self.init(steps: weights.map { Update(keep: 1, add: $0) }, divisor: divisor)
   }
 
   /// The combination that selects one of `count` checkpoints.

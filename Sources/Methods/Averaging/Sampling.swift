@@ -39,7 +39,7 @@ public struct GaussianSampler: Sendable {
     public init() {}
   }
 
-  private struct Parameter: Sendable {
+  private struct Gaussian: Sendable {
     let mean: TensorSpec
     let variance: TensorSpec
     let deviations: [TensorSpec]
@@ -49,7 +49,7 @@ public struct GaussianSampler: Sendable {
   public let tensors: [TensorSpec]
 
   private let source: any CheckpointSource
-  private let parameters: [TensorName: Parameter]
+  private let parameters: [TensorName: Gaussian]
   private let deviationCount: Int
   private let requestedRank: Int
 
@@ -58,7 +58,7 @@ public struct GaussianSampler: Sendable {
   public init(_ source: any CheckpointSource) throws {
     self.source = source
     let byName = Dictionary(source.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    var parameters: [TensorName: Parameter] = [:]
+    var parameters: [TensorName: Gaussian] = [:]
     var companions: Set<TensorName> = []
     for mean in source.tensors.map(\.components) where mean.dtype.isFloatingPoint {
       func companion(_ suffix: String) throws -> TensorSpec? {
@@ -73,7 +73,7 @@ public struct GaussianSampler: Sendable {
       guard let variance = try companion(SWAGNames.variance) else { continue }
       var deviations: [TensorSpec] = []
       while let next = try companion(SWAGNames.deviation(deviations.count)) { deviations.append(next) }
-      parameters[mean.name] = Parameter(mean: mean, variance: variance, deviations: deviations)
+      parameters[mean.name] = Gaussian(mean: mean, variance: variance, deviations: deviations)
     }
     guard !parameters.isEmpty else {
       throw AveragingError.notAGaussian(file: source.label, reason: "no tensor has variances beside it")
@@ -107,7 +107,7 @@ public struct GaussianSampler: Sendable {
       elementBytes: order.map { parameters[$0.name] == nil ? 1 : 8 }, bytes: Self.pieceBytes)
     var shared = PortableNormal(key: [options.seed, UInt64(number), .max])
     let coefficients = (0..<deviationCount).map { _ in shared.next() }
-    let turnstile = Turnstile(limit: 4 * pool.threadCount)
+    let sequencer = Sequencer(limit: 4 * pool.threadCount)
     try pool.forEach(tasks.count) { (task, _) throws in
       var output: [UInt8] = []
       do {
@@ -123,17 +123,17 @@ public struct GaussianSampler: Sendable {
           }
         }
       } catch {
-        turnstile.fail(task)
+        sequencer.fail(task)
         throw error
       }
       let finished = output
       func write() throws { try finished.withUnsafeBytes { try writer.write($0) } }
-      try turnstile.pass(task, now: write, later: { write })
+      try sequencer.pass(task, now: write, later: { write })
     }
   }
 
   private func draw(
-    _ parameter: Parameter, _ elements: Range<Int>, _ options: Options, _ normal: PortableNormal,
+    _ parameter: Gaussian, _ elements: Range<Int>, _ options: Options, _ normal: PortableNormal,
     _ coefficients: [Double]
   ) throws -> [UInt8] {
     var normal = normal

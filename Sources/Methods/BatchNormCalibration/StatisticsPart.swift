@@ -97,9 +97,8 @@ extension StatisticsPart {
   /// - Throws: `PartError.malformed` when the file is something else or does not fit these layers.
   public init(reading source: any CheckpointSource, layers: [(name: String, channels: Int)]) throws {
     func malformed(_ problem: String) -> PartError { .malformed(source.label, problem) }
-    guard let text = source.metadata[Self.metadataKey], let header = try? JSON.parse(Array(text.utf8)) else {
-      throw malformed("no \"\(Self.metadataKey)\" in its metadata")
-    }
+    let file = try StateFile(source, key: Self.metadataKey, fail: malformed)
+    let header = file.header
     guard let index = header["shard"]?.intValue, let shards = header["shards"]?.intValue,
       let shard = Shard(index: index, count: shards), let batchCount = header["batches"]?.intValue,
       batchCount >= 1,
@@ -110,40 +109,22 @@ extension StatisticsPart {
 
     // The header only claims how many batches there are; the file says how many it holds.
     let count = shard.itemCount(of: batchCount)
-    func value(_ key: TensorName, _ dtype: DType, _ columns: Int? = nil) throws -> TensorValue {
-      guard let spec = source.spec(key) else { throw malformed("no tensor \"\(key.escaped)\"") }
-      let isEmpty = count == 0 && spec.elementCount == 0
-      guard spec.dtype == dtype, isEmpty || spec.shape == [count] + (columns.map { [$0] } ?? []) else {
-        throw malformed("tensor \"\(key.escaped)\" is \(spec.layout) for \(count) batches")
-      }
-      return try source.value(key)
-    }
-    func doubles(_ key: TensorName, _ columns: Int? = nil, _ isValid: (Double) -> Bool) throws -> [Double] {
-      let values = try value(key, .f64, columns).doubles()
-      if let wrong = values.firstIndex(where: { !$0.isFinite || !isValid($0) }) {
-        throw malformed("tensor \"\(key.escaped)\" holds the impossible \(values[wrong])")
-      }
-      return values
-    }
-    func counts(_ key: TensorName, _ range: ClosedRange<Int64>) throws -> [Int] {
-      let values = try value(key, .i64).int64s
-      if let wrong = values.firstIndex(where: { !range.contains($0) }) {
-        throw malformed("tensor \"\(key.escaped)\" holds the impossible \(values[wrong])")
-      }
-      return values.map(Int.init)
-    }
-    let numbers = try counts("batch", 0...Int64(batchCount - 1))
-    let images = try counts("images", Self.imageCounts)
+    let numbers = try file.counts("batch", [count], 0...Int64(batchCount - 1))
+    let images = try file.counts("images", [count], Self.imageCounts)
     let moments = try layers.map { layer in
       // Every image has as many values of a channel as the layer has positions.
-      let counts = try doubles(Self.key(layer.name, "count")) { $0 > 1 && $0 <= 0x1p53 && $0 == $0.rounded() }
+      let counts = try file.doubles(Self.key(layer.name, "count"), .f64, [count]) {
+        $0 > 1 && $0 <= 0x1p53 && $0 == $0.rounded()
+      }
       for (values, images) in zip(counts, images)
       where values.truncatingRemainder(dividingBy: Double(images)) != 0 {
         throw malformed(
           "layer \"\(TensorName(layer.name).escaped)\" has \(values) values of \(images) images")
       }
-      let mean = try doubles(Self.key(layer.name, "mean"), layer.channels) { _ in true }
-      let m2 = try doubles(Self.key(layer.name, "m2"), layer.channels) { $0 >= 0 }
+      // An empty shard does not know how many channels a layer has.
+      let shape = [count, count == 0 ? 0 : layer.channels]
+      let mean = try file.doubles(Self.key(layer.name, "mean"), .f64, shape)
+      let m2 = try file.doubles(Self.key(layer.name, "m2"), .f64, shape) { $0 >= 0 }
       return counts.indices.map { batch in
         let range = batch * layer.channels..<(batch + 1) * layer.channels
         return ChannelMoments(count: counts[batch], mean: Array(mean[range]), m2: Array(m2[range]))

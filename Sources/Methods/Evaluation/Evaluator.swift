@@ -93,7 +93,8 @@ public final class Evaluator {
   }
 
   /// Multiply-adds of classifying every window after the first.
-  private static func extraMultiplyAdds(of pooling: Pooling, _ network: Network, size: Int) throws -> Int {
+  private static func extraMultiplyAdds(of pooling: ViewPooling, _ network: Network, size: Int) throws -> Int
+  {
     guard case .testTime(let window) = pooling else { return 0 }
     guard let classifier = network.classifier,
       let map = try network.pooledMapSize(height: size, width: size)
@@ -176,7 +177,7 @@ public final class Evaluator {
   }
 
   private func logits(_ pass: PassPlan.Pass, _ input: Tensor) throws -> Tensor {
-    let statistics = pass.recalibration.map { recalibrations[$0].statistics }
+    let statistics = pass.recalibration?.statistics
     switch pass.pooling {
     case .average: return try networks[pass.network].logits(input, statistics: statistics)
     case .testTime(let window):
@@ -191,9 +192,9 @@ struct PassPlan {
   struct Pass: Equatable {
     var network: Int
     var view: Int
-    var pooling: Pooling
-    /// Index of the statistics that replace the stored ones; nil for the stored ones.
-    var recalibration: Int?
+    var pooling: ViewPooling
+    /// Statistics that replace the stored ones; nil for the stored ones.
+    var recalibration: Recalibration?
   }
 
   private(set) var views: [Preprocessing] = []
@@ -231,10 +232,10 @@ struct PassPlan {
 }
 
 extension Setting {
-  /// The index of the statistics that a network uses under this setting; nil for its stored ones.
-  public func recalibration(of network: Int, among all: [Recalibration]) -> Int? {
+  /// The statistics that a network uses under this setting; nil for its stored ones.
+  public func recalibration(of network: Int, among all: [Recalibration]) -> Recalibration? {
     guard batchNorm == .recalibrated else { return nil }
-    return all.firstIndex { $0.network == network && $0.preprocessing == preprocessing }
+    return all.first { $0.network == network && $0.preprocessing == preprocessing }
   }
 }
 

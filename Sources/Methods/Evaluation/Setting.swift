@@ -8,15 +8,15 @@ public struct Setting: Sendable, Equatable {
   public var preprocessing: Preprocessing
   /// Crops that are classified.
   public var views: CropViews
-  /// Pooling of the last map.
-  public var pooling: Pooling
+  /// ViewPooling of the last map.
+  public var pooling: ViewPooling
   /// Origin of the BatchNorm statistics.
   public var batchNorm: NormalizationSource
 
   /// - Precondition: at least one network.
   public init(
     networks: [Int] = [0], preprocessing: Preprocessing, views: CropViews = .center,
-    pooling: Pooling = .average, batchNorm: NormalizationSource = .stored
+    pooling: ViewPooling = .average, batchNorm: NormalizationSource = .stored
   ) {
     precondition(!networks.isEmpty)
     self.networks = networks
@@ -40,7 +40,7 @@ extension Setting {
 }
 
 /// Reduction of a network's last map to the classifier's input.
-public enum Pooling: Sendable, Equatable {
+public enum ViewPooling: Sendable, Equatable {
   /// The mean of the whole map, as in training.
   case average
   /// timm's test-time pooling with windows of this side length: the average of mean and maximum of the

@@ -32,11 +32,11 @@ public struct ClassifierTail: Sendable, Hashable {
   /// True if a residual is added after the last BatchNorm.
   public let hasResidual: Bool
 
-  /// Step of the last BatchNorm.
+  /// PlanStep of the last BatchNorm.
   let stepIndex: Int?
   /// Node that the classifier reads.
   let inputNode: Int
-  /// Step of the classifier.
+  /// PlanStep of the classifier.
   let classifierStep: Int
 }
 

@@ -40,14 +40,14 @@ extension Network {
     for batch in 0..<batchCount {
       let input = try load(batch)
       let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
-      let executor = Executor(
-        self, mode: .batchStatistics, affines: [], images: try imageCount(input), sizes: sizes,
-        measuredLayers: measured, sharesMaps: false)
-      used += peakBytes(sizes) * executor.images
+      let images = try imageCount(input)
+      used += peakBytes(sizes) * images
       if batch > 0 && used > memory {
         scratch = try scratch ?? ScratchFile(folder: scratchFolder, element: scratchElement)
-        executor.scratch = scratch
       }
+      let executor = Executor(
+        self, mode: .batchStatistics, affines: [], images: images, sizes: sizes, measuredLayers: measured,
+        sharesMaps: false, scratch: scratch)
       executor.setInput(input, first: 0)
       try executor.rest(changed: 0)
       executors.append(executor)

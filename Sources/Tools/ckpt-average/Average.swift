@@ -38,7 +38,7 @@ struct Average: CheckpointTool {
   var dryRun = false
 
   @OptionGroup(title: "Method") var method: MethodOptions
-  @OptionGroup(title: "Sampling") var sample: SampleOptions
+  @OptionGroup(title: "Sampling") var sample: GaussianSampleOptions
   @OptionGroup(title: "Search") var search: SearchOptions
   @OptionGroup(title: "Tensors") var tensors: TensorOptions
   @OptionGroup(title: "General") var global: GlobalOptions
@@ -223,7 +223,7 @@ struct Average: CheckpointTool {
   }
 
   /// Destinations of the averages; several need a template with something that distinguishes them.
-  private func destinations(of variants: [Variant]) throws -> [OutputDestination] {
+  private func destinations(of variants: [Variant]) throws -> [Location] {
     let paths = variants.map { $0.expand(output.output) }
     guard Set(paths).count == paths.count else {
       throw Failure(

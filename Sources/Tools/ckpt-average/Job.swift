@@ -54,7 +54,7 @@ struct Job {
   /// - Returns: The digests of the inputs, where they were computed.
   @discardableResult
   func write(
-    _ outputs: [(variant: Variant, destination: OutputDestination)], digest: DigestKind?,
+    _ outputs: [(variant: Variant, destination: Location)], digest: DigestKind?,
     isCandidate: Bool = false
   ) throws -> [String]? {
     let kind = digest ?? .crc32

@@ -5,7 +5,7 @@ import Command
 import Platform
 
 /// Drawing models from a file that `--method swag` has made.
-struct SampleOptions: ParsableArguments {
+struct GaussianSampleOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "swag-sample: factor of the variance (default: 0.5, as in the paper).", valueName: "s"))

@@ -171,7 +171,7 @@ struct SeriesSelection {
       return try files.map { try table.value(for: $0.path) }
     } catch let fault as MetricsTable.Fault {
       let advice = if case .severalValues = fault { "; choose one with --metric" } else { "" }
-      throw Failure(.badData, "\(escaped(Location(argument: path).label)): \(fault)\(advice)")
+      throw Failure(.badData, "\(escaped(Location(argument: path).inputLabel)): \(fault)\(advice)")
     }
   }
 }

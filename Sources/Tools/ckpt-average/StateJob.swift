@@ -39,7 +39,7 @@ struct StateJob {
   /// Adds checkpoints to the state and writes the average of all.
   func run(
     _ sources: [any CheckpointSource], names: [String], steps: [Double]?, dryRun: Bool,
-    to destination: () throws -> OutputDestination
+    to destination: () throws -> Location
   ) throws {
     let state = try openState()
     guard state != nil || !sources.isEmpty else { throw AveragingError.emptySeries }
@@ -104,7 +104,7 @@ struct StateJob {
 
   /// Writes the average of what is in the state.
   private func write(
-    _ state: AveragingState, _ combination: LinearCombination, to destination: OutputDestination
+    _ state: AveragingState, _ combination: LinearCombination, to destination: Location
   ) throws {
     let plan = try state.result(combination, dtype: tensors.dtype.dtype)
     let inputs = zip(state.inputs, combination.weights).map {

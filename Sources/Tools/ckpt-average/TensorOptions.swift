@@ -8,7 +8,7 @@ struct TensorOptions: ParsableArguments {
   var buffers: BufferRule = .latest
 
   @Option(help: "Element type of the floating-point tensors.")
-  var dtype: TargetType = .same
+  var dtype: AverageType = .same
 
   @Option(
     help: "Tensors that not all checkpoints have: an error, left out, or averaged over those that have them.")
@@ -61,7 +61,7 @@ extension BufferRule: ExpressibleByArgument {}
 extension KeyPolicy: ExpressibleByArgument {}
 
 /// `--dtype`.
-enum TargetType: String, ExpressibleByArgument, CaseIterable {
+enum AverageType: String, ExpressibleByArgument, CaseIterable {
   case same, f32, f16, bf16, f64
 
   var dtype: DType? { DType(name: rawValue.uppercased()) }

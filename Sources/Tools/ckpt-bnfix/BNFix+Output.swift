@@ -12,7 +12,7 @@ extension BNFix {
   /// Folds the batches into statistics and writes the checkpoint that carries them.
   func finish(
     _ model: LoadedModel, batches: [BatchMoments], recipe: StatisticsPart.Recipe,
-    to destination: OutputDestination?, console: Console
+    to destination: Location?, console: Console
   ) throws {
     var calibration = try Calibration(
       network: model.network, layers: selectedLayers(of: model, matching: layers), estimator: estimator,
@@ -130,7 +130,7 @@ extension BNFix {
   }
 
   /// Sets every layer as a new BatchNorm module has it.
-  func reset(_ model: LoadedModel, to destination: OutputDestination?) throws {
+  func reset(_ model: LoadedModel, to destination: Location?) throws {
     let statistics = try selectedLayers(of: model, matching: layers).map { layer in
       let zeros = [Double](repeating: 0, count: layer.channels)
       return (layer: layer, statistics: RunningStatistics(mean: zeros, variance: zeros.map { _ in 1 }))

@@ -116,7 +116,7 @@ struct BNFix: NetworkTool {
   }
 
   private func run(
-    _ loaded: LoadedModel, shard: Shard?, to destination: OutputDestination?, pool: ThreadPool,
+    _ loaded: LoadedModel, shard: Shard?, to destination: Location?, pool: ThreadPool,
     console: Console
   ) throws {
     if let shard {

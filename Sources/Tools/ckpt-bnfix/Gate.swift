@@ -24,9 +24,9 @@ struct GateOptions: ParsableArguments {
     help: ArgumentHelp(
       "Verdict of --gate that is needed; else nothing is written and the exit status is 1.",
       valueName: "verdict"))
-  var require: Verdict?
+  var require: GateRequirement?
 
-  enum Verdict: String, ExpressibleByArgument, CaseIterable {
+  enum GateRequirement: String, ExpressibleByArgument, CaseIterable {
     case better
     case notWorse = "not-worse"
   }
@@ -82,7 +82,7 @@ struct GateResult {
     comparison = PairedComparison(second, first)
   }
 
-  func satisfies(_ verdict: GateOptions.Verdict) -> Bool {
+  func satisfies(_ verdict: GateOptions.GateRequirement) -> Bool {
     let isSignificant = comparison.mcNemarMidP < Self.significance
     return switch verdict {
     case .better: isSignificant && comparison.difference > 0

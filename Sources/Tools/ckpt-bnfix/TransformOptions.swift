@@ -9,13 +9,13 @@ struct TransformOptions: ParsableArguments {
     help: ArgumentHelp(
       "Transforms of the images: those of testing (none) or the random ones of training (train).",
       valueName: "kind"))
-  var augment: Kind = .none
+  var augment: TransformSet = .none
 
   @OptionGroup var augmentation: AugmentationOptions
 
   @OptionGroup var mixing: MixingOptions
 
-  enum Kind: String, ExpressibleByArgument, CaseIterable { case none, train }
+  enum TransformSet: String, ExpressibleByArgument, CaseIterable { case none, train }
 
   func validate() throws {
     if augment == .none && history().count > 0 {

@@ -6,7 +6,7 @@ import Platform
 /// Selection, names and element type of the tensors.
 struct ConversionOptions: ParsableArguments {
   @Option(help: "Element type of the floating-point tensors.")
-  var dtype: TargetType = .same
+  var dtype: ConversionType = .same
 
   @Flag(help: "Replace values beyond the range of --dtype by its largest; otherwise they are an error.")
   var saturate = false
@@ -25,7 +25,7 @@ struct ConversionOptions: ParsableArguments {
       "Replacement of matches in names; $1 stands for the first group.", valueName: "regex=template"))
   var rename: [Renaming] = []
 
-  enum TargetType: String, ExpressibleByArgument, CaseIterable {
+  enum ConversionType: String, ExpressibleByArgument, CaseIterable {
     case same, f32, f16, bf16, f64, f8_e4m3, f8_e5m2
     var dtype: DType? { DType(name: rawValue.uppercased()) }
   }

@@ -15,7 +15,7 @@ struct CacheOptions: ParsableArguments {
     help: ArgumentHelp(
       "Views to train on: the images as they are tested, mirrored ones too, or random transforms of them.",
       valueName: "kind"))
-  var augment = AugmentedDataset.Kind.test
+  var augment = AugmentedDataset.Variant.test
 
   @Option(
     help: ArgumentHelp("Number of random transforms of each image to keep features of.", valueName: "k"))
@@ -93,7 +93,7 @@ struct CacheOptions: ParsableArguments {
   }
 }
 
-extension AugmentedDataset.Kind: ExpressibleByArgument {}
+extension AugmentedDataset.Variant: ExpressibleByArgument {}
 extension FeatureElement: ExpressibleByArgument {}
 
 /// Runs the frozen backbone over data sets.
@@ -186,7 +186,7 @@ struct FeatureStage {
 
   /// Fingerprint of backbone, preprocessing, kernels and decoded images.
   private func key(of views: AugmentedDataset) throws -> ContentHash {
-    var hash = try tail.trunkFingerprint()
+    var hash = try tail.backboneFingerprint()
     hash.add(preprocessing.summary)
     hash.add(caching.cacheDtype.rawValue)
     hash.add("\(blasDescription) \(Network.instructionSet)\(arithmetic.exact ? " exact" : "")")

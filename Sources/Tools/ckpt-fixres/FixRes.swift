@@ -17,7 +17,7 @@ struct FixRes: NetworkTool {
       """,
     version: versionText("ckpt-fixres", kernels: kernelDescription))
 
-  @OptionGroup(title: "Input and output") var samples: SampleOptions
+  @OptionGroup(title: "Input and output") var samples: TrainingDataOptions
   @OptionGroup(title: "Input and output") var model: ModelOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
@@ -89,18 +89,18 @@ struct FixRes: NetworkTool {
     let dataset = try open(
       samples.data, .selected, isReadAgain: caching.readsAgain || teacher.teacher != nil)
     if let own = dataset.classNames { names = ClassNames(own, owner: dataset.name) }
-    let heldDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
+    let validationDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
     let begin = head.apply(to: tail.start, seed: options.seed)
-    let master = try teacher.open(
+    let teacherModel = try teacher.open(
       images: dataset.count, classes: classes, names: names, preprocessing: resolved.preprocessing,
       arithmetic: arithmetic, pool: pool, console: console)
-    if case .stored? = master?.outputs, caching.reread {
+    if case .stored? = teacherModel?.outputs, caching.reread {
       throw Failure(
         .usage, "--reread shows other images than those of the stored logits; give --teacher a checkpoint")
     }
-    let history = historyOptions(options, resolved, master)
+    let history = historyOptions(options, resolved, teacherModel)
     let run = try Checkpointing(
       path: training.resume, options: [("path", .string(samples.data))] + history, tail: tail,
       samples: dataset.count)
@@ -111,22 +111,22 @@ struct FixRes: NetworkTool {
     var stage = FeatureStage(
       tail: tail, preprocessing: resolved.preprocessing, caching: caching, arithmetic: arithmetic, pool: pool,
       workers: global.threadCount, console: console)
-    let train = try TrainingSet(dataset, options: options, teacher: master, stage: &stage)
-    let held = try heldDataset.map { try stage.features(of: $0) }
+    let train = try TrainingSet(dataset, options: options, teacher: teacherModel, stage: &stage)
+    let validation = try validationDataset.map { try stage.features(of: $0) }
     let featureTime = start.duration(to: clock.now)
-    let before = try head.numClasses == nil ? held.map { try tuner.measure(begin, on: $0) } : nil
+    let before = try head.numClasses == nil ? validation.map { try tuner.measure(begin, on: $0) } : nil
     var records: [EpochRecord] = []
     let steps = options.epochs * ((dataset.count - 1) / options.batchSize + 1)
     let progress = console.progress("tuning", total: steps, unit: "steps")
     let tuned = try train.tune(
-      tuner, begin, validation: held, resuming: state,
+      tuner, begin, validation: validation, resuming: state,
       onEpoch: { record, state in
         try run.save(state())
         records.append(record)
         console.detail(record.summary)
       }, onStep: { _ in progress.advance() })
     progress.finish()
-    let after = try held.map { try tuner.measure(tuned, on: $0) }
+    let after = try validation.map { try tuner.measure(tuned, on: $0) }
     let trainTime = start.duration(to: clock.now) - featureTime
 
     let result = TuningReport(
@@ -147,13 +147,13 @@ struct FixRes: NetworkTool {
 
   /// Settings that the tensors depend on, and no others.
   private func historyOptions(
-    _ options: TuningOptions, _ resolved: ResolvedPreprocessing, _ master: Teacher?
+    _ options: TuningOptions, _ resolved: ResolvedPreprocessing, _ teacherModel: TeacherModel?
   ) -> [(String, JSON)] {
     func name(_ path: String) -> JSON { .string(URL(fileURLWithPath: path).lastPathComponent) }
     var entries: [(String, JSON)] = [("data", name(samples.data))]
     if let val = samples.val, options.watchesValidation { entries.append(("val", name(val))) }
     entries += images.history() + training.history(options) + schedule.history(options) + loss.history()
-    entries += teacher.history(master) + head.history() + caching.history() + arithmetic.history
+    entries += teacher.history(teacherModel) + head.history() + caching.history() + arithmetic.history
     return entries + resolved.preprocessing.history()
   }
 }
@@ -184,7 +184,7 @@ struct Checkpointing {
   init(path: String?, options: [(String, JSON)], tail: TunableTail, samples: Int) throws {
     self.path = path
     self.samples = samples
-    let fingerprint = try path == nil ? "" : tail.trunkFingerprint().hexadecimal
+    let fingerprint = try path == nil ? "" : tail.backboneFingerprint().hexadecimal
     run = "\(fingerprint) \(samples) \(JSON.object(options).encoded())"
   }
 

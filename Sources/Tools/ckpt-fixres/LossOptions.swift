@@ -10,13 +10,13 @@ import Platform
 
 /// Options of the loss.
 struct LossOptions: ParsableArguments {
-  enum Kind: String, ExpressibleByArgument, CaseIterable {
+  enum LossName: String, ExpressibleByArgument, CaseIterable {
     case ce, bce, focal, dice, jaccard
     case bceDice = "bce-dice"
   }
 
   @Option(help: ArgumentHelp("Loss function.", valueName: "name"))
-  var loss = Kind.ce
+  var loss = LossName.ce
 
   @Option(help: ArgumentHelp("Share of the target spread over all classes (ce, bce).", valueName: "e"))
   var labelSmoothing = 0.0
@@ -78,7 +78,7 @@ private func parseWeights(_ argument: String) throws -> [Double] {
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Teacher for distillation: a checkpoint, or a file with a tensor \"logits\" [images, classes].",
+      "TeacherModel for distillation: a checkpoint, or a file with a tensor \"logits\" [images, classes].",
       valueName: "checkpoint"),
     completion: .file())
   var teacher: String?
@@ -106,7 +106,7 @@ struct TeacherOptions: ParsableArguments {
   func open(
     images: Int, classes: Int, names: ClassNames?, preprocessing: Preprocessing,
     arithmetic: ArithmeticOptions, pool: ThreadPool, console: Console
-  ) throws -> Teacher? {
+  ) throws -> TeacherModel? {
     guard let teacher else { return nil }
     var options = OpenOptions()
     options.temporaryFolder = temporaryFolder
@@ -118,7 +118,7 @@ struct TeacherOptions: ParsableArguments {
           .badData, "\(teacher): tensor \"logits\": expected shape \([images, classes]), found \(value.shape)"
         )
       }
-      return Teacher(outputs: .stored(try value.floats()), digest: try contentDigest(of: source))
+      return TeacherModel(outputs: .stored(try value.floats()), digest: try contentDigest(of: source))
     }
     let network = try LoadedModel(
       source, architecture: nil, pool: pool, compute: arithmetic.compute, options: options
@@ -132,10 +132,10 @@ struct TeacherOptions: ParsableArguments {
     }
     let view =
       try Preprocessing(metadata: { source.metadata[$0] }, source: teacher) ?? preprocessing
-    return Teacher(outputs: .network(network, view), digest: try contentDigest(of: source))
+    return TeacherModel(outputs: .network(network, view), digest: try contentDigest(of: source))
   }
 
-  func history(_ teacher: Teacher?) -> [(String, JSON)] {
+  func history(_ teacher: TeacherModel?) -> [(String, JSON)] {
     guard let teacher else { return [] }
     return [
       ("teacher", .string(teacher.digest)), ("temperature", JSON(temperature)),
@@ -145,7 +145,7 @@ struct TeacherOptions: ParsableArguments {
 }
 
 /// Source of training targets besides the labels.
-struct Teacher {
+struct TeacherModel {
   enum Outputs {
     /// Logits of the images as they are tested, [images, classes].
     case stored([Float])

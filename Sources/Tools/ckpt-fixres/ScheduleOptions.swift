@@ -5,7 +5,7 @@ import FineTuning
 
 /// The learning rate over the run.
 struct ScheduleOptions: ParsableArguments {
-  enum Kind: String, ExpressibleByArgument, CaseIterable {
+  enum ScheduleName: String, ExpressibleByArgument, CaseIterable {
     case constant, step, multistep, exponential, cosine, polynomial, plateau
   }
 
@@ -18,7 +18,7 @@ struct ScheduleOptions: ParsableArguments {
   var lrBatch: Int?
 
   @Option(help: ArgumentHelp("Schedule of the learning rate (default: cosine).", valueName: "name"))
-  var schedule: Kind?
+  var schedule: ScheduleName?
 
   @Option(help: ArgumentHelp("Epochs per step of the step schedule.", valueName: "n"))
   var stepSize = 30

@@ -8,7 +8,7 @@ enum TrainingSet {
   case reread(RereadBatches)
 
   init(
-    _ dataset: any ImageDataset, options: TuningOptions, teacher: Teacher?, stage: inout FeatureStage
+    _ dataset: any ImageDataset, options: TuningOptions, teacher: TeacherModel?, stage: inout FeatureStage
   ) throws {
     let caching = stage.caching
     let views = caching.augmented(dataset, seed: options.seed)
@@ -48,7 +48,7 @@ enum TrainingSet {
 }
 
 /// The images to train and to measure on.
-struct SampleOptions: ParsableArguments {
+struct TrainingDataOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Labeled images to train on.", valueName: "dataset"),
     completion: .directory)
@@ -65,7 +65,7 @@ struct SampleOptions: ParsableArguments {
 /// The contents of a view depend on the seed and its index alone, so that views can be cached and read in any
 /// order.
 struct AugmentedDataset: ImageDataset {
-  enum Kind: String, CaseIterable {
+  enum Variant: String, CaseIterable {
     /// The image as it is.
     case test
     /// The image and its mirror image.
@@ -75,7 +75,7 @@ struct AugmentedDataset: ImageDataset {
   }
 
   let base: any ImageDataset
-  var kind = Kind.test
+  var kind = Variant.test
   var views = 1
   /// Augmentation that the loader applies to the images of `train` views; each view is an item of its own to
   /// it.

@@ -87,7 +87,7 @@ struct TuningReport {
               ("epoch", JSON(record.epoch)), ("lr", JSON(record.learningRate)),
               ("train", json(record.train)),
             ]
-            if let held = record.validation { row.append(("validation", json(held))) }
+            if let validation = record.validation { row.append(("validation", json(validation))) }
             return .object(row)
           })
       ),

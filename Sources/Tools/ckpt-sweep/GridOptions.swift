@@ -42,7 +42,7 @@ struct GridOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Pooling of the last map: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
+      "ViewPooling of the last map: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
       valueName: "p,p"))
   var pooling: PoolingList?
 
@@ -178,7 +178,7 @@ extension PoolingList.Choice {
   private static let usualWindow = 7
 
   /// The pooling for a model, whose metadata may record the size of the images that it was trained on.
-  func resolved(for model: LoadedModel) throws -> Pooling {
+  func resolved(for model: LoadedModel) throws -> ViewPooling {
     guard case .testTime(let given) = self else { return .average }
     if let given { return .testTime(window: given) }
     guard let size = trainSize(of: model.source) else { return .testTime(window: Self.usualWindow) }

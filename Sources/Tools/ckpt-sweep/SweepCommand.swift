@@ -75,7 +75,7 @@ struct SweepCommand: NetworkTool {
       if !models.isEmpty {
         try parts.check(whole.recalibrations, models.map(\.network), of: parts.merge[0])
       }
-      let outcome = Outcome(
+      let outcome = SweepResult(
         recipe: whole.recipe, measurements: whole.measurements, recalibrations: whole.recalibrations,
         models: models)
       return try finish(outcome, destination: destination, console: console)
@@ -111,14 +111,14 @@ struct SweepCommand: NetworkTool {
       return
     }
     if let race { console.notice(race.text) }
-    let outcome = Outcome(
+    let outcome = SweepResult(
       recipe: job.recipe, measurements: job.sweep.measurements, recalibrations: job.recalibrations,
       models: models, dataset: dataset, confirmation: confirmation, race: race)
     try finish(outcome, destination: destination, console: console)
   }
 
   /// Result of the measurement, here or by shards.
-  private struct Outcome {
+  private struct SweepResult {
     var recipe: SweepPart.Recipe
     var measurements: Measurements
     var recalibrations: [Recalibration]
@@ -131,7 +131,7 @@ struct SweepCommand: NetworkTool {
     var race: RaceSummary?
   }
 
-  private func finish(_ outcome: Outcome, destination: OutputDestination?, console: Console) throws {
+  private func finish(_ outcome: SweepResult, destination: Location?, console: Console) throws {
     let recipe = outcome.recipe
     var report = try SweepReport(
       outcome.measurements, isShuffled: choice.race, dataset: recipe.dataset, checkpoints: recipe.checkpoints,
@@ -155,15 +155,15 @@ struct SweepCommand: NetworkTool {
     }
     if let destination {
       let network = chosen.networks[0]
-      let recalibration = chosen.recalibration(of: network, among: outcome.recalibrations)
       try write(
-        outcome.models[network], recalibration: recalibration.map { outcome.recalibrations[$0] },
+        outcome.models[network],
+        recalibration: chosen.recalibration(of: network, among: outcome.recalibrations),
         recipe: recipe, report: report, to: destination)
     }
   }
 
   /// Members of the report on the run, besides the results.
-  private func runMembers(_ outcome: Outcome) throws -> [(String, JSON)] {
+  private func runMembers(_ outcome: SweepResult) throws -> [(String, JSON)] {
     let recipe = outcome.recipe
     let checkpoints = recipe.checkpoints.enumerated().map { index, path -> JSON in
       var members: [(String, JSON)] = [("path", .string(path))]
@@ -203,7 +203,7 @@ struct SweepCommand: NetworkTool {
 
   private func write(
     _ model: LoadedModel, recalibration: Recalibration?, recipe: SweepPart.Recipe, report: SweepReport,
-    to destination: OutputDestination
+    to destination: Location
   ) throws {
     var metadata = model.metadata
     for (key, value) in report.rows[report.verdict.chosen].setting.preprocessing.metadataEntries {

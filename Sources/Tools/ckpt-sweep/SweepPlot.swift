@@ -53,16 +53,13 @@ public struct SweepPlot {
   /// The picture.
   public var svg: String {
     var lines = [
-      #"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \#(Int(width)) \#(Int(height))" width="\#(Int(width))" height="\#(Int(height))" role="img">"#,
-      "<title>\(xml(title))</title>", PlotStyle.css,
-      #"<rect class="paper" width="100%" height="100%"/>"#,
-      text(Self.left, 28, title, "title"), text(Self.left, 47, subtitle, "soft"),
-      text(Self.left, 63, "bars: 95 % interval; filled: cannot be told from the best", "soft"),
+      SVG.text(Self.left, 28, title, "title"), SVG.text(Self.left, 47, subtitle, "soft"),
+      SVG.text(Self.left, 63, "bars: 95 % interval; filled: cannot be told from the best", "soft"),
     ]
-    lines += axes + trainMarks
+    lines += SVG.axes(x, y, xLabel: axis.rawValue, unit: " %") + trainMarks
     for (index, one) in series.enumerated() { lines += draw(one, color: index) }
     lines += labels + chosenMark
-    return (lines + ["</svg>"]).joined(separator: "\n") + "\n"
+    return SVG.document(width: width, height: height, title: title, body: lines)
   }
 
   private var title: String { "Top-1 accuracy over inference size" }
@@ -79,23 +76,6 @@ public struct SweepPlot {
     return parts.joined(separator: "; ")
   }
 
-  private var axes: [String] {
-    let (low, high) = (x(x.values.lowerBound), x(x.values.upperBound))
-    var lines: [String] = []
-    for tick in y.ticks {
-      lines.append(line(low, y(tick), high, y(tick), "grid"))
-      lines.append(text(low - 8, y(tick) + 4, number(tick) + " %", "soft end"))
-    }
-    let base = height - Self.bottom
-    for tick in x.ticks where tick == tick.rounded() {
-      lines.append(line(x(tick), base, x(tick), base + 5, "axis"))
-      lines.append(text(x(tick), base + 20, number(tick), "soft middle"))
-    }
-    lines.append(line(low, base, high, base, "axis"))
-    lines.append(text((low + high) / 2, height - 14, axis.rawValue, "middle"))
-    return lines
-  }
-
   /// Lines of one training size share a mark; the color is the line's own when the sizes differ.
   private var trainMarks: [String] {
     guard axis == .crop else { return [] }
@@ -105,8 +85,8 @@ public struct SweepPlot {
       let color = sizes.count > 1 ? "s\(owner % PlotStyle.colorCount)" : "plain"
       let at = x(Double(size))
       return [
-        line(at, Self.top, at, height - Self.bottom, "train \(color)"),
-        text(at + 4, height - Self.bottom - 6, "trained at \(size)", "soft"),
+        SVG.line(at, Self.top, at, height - Self.bottom, "train \(color)"),
+        SVG.text(at + 4, height - Self.bottom - 6, "trained at \(size)", "soft"),
       ]
     }
   }
@@ -114,14 +94,13 @@ public struct SweepPlot {
   private func draw(_ one: PlotSeries, color: Int) -> [String] {
     let style = "s\(color % PlotStyle.colorCount)"
     let stroke = ([style] + PlotStyle.dashes(color / PlotStyle.colorCount)).joined(separator: " ")
-    let places = one.points.map { (x(Double($0.size)), y(100 * $0.accuracy)) }
-    let path = places.map { "\(coordinate($0.0)),\(coordinate($0.1))" }.joined(separator: " ")
-    var lines = [#"<polyline class="line \#(stroke)" points="\#(path)"/>"#]
+    let places = one.points.map { (x: x(Double($0.size)), y: y(100 * $0.accuracy)) }
+    var lines = [SVG.polyline(places, stroke)]
     for (point, place) in zip(one.points, places) {
       let (low, high) = (y(100 * point.interval.lowerBound), y(100 * point.interval.upperBound))
-      lines.append(line(place.0, low, place.0, high, "bar \(style)"))
+      lines.append(SVG.line(place.0, low, place.0, high, "bar \(style)"))
       let fill = report.rows[point.row].isIndistinguishable ? "full" : "hollow"
-      lines.append(circle(place.0, place.1, 4, "dot \(fill) \(style)"))
+      lines.append(SVG.circle(place.0, place.1, 4, "dot \(fill) \(style)"))
     }
     return lines
   }
@@ -144,7 +123,7 @@ public struct SweepPlot {
     }
     return ends.map { end in
       let style = "s\(end.index % PlotStyle.colorCount)"
-      return text(
+      return SVG.text(
         Self.left + Self.plotWidth + 10, end.y, Self.shortened(series[end.index].label), "name \(style)")
     }
   }
@@ -160,9 +139,9 @@ public struct SweepPlot {
         // Above all lines, turned to the side with more room.
         let isLeft = place.0 > Self.left + Self.plotWidth / 2
         return [
-          circle(place.0, place.1, 9, "ring"),
-          line(place.0, place.1 - 9, place.0, Self.top - 4, "leader"),
-          text(place.0 + (isLeft ? 4 : -4), Self.top - 8, label, "chosen" + (isLeft ? " end" : "")),
+          SVG.circle(place.0, place.1, 9, "ring"),
+          SVG.line(place.0, place.1 - 9, place.0, Self.top - 4, "leader"),
+          SVG.text(place.0 + (isLeft ? 4 : -4), Self.top - 8, label, "chosen" + (isLeft ? " end" : "")),
         ]
       }
     }
@@ -171,41 +150,6 @@ public struct SweepPlot {
 
   private static func shortened(_ label: String) -> String {
     label.count <= longestLabel ? label : "…" + label.suffix(longestLabel - 1)
-  }
-
-  private func number(_ value: Double) -> String {
-    value == value.rounded() ? String(format: "%.0f", value) : String(format: "%g", value)
-  }
-
-  private func coordinate(_ value: Double) -> String { String(format: "%.1f", value) }
-
-  private func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String) -> String {
-    #"<line class="\#(style)" x1="\#(coordinate(x1))" y1="\#(coordinate(y1))" x2="\#(coordinate(x2))" y2="\#(coordinate(y2))"/>"#
-  }
-
-  private func circle(_ x: Double, _ y: Double, _ radius: Int, _ style: String) -> String {
-    #"<circle class="\#(style)" cx="\#(coordinate(x))" cy="\#(coordinate(y))" r="\#(radius)"/>"#
-  }
-
-  private func text(_ x: Double, _ y: Double, _ content: String, _ style: String) -> String {
-    #"<text class="\#(style)" x="\#(coordinate(x))" y="\#(coordinate(y))">\#(xml(content))</text>"#
-  }
-
-  /// Text as XML has it; characters that XML forbids become U+FFFD.
-  private func xml(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "&": result += "&amp;"
-      case "\"": result += "&quot;"
-      case "\u{9}", "\u{20}"..."\u{D7FF}", "\u{E000}"..."\u{FFFD}", "\u{10000}"...:
-        result.unicodeScalars.append(scalar)
-      default: result += "\u{FFFD}"
-      }
-    }
-    return result
   }
 }
 

@@ -61,7 +61,7 @@ final class RandomAccessBytes: Sendable {
     while true {
       let taken = readSome(input, &buffer)
       if taken < 0 && errno == EINTR { continue }
-      guard taken >= 0, Self.writeAll(buffer[..<taken], to: descriptor) else {
+      guard taken >= 0, buffer[..<taken].withUnsafeBytes({ writeAll(descriptor, $0) }) == 0 else {
         close(descriptor)
         throw .readFailed(path: path, reason: systemMessage())
       }
@@ -97,33 +97,20 @@ final class RandomAccessBytes: Sendable {
 
   private func read(_ descriptor: Int32, at offset: Int, count length: Int) throws(ImageDataError) -> [UInt8]
   {
-    var reason: String?
+    var result: (count: Int, code: Int32) = (0, 0)
     let bytes = [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
-      while filled < length {
-        let taken = pread(descriptor, buffer.baseAddress! + filled, length - filled, off_t(offset + filled))
-        if taken < 0 && errno == EINTR { continue }
-        guard taken > 0 else {
-          reason = taken < 0 ? systemMessage() : "the file became shorter while it was read"
-          return
-        }
-        filled += taken
-      }
+      result = readAll(
+        descriptor, at: offset,
+        into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<length]))
+      filled = result.count
     }
-    if let reason { throw .readFailed(path: path, reason: reason) }
+    guard bytes.count == length else {
+      throw .readFailed(
+        path: path,
+        reason: result.code != 0
+          ? String(cString: strerror(result.code)) : "the file became shorter while it was read")
+    }
     return bytes
-  }
-
-  private static func writeAll(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
-    bytes.withUnsafeBytes { buffer in
-      var done = 0
-      while done < buffer.count {
-        let written = write(descriptor, buffer.baseAddress! + done, buffer.count - done)
-        if written < 0 && errno == EINTR { continue }
-        guard written > 0 else { return false }
-        done += written
-      }
-      return true
-    }
   }
 }
 

@@ -17,7 +17,7 @@ public struct Conversion: Sendable {
   /// - Throws: `CheckpointError.unrepresentable` for a value beyond the range, `.invalidRequest` when two tensors get
   ///   the same name or none is left, and errors of reading and writing.
   public func run(
-    _ source: any CheckpointSource, metadata: Metadata, to destination: OutputDestination,
+    _ source: any CheckpointSource, metadata: Metadata, to destination: Location,
     options: WriteOptions
   ) throws {
     let kept = source.tensors.filter { includes($0.name) }

@@ -43,7 +43,7 @@ public final class CheckpointWriter {
   /// - Throws: `CheckpointError.invalidRequest` for tensors that safetensors cannot express,
   ///   `.cannotCreate` when the output cannot be made.
   public convenience init(
-    to destination: OutputDestination, tensors: [TensorSpec], metadata: Metadata,
+    to destination: Location, tensors: [TensorSpec], metadata: Metadata,
     options: WriteOptions = WriteOptions()
   ) throws {
     try self.init(to: destination, tensors: tensors, options: options) { _ in metadata }
@@ -58,7 +58,7 @@ public final class CheckpointWriter {
   ///   - metadata: Asked once, with the value that `canPatchHeader` will have.
   /// - Throws: As the other initializer, and what `metadata` throws.
   public init(
-    to destination: OutputDestination, tensors: [TensorSpec], options: WriteOptions = WriteOptions(),
+    to destination: Location, tensors: [TensorSpec], options: WriteOptions = WriteOptions(),
     metadata: (_ canPatchHeader: Bool) throws -> Metadata
   ) throws {
     var known = Metadata()
@@ -67,7 +67,7 @@ public final class CheckpointWriter {
       for key in ContainerSeal.keys { known[key] = nil }
       return known
     }
-    label = destination.label
+    label = destination.outputLabel
     try Self.check(tensors, label: label)
     if options.format != .safetensors {
       guard !options.compress, options.maxShardBytes == nil else {

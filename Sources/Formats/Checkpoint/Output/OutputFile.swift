@@ -15,10 +15,10 @@ final class OutputFile {
   private var temporaryPath: String?
   private var pendingSlot: Int32?
 
-  init(_ destination: OutputDestination) throws(CheckpointError) {
-    label = destination.label
+  init(_ destination: Location) throws(CheckpointError) {
+    label = destination.outputLabel
     switch destination {
-    case .standardOutput:
+    case .standardStream:
       descriptor = STDOUT_FILENO
       target = nil
       patchOrigin = Self.patchOrigin(STDOUT_FILENO)
@@ -168,27 +168,14 @@ extension OutputFile {
 func writeAll(
   _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int? = nil, label: String
 ) throws(CheckpointError) {
-  var done = 0
-  while done < bytes.count {
-    let start = bytes.baseAddress! + done
-    let count =
-      if let offset {
-        pwrite(descriptor, start, bytes.count - done, off_t(offset + done))
-      } else {
-        write(descriptor, start, bytes.count - done)
-      }
-    if count < 0 {
-      if errno == EINTR { continue }
-      throw .writeFailed(path: label, code: errno)
-    }
-    done += count
-  }
+  let code = Platform.writeAll(descriptor, bytes, at: offset)
+  guard code == 0 else { throw .writeFailed(path: label, code: code) }
 }
 
 /// Writes a report, a picture or another small file with the guarantees of a checkpoint: complete or not at all.
 ///
 /// - Throws: `CheckpointError` when the destination cannot be created or takes no more bytes.
-public func writeOutput(_ bytes: some Sequence<UInt8>, to destination: OutputDestination) throws {
+public func writeOutput(_ bytes: some Sequence<UInt8>, to destination: Location) throws {
   let file = try OutputFile(destination)
   try file.write(Array(bytes))
   try file.commit()

@@ -34,7 +34,7 @@ public enum PendingOutputs {
   public static func unregister(_ slot: Int32) { ck_pending_outputs_forget(slot) }
 }
 
-extension OutputDestination {
+extension Location {
   /// What tells one output from another, however they are named: the file behind the path and its links, or the place where
   /// a new one would come; nil for what any number of outputs may share, such as `/dev/null`.
   ///
@@ -42,7 +42,7 @@ extension OutputDestination {
   public func identity() throws(CheckpointError) -> OutputIdentity? {
     var status = stat()
     switch self {
-    case .standardOutput:
+    case .standardStream:
       guard fstat(STDOUT_FILENO, &status) == 0 else {
         return OutputIdentity(device: 0, inode: 1, name: "<stdout>")
       }

@@ -34,7 +34,7 @@ public struct WriteOptions: Sendable {
 ///
 /// - Throws: `CheckpointError` as `CheckpointWriter` does.
 public func writeCheckpoint(
-  _ tensors: [TensorName: TensorValue], metadata: Metadata, to destination: OutputDestination
+  _ tensors: [TensorName: TensorValue], metadata: Metadata, to destination: Location
 ) throws {
   let specs = tensors.map { TensorSpec(name: $0, dtype: $1.dtype, shape: $1.shape) }
   let writer = try CheckpointWriter(to: destination, tensors: specs, metadata: metadata)
@@ -59,7 +59,7 @@ public func writeCheckpoint(
 ///   errors of reading and writing.
 public func rewriteCheckpoint(
   _ source: any CheckpointSource, replacing replacements: [TensorName: TensorValue], metadata: Metadata,
-  to destination: OutputDestination, options: WriteOptions = WriteOptions()
+  to destination: Location, options: WriteOptions = WriteOptions()
 ) throws {
   if let view = source as? NetworkView {
     var renamed: [TensorName: TensorValue] = [:]

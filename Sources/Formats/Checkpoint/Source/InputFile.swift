@@ -76,17 +76,9 @@ package final class InputFile: Sendable {
   ///
   /// - Throws: `CheckpointError.fileShrank` when the file ends before, `.readFailed` when the system says so.
   package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
-    var done = 0
-    while done < buffer.count {
-      // One call moves at most 2^31 bytes on Linux; the loop takes the rest.
-      let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw .readFailed(path: label, code: errno)
-      }
-      if count == 0 { throw .fileShrank(path: label, offset: offset + done) }
-      done += count
-    }
+    let (count, code) = readAll(descriptor, at: offset, into: buffer)
+    guard code == 0 else { throw .readFailed(path: label, code: code) }
+    guard count == buffer.count else { throw .fileShrank(path: label, offset: offset + count) }
   }
 
   /// `count` bytes from `offset` on.
@@ -124,9 +116,9 @@ extension InputFile {
   /// - Throws: `CheckpointError.cannotOpen`, `.directoryWithoutIndex`, or an error of reading.
   package static func open(_ location: Location, temporaryFolder: String) throws -> InputFile {
     let opened = try openDescriptor(location)
-    if let file = InputFile(opened, label: location.label) { return file }
+    if let file = InputFile(opened, label: location.inputLabel) { return file }
     defer { opened.close() }
-    return try Spool.copy(opened.descriptor, label: location.label, temporaryFolder: temporaryFolder)
+    return try Spool.copy(opened.descriptor, label: location.inputLabel, temporaryFolder: temporaryFolder)
   }
 
   /// Opens a file that another file or a folder names, which nobody chose to be a stream: a FIFO in its place is refused and
@@ -152,10 +144,10 @@ extension InputFile {
 
   /// - Throws: `CheckpointError.cannotOpen`, `.directoryWithoutIndex`.
   static func openDescriptor(_ location: Location) throws(CheckpointError) -> Opened {
-    let label = location.label
+    let label = location.inputLabel
     let descriptor: Int32
     switch location {
-    case .standardInput:
+    case .standardStream:
       guard isatty(STDIN_FILENO) == 0 else {
         throw .invalidRequest(
           path: label, reason: "is a terminal; a checkpoint comes from a file or a pipe")
@@ -165,7 +157,7 @@ extension InputFile {
       descriptor = openRetrying(path, O_RDONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw .cannotOpen(path: label, code: errno) }
     }
-    let owned = location != .standardInput
+    let owned = location != .standardStream
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
       let code = errno

@@ -49,16 +49,16 @@ public func openCheckpoint(
     }
   }
   let opened = try InputFile.openDescriptor(location)
-  if let file = InputFile(opened, label: location.label) {
+  if let file = InputFile(opened, label: location.inputLabel) {
     return try openFile(file, options: options).unwrapped()
   }
   var beginning: [UInt8] = []
   if options.streams {
     let stream = try StreamedCheckpoint.open(
-      opened, label: location.label, options: options, beginning: &beginning)
+      opened, label: location.inputLabel, options: options, beginning: &beginning)
     if let stream { return stream }
   }
-  let file = try opened.spooled(after: beginning, label: location.label, options: options)
+  let file = try opened.spooled(after: beginning, label: location.inputLabel, options: options)
   return try openFile(file, options: options).unwrapped()
 }
 
@@ -128,24 +128,5 @@ func openFile(_ file: InputFile, options: OpenOptions) throws -> any CheckpointS
     let plain = try SafetensorsFile(file)
     return try CompressedFile(plain, options: options) ?? plain
   case .torchZip, .torchLegacy: return try TorchFile(file, format: format, options: options)
-  }
-}
-
-/// Where a checkpoint is read from.
-public enum Location: Sendable, Hashable {
-  /// A file, a FIFO, or the folder of a sharded set.
-  case path(String)
-  /// File descriptor 0.
-  case standardInput
-
-  /// The location that a command-line argument names; `-` is standard input.
-  public init(argument: String) { self = argument == "-" ? .standardInput : .path(argument) }
-
-  /// The name in diagnostics: the path as given, or `<stdin>`.
-  public var label: String {
-    switch self {
-    case .path(let path): path
-    case .standardInput: "<stdin>"
-    }
   }
 }

@@ -150,9 +150,9 @@ public final class StreamedCheckpoint: CheckpointSource {
       if buffer.isEmpty { return }
       let offset = start + byteOffset
       if let file = state.withLock({ $0.file }) { return try file.read(at: offset, into: buffer) }
-      let target = SharedPointer(buffer)
+      nonisolated(unsafe) let target = buffer
       try state.withLock { state in
-        try copy(&state, from: offset, into: target.pointer)
+        try copy(&state, from: offset, into: target)
       }
     }
   }

@@ -157,8 +157,8 @@ extension ExponentialMovingAverage.Warmup {
 extension LinearCombination {
   /// θ̄ᵢ = dᵢ·θ̄ᵢ₋₁ + (1 - dᵢ)·θᵢ with θ̄₁ = θ₁, whatever the first decay.
   public static func movingAverage(decays: [Double]) -> Self {
-    var steps = decays.map { Step(keep: $0, add: 1 - $0) }
-    if !steps.isEmpty { steps[0] = Step(keep: 0, add: 1) }
+    var steps = decays.map { Update(keep: $0, add: 1 - $0) }
+    if !steps.isEmpty { steps[0] = Update(keep: 0, add: 1) }
     return Self(steps: steps)
   }
 }

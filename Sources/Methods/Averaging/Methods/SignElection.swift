@@ -55,7 +55,7 @@ public struct SignElection: TensorwiseMethod {
   ) throws -> [Combination] {
     let models = series.members.count - 1
     var rules = tensors.map { _ in rule(for: models) }
-    let turnstile = Turnstile(limit: 4 * pool.threadCount)
+    let sequencer = Sequencer(limit: 4 * pool.threadCount)
     try pool.forEach(tensors.count * models) { (task, _) throws in
       let (tensor, model) = task.quotientAndRemainder(dividingBy: models)
       do {
@@ -66,9 +66,9 @@ public struct SignElection: TensorwiseMethod {
           rules[tensor].trims[model] = trim
           progress(2 * tensors[tensor].byteCount)
         }
-        try turnstile.pass(task, now: note, later: { note })
+        try sequencer.pass(task, now: note, later: { note })
       } catch {
-        turnstile.fail(task)
+        sequencer.fail(task)
         throw error
       }
     }

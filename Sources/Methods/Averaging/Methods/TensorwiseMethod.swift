@@ -73,7 +73,7 @@ extension AngularMethod {
     let tasks = TaskList(
       elementCounts: tensors.map(\.elementCount), elementBytes: tensors.map { _ in 1 },
       bytes: max(64, min(1 << 14, (1 << 18) / inputs)))
-    let turnstile = Turnstile(limit: 4 * pool.threadCount)
+    let sequencer = Sequencer(limit: 4 * pool.threadCount)
     let differs = beginsWithPretrained
     try pool.forEach(tasks.count) { (task, _) throws in
       do {
@@ -88,9 +88,9 @@ extension AngularMethod {
           for (tensor, part) in parts { products[tensor].add(part) }
           progress(bytes)
         }
-        try turnstile.pass(task, now: add, later: { add })
+        try sequencer.pass(task, now: add, later: { add })
       } catch {
-        turnstile.fail(task)
+        sequencer.fail(task)
         throw error
       }
     }

@@ -65,7 +65,7 @@ public struct AveragingPass {
     }
     let scales = try QuantizedScales(ordered, workers, pool: pool)
     for worker in workers { worker.scales = scales }
-    let turnstile = Turnstile(limit: Self.waitingPieces(threads: pool.threadCount))
+    let sequencer = Sequencer(limit: Self.waitingPieces(threads: pool.threadCount))
 
     try pool.forEach(tasks.count) { (task, number) throws in
       let worker = workers[number]
@@ -73,7 +73,7 @@ public struct AveragingPass {
         worker.begin()
         for segment in tasks[task] { try worker.process(segment) }
       } catch {
-        turnstile.fail(task)
+        sequencer.fail(task)
         throw error
       }
       func write(_ finished: PassWorker.Finished) throws {
@@ -81,7 +81,7 @@ public struct AveragingPass {
         for read in finished.reads { digests[read.input].add(read) }
         progress(finished.bytesRead)
       }
-      try turnstile.pass(task) {
+      try sequencer.pass(task) {
         try write(worker.finished)
       } later: {
         let finished = worker.passOn()

@@ -31,7 +31,7 @@ struct Kernel: Sendable {
   ///   - dtype: The inputs' type, one of the native ones.
   ///   - resumes: False if there is no sum yet.
   func accumulate(
-    _ inputs: [UnsafeRawPointer?], _ dtype: DType, steps: [LinearCombination.Step], count: Int,
+    _ inputs: [UnsafeRawPointer?], _ dtype: DType, steps: [LinearCombination.Update], count: Int,
     resumes: Bool, into sum: UnsafeMutablePointer<Double>
   ) {
     functions.accumulate(
@@ -42,7 +42,7 @@ struct Kernel: Sendable {
   /// The sum and its rounding in one step, from the first input on, between native types; false if a result
   /// is not finite.
   func combine(
-    _ inputs: [UnsafeRawPointer?], from input: DType, steps: [LinearCombination.Step], count: Int,
+    _ inputs: [UnsafeRawPointer?], from input: DType, steps: [LinearCombination.Update], count: Int,
     divisor: Double,
     to output: DType, into out: UnsafeMutableRawPointer
   ) -> Bool {

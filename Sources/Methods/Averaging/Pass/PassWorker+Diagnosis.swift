@@ -2,7 +2,7 @@ import Checkpoint
 
 extension PassWorker {
   /// The first element that made the result infinite or NaN, and its file.
-  func culprit(
+  func nonFiniteElement(
     _ segment: TaskList.Segment, _ plan: AveragingPlan, _ divisor: Double,
     _ sum: UnsafeMutableBufferPointer<Double>
   ) throws -> AveragingError {
@@ -75,7 +75,7 @@ extension PassWorker {
   func passConstants(_ segment: TaskList.Segment, output index: Int, divisor: Double) throws {
     let plan = plans[index]
     let entry = plan.entries[segment.entry]
-    let failure = try culprit(segment, plan, divisor, sums[index])
+    let failure = try nonFiniteElement(segment, plan, divisor, sums[index])
     guard agrees, entry.quantization == nil, case .notFinite = failure, case .combine = entry.operation
     else { throw failure }
     let inputs = plan.contributors(to: entry)

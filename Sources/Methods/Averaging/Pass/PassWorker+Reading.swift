@@ -39,7 +39,7 @@ extension PassWorker {
 
   private func accumulate(
     _ slots: [UnsafeRawPointer?], _ tensor: TensorWork, _ members: [Int],
-    _ steps: [LinearCombination.Step], _ elements: Range<Int>, resumes: Bool,
+    _ steps: [LinearCombination.Update], _ elements: Range<Int>, resumes: Bool,
     into sum: UnsafeMutableBufferPointer<Double>
   ) throws {
     let entry = tensor.entry

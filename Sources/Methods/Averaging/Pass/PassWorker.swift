@@ -222,7 +222,7 @@ final class PassWorker: @unchecked Sendable {
         isFinite = isFinite && run.allSatisfy { sums[plan][$0].isFinite } && peak.isFinite
         result.append((scale, peak))
       }
-      if !isFinite { throw try culprit(segment, plans[plan], divisor, sums[plan]) }
+      if !isFinite { throw try nonFiniteElement(segment, plans[plan], divisor, sums[plan]) }
       return result
     }
   }

@@ -138,7 +138,7 @@ struct TensorWork {
 /// The steps of a combination with a nonzero weight.
 struct ActiveSteps {
   private(set) var inputs: [Int] = []
-  private(set) var steps: [LinearCombination.Step] = []
+  private(set) var steps: [LinearCombination.Update] = []
   private(set) var divisor: Double
 
   init(_ operation: AveragingPlan.Operation, inputs count: Int) {

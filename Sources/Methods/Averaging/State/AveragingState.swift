@@ -39,8 +39,7 @@ public struct AveragingState: Sendable {
   /// - Throws: `CheckpointError`, `AveragingError.notAState`.
   public init(_ source: any CheckpointSource) throws {
     func fail(_ reason: String) -> AveragingError { .notAState(file: source.label, reason: reason) }
-    guard let text = source.metadata[Self.key] else { throw fail("no \(Self.key) in its metadata") }
-    guard let json = try? JSON.parse(Array(text.utf8)) else { throw fail("\(Self.key) is damaged") }
+    let json = try StateFile(source, key: Self.key, fail: fail).header
     guard json["schema"]?.intValue == Self.schema else {
       throw fail("it was written by another version of the tool")
     }
@@ -48,7 +47,7 @@ public struct AveragingState: Sendable {
       let inputs = json["inputs"]?.arrayValue?.map({ InputRecord($0) }), inputs.allSatisfy({ $0 != nil }),
       let types = json["types"]?.objectValue, let entries = json["metadata"]?.objectValue,
       let contributors = json["contributors"]?.intValue
-    else { throw fail("\(Self.key) is damaged") }
+    else { throw fail("its \"\(Self.key)\" is damaged") }
     self.source = source
     self.settings = settings
     self.keep = keep
@@ -65,7 +64,7 @@ public struct AveragingState: Sendable {
     let pending = parts.reduce(1) { $1.add == 0 ? $0 * $1.keep : 1 }
     guard keep == pending, keep != 0, contributors > 0, contributors == parts.count(where: { $0.add != 0 }),
       typeOf.count == types.count, entries.allSatisfy({ $0.1.stringValue != nil })
-    else { throw fail("\(Self.key) is damaged") }
+    else { throw fail("its \"\(Self.key)\" is damaged") }
     layout = try source.tensors.map { tensor in
       guard let type = typeOf[tensor.name] else { return tensor }
       guard let type, tensor.dtype == .f64 else { throw fail("tensor \"\(tensor.name)\" is no sum") }

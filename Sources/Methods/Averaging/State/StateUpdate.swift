@@ -33,9 +33,9 @@ public struct StateUpdate: Sendable {
     // Every checkpoint with a weight takes the factors of the unweighted ones before it.
     let steps = combination.steps[old...].map { step in
       pending *= step.keep
-      guard step.add != 0 else { return LinearCombination.Step(keep: 1, add: 0) }
+      guard step.add != 0 else { return LinearCombination.Update(keep: 1, add: 0) }
       defer { pending = 1 }
-      return LinearCombination.Step(keep: pending, add: step.add)
+      return LinearCombination.Update(keep: pending, add: step.add)
     }
     let linear = Combination.linear(LinearCombination(steps: steps))
     keep = pending
@@ -151,10 +151,10 @@ public struct InputRecord: Sendable, Equatable {
   /// Number of models in it.
   public var modelCount: Double
   /// Its step of the sum.
-  var part: LinearCombination.Step
+  var part: LinearCombination.Update
 
   /// A record of a checkpoint of a series.
-  init(_ member: SeriesMember, _ timeline: Timeline, _ index: Int, part: LinearCombination.Step) throws {
+  init(_ member: SeriesMember, _ timeline: Timeline, _ index: Int, part: LinearCombination.Update) throws {
     name = member.name
     size = member.byteCount
     // Of all tensors, selected or not.

@@ -1,3 +1,4 @@
+import NetworkGraphs
 import Platform
 import TensorMath
 
@@ -182,10 +183,10 @@ extension FeatureMaps {
   ///   - batchNorm: applied first, with its running statistics; nil if there is none.
   ///   - pool: runs the arithmetic.
   public func storePooled(
-    into target: FeatureMaps, at first: Int, activation: TailActivation, batchNorm: BatchNormParameters?,
+    into target: FeatureMaps, at first: Int, activation: Activation, batchNorm: BatchNormParameters?,
     pool: ThreadPool
   ) throws {
-    let affine = ChannelAffine(batchNorm, channels: shape.channels, stride: shape.stride)
+    let affine = TailNormalization(batchNorm, channels: shape.channels, stride: shape.stride)
     let stride = shape.stride
     let scratch = Tensor(shape: [pool.threadCount, 3, stride])
     try pool.forEach(shape.count) { index, worker in

@@ -8,21 +8,21 @@ import Platform
 /// + s).
 public struct OverlapLoss: ClassificationLoss {
   /// Measure of overlap.
-  public enum Kind: String, Sendable, CaseIterable {
+  public enum Measure: String, Sendable, CaseIterable {
     /// (2I + s)/(P + Y + s).
     case dice
     /// (I + s)/(P + Y − I + s).
     case jaccard
   }
 
-  let kind: Kind
+  let kind: Measure
   /// The smoothing term s, which keeps the quotient defined.
   let smoothing: Double
 
   /// - Parameters:
   ///   - kind: measure of overlap.
   ///   - smoothing: not negative.
-  public init(_ kind: Kind, smoothing: Double = 1) {
+  public init(_ kind: Measure, smoothing: Double = 1) {
     self.kind = kind
     self.smoothing = smoothing
   }

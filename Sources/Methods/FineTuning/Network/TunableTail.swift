@@ -15,7 +15,7 @@ public struct TunableTail: Sendable {
   /// are cached.
   public let includesBatchNorm: Bool
   /// Activation between the cached features and the pooling.
-  public let activation: TailActivation
+  public let activation: Activation
   /// The checkpoint's parameters.
   public let start: TailParameters
 
@@ -37,11 +37,10 @@ public struct TunableTail: Sendable {
     }
     self.classifier = classifier
     includesBatchNorm = needsBatchNorm
-    let known = classifier.lastBatchNorm.flatMap { _ in TailActivation(classifier.activation) }
-    if needsBatchNorm && known == nil {
+    if needsBatchNorm && classifier.lastBatchNorm == nil {
       throw TuningError.noLastBatchNorm(architecture: network.architectureName)
     }
-    activation = needsBatchNorm ? known ?? .identity : .identity
+    activation = needsBatchNorm ? classifier.activation : .identity
     func floats(_ key: TensorName) throws -> [Float] { try network.parameter(key).floats() }
     let weight = try floats(classifier.weightKey)
     start = TailParameters(
@@ -96,14 +95,14 @@ public struct TunableTail: Sendable {
     return try classifier.lastBatchNorm.map { try Self.batchNorm($0, of: checkpoint) }
   }
 
-  var frozenActivation: TailActivation? {
-    classifier.lastBatchNorm == nil ? nil : TailActivation(classifier.activation)
+  var frozenActivation: Activation? {
+    classifier.lastBatchNorm == nil ? nil : classifier.activation
   }
 
   /// Fingerprint of everything in the checkpoint that the cached features depend on.
   ///
   /// - Throws: errors of reading.
-  public func trunkFingerprint() throws -> ContentHash {
+  public func backboneFingerprint() throws -> ContentHash {
     var own = [classifier.weightKey, classifier.biasKey].compactMap { $0 }
     if includesBatchNorm, let layer = classifier.lastBatchNorm {
       own += [
@@ -150,9 +149,4 @@ public struct TunableTail: Sendable {
     if let count = norm.numBatchesTracked { try replace(layer.numBatchesTrackedKey, [Double(count)]) }
     return result
   }
-}
-
-extension TailActivation {
-  /// The network's activation; nil for those that no supported network has before its pooling.
-  init?(_ activation: Activation) { self.init(rawValue: activation.rawValue) }
 }

@@ -35,7 +35,7 @@ final class Adam: Optimizer {
     }
   }
 
-  func step(_ parameters: [Parameter], learningRate: Double, pool: ThreadPool) {
+  func step(_ parameters: [TrainableParameter], learningRate: Double, pool: ThreadPool) {
     if first.isEmpty {
       first = parameters.map { Tensor(shape: [$0.count]) }
       second = parameters.map { Tensor(shape: [$0.count]) }
@@ -71,7 +71,7 @@ final class Adam: Optimizer {
   }
 
   /// ‖w‖ / ‖update‖, and 1 where either is zero.
-  private func trustRatio(_ parameter: Parameter) -> Double {
+  private func trustRatio(_ parameter: TrainableParameter) -> Double {
     let weight = parameter.value.norm
     let update = parameter.gradient.norm
     return weight > 0 && update > 0 ? weight / update : 1

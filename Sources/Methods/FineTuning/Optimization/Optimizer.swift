@@ -4,7 +4,7 @@ import Platform
 protocol Optimizer: AnyObject {
   /// One step at `learningRate`; the order and number of parameters are the same at every call. The
   /// gradients' contents are undefined afterwards.
-  func step(_ parameters: [Parameter], learningRate: Double, pool: ThreadPool)
+  func step(_ parameters: [TrainableParameter], learningRate: Double, pool: ThreadPool)
 
   /// All the state that a later run needs to continue from here.
   var state: OptimizerState { get set }

@@ -26,7 +26,7 @@ final class SGD: Optimizer {
     }
   }
 
-  func step(_ parameters: [Parameter], learningRate: Double, pool: ThreadPool) {
+  func step(_ parameters: [TrainableParameter], learningRate: Double, pool: ThreadPool) {
     if velocities.isEmpty { velocities = parameters.map { Tensor(shape: [$0.count]) } }
     steps += 1
     let rate = Float(learningRate)

@@ -38,7 +38,7 @@ struct WeightAverage: Sendable, Equatable {
   /// Number of weights averaged so far.
   private(set) var count: Int
 
-  init(_ parameters: [Parameter], count: Int) {
+  init(_ parameters: [TrainableParameter], count: Int) {
     values = parameters.map { $0.value.values.map(Double.init) }
     self.count = count
   }
@@ -50,7 +50,7 @@ struct WeightAverage: Sendable, Equatable {
   }
 
   /// Moves the average toward the weights by `share`; nil for the share that makes it their equal mean.
-  mutating func add(_ parameters: [Parameter], share: Double? = nil, pool: ThreadPool) {
+  mutating func add(_ parameters: [TrainableParameter], share: Double? = nil, pool: ThreadPool) {
     count += 1
     let share = share ?? 1 / Double(count)
     for (index, parameter) in parameters.enumerated() {

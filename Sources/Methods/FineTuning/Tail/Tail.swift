@@ -1,3 +1,4 @@
+import NetworkGraphs
 import Platform
 import TensorMath
 
@@ -6,20 +7,20 @@ import TensorMath
 /// BatchNorm (with given statistics) → + residual → activation → global average pooling → linear. Float32;
 /// the statistics are reduced in float64. The division of the work does not depend on the number of threads.
 final class Tail {
-  let activation: TailActivation
+  let activation: Activation
   let pool: ThreadPool
   let capacity: Int
   let classes: Int
   let channels: Int
-  let weight: Parameter
-  let bias: Parameter?
+  let weight: TrainableParameter
+  let bias: TrainableParameter?
   /// BatchNorm's γ and β in the padded layout of the features; ones and zeros where there is none.
-  let gamma: Parameter
-  let beta: Parameter
+  let gamma: TrainableParameter
+  let beta: TrainableParameter
   private(set) var statistics: BatchNormParameters?
 
   private let stride: Int
-  private let affine: ChannelAffine
+  private let affine: TailNormalization
   private let pooled: Tensor
   private let byBeta: Tensor
   private let byGamma: Tensor
@@ -28,7 +29,7 @@ final class Tail {
   private let logitsGradient: Tensor
 
   init(
-    _ parameters: TailParameters, activation: TailActivation, capacity: Int, decaysBias: Bool = false,
+    _ parameters: TailParameters, activation: Activation, capacity: Int, decaysBias: Bool = false,
     pool: ThreadPool
   ) throws {
     try parameters.validate()
@@ -38,13 +39,15 @@ final class Tail {
     classes = parameters.classes
     channels = parameters.channels
     stride = FeatureShape.stride(channels: channels)
-    weight = Parameter(
+    weight = TrainableParameter(
       Tensor(shape: [classes, channels], values: parameters.weight), decays: true)
-    bias = parameters.bias.map { Parameter(Tensor(shape: [$0.count], values: $0), decays: decaysBias) }
+    bias = parameters.bias.map {
+      TrainableParameter(Tensor(shape: [$0.count], values: $0), decays: decaysBias)
+    }
     statistics = parameters.batchNorm
-    affine = ChannelAffine(parameters.batchNorm, channels: channels, stride: stride)
-    gamma = Parameter(affine.gamma, decays: false)
-    beta = Parameter(affine.beta, decays: false)
+    affine = TailNormalization(parameters.batchNorm, channels: channels, stride: stride)
+    gamma = TrainableParameter(affine.gamma, decays: false)
+    beta = TrainableParameter(affine.beta, decays: false)
     pooled = Tensor(shape: [capacity, stride])
     byBeta = Tensor(shape: [capacity, stride])
     byGamma = Tensor(shape: [capacity, stride])
@@ -64,7 +67,7 @@ final class Tail {
   }
 
   /// The parameters with those of `trained`, in that order, replaced by `values`.
-  func parameters(replacing trained: [Parameter], by values: [[Double]]) -> TailParameters {
+  func parameters(replacing trained: [TrainableParameter], by values: [[Double]]) -> TailParameters {
     var result = parameters
     for (parameter, value) in zip(trained, values) {
       let rounded = value.map(Float.init)
@@ -189,7 +192,7 @@ final class Tail {
 
 /// Per-channel constants that turn a BatchNorm input x into z = γ·(x − mean)·invStd + β, in the padded layout
 /// of the features. Constants of padding channels are zeros, so that their results are too.
-struct ChannelAffine {
+struct TailNormalization {
   let mean: Tensor
   let invStd: Tensor
   let gamma: Tensor

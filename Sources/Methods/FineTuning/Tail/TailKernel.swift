@@ -1,3 +1,4 @@
+import NetworkGraphs
 import Platform
 import TensorMath
 
@@ -17,33 +18,35 @@ struct PooledOutputs {
 /// more averages are all that the backward pass needs; it never reads the map again.
 enum TailKernel {
   static func run(
-    _ activation: TailActivation, _ features: FeatureMaps, image: Int, affine: ChannelAffine,
+    _ activation: Activation, _ features: FeatureMaps, image: Int, affine: TailNormalization,
     into out: PooledOutputs
   ) {
     switch activation {
     case .identity: run(Identity.self, features, image: image, affine: affine, into: out)
     case .relu: run(ReLU.self, features, image: image, affine: affine, into: out)
     case .relu6: run(ReLU6.self, features, image: image, affine: affine, into: out)
+    case .sigmoid: run(Sigmoid.self, features, image: image, affine: affine, into: out)
     case .silu: run(SiLU.self, features, image: image, affine: affine, into: out)
+    case .hardsigmoid: run(HardSigmoid.self, features, image: image, affine: affine, into: out)
     case .hardswish: run(Hardswish.self, features, image: image, affine: affine, into: out)
     }
   }
 
-  private static func run<Activation: ActivationFunction>(
-    _ activation: Activation.Type, _ features: FeatureMaps, image: Int, affine: ChannelAffine,
+  private static func run<Function: ActivationFunction>(
+    _ function: Function.Type, _ features: FeatureMaps, image: Int, affine: TailNormalization,
     into out: PooledOutputs
   ) {
     let shape = features.shape
     switch shape.element {
-    case .f32: run(activation, features.blocks(Float32Lanes.self, of: image), shape, affine, out)
-    case .f16: run(activation, features.blocks(Float16Lanes.self, of: image), shape, affine, out)
-    case .bf16: run(activation, features.blocks(BFloat16Lanes.self, of: image), shape, affine, out)
+    case .f32: run(function, features.blocks(Float32Lanes.self, of: image), shape, affine, out)
+    case .f16: run(function, features.blocks(Float16Lanes.self, of: image), shape, affine, out)
+    case .bf16: run(function, features.blocks(BFloat16Lanes.self, of: image), shape, affine, out)
     }
   }
 
-  private static func run<Activation: ActivationFunction, Stored: StoredLanes>(
-    _ activation: Activation.Type, _ blocks: UnsafePointer<Stored>, _ shape: FeatureShape,
-    _ affine: ChannelAffine, _ out: PooledOutputs
+  private static func run<Function: ActivationFunction, Stored: StoredLanes>(
+    _ function: Function.Type, _ blocks: UnsafePointer<Stored>, _ shape: FeatureShape,
+    _ affine: TailNormalization, _ out: PooledOutputs
   ) {
     let scale = 1 / Float(shape.positions)
     let means = affine.mean.vectors()
@@ -63,7 +66,7 @@ enum TailKernel {
         let normalised = (block[position].decoded - mean) * invStd
         var z = normalised * gamma + beta
         if shape.hasResidual { z += block[shape.positions + position].decoded }
-        let (a, slope) = Activation.evaluate(z)
+        let (a, slope) = Function.evaluate(z)
         value += a
         byBeta += slope
         byGamma += slope * normalised
@@ -81,20 +84,6 @@ extension Tensor {
   func vectors(at offset: Int = 0) -> UnsafeMutablePointer<SIMD8<Float>> {
     UnsafeMutableRawPointer(pointer + offset).assumingMemoryBound(to: SIMD8<Float>.self)
   }
-}
-
-/// The nonlinearity between the last BatchNorm and the pooling.
-public enum TailActivation: String, Sendable, CaseIterable {
-  /// z.
-  case identity
-  /// max(z, 0).
-  case relu
-  /// min(max(z, 0), 6).
-  case relu6
-  /// z·σ(z) with the logistic function σ.
-  case silu
-  /// z·min(max(z + 3, 0), 6)/6.
-  case hardswish
 }
 
 /// Value and derivative of an activation on eight lanes, as a type so that the tail's kernel is specialized.
@@ -128,12 +117,29 @@ enum ReLU6: ActivationFunction {
   }
 }
 
-enum SiLU: ActivationFunction {
+enum Sigmoid: ActivationFunction {
   @inline(__always)
   static func evaluate(_ z: SIMD8<Float>) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
     var sigmoid = SIMD8<Float>()
     for lane in 0..<8 { sigmoid[lane] = 1 / (1 + expf(-z[lane])) }
+    return (sigmoid, sigmoid * (1 - sigmoid))
+  }
+}
+
+enum SiLU: ActivationFunction {
+  @inline(__always)
+  static func evaluate(_ z: SIMD8<Float>) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
+    let sigmoid = Sigmoid.evaluate(z).value
     return (z * sigmoid, sigmoid * (1 + z * (1 - sigmoid)))
+  }
+}
+
+enum HardSigmoid: ActivationFunction {
+  @inline(__always)
+  static func evaluate(_ z: SIMD8<Float>) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
+    let value = (z + 3).clamped(lowerBound: SIMD8(repeating: 0), upperBound: SIMD8(repeating: 6)) / 6
+    let isInner = (z .> -3) .& (z .< 3)
+    return (value, SIMD8(repeating: 0).replacing(with: 1 / 6, where: isInner))
   }
 }
 

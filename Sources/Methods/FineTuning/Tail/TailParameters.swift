@@ -50,7 +50,7 @@ public struct TailParameters: Sendable, Equatable {
 }
 
 /// One trained tensor with the gradient of the current step.
-final class Parameter: @unchecked Sendable {
+final class TrainableParameter: @unchecked Sendable {
   let value: Tensor
   let gradient: Tensor
   /// True if weight decay applies: to matrices, not to biases and BatchNorm's γ and β.
@@ -65,7 +65,7 @@ final class Parameter: @unchecked Sendable {
   var count: Int { value.count }
 
   /// True if both are the same parameter, for use in a `switch`.
-  static func ~= (pattern: Parameter, value: Parameter) -> Bool { pattern === value }
+  static func ~= (pattern: TrainableParameter, value: TrainableParameter) -> Bool { pattern === value }
 }
 
 /// The last BatchNorm's parameters and running statistics.

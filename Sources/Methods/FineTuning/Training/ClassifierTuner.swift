@@ -1,3 +1,4 @@
+import NetworkGraphs
 import Platform
 
 /// Trains the last layers of a network on cached features (Touvron et al. 2019, §4: the classifier and the
@@ -12,7 +13,7 @@ import Platform
 /// ```
 public struct ClassifierTuner {
   let options: TuningOptions
-  let activation: TailActivation
+  let activation: Activation
   let pool: ThreadPool
 
   /// - Parameters:
@@ -20,7 +21,7 @@ public struct ClassifierTuner {
   ///   - activation: activation between the last BatchNorm and the pooling; `.identity` for pooled features.
   ///   - pool: runs the arithmetic; the result does not depend on its number of threads.
   /// - Throws: `TuningError.invalidOption`.
-  public init(_ options: TuningOptions, activation: TailActivation, pool: ThreadPool) throws {
+  public init(_ options: TuningOptions, activation: Activation, pool: ThreadPool) throws {
     try options.validate()
     self.options = options
     self.activation = activation
@@ -102,13 +103,13 @@ public struct ClassifierTuner {
     var best = state?.best
     while run.epoch < options.epochs && !(best != nil && stopping.reductions > 0) {
       guard let (metrics, learningRate) = try run.trainEpoch(onStep: onStep) else { break }
-      let held = try validation.map { try measure(run.result, on: $0).metrics }
-      run.observe(held?.loss ?? metrics.loss)
-      if let held, options.patience != nil {
-        if stopping.observe(held.loss) || best == nil { best = run.result }
+      let validationMetrics = try validation.map { try measure(run.result, on: $0).metrics }
+      run.observe(validationMetrics?.loss ?? metrics.loss)
+      if let validationMetrics, options.patience != nil {
+        if stopping.observe(validationMetrics.loss) || best == nil { best = run.result }
       }
       let record = EpochRecord(
-        epoch: run.epoch, learningRate: learningRate, train: metrics, validation: held)
+        epoch: run.epoch, learningRate: learningRate, train: metrics, validation: validationMetrics)
       try onEpoch(record) { (run as? StochasticRun)?.state(stopping: stopping, best: best) }
     }
     return best ?? run.result

@@ -28,8 +28,8 @@ extension [EpochRecord] {
     var watch = PlateauWatch(patience: .max)
     var best: Int?
     for record in self {
-      guard let held = record.validation else { continue }
-      if watch.observe(held.loss) || best == nil { best = record.epoch }
+      guard let validationMetrics = record.validation else { continue }
+      if watch.observe(validationMetrics.loss) || best == nil { best = record.epoch }
     }
     return best
   }

@@ -83,14 +83,14 @@ final class QuasiNewtonRun: TuningRun {
     return q.map { -$0 }
   }
 
-  private struct Step {
+  private struct SearchStep {
     let length: Double
     let point: [Double]
     let value: Double
     let gradient: [Double]
   }
 
-  private func search(along direction: [Double], slope: Double) throws -> Step? {
+  private func search(along direction: [Double], slope: Double) throws -> SearchStep? {
     var low = 0.0
     var high = Double.infinity
     var length = 1.0
@@ -103,7 +103,7 @@ final class QuasiNewtonRun: TuningRun {
       } else if dot(candidateGradient, direction) < 0.9 * slope {
         low = length
       } else {
-        return Step(length: length, point: candidate, value: found, gradient: candidateGradient)
+        return SearchStep(length: length, point: candidate, value: found, gradient: candidateGradient)
       }
       length = high.isFinite ? (low + high) / 2 : 2 * low
     }

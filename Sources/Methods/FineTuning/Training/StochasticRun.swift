@@ -6,7 +6,7 @@ final class StochasticRun: TuningRun {
   private let tail: Tail
   private let source: any BatchSource
   private let optimizer: any Optimizer
-  private let trained: [Parameter]
+  private let trained: [TrainableParameter]
   private let stepsPerEpoch: Int
   private var generator: SeededGenerator
   private var order: [Int] = []

@@ -77,39 +77,27 @@ extension TuningState {
   /// - Throws: `TuningError.foreignState` when the file is no state, damaged or of another run; errors of reading.
   public init(_ source: any CheckpointSource, run: String, like start: TailParameters) throws {
     func fail(_ reason: String) -> TuningError { .foreignState(path: source.label, reason: reason) }
-    guard let text = source.metadata[Self.key], let header = try? JSON.parse(Array(text.utf8)),
-      let epoch = header["epoch"]?.intValue, let steps = header["steps"]?.intValue,
+    let file = try StateFile(source, key: Self.key, fail: fail)
+    let header = file.header
+    guard let epoch = header["epoch"]?.intValue, let steps = header["steps"]?.intValue,
       let slots = header["slots"]?.intValue, let averages = header["averages"]?.intValue,
       let averaged = header["averaged"]?.intValue, epoch > 0, steps >= 0, averaged >= 0,
       (0...source.tensors.count).contains(slots), (0...source.tensors.count).contains(averages),
       let plateau = PlateauWatch(header["plateau"], epochs: epoch),
       let stopping = PlateauWatch(header["stopping"], epochs: epoch)
-    else { throw fail("no state of ckpt-fixres, or a damaged one") }
+    else { throw fail("its \"\(Self.key)\" is damaged") }
     guard header["run"]?.stringValue == run else {
       throw fail("state of a run with other options or data")
     }
 
-    /// A vector of numbers; `count` is nil where the file says how many there are.
-    func vector(_ name: String, _ dtype: DType, _ count: Int?) throws -> TensorValue {
-      guard let spec = source.spec(TensorName(name)) else { throw fail("tensor \"\(name)\" is missing") }
-      guard spec.dtype == dtype, spec.shape.count == 1, count == nil || spec.shape[0] == count else {
-        let expected = "\(dtype.name) [\(count.map { "\($0)" } ?? "n")]"
-        throw fail("tensor \"\(name)\": expected \(expected), found \(spec.layout)")
-      }
-      return try source.value(spec.name)
-    }
     func floats(_ name: String, _ count: Int? = nil) throws -> [Float] {
-      let values = try vector(name, .f32, count).floats()
-      guard values.allSatisfy(\.isFinite) else { throw fail("tensor \"\(name)\" holds NaN or infinity") }
-      return values
+      try file.doubles(TensorName(name), .f32, count.map { [$0] }).map(Float.init)
     }
-    func doubles(_ name: String, _ count: Int? = nil) throws -> [Double] {
-      let values = try vector(name, .f64, count).doubles()
-      // They become float32 in the end, which must hold them.
-      guard values.allSatisfy({ Float($0).isFinite }) else {
-        throw fail("tensor \"\(name)\" holds NaN, infinity or a number that float32 cannot hold")
-      }
-      return values
+    // They become float32 in the end, which must hold them.
+    func doubles(
+      _ name: String, _ count: Int? = nil, where isValid: (Double) -> Bool = { _ in true }
+    ) throws -> [Double] {
+      try file.doubles(TensorName(name), .f64, count.map { [$0] }) { Float($0).isFinite && isValid($0) }
     }
     func parameters(_ prefix: String) throws -> TailParameters {
       var result = start
@@ -119,18 +107,11 @@ extension TuningState {
       result.batchNorm?.gamma = try floats("\(prefix).gamma", start.channels)
       result.batchNorm?.beta = try floats("\(prefix).beta", start.channels)
       result.batchNorm?.runningMean = try doubles("\(prefix).running_mean", start.channels)
-      let variance = try doubles("\(prefix).running_var", start.channels)
-      guard variance.allSatisfy({ $0 >= 0 }) else {
-        throw fail("tensor \"\(prefix).running_var\" holds a negative variance")
-      }
-      result.batchNorm?.runningVar = variance
+      result.batchNorm?.runningVar = try doubles("\(prefix).running_var", start.channels) { $0 >= 0 }
       if start.batchNorm?.numBatchesTracked != nil {
         let name = TensorName("\(prefix).num_batches_tracked")
-        guard let spec = source.spec(name), spec.dtype == .i64, spec.shape.isEmpty,
-          let count = try source.value(name).int64s.first,
-          BatchNormParameters.countersRange.contains(count)
-        else { throw fail("tensor \"\(name)\" is no count of batches") }
-        result.batchNorm?.numBatchesTracked = count
+        let count = try file.counts(name, [], BatchNormParameters.countersRange)[0]
+        result.batchNorm?.numBatchesTracked = Int64(count)
       }
       return result
     }

@@ -52,59 +52,44 @@ extension SweepPart {
   public init(reading source: any CheckpointSource, for wanted: (recipe: Recipe, shard: Shard)? = nil) throws
   {
     func bad(_ problem: String) -> SweepError { .badPart(source.label, problem) }
-    guard let text = source.metadata[Self.metadataKey], let header = try? JSON.parse(Array(text.utf8)) else {
-      throw bad("is no part of a sweep")
-    }
+    let file = try StateFile(source, key: Self.metadataKey, fail: bad)
+    let header = file.header
     guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
       let shard = Shard(index: index, count: count), let recipe = header["recipe"].flatMap(Recipe.init)
-    else { throw bad("its metadata are damaged") }
+    else { throw bad("its \"\(Self.metadataKey)\" is damaged") }
     if let wanted, wanted.recipe != recipe || wanted.shard != shard {
       throw bad("is of another sweep or shard")
     }
     let settings = recipe.settings.count
-    func value(_ name: TensorName, _ dtype: DType, _ shape: [Int]) throws -> TensorValue {
-      guard let spec = source.spec(name) else { throw bad("tensor \"\(name)\" is missing") }
-      guard spec.dtype == dtype, spec.shape == shape else {
-        throw bad("tensor \"\(name)\": expected \(dtype.name) \(shape), found \(spec.layout)")
-      }
-      return try source.value(name)
-    }
-    func doubles(_ name: TensorName, _ dtype: DType, _ shape: [Int]) throws -> [Double] {
-      try value(name, dtype, shape).doubles()
-    }
-    let seen = try value("count", .i64, [settings]).int64s
     let imageCount = shard.itemCount(of: recipe.imageCount)
-    guard seen.allSatisfy({ (0...Int64(imageCount)).contains($0) }) else {
-      throw bad("its counts are damaged")
-    }
+    let seen = try file.counts("count", [settings], 0...Int64(imageCount))
     guard wanted != nil || seen.allSatisfy({ $0 == imageCount }) else {
       throw bad("is unfinished; run shard \(shard) again to continue it")
     }
-    let width = Int(seen.max() ?? 0)
-    let predicted = try doubles("predicted", .i32, [settings, width])
-    let ranks = try doubles("rank", .i32, [settings, width])
-    let losses = try doubles("loss", .f64, [settings, width])
-    let confidences = try doubles("confidence", .f32, [settings, width])
-    let seconds = try doubles("seconds", .f64, [settings])
-    guard seconds.allSatisfy({ $0 >= 0 && $0.isFinite }) else { throw bad("its times are damaged") }
+    let width = seen.max() ?? 0
+    let places = [settings, width]
+    let predicted = try file.doubles("predicted", .i32, places) { $0 >= 0 }
+    let ranks = try file.doubles("rank", .i32, places) { $0 >= 0 }
+    let losses = try file.doubles("loss", .f64, places) { $0 >= 0 }
+    let confidences = try file.doubles("confidence", .f32, places) { (0...1).contains($0) }
+    let seconds = try file.doubles("seconds", .f64, [settings]) { $0 >= 0 }
     var measurements = Measurements(
       settings: recipe.settings, images: shard.items(of: recipe.imageCount), multiplyAdds: recipe.multiplyAdds
     )
     measurements.seconds = seconds
     for setting in 0..<settings {
-      for place in setting * width..<setting * width + Int(seen[setting]) {
-        guard predicted[place] >= 0, ranks[place] >= 0, (0...1).contains(confidences[place]),
-          losses[place] >= 0, losses[place].isFinite
-        else { throw bad("its outcomes are damaged") }
+      for place in setting * width..<setting * width + seen[setting] {
         measurements.outcomes[setting].append(
           Outcome(
             predicted: Int(predicted[place]), rank: Int(ranks[place]), loss: losses[place],
             confidence: confidences[place]))
       }
     }
-    guard let entries = header["recalibrations"]?.arrayValue else { throw bad("its metadata are damaged") }
+    guard let entries = header["recalibrations"]?.arrayValue else {
+      throw bad("its \"\(Self.metadataKey)\" is damaged")
+    }
     let recalibrations = try entries.enumerated().map { index, entry in
-      guard let one = try Recalibration(entry, index: index, source: source),
+      guard let one = try Recalibration(entry, index: index, file: file),
         recipe.checkpoints.indices.contains(one.network)
       else { throw bad("its BatchNorm statistics are damaged") }
       return one
@@ -127,23 +112,16 @@ extension Recalibration {
   }
 
   /// Reads back the statistics at `index`; nil when something is missing or impossible.
-  init?(_ json: JSON, index: Int, source: any CheckpointSource) throws {
+  init?(_ json: JSON, index: Int, file: StateFile) throws {
     guard let network = json["network"]?.intValue, let batches = json["batches"]?.intValue, batches >= 1,
       let layers = json["layers"]?.intValue, (0...100_000).contains(layers),
       let preprocessing = json["preprocessing"].flatMap(Preprocessing.init(json:))
     else { return nil }
     var statistics: [RunningStatistics] = []
     for layer in 0..<layers {
-      let keys = ["mean", "var"].map { Self.key(index, layer, $0) }
-      let specs = keys.compactMap { source.spec($0) }
-      guard specs.count == 2, specs[0].shape == specs[1].shape, specs.allSatisfy({ $0.dtype == .f64 }) else {
-        return nil
-      }
-      let values = try keys.map { try source.value($0).doubles() }
-      guard values[0].allSatisfy(\.isFinite), values[1].allSatisfy({ $0 >= 0 && $0.isFinite }) else {
-        return nil
-      }
-      statistics.append(RunningStatistics(mean: values[0], variance: values[1]))
+      let mean = try file.doubles(Self.key(index, layer, "mean"), .f64, nil)
+      let variance = try file.doubles(Self.key(index, layer, "var"), .f64, [mean.count]) { $0 >= 0 }
+      statistics.append(RunningStatistics(mean: mean, variance: variance))
     }
     self.init(network: network, preprocessing: preprocessing, batchCount: batches, statistics: statistics)
   }

@@ -220,7 +220,7 @@ extension Setting {
     guard let numbers = json["networks"]?.arrayValue, !numbers.isEmpty,
       case let networks = numbers.compactMap(\.intValue), networks.count == numbers.count,
       let views = json["views"]?.stringValue.flatMap(CropViews.init),
-      let pooling = json["pooling"]?.stringValue.flatMap(Pooling.init(name:)),
+      let pooling = json["pooling"]?.stringValue.flatMap(ViewPooling.init(name:)),
       let batchNorm = json["batchnorm"]?.stringValue.flatMap(NormalizationSource.init),
       let preprocessing = json["preprocessing"].flatMap(Preprocessing.init(json:))
     else { return nil }

@@ -147,8 +147,8 @@ public struct Selection: Sendable, Equatable {
     var scored = [Int](repeating: chosen, count: scoring.count)
     if case .folds = method {
       for part in parts {
-        let held = Set(part)
-        let rest = scores.rows(selecting.filter { !held.contains($0) })
+        let heldOut = Set(part)
+        let rest = scores.rows(selecting.filter { !heldOut.contains($0) })
         let choice = rule.choose(rest, costs: costs, generator: &generator)
         for image in part { scored[image] = choice }
       }

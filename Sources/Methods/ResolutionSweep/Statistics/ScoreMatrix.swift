@@ -92,10 +92,10 @@ public func selectionOptimism(
     for image in generator.permutation(count).prefix(count / 2) {
       for setting in 0..<settings { chosen[setting] += scores[image, setting] }
     }
-    let held = zip(totals, chosen).map(-)
+    let unchosen = zip(totals, chosen).map(-)
     let half = Double(count / 2)
-    outside += held[best(of: chosen, costs: costs)] / (Double(count) - half)
-    outside += chosen[best(of: held, costs: costs)] / half
+    outside += unchosen[best(of: chosen, costs: costs)] / (Double(count) - half)
+    outside += chosen[best(of: unchosen, costs: costs)] / half
   }
   return max(0, totals.max()! / Double(count) - outside / Double(2 * repeats))
 }

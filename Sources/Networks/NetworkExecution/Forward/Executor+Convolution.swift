@@ -6,7 +6,7 @@ import TensorMath
 extension Executor {
   /// A convolution; in batch-statistics mode without the operations after it, and with the moments of every
   /// image's result.
-  func convolve(_ step: Step, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
+  func convolve(_ step: PlanStep, _ convolution: Convolution, into output: FeatureMap) -> [ChannelMoments]? {
     switch network.parameters.layers[step.node]!.method {
     case .product: multiplyFields(step, convolution, into: output)
     case .tiles, .narrow, .depthwise, .bfloat16: convolveDirectly(step, convolution, into: output)
@@ -16,7 +16,7 @@ extension Executor {
 
   /// A convolution as the product of receptive fields and weights, block of rows by block of rows.
   private func multiplyFields(
-    _ step: Step, _ convolution: Convolution, into output: FeatureMap
+    _ step: PlanStep, _ convolution: Convolution, into output: FeatureMap
   ) -> [ChannelMoments]? {
     let input = map(step.inputs[0])
     let weights = network.parameters.layers[step.node]!
@@ -71,11 +71,11 @@ extension Executor {
   }
 
   /// True if the step's convolution is followed by a BatchNorm with the batch's own statistics.
-  func needsMoments(_ step: Step) -> Bool { mode == .batchStatistics && step.epilogue.batchNorm != nil }
+  func needsMoments(_ step: PlanStep) -> Bool { mode == .batchStatistics && step.epilogue.batchNorm != nil }
 
   /// The operations after a convolution in inference mode: its bias and BatchNorm as one scale and shift, and
   /// the activation.
-  func inferenceEpilogue(_ step: Step, _ weights: LayerWeights) -> Pointwise {
+  func inferenceEpilogue(_ step: PlanStep, _ weights: LayerWeights) -> Pointwise {
     guard let index = step.epilogue.batchNorm else {
       return Pointwise(shift: weights.bias, activation: step.epilogue.activation)
     }

@@ -26,7 +26,7 @@ extension Executor {
   }
 
   /// True if the first reader of a step's result will finish it.
-  func canDefer(_ rest: Deferred, _ step: Step) -> Bool {
+  func canDefer(_ rest: Deferred, _ step: PlanStep) -> Bool {
     let readers = plan.readers[step.output]
     guard let first = readers.first, step.output != plan.graph.output, !plan.kept.contains(step.output) else {
       return false
@@ -39,7 +39,7 @@ extension Executor {
     }
   }
 
-  private func reading(_ step: Step, _ node: Int) -> Reading {
+  private func reading(_ step: PlanStep, _ node: Int) -> Reading {
     guard step.inputs == [node], step.epilogue.residual != node else { return .finished }
     switch step.operation {
     case .convolution(let convolution):
@@ -56,9 +56,9 @@ extension Executor {
   }
 
   /// The rows that a step reads.
-  func rowSource(_ step: Step, _ window: ck_window) -> RowSource {
+  func rowSource(_ step: PlanStep, _ window: ck_window) -> RowSource {
     let node = step.inputs[0]
-    guard let rest = deferred.removeValue(forKey: node) else {
+    guard let rest = takeDeferred(node) else {
       return RowSource(map: map(node), rest: nil, isInPlace: false, window: window, kernels: kernels)
     }
     return RowSource(

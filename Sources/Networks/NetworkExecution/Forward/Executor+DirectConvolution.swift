@@ -5,7 +5,7 @@ import Statistics
 extension Executor {
   /// True if the tasks of a convolution are output channels of all images, so that its weights, which exceed
   /// every cache, are read from memory once. Where they are smaller, tasks are rows or tiles.
-  func dividesOutputs(_ step: Step) -> Bool {
+  func dividesOutputs(_ step: PlanStep) -> Bool {
     let weights = network.parameters.layers[step.node]!
     switch weights.method {
     case .tiles(let groups): return groups == 1 && weights.weight.count > 160 * 1024
@@ -22,7 +22,7 @@ extension Executor {
   /// any bit of the result.
   /// - Returns: The moments of every image's result where they are needed.
   func convolveDirectly(
-    _ step: Step, _ convolution: Convolution, into output: FeatureMap
+    _ step: PlanStep, _ convolution: Convolution, into output: FeatureMap
   ) -> [ChannelMoments]? {
     let inputSize = sizes[step.inputs[0]]
     let weights = network.parameters.layers[step.node]!
@@ -62,7 +62,7 @@ extension Executor {
 
   /// Every task computes all channels of some rows of one image, group by group.
   private func divideRows(
-    _ step: Step, _ job: ck_conv, _ source: RowSource, groups: Int, output: FeatureMap,
+    _ step: PlanStep, _ job: ck_conv, _ source: RowSource, groups: Int, output: FeatureMap,
     run: @convention(c) (UnsafePointer<ck_conv>?) -> Void
   ) -> [ChannelMoments]? {
     let size = output.size
@@ -119,7 +119,7 @@ extension Executor {
 
   /// Every task computes some channels of all images, so that weights are read from memory once.
   private func divideOutputs(
-    _ step: Step, _ job: ck_conv, _ convolution: Convolution, input: FeatureMap, output: FeatureMap
+    _ step: PlanStep, _ job: ck_conv, _ convolution: Convolution, input: FeatureMap, output: FeatureMap
   ) -> [ChannelMoments]? {
     var job = job
     var padded: BufferPool.Lease?

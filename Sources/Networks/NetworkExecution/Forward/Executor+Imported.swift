@@ -4,7 +4,7 @@ import Platform
 /// Further layers of imported networks; they are rare or small, so clarity counts.
 extension Executor {
   /// x * scale + shift, per channel.
-  func affine(_ step: Step, into output: FeatureMap) {
+  func affine(_ step: PlanStep, into output: FeatureMap) {
     let values = network.parameters.factors[step.node]!
     apply(
       Pointwise(scale: values.scale, shift: values.shift), map(step.inputs[0]), residual: nil, into: output)
@@ -13,7 +13,7 @@ extension Executor {
   /// Calls `body` for every pixel of the output with the positions of its channels in the output and in the
   /// inputs, which have as many pixels.
   private func eachPixel(
-    _ step: Step, _ output: FeatureMap,
+    _ step: PlanStep, _ output: FeatureMap,
     _ body: (_ inputs: [UnsafeMutablePointer<Float>], _ output: UnsafeMutablePointer<Float>) -> Void
   ) {
     let inputs = step.inputs.map { map($0) }
@@ -28,7 +28,7 @@ extension Executor {
     }
   }
 
-  func multiplyMaps(_ step: Step, into output: FeatureMap) {
+  func multiplyMaps(_ step: PlanStep, into output: FeatureMap) {
     let channels = output.size.channels
     eachPixel(step, output) { inputs, y in
       let (a, b) = (inputs[0], inputs[1])
@@ -36,7 +36,7 @@ extension Executor {
     }
   }
 
-  func mask(_ step: Step, into output: FeatureMap) {
+  func mask(_ step: PlanStep, into output: FeatureMap) {
     let channels = output.size.channels
     eachPixel(step, output) { inputs, y in
       let (x, factor) = (inputs[0], inputs[1][0])
@@ -44,14 +44,14 @@ extension Executor {
     }
   }
 
-  func reorder(_ step: Step, _ order: [Int], into output: FeatureMap) {
+  func reorder(_ step: PlanStep, _ order: [Int], into output: FeatureMap) {
     eachPixel(step, output) { inputs, y in
       let x = inputs[0]
       for (channel, source) in order.enumerated() { y[channel] = x[source] }
     }
   }
 
-  func convolveAcrossChannels(_ step: Step, taps: Int, padding: Int, into output: FeatureMap) {
+  func convolveAcrossChannels(_ step: PlanStep, taps: Int, padding: Int, into output: FeatureMap) {
     let weight = network.parameters.factors[step.node]!.scale!
     let channels = output.size.channels
     eachPixel(step, output) { inputs, y in
@@ -66,7 +66,7 @@ extension Executor {
     }
   }
 
-  func softmax(_ step: Step, groups: Int, into output: FeatureMap) {
+  func softmax(_ step: PlanStep, groups: Int, into output: FeatureMap) {
     let count = output.size.channels / groups
     eachPixel(step, output) { inputs, y in
       let x = inputs[0]
@@ -83,7 +83,7 @@ extension Executor {
     }
   }
 
-  func sumGroups(_ step: Step, _ groups: Int, into output: FeatureMap) {
+  func sumGroups(_ step: PlanStep, _ groups: Int, into output: FeatureMap) {
     let channels = output.size.channels
     eachPixel(step, output) { inputs, y in
       y.update(from: inputs[0], count: channels)
@@ -96,7 +96,7 @@ extension Executor {
 
   // MARK: Layers that move pixels
 
-  func globalMax(_ step: Step, into output: FeatureMap) {
+  func globalMax(_ step: PlanStep, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let channels = input.size.channels
     pool.forEach(images) { image, _ in
@@ -112,7 +112,7 @@ extension Executor {
 
   /// Copies pixels: `source` maps output rows and columns to those of the input, or to nil for `filling`.
   private func movePixels(
-    _ step: Step, into output: FeatureMap, filling: Float = 0,
+    _ step: PlanStep, into output: FeatureMap, filling: Float = 0,
     from source: (_ row: Int, _ column: Int) -> (row: Int, column: Int)?
   ) {
     let input = map(step.inputs[0])
@@ -133,7 +133,7 @@ extension Executor {
     }
   }
 
-  func pad(_ step: Step, _ margins: Margins, into output: FeatureMap) {
+  func pad(_ step: PlanStep, _ margins: Margins, into output: FeatureMap) {
     let from = sizes[step.inputs[0]]
     /// The source of a position, nil in a constant margin.
     func source(_ position: Int, _ extent: Int) -> Int? {
@@ -153,11 +153,11 @@ extension Executor {
     }
   }
 
-  func enlarge(_ step: Step, rows: Int, columns: Int, into output: FeatureMap) {
+  func enlarge(_ step: PlanStep, rows: Int, columns: Int, into output: FeatureMap) {
     movePixels(step, into: output) { row, column in (row / rows, column / columns) }
   }
 
-  func spaceToDepth(_ step: Step, rows: Int, columns: Int, into output: FeatureMap) {
+  func spaceToDepth(_ step: PlanStep, rows: Int, columns: Int, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let channels = input.size.channels
     pool.forEach(images) { image, _ in

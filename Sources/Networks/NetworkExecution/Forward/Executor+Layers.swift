@@ -4,7 +4,7 @@ import Statistics
 
 extension Executor {
   /// A fully connected layer; every output is a sum in a fixed order, whatever the number of images.
-  func multiply(_ step: Step, _ linear: Linear, into output: FeatureMap) {
+  func multiply(_ step: PlanStep, _ linear: Linear, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let weights = network.parameters.layers[step.node]!
     let outputs = linear.outputChannels
@@ -21,7 +21,7 @@ extension Executor {
     }
   }
 
-  func slide(_ step: Step, _ window: Window, _ kind: ck_pooling, into output: FeatureMap) {
+  func slide(_ step: PlanStep, _ window: Window, _ kind: ck_pooling, into output: FeatureMap) {
     let inputSize = sizes[step.inputs[0]]
     let geometry = window.kernelGeometry(height: inputSize.height, width: inputSize.width)
     let source = rowSource(step, geometry.window)
@@ -44,7 +44,7 @@ extension Executor {
     }
   }
 
-  func globalAverage(_ step: Step, into output: FeatureMap) {
+  func globalAverage(_ step: PlanStep, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let size = input.size
     pool.forEach(images) { image, _ in
@@ -54,7 +54,7 @@ extension Executor {
   }
 
   /// Cell (i, j) averages rows floor(i h / H) to ceil((i + 1) h / H) and likewise columns, as PyTorch does.
-  func adaptiveAverage(_ step: Step, into output: FeatureMap) {
+  func adaptiveAverage(_ step: PlanStep, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let (from, to) = (input.size, output.size)
     func cell(_ index: Int, _ size: Int, _ cells: Int) -> Range<Int> {
@@ -81,7 +81,7 @@ extension Executor {
   }
 
   /// Copies the inputs that are not already in place.
-  func concatenate(_ step: Step, into output: FeatureMap) {
+  func concatenate(_ step: PlanStep, into output: FeatureMap) {
     var parts: [(map: FeatureMap, to: FeatureMap)] = []
     var channel = 0
     for node in step.inputs {
@@ -93,13 +93,13 @@ extension Executor {
     for part in parts { apply(Pointwise(), part.map, residual: nil, into: part.to) }
   }
 
-  func copyChannels(_ step: Step, from first: Int, into output: FeatureMap) {
+  func copyChannels(_ step: PlanStep, from first: Int, into output: FeatureMap) {
     apply(
       Pointwise(), map(step.inputs[0]).channels(from: first, count: output.size.channels), residual: nil,
       into: output)
   }
 
-  func shuffle(_ step: Step, groups: Int, into output: FeatureMap) {
+  func shuffle(_ step: PlanStep, groups: Int, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let channels = output.size.channels
     let perGroup = channels / groups

@@ -7,12 +7,12 @@ extension Executor {
   /// result.
   /// - Returns: The moments of every image's result where they are needed.
   func convolveTransformed(
-    _ step: Step, _ convolution: Convolution, side: Int, into output: FeatureMap
+    _ step: PlanStep, _ convolution: Convolution, side: Int, into output: FeatureMap
   ) -> [ChannelMoments]? {
     let node = step.inputs[0]
     let dividesOutputs = dividesOutputs(step)
     // Tiles finish the rows that they read; with tasks of output channels every task would repeat that.
-    let rest = dividesOutputs ? nil : deferred.removeValue(forKey: node)
+    let rest = dividesOutputs ? nil : takeDeferred(node)
     let input = rest?.input ?? map(node)
     let weights = network.parameters.layers[step.node]!
     let geometry = convolution.window.kernelGeometry(height: input.size.height, width: input.size.width)

@@ -23,17 +23,17 @@ final class Executor {
   let sharesMaps: Bool
   private var maps: [Int: FeatureMap] = [:]
   /// Maps that are not finished yet.
-  var deferred: [Int: Deferred] = [:]
+  private var deferred: [Int: Deferred] = [:]
   /// The maps of concatenations that have not been reached yet.
   private var wide: [Int: FeatureMap] = [:]
   /// File for maps that are not needed at once; nil keeps all of them in memory.
-  var scratch: ScratchFile?
+  private let scratch: ScratchFile?
   /// Maps that are in the scratch file, whether or not they are also in memory.
-  var slots: [Int: ScratchFile.Slot] = [:]
+  private var slots: [Int: ScratchFile.Slot] = [:]
 
   let pool: ThreadPool
   var kernels: ck_layer_kernels { network.kernels }
-  var nodesInMemory: [Int] { maps.keys.sorted() }
+  private var nodesInMemory: [Int] { maps.keys.sorted() }
 
   /// - Parameters:
   ///   - affines: The BatchNorms with their running statistics; not read in batch-statistics mode.
@@ -41,9 +41,11 @@ final class Executor {
   ///   - sharesMaps: True if maps may be channel ranges of wider ones.
   ///   - plan: A plan that replaces the network's.
   ///   - pool: A pool that replaces the network's.
+  ///   - scratch: File for maps that are not needed at once.
   init(
     _ network: Network, mode: ForwardMode, affines: [ChannelAffine], images: Int, sizes: [MapSize],
-    measuredLayers: Set<Int>? = nil, sharesMaps: Bool = true, plan: Plan? = nil, pool: ThreadPool? = nil
+    measuredLayers: Set<Int>? = nil, sharesMaps: Bool = true, plan: Plan? = nil, pool: ThreadPool? = nil,
+    scratch: ScratchFile? = nil
   ) {
     self.network = network
     self.plan = plan ?? network.plan
@@ -54,6 +56,7 @@ final class Executor {
     self.measuredLayers = measuredLayers
     self.sharesMaps = sharesMaps
     self.pool = pool ?? network.pool
+    self.scratch = scratch
   }
 
   deinit {
@@ -105,10 +108,10 @@ final class Executor {
   }
 
   /// The input of the BatchNorm of `step`, after the steps before it.
-  func batchNormInput(_ step: Step) -> FeatureMap {
+  func batchNormInput(_ step: PlanStep) -> FeatureMap {
     guard case .convolution(let convolution) = step.operation else { return map(step.inputs[0]) }
     var bare = step
-    bare.epilogue = Step.Epilogue()
+    bare.epilogue = PlanStep.Epilogue()
     let output = newMap(step.output)
     put(output, at: step.output)
     _ = convolve(bare, convolution, into: output)
@@ -130,6 +133,9 @@ final class Executor {
   /// A node's map in its current state, finished or not.
   func mapInMemory(_ node: Int) -> FeatureMap? { maps[node] }
 
+  /// The operations that still have to be applied to a node's map, which the caller now does.
+  func takeDeferred(_ node: Int) -> Deferred? { deferred.removeValue(forKey: node) }
+
   func put(_ map: FeatureMap, at node: Int) { maps[node] = map }
 
   func newMap(_ node: Int) -> FeatureMap {
@@ -143,16 +149,51 @@ final class Executor {
     return whole.channels(from: place.channel, count: sizes[node].channels)
   }
 
-  func removeFromMemory(_ node: Int) { maps[node] = nil }
+  private func removeFromMemory(_ node: Int) { maps[node] = nil }
 
   private func release(_ node: Int) {
     removeFromMemory(node)
     if let slot = slots.removeValue(forKey: node) { scratch?.free(slot) }
   }
 
+  // MARK: Scratch file
+
+  /// Brings the maps that a step reads, and its own if begun, back to memory.
+  func restore(for index: Int) throws(NetworkError) {
+    guard let scratch else { return }
+    let step = plan.steps[index]
+    for node in step.reads + [step.output] where mapInMemory(node) == nil {
+      guard let slot = slots[node] else { continue }
+      let map = newMap(node)
+      put(map, at: node)
+      try scratch.read(slot, into: values(of: map))
+    }
+  }
+
+  /// Moves all maps to the scratch file, if there is one.
+  ///
+  /// - Parameter changed: The node whose map is not in the file yet, or has changed since.
+  func rest(changed: Int) throws(NetworkError) {
+    guard let scratch else { return }
+    for node in nodesInMemory {
+      let map = mapInMemory(node)!
+      if node == changed || slots[node] == nil {
+        let values = values(of: map)
+        let slot = slots[node] ?? scratch.allocate(values.count)
+        slots[node] = slot
+        try scratch.write(UnsafeBufferPointer(values), to: slot)
+      }
+      removeFromMemory(node)
+    }
+  }
+
+  private func values(of map: FeatureMap) -> UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(start: map.pointer, count: map.images * map.size.count)
+  }
+
   // MARK: Steps
 
-  private func runOperation(of step: Step, releasing released: [Int]) -> [ChannelMoments]? {
+  private func runOperation(of step: PlanStep, releasing released: [Int]) -> [ChannelMoments]? {
     if case .batchNorm = step.operation { return isMeasured(step) ? moments(of: map(step.inputs[0])) : nil }
     if case .gate = step.operation { return nil }
     if case .slice(let range) = step.operation, sharesMaps, plan.places[step.output] == nil,
@@ -205,7 +246,7 @@ final class Executor {
 
   /// The map of a convolution's residual, if nothing reads it later: the sums then replace it, and one map
   /// less passes through the caches.
-  private func residualMap(of step: Step, releasing released: [Int]) -> FeatureMap? {
+  private func residualMap(of step: PlanStep, releasing released: [Int]) -> FeatureMap? {
     guard mode == .inference, sharesMaps, scratch == nil, case .convolution = step.operation,
       let residual = step.epilogue.residual, released.contains(residual), !step.inputs.contains(residual),
       plan.places[step.output] == nil
@@ -219,13 +260,13 @@ final class Executor {
     return isFree && found.size == sizes[step.output] ? found : nil
   }
 
-  private func isMeasured(_ step: Step) -> Bool {
+  private func isMeasured(_ step: PlanStep) -> Bool {
     guard mode == .batchStatistics, let layer = step.epilogue.batchNorm else { return false }
     return measuredLayers.map { $0.contains(layer) } ?? true
   }
 
   /// Gate, BatchNorm, residual and activation, as far as `runOperation` has not applied them.
-  private func rest(of step: Step, moments: ChannelMoments?) -> Deferred? {
+  private func rest(of step: PlanStep, moments: ChannelMoments?) -> Deferred? {
     let input: FeatureMap
     var gate: FeatureMap?
     switch step.operation {

@@ -39,7 +39,7 @@ struct Pointwise {
 }
 
 extension Executor {
-  func function(_ step: Step, _ function: PointwiseFunction, into output: FeatureMap) {
+  func function(_ step: PlanStep, _ function: PointwiseFunction, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let size = output.size
     let slopes = network.parameters.factors[step.node]?.scale

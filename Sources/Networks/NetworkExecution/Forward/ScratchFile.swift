@@ -34,7 +34,7 @@ final class ScratchFile {
     descriptor = ck_scratch_file(folder)
     self.folder = folder
     self.element = element
-    guard descriptor >= 0 else { throw Self.failure(folder) }
+    guard descriptor >= 0 else { throw Self.failure(folder, errno) }
   }
 
   deinit {
@@ -85,63 +85,16 @@ final class ScratchFile {
   }
 
   private func write(_ bytes: UnsafeRawBufferPointer, to slot: Slot) throws(NetworkError) {
-    try transfer(bytes.count) { done in
-      pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(slot.offset + done))
-    }
+    let code = writeAll(descriptor, bytes, at: slot.offset)
+    guard code == 0 else { throw Self.failure(folder, code) }
   }
 
   private func read(_ slot: Slot, into bytes: UnsafeMutableRawBufferPointer) throws(NetworkError) {
-    try transfer(bytes.count) { done in
-      pread(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(slot.offset + done))
-    }
+    let (count, code) = readAll(descriptor, at: slot.offset, into: bytes)
+    guard code == 0, count == bytes.count else { throw Self.failure(folder, code == 0 ? EIO : code) }
   }
 
-  private func transfer(_ byteCount: Int, _ step: (_ done: Int) -> Int) throws(NetworkError) {
-    var done = 0
-    while done < byteCount {
-      let moved = step(done)
-      if moved < 0 && errno == EINTR { continue }
-      guard moved > 0 else { throw Self.failure(folder) }
-      done += moved
-    }
-  }
-
-  private static func failure(_ folder: String) -> NetworkError {
-    .scratchFile(folder: folder, reason: String(cString: strerror(errno)))
-  }
-}
-
-extension Executor {
-  /// Brings the maps that a step reads, and its own if begun, back to memory.
-  func restore(for index: Int) throws(NetworkError) {
-    guard let scratch else { return }
-    let step = plan.steps[index]
-    for node in step.reads + [step.output] where mapInMemory(node) == nil {
-      guard let slot = slots[node] else { continue }
-      let map = newMap(node)
-      put(map, at: node)
-      try scratch.read(slot, into: values(of: map))
-    }
-  }
-
-  /// Moves all maps to the scratch file, if there is one.
-  ///
-  /// - Parameter changed: The node whose map is not in the file yet, or has changed since.
-  func rest(changed: Int) throws(NetworkError) {
-    guard let scratch else { return }
-    for node in nodesInMemory {
-      let map = mapInMemory(node)!
-      if node == changed || slots[node] == nil {
-        let values = values(of: map)
-        let slot = slots[node] ?? scratch.allocate(values.count)
-        slots[node] = slot
-        try scratch.write(UnsafeBufferPointer(values), to: slot)
-      }
-      removeFromMemory(node)
-    }
-  }
-
-  private func values(of map: FeatureMap) -> UnsafeMutableBufferPointer<Float> {
-    UnsafeMutableBufferPointer(start: map.pointer, count: map.images * map.size.count)
+  private static func failure(_ folder: String, _ code: Int32) -> NetworkError {
+    .scratchFile(folder: folder, reason: String(cString: strerror(code)))
   }
 }

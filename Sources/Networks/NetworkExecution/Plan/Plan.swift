@@ -3,7 +3,7 @@ import NetworkGraphs
 /// A graph as the sequence of steps that computes it.
 struct Plan: Sendable {
   let graph: Graph
-  let steps: [Step]
+  let steps: [PlanStep]
   /// Nodes whose results are kept, in addition to the graph's output.
   let kept: Set<Int>
   /// For every step the nodes whose results no later step reads.
@@ -72,14 +72,14 @@ private struct Fusion {
       uniqueKeysWithValues: graph.batchNorms.enumerated().map { ($1.nodeIndex, $0) })
   }
 
-  mutating func steps() -> [Step] {
-    var steps: [Step] = []
+  mutating func steps() -> [PlanStep] {
+    var steps: [PlanStep] = []
     for (index, node) in graph.nodes.enumerated() where stepOfNode[index] == nil {
       if case .input = node.operation {
         stepOfNode[index] = -1
         continue
       }
-      var step = Step(
+      var step = PlanStep(
         name: node.name, operation: node.operation, node: index, inputs: node.inputs, output: index)
       start(&step)
       while absorbNext(&step) {}
@@ -90,7 +90,7 @@ private struct Fusion {
   }
 
   /// Moves parts of an operation into the epilogue where the epilogue can express them.
-  private func start(_ step: inout Step) {
+  private func start(_ step: inout PlanStep) {
     switch step.operation {
     case .batchNorm: step.epilogue.batchNorm = batchNormIndex[step.output]
     case .activation(let activation): step.epilogue.activation = activation
@@ -99,7 +99,7 @@ private struct Fusion {
   }
 
   /// Fuses the only reader of the step's result into the step if it fits after the existing operations.
-  private mutating func absorbNext(_ step: inout Step) -> Bool {
+  private mutating func absorbNext(_ step: inout PlanStep) -> Bool {
     guard step.output != graph.output, !kept.contains(step.output), readers[step.output].count == 1,
       let next = readers[step.output].first, step.epilogue.activation == .identity
     else { return false }
@@ -126,7 +126,7 @@ private struct Fusion {
 }
 
 /// One pass over the data: a node fused with the BatchNorm, sum and activation that follow it directly.
-struct Step: Sendable {
+struct PlanStep: Sendable {
   /// Remaining operations on every element of the result: y = activation(batchNorm(x) + residual).
   struct Epilogue: Sendable {
     /// Index into the network's BatchNorms.
@@ -203,8 +203,8 @@ struct Place: Sendable, Equatable {
 
 extension Place {
   /// The places of all nodes computed within another map.
-  static func all(_ steps: [Step], _ graph: Graph, readers: [[Int]]) -> [Int: Place] {
-    var producers: [Int: Step] = [:]
+  static func all(_ steps: [PlanStep], _ graph: Graph, readers: [[Int]]) -> [Int: Place] {
+    var producers: [Int: PlanStep] = [:]
     for step in steps { producers[step.output] = step }
     /// Kernels take the residual in the layout of the output, and fully connected layers read a map as one
     /// row.

@@ -5,7 +5,7 @@
 /// without keys (activation, eps, padding) follow from the family; networks ported from TensorFlow (`tf_…`)
 /// have the same keys as timm's own but different padding and eps, so one of the two must be named.
 struct MobileBlocks: Architecture {
-  private enum Kind: String {
+  private enum BlockType: String {
     case mobilenetv2, mobilenetv3, mnasnet, semnasnet, efficientnet, efficientnetLite = "efficientnet_lite"
     case efficientnetEdge = "efficientnet_e", efficientnetV2 = "efficientnetv2"
 
@@ -29,7 +29,7 @@ struct MobileBlocks: Architecture {
   static let names = ["mobilenetv2", "mobilenetv3", "mnasnet", "semnasnet"] + own + ports
 
   let name: String
-  private let kind: Kind
+  private let kind: BlockType
   private let stages: [Int]
   private let isPort: Bool
 
@@ -86,7 +86,7 @@ struct MobileBlocks: Architecture {
     isPort = name.hasPrefix("tf_")
   }
 
-  private static func kind(_ state: StateDict, stages: [Int]) -> Kind {
+  private static func kind(_ state: StateDict, stages: [Int]) -> BlockType {
     func gated(_ stage: Int) -> Bool { state.contains("blocks.\(stage).0.se.conv_reduce.weight") }
     guard state.contains("bn2.running_mean") else { return .mobilenetv3 }
     let isGated = stages.indices.contains(where: gated)

@@ -1,4 +1,5 @@
 import CCheckpointKernels
+import Platform
 
 /// A blob in memory, in pieces so that no tensor is copied once more to join them.
 struct EncodedBlob {
@@ -14,7 +15,7 @@ struct BlobEncoder {
   static let smallestTensor = 4096
 
   let spec: TensorSpec
-  let threads: Int
+  let pool: ThreadPool
 
   /// The word size and the transform without a base.
   ///
@@ -81,13 +82,10 @@ struct BlobEncoder {
     let count = (raw.count + blockBytes - 1) / blockBytes
     var encoded = [EncodedBlock?](repeating: nil, count: count)
     encoded.withUnsafeMutableBufferPointer { results in
-      let shared = SharedPointer((raw: raw, base: base, results: results.baseAddress))
-      try! parallelLoop(count, threads: threads) { index in
-        let range = index * blockBytes..<min((index + 1) * blockBytes, shared.pointer.raw.count)
-        shared.pointer.results![index] = encodeBlock(
-          .init(rebasing: shared.pointer.raw[range]), shared.pointer.base.map { .init(rebasing: $0[range]) },
-          width,
-          transform)
+      pool.forEach(count) { index, _ in
+        let range = index * blockBytes..<min((index + 1) * blockBytes, raw.count)
+        results[index] = encodeBlock(
+          .init(rebasing: raw[range]), base.map { .init(rebasing: $0[range]) }, width, transform)
       }
     }
     let blocks = encoded.map { $0! }

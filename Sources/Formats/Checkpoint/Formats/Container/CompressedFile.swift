@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// An open container: a safetensors file with blobs, read as if it contained the plain tensors.
@@ -19,7 +20,7 @@ final class CompressedFile: CheckpointSource {
   private let groups: [(members: [TensorSpec], crc: UInt32)]
   private let groupOf: [TensorName: Int]
   private let base: (any CheckpointSource)?
-  private let threads: Int
+  private let pool: LazyThreadPool
   private let verified = Mutex<(groups: Set<Int>, bases: Set<TensorName>, tensors: Set<TensorName>)>(
     ([], [], []))
   /// Checksums of tensors that are being read in parts.
@@ -52,7 +53,7 @@ final class CompressedFile: CheckpointSource {
     self.file = file
     self.blobs = blobs
     label = file.label
-    threads = options.threads
+    pool = LazyThreadPool(threads: options.threads)
     tensors = file.tensors.map { blobs[$0.name]?.spec ?? $0 }
     let native = file.tensors.filter { blobs[$0.name] == nil }
     var metadata = file.metadata
@@ -162,13 +163,14 @@ final class CompressedFile: CheckpointSource {
     let blockBytes = blob.header.wordsPerBlock * blob.header.width
     let first = byteOffset / blockBytes
     let last = (byteOffset + buffer.count - 1) / blockBytes
-    let shared = SharedPointer(buffer)
-    try parallelLoop(last - first + 1, threads: threads) { index in
+    // Threads are worth waking for many blocks only; short reads come from loops that have threads of their own.
+    let pool = last - first < 4 ? ThreadPool.caller : pool.value
+    try pool.forEach(last - first + 1) { index, _ in
       let start = (first + index) * blockBytes
       let end = min(start + blockBytes, blob.spec.byteCount)
-      let wanted = max(start, byteOffset)..<min(end, byteOffset + shared.pointer.count)
+      let wanted = max(start, byteOffset)..<min(end, byteOffset + buffer.count)
       let target = UnsafeMutableRawBufferPointer(
-        rebasing: shared.pointer[wanted.lowerBound - byteOffset..<wanted.upperBound - byteOffset])
+        rebasing: buffer[wanted.lowerBound - byteOffset..<wanted.upperBound - byteOffset])
       if wanted == start..<end {
         try decode(blob, first + index, into: target)
       } else {

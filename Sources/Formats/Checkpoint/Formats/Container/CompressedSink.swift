@@ -1,3 +1,5 @@
+import Platform
+
 /// Writes the compressed container.
 ///
 /// The header records the compressed sizes, so the compressed data wait in an unlinked temporary file.
@@ -5,6 +7,7 @@
 final class CompressedSink: TensorSink {
   private let output: OutputFile
   private let options: WriteOptions
+  private let pool: ThreadPool
   private let spool: InputFile
   private let spoolDescriptor: Int32
   private let plainMetadata: Metadata
@@ -18,6 +21,7 @@ final class CompressedSink: TensorSink {
   init(_ output: OutputFile, metadata: Metadata, options: WriteOptions) throws(CheckpointError) {
     self.output = output
     self.options = options
+    pool = ThreadPool(threads: options.threads)
     plainMetadata = metadata
     spoolDescriptor = try Spool.create(in: output.folder ?? options.temporaryFolder)
     spool = InputFile(descriptor: spoolDescriptor, length: 0, label: output.label)
@@ -35,7 +39,7 @@ final class CompressedSink: TensorSink {
 
   func end(_ spec: TensorSpec) throws {
     defer { buffer.removeAll(keepingCapacity: true) }
-    let encoder = BlobEncoder(spec: spec, threads: options.threads)
+    let encoder = BlobEncoder(spec: spec, pool: pool)
     let base = try baseValue(of: spec)
     var blob = buffer.withUnsafeBytes { raw in
       base.map { $0.bytes.withUnsafeBytes { encoder.encode(raw, base: $0) } } ?? encoder.encode(raw)

@@ -4,7 +4,7 @@ extension ONNXImporter {
   /// An operand; nil where an optional one is omitted.
   func operand(_ node: ONNXNode, _ index: Int) -> ImportedValue? {
     guard index < node.inputs.count, !node.inputs[index].isEmpty else { return nil }
-    return values[TensorName(node.inputs[index])]
+    return value(named: node.inputs[index])
   }
 
   func required(_ node: ONNXNode, _ index: Int) throws -> ImportedValue {
@@ -73,7 +73,7 @@ extension ONNXImporter {
       guard tensor.dtype.isFloatingPoint else {
         throw ONNXError.tensor(path: model.label, name: name, reason: "is no floating-point tensor")
       }
-      if ownTensors[name] == nil { ownTensors[name] = try model.value(parameter.tensor) }
+      try keep(parameter.tensor, as: name)
       return TensorSpec(name: name, dtype: tensor.dtype, shape: tensor.shape)
     }
     guard spec.dtype.isFloatingPoint else {

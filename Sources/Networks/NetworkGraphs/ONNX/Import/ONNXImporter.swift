@@ -10,9 +10,9 @@ struct ONNXImporter {
   let state: StateDict
   private(set) var nodes: [Graph.Node] = []
   private(set) var sizes: [MapSize] = []
-  var values: [TensorName: ImportedValue] = [:]
+  private var values: [TensorName: ImportedValue] = [:]
   /// Tensors of the file that the checkpoint lacks.
-  var ownTensors: [TensorName: TensorValue] = [:]
+  private(set) var ownTensors: [TensorName: TensorValue] = [:]
   private var batch = 1
   private let height: Int
   private let width: Int
@@ -110,6 +110,14 @@ struct ONNXImporter {
       }
       values[TensorName(name)] = value
     }
+  }
+
+  /// The value of that name; nil where no node has made it.
+  func value(named name: String) -> ImportedValue? { values[TensorName(name)] }
+
+  /// Keeps a tensor of the file that the checkpoint lacks.
+  mutating func keep(_ tensor: ONNXTensor, as name: TensorName) throws {
+    if ownTensors[name] == nil { ownTensors[name] = try model.value(tensor) }
   }
 
   /// Small integers are shapes; everything else may come from the checkpoint.

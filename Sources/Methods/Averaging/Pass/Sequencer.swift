@@ -5,7 +5,7 @@ import Platform
 /// Iterations start in the order of their indices. An iteration that comes before its turn leaves its work
 /// and goes on, as long as not too much is waiting; the one whose turn it is does the work that was left as
 /// well.
-final class Turnstile: @unchecked Sendable {
+final class Sequencer: @unchecked Sendable {
   private let condition = Condition()
   private let limit: Int
   private var waiting: [Int: () throws -> Void] = [:]
