@@ -141,7 +141,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Checkpoint", "Platform"], path: "Tests/TestSupport",
       swiftSettings: strict),
-    .testTarget(name: "HouseTests", swiftSettings: strict),
+    .testTarget(
+      name: "HouseTests", dependencies: libraries.map { .target(name: $0.name) }, swiftSettings: strict),
     tests("FoundationsTests", ["Platform", "Statistics", "TensorMath"]),
     tests("CheckpointTests", ["CCheckpointKernels", "CPlatform", "CZlib", "Checkpoint", "Platform"]),
     tests("ImageDataTests", ["CZlib", "Checkpoint", "ImageData", "Platform", "Statistics", "TensorMath"]),

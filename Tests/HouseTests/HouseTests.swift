@@ -140,4 +140,36 @@ import Testing
       }
     }
   }
+
+  @Test func examplesOfTheDocumentationCompile() throws {
+    func squeezed(_ text: some StringProtocol) -> String { String(text.filter { !$0.isWhitespace }) }
+    let compiled = squeezed(
+      try String(
+        contentsOf: Self.root.appendingPathComponent("Tests/HouseTests/DocumentedExamples.swift"),
+        encoding: .utf8))
+    var count = 0
+    for source in Self.sources {
+      for match in source.text.matches(of: /(?s)\/\/\/ ```swift\n(.*?)\/\/\/ ```\n/) {
+        let code = match.output.1.split(separator: "\n").map { line in
+          line.drop { $0 == " " }.dropFirst(3)
+        }
+        count += 1
+        #expect(
+          compiled.contains(squeezed(code.joined())),
+          "\(source.path): the example \"\(code[0])…\" is not in DocumentedExamples.swift")
+      }
+    }
+    #expect(count > 20)
+  }
+
+  /// CONTRIBUTING.md walks through the house by the names of files.
+  @Test func filesNamedForContributorsExist() throws {
+    let text = try String(contentsOf: Self.root.appendingPathComponent("CONTRIBUTING.md"), encoding: .utf8)
+    let paths = Self.sources.map { "/" + $0.path }
+    let named = text.matches(of: /`([\w+\/-]+\.swift)`/).map {
+      "/" + $0.output.1.replacing(/^Sources\//, with: "")
+    }
+    #expect(named.count > 20)
+    for name in named { #expect(paths.contains { $0.hasSuffix(name) }, "\(name)") }
+  }
 }
