@@ -20,6 +20,7 @@ import tempfile
 
 import timm
 import torch
+import torchvision
 from safetensors.torch import load_file, save_file
 from timm.utils import CheckpointSaver, ModelEmaV3
 from torch import nn
@@ -27,6 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+from lively import CLASSES, calibrated, image_folder, lively, sharp
 from make_goldens import CIFARResNet
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "fixtures"))
@@ -418,13 +420,44 @@ def changed_by_arguments(folder):
     print("arguments of config.json: refused where they change the network")
 
 
+@torch.no_grad()
+def transformed_inputs(folder):
+    """torchvision's GoogLeNet and Inception v3 with and without the scaling that pretrained weights expect."""
+    mean, std = torch.tensor((0.485, 0.456, 0.406))[:, None, None], torch.tensor((0.229, 0.224, 0.225))[:, None, None]
+    for name, size in [("googlenet", 96), ("inception_v3", 171)]:
+        images = folder / name
+        x = (image_folder(images, size) - mean) / std
+        model = torchvision.models.get_model(
+            name, weights=None, init_weights=False, aux_logits=False, num_classes=CLASSES, transform_input=True)
+        sharp(calibrated(lively(model), x), x)
+        args = argparse.Namespace(model=name, weights=None, val_crop_size=size, val_resize_size=size,
+                                  interpolation="bilinear")
+        descended = argparse.Namespace(**(vars(args) | {"weights": "IMAGENET1K_V1"}))
+        numbers = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"]
+        sizes = ["--resize", size, "--crop", size]
+        for transforms_input, contents, options in [
+            (True, model.state_dict(), sizes), (False, model.state_dict(), sizes + numbers),
+            (True, {"model": model.state_dict(), "args": descended}, []),
+            (False, {"model": model.state_dict(), "args": args}, []),
+        ]:
+            torch.save(contents, folder / "model.pth")
+            done = run(TOOLS / "ckpt-sweep", folder / "model.pth", "--data", images, *options, "--format", "json")
+            model.transform_input = transforms_input
+            expected = nn.functional.cross_entropy(model(x), torch.arange(CLASSES)).item()
+            loss = json.loads(done.stdout)["rows"][0]["loss"]
+            assert abs(loss / expected - 1) < 1e-4, (name, transforms_input, loss, expected)
+            assert ("transform_input" in done.stderr) == transforms_input, done.stderr
+    print("transform_input: assumed with a line, unless the file or options say otherwise")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         for writer in WRITERS:
             folder = pathlib.Path(name) / writer.__name__
             folder.mkdir()
             check(writer, folder)
-        for special in [refused, trailing, model_folder, small_images, changed_by_arguments]:
+        for special in [refused, trailing, model_folder, small_images, changed_by_arguments,
+                        transformed_inputs]:
             folder = pathlib.Path(name) / special.__name__
             folder.mkdir()
             special(folder)

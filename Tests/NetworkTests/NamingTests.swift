@@ -52,6 +52,12 @@ struct NamingTests {
     }
   }
 
+  /// What no tensor shows, pretrained weights of torchvision's expect.
+  @Test func inputsAreTransformedByGoogLeNetAlone() throws {
+    #expect(try NetworkDescription(checkpoint("googlenet")).transformsInput)
+    #expect(try !NetworkDescription(checkpoint("densenet")).transformsInput)
+  }
+
   @Test(arguments: [
     ("resnet-cifar-layers", "resnet18-cifar"), ("resnet-cifar-sequences", "resnet-cifar"),
   ])
