@@ -89,6 +89,8 @@ interop: build benchmarks $(VENV)/ready
 	@bin="$(BIN)"; for peer in averaging bnfix fixres sweep checkpoint_roundtrip matrix examples; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
+	@echo "== trained_weights"; $(VENV)/bin/python Tests/Interop/trained_weights.py "$(BIN)"
+	@echo "== scan"; $(VENV)/bin/python Tests/Interop/scan.py "$(BIN)" --small --no-table
 	@echo "== onnx_logits"; $(VENV)/bin/python Tests/Interop/onnx_logits.py "$(BENCHMARK_BIN)"
 
 # Every output byte of two builds, for code that is restructured: OLD is the folder of the other executables.

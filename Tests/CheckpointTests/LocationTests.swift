@@ -99,6 +99,32 @@ import Testing
     #expect(throws: CheckpointError.fileShrank(path: path, offset: model.count - 1)) { try source.value("a") }
   }
 
+  /// A key means one of several state dicts; a format that holds one has none.
+  @Test func keyOfAFormatWithoutKeys() throws {
+    let folder = try TemporaryFolder()
+    var options = OpenOptions()
+    options.key = "model"
+    let plain = try folder.write(model)
+    var compressed = WriteOptions()
+    compressed.compress = true
+    let weights = ["a": TensorValue(f32: [Float](repeating: 1, count: 5000), shape: [5000])]
+    try ContainerTests.write(weights, to: folder.file("compressed"), options: compressed)
+    let fifo = folder.file("fifo")
+    #expect(mkfifo(fifo, 0o600) == 0)
+    for path in [plain, folder.file("compressed"), fifo] {
+      for streams in path == fifo ? [false, true] : [false] {
+        options.streams = streams
+        let bytes = model
+        if path == fifo { Thread { feed(path, bytes) }.start() }
+        let error = #expect(throws: CheckpointError.self) {
+          try openCheckpoint(.path(path), options: options)
+        }
+        #expect(error == .keyWithoutMeaning(path: path, key: "model", format: "a safetensors file"))
+        #expect(error?.kind == .usage)
+      }
+    }
+  }
+
   @Test func rangesOutsideATensor() throws {
     let source = try open(model)
     var byte: [UInt8] = [0, 0]

@@ -73,6 +73,19 @@ import Testing
     #expect(model.classNames == ["a"])
   }
 
+  /// What a network was built with decides what it computes, though no tensor shows it.
+  @Test(arguments: [
+    (#"{"bn_eps": 0.001}"#, ["bn_eps=0.001"]), (#"{"global_pool": "max"}"#, ["global_pool=max"]),
+    (#"{"global_pool": "avg", "drop_rate": 0.2, "num_classes": 7, "in_chans": 3, "act_layer": null}"#, []),
+    (#"{"block_args": {"attn_layer": "eca"}, "drop_path_rate": 0.1}"#, [#"block_args={"attn_layer":"eca"}"#]),
+    ("{}", []), ("7", []),
+  ])
+  func argumentsOfTheConfigurationThatDecide(arguments: String, expected: [String]) throws {
+    let folder = try makeFolder(config: #"{"architecture": "resnet18", "model_args": \#(arguments)}"#)
+    try write(1, to: folder.file("model.safetensors"))
+    #expect(try openCheckpoint(.path(folder.path)).origin.model?.arguments == expected)
+  }
+
   @Test func foldersThatAreNoModel() throws {
     let series = try makeFolder(config: nil)
     try write(1, to: series.file("model.safetensors"))

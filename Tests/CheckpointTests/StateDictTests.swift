@@ -219,6 +219,21 @@ import Testing
     expected.preprocessing.inputSize = [3, 176, 176]
     expected.preprocessing.mean = [0, 0, 1]
     #expect(timm.origin.model == expected)
+    let changed = try open([
+      ("state_dict", Self.model()),
+      (
+        "args",
+        namespace([
+          ("model", Pickle.text("resnet18")), ("gp", Pickle.text("max")), ("bn_eps", [0x4E]),
+          ("bn_tf", [0x89]),
+          (
+            "model_kwargs",
+            Pickle.dictionary([("act_layer", Pickle.text("silu")), ("drop_rate", Pickle.integer(0))])
+          ),
+        ])
+      ),
+    ])
+    #expect(changed.origin.model?.arguments == ["global_pool=max", "act_layer=silu"])
 
     let torchvision = try open([
       ("model", Self.model()),
@@ -236,6 +251,20 @@ import Testing
     expected.preprocessing.resize = 232
     expected.preprocessing.interpolation = "bilinear"
     #expect(torchvision.origin.model == expected)
+    // Without published weights the script's own normalization is all there is.
+    for (key, value): (String, [UInt8]) in [("weights", [0x4E]), ("pretrained", [0x89])] {
+      let scratch = try open([
+        ("model", Self.model()),
+        (
+          "args",
+          namespace([
+            ("model", Pickle.text("inception_v3")), ("val_crop_size", Pickle.integer(299)), (key, value),
+          ])
+        ),
+      ])
+      #expect(scratch.origin.model?.preprocessing.mean == [0.485, 0.456, 0.406])
+      #expect(scratch.origin.model?.preprocessing.std == [0.229, 0.224, 0.225])
+    }
 
     let lightning = try open([
       ("state_dict", Self.model("net.")),

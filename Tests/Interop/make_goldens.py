@@ -1,18 +1,21 @@
 """Writes Tests/NetworkTests/Goldens/*.json: logits of small networks of every family, computed by PyTorch in float64.
 
 Weights are not stored: test and script both draw them by SplitMix64, tensor by tensor in the byte order of the names,
-with the tensor's position as the seed. Versions used are in the files.
+with the tensor's position as the seed. Versions used are in the files. Names given as arguments are written alone.
 """
 
 import functools
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import timm
 import torch
 import torchvision
+from efficientnet_lite_pytorch import EfficientNet
+from torch import nn
 from torchvision.models.efficientnet import FusedMBConvConfig, MBConvConfig
 from torchvision.models.mobilenetv3 import _mobilenet_v3_conf
 from torchvision.models.regnet import BlockParams
@@ -73,6 +76,62 @@ def timm_model(name, **options):
     return timm.create_model(name, num_classes=10, **options)
 
 
+class CIFARBlock(nn.Module):
+    """A residual block with the names of kuangliu/pytorch-cifar, or of weiaicunzai/pytorch-cifar100."""
+
+    def __init__(self, inputs, width, stride, expansion, in_sequence):
+        super().__init__()
+        outputs = width * expansion
+        shapes = [(inputs, width, 3, stride), (width, outputs, 3, 1)]
+        if expansion > 1:
+            shapes = [(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)]
+        layers = []
+        for number, (i, o, kernel, step) in enumerate(shapes, 1):
+            pair = nn.Conv2d(i, o, kernel, step, kernel // 2, bias=False), nn.BatchNorm2d(o)
+            layers += [*pair, nn.ReLU()]
+            if not in_sequence:
+                setattr(self, f"conv{number}", pair[0])
+                setattr(self, f"bn{number}", pair[1])
+        steps = nn.Sequential(*layers[:-1])
+        if in_sequence:
+            self.residual_function = steps
+        self.steps = [steps]  # in a list, so that its names are not registered twice
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        return torch.relu(self.steps[0](x) + self.shortcut(x))
+
+
+class CIFARResNet(nn.Module):
+    """ResNet for small images with the names of either repository."""
+
+    def __init__(self, blocks, expansion, in_sequence, width=8):
+        super().__init__()
+        stem = nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv1 = nn.Sequential(*stem, nn.ReLU()) if in_sequence else stem[0]
+        if not in_sequence:
+            self.bn1 = stem[1]
+        self.stem = [nn.Sequential(*stem, nn.ReLU())]
+        self.stages, inputs = [], width
+        for stage, count in enumerate(blocks):
+            stride, layers = min(stage, 1) + 1, []
+            for _ in range(count):
+                layers.append(CIFARBlock(inputs, width << stage, stride, expansion, in_sequence))
+                inputs, stride = (width << stage) * expansion, 1
+            self.stages.append(nn.Sequential(*layers))
+            setattr(self, f"conv{stage + 2}_x" if in_sequence else f"layer{stage + 1}", self.stages[-1])
+        self.head = "fc" if in_sequence else "linear"
+        setattr(self, self.head, nn.Linear(inputs, 10))
+
+    def forward(self, x):
+        x = self.stem[0](x)
+        for stage in self.stages:
+            x = stage(x)
+        return getattr(self, self.head)(x.mean((2, 3)))
+
+
 # name: (builder, height, width, architecture to pass or None)
 MODELS = {
     "vgg": (small_vgg, 64, 70, None),
@@ -110,13 +169,19 @@ MODELS = {
     "mobilenetv3-tf": (lambda: timm_model("tf_mobilenetv3_small_075"), 65, 70, "tf_mobilenetv3_small_075"),
     "mnasnet-timm": (lambda: timm_model("mnasnet_small"), 64, 71, None),
     "efficientnet-lite-tf": (lambda: timm_model("tf_efficientnet_lite0"), 65, 70, "tf_efficientnet_lite0"),
+    "efficientnet-edge": (lambda: timm_model("efficientnet_em"), 64, 71, "efficientnet_em"),
+    "efficientnet-lite-pytorch": (
+        lambda: EfficientNet.from_name("efficientnet-lite0", image_size=None, num_classes=10), 65, 70, None),
+    "resnet-cifar-layers": (lambda: CIFARResNet([2, 2, 2, 2], 1, False), 32, 37, "resnet18-cifar"),
+    "resnet-cifar-sequences": (lambda: CIFARResNet([1, 2, 1, 1], 4, True), 32, 37, "resnet-cifar"),
 }
 
 
 def main():
     directory = Path(__file__).parent.parent / "NetworkTests" / "Goldens"
     directory.mkdir(exist_ok=True)
-    for name, (build, height, width, architecture) in MODELS.items():
+    for name in sys.argv[1:] or MODELS:
+        build, height, width, architecture = MODELS[name]
         model = build()
         state = model.state_dict()
         names = sorted((k for k in state if state[k].is_floating_point()), key=lambda k: k.encode())

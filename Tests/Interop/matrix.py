@@ -20,10 +20,16 @@ import tempfile
 
 import timm
 import torch
+import torchvision
 from safetensors.torch import load_file, save_file
 from timm.utils import CheckpointSaver, ModelEmaV3
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
+
+from lively import CLASSES, calibrated, image_folder, lively, sharp
+from make_goldens import CIFARResNet
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "fixtures"))
 import fixturelib  # noqa: E402
@@ -372,13 +378,86 @@ def model_folder(folder):
     print("model folder: continued, and loaded by timm's local-dir")
 
 
+@torch.no_grad()
+def loss_of(model, resize, crop):
+    """PyTorch's loss on the bundled images with ImageNet's normalization."""
+    view = transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop), transforms.ToTensor(),
+                               transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))])
+    images, labels = zip(*ImageFolder(str(VAL), view))
+    return nn.functional.cross_entropy(model.eval()(torch.stack(images)), torch.tensor(labels)).item()
+
+
+def small_images(folder):
+    """Names of the usual CIFAR repositories: the name of the network is asked for once."""
+    for in_sequence, blocks, expansion, arch in [(False, [2, 2, 2, 2], 1, "resnet18-cifar"),
+                                                 (True, [3, 4, 6, 3], 4, "resnet50-cifar")]:
+        torch.manual_seed(1)
+        model = CIFARResNet(blocks, expansion, in_sequence)
+        torch.save({"net": nn.DataParallel(model).state_dict(), "acc": 94.0, "epoch": 7}, folder / "ckpt.pth")
+        told = run(TOOLS / "ckpt-bnfix", folder / "ckpt.pth", "--data", TRAIN, "-o", folder / "x", status=65).stderr
+        assert told.endswith(f"pass --arch {arch} if it is that\n"), told
+        run(TOOLS / "ckpt-bnfix", folder / "ckpt.pth", "--arch", arch, "--data", TRAIN, "--resize", 36, "--crop", 32,
+            "-o", folder / "out.pth")
+        model.load_state_dict(read(folder / "out.pth"))
+        for resize, crop in [(36, 32), (44, 40)]:
+            rows = json.loads(run(TOOLS / "ckpt-sweep", folder / "out.pth", "--data", VAL, "--resize", resize, "--crop",
+                                  crop, "--format", "json").stdout)["rows"]
+            assert abs(rows[0]["loss"] / loss_of(model, resize, crop) - 1) < 1e-4, (arch, rows)
+    print("ResNets for small images: named once")
+
+
+def changed_by_arguments(folder):
+    """What the configuration of a folder says of the layers is obeyed or refused, never ignored."""
+    for arguments, words in [({"act_layer": "silu"}, "act_layer=silu"), ({"global_pool": "max"}, "global_pool=max"),
+                             ({"drop_rate": 0.2}, None)]:
+        torch.manual_seed(5)
+        model = timm.create_model("resnet18", num_classes=10, **arguments)
+        place = folder / "-".join(arguments)
+        timm.models.save_for_hf(model, place, model_args=arguments)
+        command = [TOOLS / "ckpt-sweep", place, "--data", VAL, "--resize", 72, "--crop", 64, "--format", "json"]
+        told = run(*command, status=65 if words else 0)
+        assert not words or words in told.stderr, told
+    print("arguments of config.json: refused where they change the network")
+
+
+@torch.no_grad()
+def transformed_inputs(folder):
+    """torchvision's GoogLeNet and Inception v3 with and without the scaling that pretrained weights expect."""
+    mean, std = torch.tensor((0.485, 0.456, 0.406))[:, None, None], torch.tensor((0.229, 0.224, 0.225))[:, None, None]
+    for name, size in [("googlenet", 96), ("inception_v3", 171)]:
+        images = folder / name
+        x = (image_folder(images, size) - mean) / std
+        model = torchvision.models.get_model(
+            name, weights=None, init_weights=False, aux_logits=False, num_classes=CLASSES, transform_input=True)
+        sharp(calibrated(lively(model), x), x)
+        args = argparse.Namespace(model=name, weights=None, val_crop_size=size, val_resize_size=size,
+                                  interpolation="bilinear")
+        descended = argparse.Namespace(**(vars(args) | {"weights": "IMAGENET1K_V1"}))
+        numbers = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"]
+        sizes = ["--resize", size, "--crop", size]
+        for transforms_input, contents, options in [
+            (True, model.state_dict(), sizes), (False, model.state_dict(), sizes + numbers),
+            (True, {"model": model.state_dict(), "args": descended}, []),
+            (False, {"model": model.state_dict(), "args": args}, []),
+        ]:
+            torch.save(contents, folder / "model.pth")
+            done = run(TOOLS / "ckpt-sweep", folder / "model.pth", "--data", images, *options, "--format", "json")
+            model.transform_input = transforms_input
+            expected = nn.functional.cross_entropy(model(x), torch.arange(CLASSES)).item()
+            loss = json.loads(done.stdout)["rows"][0]["loss"]
+            assert abs(loss / expected - 1) < 1e-4, (name, transforms_input, loss, expected)
+            assert ("transform_input" in done.stderr) == transforms_input, done.stderr
+    print("transform_input: assumed with a line, unless the file or options say otherwise")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         for writer in WRITERS:
             folder = pathlib.Path(name) / writer.__name__
             folder.mkdir()
             check(writer, folder)
-        for special in [refused, trailing, model_folder]:
+        for special in [refused, trailing, model_folder, small_images, changed_by_arguments,
+                        transformed_inputs]:
             folder = pathlib.Path(name) / special.__name__
             folder.mkdir()
             special(folder)

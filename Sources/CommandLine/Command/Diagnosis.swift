@@ -33,6 +33,7 @@ extension CheckpointError: AdvisedError {
     case .looksCompressed: "use --compress"
     case .unsupportedType(_, _, let dtype, _) where dtype.isFloatingPoint: "--dtype f32 converts it"
     case .ambiguousStateDict: "--key chooses one"
+    case .keyWithoutMeaning: "leave out --key"
     case .directoryWithoutIndex: "a series of checkpoints is for ckpt-average --series DIR"
     case .partOfCheckpoint(let path, _):
       WriteOptions.Format(suffixOf: path) == .safetensors

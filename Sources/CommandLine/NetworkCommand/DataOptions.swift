@@ -194,12 +194,20 @@ package struct ClassNames: Sendable {
 
   /// The names that a checkpoint records for its classifier's outputs; nil if it records none that can be used.
   package init?(of source: any CheckpointSource, classCount: Int, console: Console) {
-    guard let text = source.metadata["ckpt.classes"] else { return nil }
-    let items = (try? JSON.parse(Array(text.utf8)))?.arrayValue
-    let names = items?.compactMap(\.stringValue) ?? []
-    guard names.count == classCount, names.count == items?.count else {
+    var place = MetadataKey.classes
+    var names: [String]
+    if let text = source.metadata[MetadataKey.classes] {
+      let items = (try? JSON.parse(Array(text.utf8)))?.arrayValue
+      names = items?.compactMap(\.stringValue) ?? []
+      if names.count != items?.count { names = [] }
+    } else if let recorded = source.origin.model, let own = recorded.classNames {
+      (names, place) = (own, recorded.source.rawValue)
+    } else {
+      return nil
+    }
+    guard names.count == classCount else {
       console.warning(
-        "\(source.label): ckpt.classes holds \(names.count) names for \(classCount) classes: they are not compared"
+        "\(source.label): \(place) holds \(names.count) names for \(classCount) classes: they are not compared"
       )
       return nil
     }

@@ -48,6 +48,9 @@ package struct ModelOptions: ParsableArguments {
         "\(model.source.label): taken for \(network.architectureName); \(alternatives.joined(separator: " or ")) would have the same tensors and need --arch with an ONNX file"
       )
     }
+    if let assumption = network.description.assumption {
+      console.notice("\(model.source.label): taken for \(network.architectureName); \(assumption)")
+    }
     return model
   }
 }
@@ -108,15 +111,29 @@ package struct LoadedModel: Sendable {
       source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
   }
 
-  /// The checkpoint's metadata, with the architecture that was named, so that the next tool need not be told again, and
-  /// with the preprocessing that a `config.json` or a training script recorded.
+  /// The checkpoint's metadata, with the architecture that was named or assumed, so that the next tool need not be told
+  /// again nor say it again, and with what a `config.json` or a training script recorded of images and classes.
   package var metadata: Metadata {
     var metadata = source.metadata
     if let namedArchitecture { metadata[MetadataKey.architecture] = namedArchitecture }
-    guard let recorded = source.origin.model?.preprocessing, metadata[MetadataKey.crop] == nil,
-      metadata[MetadataKey.resize] == nil, let preprocessing = Preprocessing(recorded)
+    let layers = network.description
+    if !layers.alternatives.isEmpty || layers.assumption != nil {
+      metadata[MetadataKey.architecture] = layers.architectureName
+    }
+    guard let recorded = source.origin.model else { return metadata }
+    if let names = recorded.classNames, names.count == network.classCount,
+      metadata[MetadataKey.classes] == nil
+    {
+      metadata[MetadataKey.classes] = JSON.array(names.map { .string($0) }).encoded()
+    }
+    guard metadata[MetadataKey.crop] == nil, metadata[MetadataKey.resize] == nil,
+      let preprocessing = Preprocessing(recorded.preprocessing)
     else { return metadata }
-    for (key, value) in preprocessing.metadataEntries where metadata[key] == nil { metadata[key] = value }
+    var entries = preprocessing.metadataEntries
+    if layers.transformsInput, recorded.preprocessing.mean == nil {
+      for key in [MetadataKey.mean, MetadataKey.std] { entries[key] = nil }
+    }
+    for (key, value) in entries where metadata[key] == nil { metadata[key] = value }
     return metadata
   }
 }

@@ -39,11 +39,16 @@ package struct PreprocessingOptions: ParsableArguments {
   /// Shares of the resized side that a crop may keep.
   package static let ratios = 0.01...1.0
 
-  /// The preprocessing to use with a checkpoint of this metadata.
-  package func resolve(_ metadata: Metadata, label: String, console: Console) throws -> ResolvedPreprocessing
+  /// The preprocessing to use with a model.
+  ///
+  /// - Parameter metadata: The model's, or those that an output of it will have.
+  package func resolve(_ model: LoadedModel, metadata: Metadata? = nil, console: Console) throws
+    -> ResolvedPreprocessing
   {
-    let known = try Preprocessing(metadata: { metadata[$0] }, source: label)
-    var used = known ?? .imageNet
+    let (metadata, label) = (metadata ?? model.metadata, model.source.label)
+    let defaults = model.defaults
+    let known = try Preprocessing(metadata: { metadata[$0] }, source: label, defaults: defaults)
+    var used = known ?? defaults
     if let crop {
       // `--crop` alone keeps the ratio of the two sizes, truncated as torchvision's and timm's scripts do.
       used.resize = min(max(crop * used.resize / used.crop, 1), Preprocessing.sizes.upperBound)
@@ -54,12 +59,13 @@ package struct PreprocessingOptions: ParsableArguments {
     if let resizeMode { used.mode = resizeMode }
     colour.apply(to: &used)
     let isGiven = resize != nil || crop != nil || ratio != nil || resizeMode != nil || colour.isGiven
+    let scalesInput = model.notesScaledInput(metadata, colour.normalisation, console: console)
     if known == nil && !isGiven {
       console.notice("no preprocessing in \(label): using \(used.summary); --resize and --crop say otherwise")
     } else {
       console.detail("preprocessing: \(used.summary)")
     }
-    return ResolvedPreprocessing(preprocessing: used, isRecorded: isGiven)
+    return ResolvedPreprocessing(preprocessing: used, isRecorded: isGiven || scalesInput)
   }
 }
 
@@ -101,6 +107,34 @@ package struct NormalisationOptions: ParsableArguments {
   package func apply(to preprocessing: inout Preprocessing) {
     if let mean { preprocessing.mean = mean.values }
     if let std { preprocessing.std = std.values }
+  }
+}
+
+extension LoadedModel {
+  /// The preprocessing of a checkpoint that records none: ImageNet's, with the normalization that torchvision's
+  /// weights of this network were trained for.
+  package var defaults: Preprocessing {
+    var defaults = Preprocessing.imageNet
+    if network.description.transformsInput {
+      // `transform_input` turns images normalized as ImageNet's into ones scaled to ±1, which is this.
+      (defaults.mean, defaults.std) = ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
+    }
+    return defaults
+  }
+
+  /// Says in one line that inputs are scaled to ±1, if neither metadata nor options say how they are normalized.
+  ///
+  /// - Returns: True if so.
+  package func notesScaledInput(
+    _ metadata: Metadata, _ options: NormalisationOptions, console: Console
+  ) -> Bool {
+    guard network.description.transformsInput, options.mean == nil, options.std == nil,
+      metadata[MetadataKey.mean] == nil, metadata[MetadataKey.std] == nil
+    else { return false }
+    console.notice(
+      "\(source.label): inputs are scaled to ±1, as torchvision's pretrained \(network.architectureName) does with transform_input; --mean and --std say otherwise"
+    )
+    return true
   }
 }
 

@@ -16,6 +16,8 @@ public enum CheckpointError: ClassifiedError, Sendable, Equatable {
   case noStateDict(path: String, reason: String)
   /// A PyTorch file holds several state dicts of equal standing; by their keys, empty for the top level.
   case ambiguousStateDict(path: String, keys: [String])
+  /// A state dict was asked for by its key in a file whose format has no keys.
+  case keyWithoutMeaning(path: String, key: String, format: String)
   /// A file is only a part of a checkpoint.
   case partOfCheckpoint(path: String, reason: String)
   /// Two tensors have the same name once what wrappers put into names is taken off: that name, and theirs in the file.
@@ -51,7 +53,7 @@ public enum CheckpointError: ClassifiedError, Sendable, Equatable {
     case .cannotOpen: .noInput
     case .readFailed, .fileShrank, .writeFailed: .io
     case .cannotCreate: .cannotCreate
-    case .invalidRequest, .missingBase, .looksCompressed, .unsupportedType: .usage
+    case .invalidRequest, .missingBase, .looksCompressed, .unsupportedType, .keyWithoutMeaning: .usage
     case .directoryWithoutIndex, .invalidHeader, .noStateDict, .ambiguousStateDict, .partOfCheckpoint,
       .nameCollision, .malformed, .missingTensor, .mismatch, .outOfRange,
       .unrepresentable, .notReal:
@@ -70,6 +72,8 @@ extension CheckpointError: CustomStringConvertible {
     case .noStateDict(let path, let reason): "\(text(path)): \(reason)"
     case .ambiguousStateDict(let path, let keys):
       "\(text(path)): holds several state dicts of equal standing: \(list(keys))"
+    case .keyWithoutMeaning(let path, let key, let format):
+      "\(text(path)): no key \"\(escapedForDiagnostics(key))\": \(format) holds one state dict without keys"
     case .partOfCheckpoint(let path, let reason): "\(text(path)): \(reason)"
     case .missingBase(let path, let base):
       "\(text(path)): is stored as a difference to another checkpoint"

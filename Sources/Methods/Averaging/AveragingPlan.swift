@@ -245,7 +245,7 @@ public struct MergedMetadata: Sendable, Equatable {
     let contributors = Set(plan.combination.contributors + plan.entries.flatMap(plan.contributors)).sorted()
     let outputs = Set(plan.entries.map(\.output.name))
     self.init(
-      contributors.map { plan.series.members[$0].source.metadata },
+      contributors.map { plan.series.members[$0].source.standaloneMetadata },
       tied: plan.series.tiedTensors(in: contributors).groups.map { $0.filter(outputs.contains) },
       isStale: plan.makesBatchNormStale)
   }

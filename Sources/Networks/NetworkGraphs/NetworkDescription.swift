@@ -15,6 +15,11 @@ public struct NetworkDescription: Sendable {
   /// Other networks whose checkpoints have the same tensors but which compute differently; empty where the
   /// architecture is certain.
   public let alternatives: [String]
+  /// A convention that no tensor shows and that was assumed, on one line; nil where the network was named.
+  public let assumption: String?
+  /// True if torchvision's published weights of this network take inputs scaled to ±1 instead of ImageNet's mean and
+  /// deviation (`transform_input`).
+  public let transformsInput: Bool
   /// True if an ONNX file describes the network.
   public let isImported: Bool
   /// The checkpoint as opened.
@@ -58,21 +63,27 @@ public struct NetworkDescription: Sendable {
       }
     }
     self.init(
-      builder.graph(output: output), name: name, alternatives: family.rarer, checkpoint: checkpoint,
-      weights: state)
+      builder.graph(output: output), name: name, alternatives: architecture == nil ? family.rarer : [],
+      assumption: family.assumption, transformsInput: type(of: family).transformsInput,
+      checkpoint: checkpoint, weights: state)
   }
 
   /// The network of a checkpoint according to the file itself: its own layers if it is an ONNX file, else the
   /// architecture named by its metadata, its `config.json` or its training arguments, else the one recognized
   /// from its tensors.
   ///
-  /// - Throws: `NetworkError.unknownRecordedName` when the file names a network of another family; errors of
-  ///   the other initializers.
+  /// - Throws: `NetworkError.unknownRecordedName` when the file names a network of another family,
+  ///   `NetworkError.recordedArguments` when it was built with arguments of its own; errors of the other initializers.
   public init(recordedIn checkpoint: any CheckpointSource) throws {
     if let model = (checkpoint as? ONNXCheckpoint)?.model {
       try self.init(checkpoint, onnx: model)
     } else {
-      try self.init(checkpoint, architecture: try Self.recordedName(of: checkpoint))
+      do {
+        try self.init(checkpoint, architecture: try Self.recordedName(of: checkpoint))
+      } catch NetworkError.unknownName(let name, _) {
+        throw NetworkError.unknownRecordedName(
+          label: checkpoint.label, name: name, source: MetadataKey.architecture)
+      }
     }
   }
 
@@ -82,6 +93,10 @@ public struct NetworkDescription: Sendable {
     guard let recorded = checkpoint.origin.model, let name = recorded.architecture else { return nil }
     // Tags of timm's weights follow the architecture's name: `resnet50.a1_in1k`.
     let bare = String(name.prefix { $0 != "." })
+    guard recorded.arguments.isEmpty else {
+      throw NetworkError.recordedArguments(
+        label: checkpoint.label, name: name, source: recorded.source.rawValue, arguments: recorded.arguments)
+    }
     if ArchitectureRegistry.names.contains(bare) || PublishedNames.digests[bare] != nil { return bare }
     // Names of hyperparameters are the choice of a Lightning module's author.
     if recorded.source == .lightning { return nil }
@@ -90,12 +105,15 @@ public struct NetworkDescription: Sendable {
   }
 
   init(
-    _ graph: Graph, name: String, alternatives: [String] = [], isImported: Bool = false,
-    checkpoint: any CheckpointSource, weights: StateDict
+    _ graph: Graph, name: String, alternatives: [String] = [], assumption: String? = nil,
+    transformsInput: Bool = false, isImported: Bool = false, checkpoint: any CheckpointSource,
+    weights: StateDict
   ) {
     self.graph = graph
     architectureName = name
     self.alternatives = alternatives
+    self.assumption = assumption
+    self.transformsInput = transformsInput
     self.isImported = isImported
     self.checkpoint = checkpoint
     self.weights = weights

@@ -10,6 +10,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case unknownName(String, known: [String])
   /// The file names an architecture, in `source`, that none of the known families computes.
   case unknownRecordedName(label: String, name: String, source: String)
+  /// The file records arguments, as `name=value`, that make its network another than the published one.
+  case recordedArguments(label: String, name: String, source: String, arguments: [String])
   /// The checkpoint is not of the named architecture.
   case otherArchitecture(label: String, requested: String, found: String)
   /// Several families share these keys but compute differently.
@@ -59,6 +61,9 @@ extension NetworkError: CustomStringConvertible {
       "unknown architecture \"\(escape(name))\"; known are \(known.joined(separator: ", "))"
     case .unknownRecordedName(let label, let name, let source):
       "\(escape(label)): architecture \"\(escape(name))\" (\(source)) is not supported"
+    case .recordedArguments(let label, let name, let source, let arguments):
+      "\(escape(label)): architecture \"\(escape(name))\" (\(source)) with "
+        + arguments.prefix(5).map { escape($0) }.joined(separator: ", ") + " is not supported"
     case .otherArchitecture(let label, let requested, let found):
       "\(escape(label)): expected the architecture \(escape(requested)), found \(found)"
     case .ambiguous(let label, let candidates):

@@ -95,11 +95,14 @@ extension BNFix {
     let layers = try selectedLayers(of: model, matching: layers).map {
       (name: $0.name, channels: $0.channels)
     }
+    var options = model.openOptions
+    // The key is the checkpoint's.
+    options.key = nil
     let parts = try cluster.merge.map { path in
       (
         label: path,
         part: try StatisticsPart(
-          reading: openCheckpoint(.path(path), options: model.openOptions), layers: layers)
+          reading: openCheckpoint(.path(path), options: options), layers: layers)
       )
     }
     let batches = try StatisticsPart.merge(parts)
@@ -151,7 +154,7 @@ extension BNFix {
   ) throws -> Preprocessing {
     var metadata = model.metadata
     for (key, value) in recipe.recorded { metadata[key] = value }
-    return try preprocessing.resolve(metadata, label: model.source.label, console: console).preprocessing
+    return try preprocessing.resolve(model, metadata: metadata, console: console).preprocessing
   }
 
   private func reportJSON(

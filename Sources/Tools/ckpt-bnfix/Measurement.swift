@@ -28,8 +28,7 @@ struct Measurement {
     synchronization = options.synchronization
     transforms = options.transforms
     seed = options.seed
-    let resolved = try options.preprocessing.resolve(
-      model.metadata, label: model.source.label, console: console)
+    let resolved = try options.preprocessing.resolve(model, console: console)
     preprocessing = resolved.preprocessing
     workers = options.global.threadCount
     dataset = try options.images.open(

@@ -71,7 +71,7 @@ struct Convert: CheckpointTool {
     if targetFormat == .npz && !source.metadata.isEmpty {
       console.notice("\(source.label): \(targetFormat) files have no metadata: left out")
     }
-    var metadata = source.metadata
+    var metadata = source.standaloneMetadata
     if let entry = tensors.provenance { entry.record(in: &metadata) }
     let conversion = tensors.conversion
     try console.watching("converting", [source], only: conversion.includes) { sources in

@@ -67,7 +67,7 @@ struct FixRes: NetworkTool {
     if loaded.source.metadata[MetadataKey.batchNorm] == MetadataKey.BatchNormState.stale {
       console.warning("\(label): BatchNorm statistics are stale; run ckpt-bnfix first")
     }
-    let resolved = try preprocessing.resolve(loaded.metadata, label: label, console: console)
+    let resolved = try preprocessing.resolve(loaded, console: console)
     var options = try training.makeOptions(network: loaded.network, console: console)
     let classes = head.numClasses ?? loaded.network.classCount
     options.loss = teacher.makeLoss(try loss.makeLoss(classes: classes))

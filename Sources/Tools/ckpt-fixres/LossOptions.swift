@@ -120,9 +120,9 @@ struct TeacherOptions: ParsableArguments {
       }
       return TeacherModel(outputs: .stored(try value.floats()), digest: try contentDigest(of: source))
     }
-    let network = try LoadedModel(
-      source, architecture: nil, pool: pool, compute: arithmetic.compute, options: options
-    ).network
+    let model = try LoadedModel(
+      source, architecture: nil, pool: pool, compute: arithmetic.compute, options: options)
+    let network = model.network
     guard network.classCount == classes else {
       throw Failure(
         .badData, "\(teacher): expected a teacher of \(classes) classes, found \(network.classCount)")
@@ -130,8 +130,10 @@ struct TeacherOptions: ParsableArguments {
     if let names, let own = ClassNames(of: source, classCount: classes, console: console) {
       try names.check(own, console: console)
     }
+    let metadata = model.metadata
     let view =
-      try Preprocessing(metadata: { source.metadata[$0] }, source: teacher) ?? preprocessing
+      try Preprocessing(metadata: { metadata[$0] }, source: teacher, defaults: model.defaults)
+      ?? preprocessing
     return TeacherModel(outputs: .network(network, view), digest: try contentDigest(of: source))
   }
 

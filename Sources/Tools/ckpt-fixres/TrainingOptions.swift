@@ -150,10 +150,10 @@ struct HeadOptions: ParsableArguments {
     numClasses.map { [("num_classes", JSON($0)), ("head_init", .string(headInit.rawValue))] } ?? []
   }
 
-  /// The names of the new classes, in the order of the outputs.
+  /// Records the names of the new classes, in the order of the outputs, in place of the old ones.
   func record(_ names: [String]?, in metadata: inout Metadata) {
-    guard numClasses != nil, let names else { return }
-    metadata[MetadataKey.classes] = JSON.array(names.map { .string($0) }).encoded()
+    guard numClasses != nil else { return }
+    metadata[MetadataKey.classes] = names.map { JSON.array($0.map { .string($0) }).encoded() }
   }
 }
 

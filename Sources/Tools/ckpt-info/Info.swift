@@ -62,10 +62,26 @@ struct Info: CheckpointTool {
     }
   }
 
-  func open(_ path: String) throws -> any CheckpointSource {
+  func open(_ path: String) throws -> any CheckpointSource { try open(path, key: input.key) }
+
+  private func open(_ path: String, key: String?) throws -> any CheckpointSource {
     var options = try input.openOptions(threads: global.threadCount)
     options.acceptsParts = true
+    options.key = key
     return try openModel(path, options: options)
+  }
+
+  /// The two checkpoints to compare, of which one may have no keys.
+  private func openPair() throws -> [any CheckpointSource] {
+    var isKeyless = false
+    return try files.map { path in
+      do {
+        return try open(path)
+      } catch CheckpointError.keyWithoutMeaning where path != "-" && !isKeyless {
+        isKeyless = true
+        return try open(path, key: nil)
+      }
+    }
   }
 
   /// One report per checkpoint; a single one needs no heading.
@@ -80,7 +96,7 @@ struct Info: CheckpointTool {
 
   private func diff(_ console: Console) throws {
     // Whether bytes are equal is one pass, how far values are apart another.
-    let comparison = try console.watching("comparing", files.map { try open($0) }, passes: 2) {
+    let comparison = try console.watching("comparing", openPair(), passes: 2) {
       try CheckpointComparison($0[0], $0[1])
     }
     let differing = comparison.common.filter { !$0.isWithin(tolerance) }

@@ -76,7 +76,7 @@ struct GridOptions: ParsableArguments {
   func settings(
     for model: LoadedModel, networks: [Int], batchNorms: [NormalizationSource], console: Console
   ) throws -> [Setting] {
-    let all = try preprocessings(for: model.source, console: console)
+    let all = try preprocessings(for: model, console: console)
     let poolings = try (pooling?.choices ?? [.average]).map { try $0.resolved(for: model) }
     var settings: [Setting] = []
     for views in views?.values ?? [.center] {
@@ -95,13 +95,15 @@ struct GridOptions: ParsableArguments {
     return settings
   }
 
-  private func preprocessings(for source: any CheckpointSource, console: Console) throws -> [Preprocessing] {
-    let metadata = source.metadata
-    let known = try Preprocessing(metadata: { metadata[$0] }, source: source.label)
-    var base = known ?? .imageNet
+  private func preprocessings(for model: LoadedModel, console: Console) throws -> [Preprocessing] {
+    let (metadata, label) = (model.metadata, model.source.label)
+    let defaults = model.defaults
+    let known = try Preprocessing(metadata: { metadata[$0] }, source: label, defaults: defaults)
+    var base = known ?? defaults
     normalisation.apply(to: &base)
+    _ = model.notesScaledInput(metadata, normalisation, console: console)
     if known == nil {
-      console.notice("no preprocessing in \(source.label): what is not given starts from \(base.summary)")
+      console.notice("no preprocessing in \(label): what is not given starts from \(base.summary)")
     }
     if asRecorded { return [base] }
     let all = SweepGrid(

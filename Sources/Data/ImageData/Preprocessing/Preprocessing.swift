@@ -90,13 +90,15 @@ public enum ResizeMode: String, CaseIterable, Sendable {
 extension Preprocessing {
   /// The preprocessing that a checkpoint's metadata records, or nil if it records none.
   ///
-  /// Settings that are not recorded are taken from `imageNet`; a missing resize keeps its ratio to the crop,
-  /// truncated.
+  /// A missing resize keeps its ratio to the crop, truncated.
   /// - Parameters:
   ///   - metadata: The value of a metadata key, nil if absent.
   ///   - source: Name of the checkpoint in errors.
+  ///   - known: Settings in place of those that are not recorded.
   /// - Throws: `badPreprocessing`.
-  public init?(metadata: @escaping (_ key: String) -> String?, source: String) throws(ImageDataError) {
+  public init?(
+    metadata: @escaping (_ key: String) -> String?, source: String, defaults known: Preprocessing = .imageNet
+  ) throws(ImageDataError) {
     let reader = MetadataReader(metadata: metadata, source: source)
     let resize = try reader.size(MetadataKey.resize)
     let crop = try reader.size(MetadataKey.crop)
@@ -108,7 +110,6 @@ extension Preprocessing {
     }
     let mode = try reader.mode(MetadataKey.resizeMode)
     if resize == nil, crop == nil, interpolation == nil, mean == nil, std == nil, mode == nil { return nil }
-    let known = Preprocessing.imageNet
     self.init(
       resize: resize ?? crop.map { min(max($0 * known.resize / known.crop, 1), Self.sizes.upperBound) }
         ?? known.resize,

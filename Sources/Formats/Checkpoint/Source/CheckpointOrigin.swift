@@ -60,6 +60,9 @@ public struct RecordedModel: Sendable, Equatable {
 
   /// Name of the architecture as it stands there, for example `resnet18` or `resnet18.a1_in1k`.
   public var architecture: String?
+  /// Arguments of the architecture that change what it computes, as `name=value`: a network that was built with them is
+  /// not the published one. Those that only matter in training are left out.
+  public var arguments: [String] = []
   /// Number of classes.
   public var classCount: Int?
   /// Names of the classes, in the order of the logits.
@@ -97,6 +100,24 @@ public struct RecordedPreprocessing: Sendable, Equatable {
   public init() {}
 }
 
+extension CheckpointSource {
+  /// The metadata for an output that has neither the `config.json` nor the training arguments of this checkpoint: with the
+  /// architecture that they name, and what it was built with.
+  ///
+  /// Names in the hyperparameters of a Lightning module are its author's and say nothing for certain.
+  public var standaloneMetadata: Metadata {
+    var metadata = metadata
+    if metadata[MetadataKey.architecture] == nil, let model = origin.model, model.source != .lightning,
+      let name = model.architecture
+    {
+      // Tags of timm's weights follow the architecture's name.
+      let bare = String(decoding: name.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
+      metadata[MetadataKey.architecture] = ([bare] + model.arguments).joined(separator: " ")
+    }
+    return metadata
+  }
+}
+
 extension RecordedModel {
   /// A `config.json` of timm and the Hugging Face hub: the values of `pretrained_cfg`, or of the top level in older files;
   /// those for tests win.
@@ -104,6 +125,7 @@ extension RecordedModel {
     self.init(source: .configuration)
     let cfg = json["pretrained_cfg"] ?? json
     architecture = json["architecture"]?.text ?? cfg["architecture"]?.text
+    arguments = Self.decisive(json["model_args"])
     classCount = (json["num_classes"] ?? cfg["num_classes"])?.intValue
     let names = json["label_names"] ?? cfg["label_names"] ?? (json["labels"] ?? cfg["labels"])
     classNames = names?.arrayValue.flatMap { array in
@@ -119,6 +141,23 @@ extension RecordedModel {
     guard architecture != nil else { return nil }
   }
 
+  /// Arguments of timm's `create_model` without those that change nothing in a test, or only shapes, which show.
+  private static func decisive(_ arguments: JSON?) -> [String] {
+    let harmless = [
+      "num_classes", "in_chans", "img_size", "drop_rate", "drop_path_rate", "drop_block_rate",
+      "drop_connect_rate",
+      "attn_drop_rate", "proj_drop_rate", "pos_drop_rate", "patch_drop_rate", "bn_momentum", "zero_init_last",
+      "weight_init", "pretrained", "pretrained_cfg", "checkpoint_path", "scriptable", "exportable", "no_jit",
+      "global_pool=avg", "global_pool=",
+    ].map { TensorName($0) }
+    return (arguments?.objectValue ?? []).filter { $0.1 != .null }.map { name, value in
+      "\(name)=\(value.stringValue ?? value.encoded())"
+    }.filter { argument in
+      let name = String(decoding: argument.utf8.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self)
+      return !harmless.contains(TensorName(name)) && !harmless.contains(TensorName(argument))
+    }
+  }
+
   /// The arguments of torchvision's reference training.
   fileprivate init(torchvision args: JSON) {
     self.init(source: .torchvision)
@@ -126,12 +165,22 @@ extension RecordedModel {
     if let size = args["val_crop_size"]?.size { preprocessing.inputSize = [3, size, size] }
     preprocessing.resize = args["val_resize_size"]?.size
     preprocessing.interpolation = args["interpolation"]?.text
+    // The script normalizes so. Networks that start from published weights may scale that again (`transform_input`).
+    if args["weights"] == .some(.null) || args["pretrained"] == .some(.bool(false)) {
+      preprocessing.mean = [0.485, 0.456, 0.406]
+      preprocessing.std = [0.229, 0.224, 0.225]
+    }
   }
 
   /// The architecture and the arguments of timm's training script.
   fileprivate init(timm arch: String?, _ args: JSON) {
     self.init(source: .timm)
     architecture = arch ?? args["model"]?.text ?? args["arch"]?.text
+    var named = [("global_pool", args["gp"]), ("bn_eps", args["bn_eps"])].compactMap { name, value in
+      value.map { (name, $0) }
+    }
+    if args["bn_tf"] == .bool(true) { named.append(("bn_tf", .bool(true))) }
+    arguments = Self.decisive(.object(named)) + Self.decisive(args["model_kwargs"])
     classCount = args["num_classes"]?.size
     preprocessing.inputSize =
       args["input_size"]?.integers(3) ?? args["img_size"]?.size.map { [args["in_chans"]?.size ?? 3, $0, $0] }

@@ -4,7 +4,8 @@ import Platform
 public struct OpenOptions: Sendable {
   /// Folder for the temporary copy of inputs that cannot seek.
   public var temporaryFolder = "/tmp"
-  /// The state dict to take from a PyTorch file, a path of keys separated by `/`; nil chooses.
+  /// The state dict to take from a PyTorch file, a path of keys separated by `/`; nil chooses. Files of other formats
+  /// have no keys and are an error, unless there is a `base`, which it may be meant for.
   public var key: String?
   /// The checkpoint that a difference was made against.
   public var base: (any CheckpointSource)?
@@ -17,6 +18,12 @@ public struct OpenOptions: Sendable {
 
   /// The defaults.
   public init() {}
+
+  /// Refuses the key for a file that has none.
+  package func checkKey(for path: String, format: String) throws(CheckpointError) {
+    guard let key, base == nil else { return }
+    throw .keyWithoutMeaning(path: path, key: key, format: format)
+  }
 }
 
 /// Opens a checkpoint; its format is told by its content, never by its name.
@@ -56,7 +63,10 @@ public func openCheckpoint(
   if options.streams {
     let stream = try StreamedCheckpoint.open(
       opened, label: location.inputLabel, options: options, beginning: &beginning)
-    if let stream { return stream }
+    if let stream {
+      try options.checkKey(for: location.inputLabel, format: "a safetensors file")
+      return stream
+    }
   }
   let file = try opened.spooled(after: beginning, label: location.inputLabel, options: options)
   return try openFile(file, options: options).unwrapped()
@@ -125,6 +135,7 @@ func openFile(_ file: InputFile, options: OpenOptions) throws -> any CheckpointS
   let format = try FileFormat(of: file)
   switch format {
   case .safetensors:
+    try options.checkKey(for: file.label, format: "a safetensors file")
     let plain = try SafetensorsFile(file)
     return try CompressedFile(plain, options: options) ?? plain
   case .torchZip, .torchLegacy: return try TorchFile(file, format: format, options: options)

@@ -11,6 +11,10 @@ protocol Architecture: Sendable {
   var name: String { get }
   /// Published networks with the same keys that compute differently and are taken for this one.
   var rarer: [String] { get }
+  /// A convention that no tensor shows, on one line; nil where there is none, and where the network was named.
+  var assumption: String? { get }
+  /// True if torchvision's published weights of the family take inputs scaled to ±1 (`transform_input`).
+  static var transformsInput: Bool { get }
   /// The last layer's published name, such as `fc`.
   var headName: String { get }
   /// Prefixes of tensors that have no part in the logits, such as those of auxiliary heads.
@@ -23,6 +27,12 @@ extension Architecture {
   /// Empty: most signatures belong to one network.
   var rarer: [String] { [] }
 
+  /// Nil: most networks are what their tensors show.
+  var assumption: String? { nil }
+
+  /// False: most networks take images as they are normalized for them.
+  static var transformsInput: Bool { false }
+
   /// Empty: most families read every tensor.
   static var ignorablePrefixes: [String] { [] }
 }
@@ -32,6 +42,7 @@ enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
     ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
     MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self,
+    EfficientNetPyTorch.self, SmallImageResNet.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
@@ -49,8 +60,15 @@ enum ArchitectureRegistry {
     }
     // torchvision and timm use some names for networks with different keys.
     let named = families.filter { $0.names.contains(requested) }
-    if let family = named.first(where: { $0.recognises(state) }) ?? named.first {
+    if let family = named.first(where: { $0.recognises(state) }) {
       return try family.init(state, name: requested)
+    }
+    if let family = named.first {
+      guard let own = families.first(where: { $0.recognises(state) }) else {
+        return try family.init(state, name: requested)
+      }
+      let found = try own.init(state, name: nil).name
+      throw NetworkError.otherArchitecture(label: state.label, requested: requested, found: found)
     }
     // A description of a network of unpublished size, such as "resnet [2,2,2,2] basic width 16".
     if let family = families.first(where: { $0.recognises(state) }) {

@@ -7,6 +7,8 @@ struct GoogLeNet: Architecture {
 
   static let ignorablePrefixes = ["aux1.", "aux2."]
 
+  static let transformsInput = true
+
   let name = "googlenet"
 
   let headName = "fc"

@@ -8,6 +8,8 @@ struct InceptionV3: Architecture {
 
   static let ignorablePrefixes = ["AuxLogits."]
 
+  static let transformsInput = true
+
   let name = "inception_v3"
 
   let headName = "fc"

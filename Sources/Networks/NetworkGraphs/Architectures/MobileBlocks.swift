@@ -124,7 +124,9 @@ struct MobileBlocks: Architecture {
       let early = kind == .mobilenetv3 && stage < (isSmall ? 2 : 3)
       for index in 0..<count {
         let stride = index == 0 && stage < strides.count ? strides[stage] : 1
-        x = try block(&b, x, "blocks.\(stage).\(index)", stride, early ? .relu : activation)
+        // EfficientNet-Edge's first stage has no shortcuts (`noskip`), of which only the wider variants have any to leave.
+        let skips = stride == 1 && !(kind == .efficientnetEdge && stage == 0)
+        x = try block(&b, x, "blocks.\(stage).\(index)", stride, early ? .relu : activation, skips: skips)
       }
     }
     if kind == .mobilenetv3 {
@@ -136,7 +138,8 @@ struct MobileBlocks: Architecture {
   }
 
   private func block(
-    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, _ stride: Int, _ activation: Activation
+    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, _ stride: Int, _ activation: Activation,
+    skips: Bool
   ) throws -> GraphBuilder.Value {
     func gated(_ y: GraphBuilder.Value) throws -> GraphBuilder.Value {
       guard b.state.contains("\(name).se.conv_reduce.weight") else { return y }
@@ -165,6 +168,6 @@ struct MobileBlocks: Architecture {
       last = "\(name).conv"
       y = try b.convolutionNorm(y, last, "\(name).bn1", stride: stride, activation)
     }
-    return stride == 1 && y.channels == x.channels ? try b.add(y, x, last) : y
+    return skips && y.channels == x.channels ? try b.add(y, x, last) : y
   }
 }

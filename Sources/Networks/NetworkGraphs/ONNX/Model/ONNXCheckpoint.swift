@@ -57,9 +57,11 @@ public final class ONNXCheckpoint: CheckpointSource {
 ///
 /// - Throws: `CheckpointError`; `ONNXError`.
 public func openModel(_ path: String, options: OpenOptions = OpenOptions()) throws -> any CheckpointSource {
-  ONNXModel.isNamed(path)
-    ? ONNXCheckpoint(try ONNXModel(path: path))
-    : try openCheckpoint(Location(argument: path), options: options)
+  guard ONNXModel.isNamed(path) else {
+    return try openCheckpoint(Location(argument: path), options: options)
+  }
+  try options.checkKey(for: path, format: "an ONNX file")
+  return ONNXCheckpoint(try ONNXModel(path: path))
 }
 
 extension ONNXModel {

@@ -1,0 +1,91 @@
+import Checkpoint
+import NetworkGraphs
+import Testing
+
+/// Networks under the names of repositories other than torchvision's and timm's.
+struct NamingTests {
+  private func checkpoint(_ golden: String) throws -> MemoryCheckpoint {
+    try #require(FamilyGolden.all.first { $0.testDescription == golden }).checkpoint()
+  }
+
+  private func error(_ checkpoint: MemoryCheckpoint, _ architecture: String?) throws -> NetworkError {
+    try #require(throws: NetworkError.self) {
+      _ = try NetworkDescription(checkpoint, architecture: architecture)
+    }
+  }
+
+  @Test(arguments: ["efficientnet-lite0", "tf_efficientnet_lite0", nil])
+  func efficientNetPyTorchIsThePort(name: String?) throws {
+    let description = try NetworkDescription(checkpoint("efficientnet-lite-pytorch"), architecture: name)
+    #expect(description.architectureName == "tf_efficientnet_lite0")
+    #expect(description.classCount == 10)
+    // Its padding is a convention that is said only where nobody named the network.
+    #expect((description.assumption == nil) == (name != nil))
+  }
+
+  @Test(arguments: [
+    "efficientnet_lite0", "efficientnet_b0", "efficientnet-b0", "efficientnet-lite1", "resnet18",
+  ])
+  func refusesOtherNamesForEfficientNetPyTorch(name: String) throws {
+    #expect(
+      try error(checkpoint("efficientnet-lite-pytorch"), name)
+        == .otherArchitecture(label: "memory", requested: name, found: "tf_efficientnet_lite0"))
+  }
+
+  @Test func refusesChangedEfficientNetPyTorch() throws {
+    let whole = try checkpoint("efficientnet-lite-pytorch")
+    let scale = TensorValue(f32: [1], shape: [1])
+    #expect(
+      try error(whole.replacing(["_blocks.3.scale": scale]), nil)
+        == .leftoverTensors(
+          label: "memory", architecture: "tf_efficientnet_lite0", names: ["_blocks.3.scale"], count: 1))
+    guard case .unknownArchitecture = try error(whole.removing("_blocks.15._depthwise_conv.weight"), nil)
+    else {
+      Issue.record("fifteen blocks are no published depth")
+      return
+    }
+    // Another width than the published one.
+    let fewer = TensorValue(f32: Array(repeating: 0, count: 640 * 320), shape: [640, 320, 1, 1])
+    guard case .unknownArchitecture = try error(whole.replacing(["_conv_head.weight": fewer]), nil) else {
+      Issue.record("a head of 640 is not published")
+      return
+    }
+  }
+
+  /// What no tensor shows, pretrained weights of torchvision's expect.
+  @Test func inputsAreTransformedByGoogLeNetAlone() throws {
+    #expect(try NetworkDescription(checkpoint("googlenet")).transformsInput)
+    #expect(try !NetworkDescription(checkpoint("densenet")).transformsInput)
+  }
+
+  @Test(arguments: [
+    ("resnet-cifar-layers", "resnet18-cifar"), ("resnet-cifar-sequences", "resnet-cifar"),
+  ])
+  func networksForSmallImagesMustBeNamed(golden: String, name: String) throws {
+    let checkpoint = try checkpoint(golden)
+    let doubt = NetworkError.ambiguous(label: "memory", candidates: [name])
+    #expect(try error(checkpoint, nil) == doubt)
+    // The name of the network for large images, as training scripts record it, decides nothing.
+    #expect(try error(checkpoint, "resnet18") == doubt)
+    #expect(try error(checkpoint, "resnet34-cifar") != doubt)
+    let description = try NetworkDescription(checkpoint, architecture: name)
+    #expect(description.architectureName == name)
+    #expect(try description.multiplyAdds(height: 32, width: 32) > 0)
+  }
+
+  /// Shortcuts without weights, which pad with zeros, do not show how they do so.
+  @Test func refusesShortcutsWithoutWeights() throws {
+    var checkpoint = try checkpoint("resnet-cifar-layers")
+    for spec in checkpoint.tensors where spec.name.string.contains("shortcut") {
+      checkpoint = checkpoint.removing(spec.name)
+    }
+    guard case .unknownArchitecture = try error(checkpoint, nil) else {
+      Issue.record("nothing tells the shortcuts")
+      return
+    }
+    guard case .missingTensor = try error(checkpoint, "resnet18-cifar") else {
+      Issue.record("a name does not tell the shortcuts either")
+      return
+    }
+  }
+}
