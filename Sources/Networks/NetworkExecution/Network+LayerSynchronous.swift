@@ -1,4 +1,5 @@
 import NetworkGraphs
+import Platform
 import Statistics
 import TensorMath
 
