@@ -71,6 +71,67 @@ import Testing
     #expect(try folder.listing() == ["set"])
   }
 
+  /// What SIGKILL leaves: before the sets are exchanged the new shards with links to the user's files, and after it the old
+  /// shards and the user's folders.
+  @Test func whatKilledRunsHaveLeftIsRemovedByTheNext() throws {
+    let set = folder.file("set")
+    try write(1, tensors: 3, to: set)
+    try folder.write(Array("mine".utf8), to: "set/README")
+    for name in [".set.4000000-0.tmp", "set/.model.4000000-1.tmp"] {
+      try FileManager.default.createDirectory(
+        atPath: folder.file(name) + "/logs", withIntermediateDirectories: true)
+      try folder.write(Array("log".utf8), to: "\(name)/logs/\(name.utf8.count)")
+      for file in [
+        "model-00001-of-00002.safetensors", "model.safetensors.index.json", "config.json",
+        ".model-00002-of-00002.safetensors.4000000-0.tmp",
+      ] { try folder.write([1], to: "\(name)/\(file)") }
+      #expect(link(set + "/README", folder.file(name) + "/README") == 0)
+    }
+    try FileManager.default.removeItem(atPath: folder.file("set/.model.4000000-1.tmp/logs"))
+    try write(2, tensors: 3, to: set)
+    try expect(2, tensors: 3, in: set)
+    #expect(try folder.listing() == ["set"])
+    #expect(try folder.read("set/logs/18") == Array("log".utf8))
+    #expect(try folder.read("set/README") == Array("mine".utf8))
+    #expect(try listing(set).count == 6)
+  }
+
+  @Test func foldersOfOtherRunsAndFilesOfTheUserStay() throws {
+    let set = folder.file("set")
+    let kept = [
+      ".set.4000000-0.tmp/notes", ".set.4000000-x.tmp/model-00001-of-00002.safetensors",
+      ".set2.4000000-0.tmp/model-00001-of-00002.safetensors", "set.4000000-0.tmp/config.json",
+    ]
+    for path in kept {
+      try FileManager.default.createDirectory(
+        atPath: folder.file(path.split(separator: "/").map(String.init)[0]),
+        withIntermediateDirectories: false)
+      try folder.write([1], to: path)
+    }
+    // A link to a folder is no folder that a run has made.
+    #expect(symlink("set2", folder.file(".set.4000001-0.tmp")) == 0)
+    try FileManager.default.createDirectory(atPath: folder.file("set2"), withIntermediateDirectories: false)
+    try folder.write([1], to: "set2/config.json")
+    // A run underway holds the lock of its folder.
+    var options = WriteOptions()
+    options.maxShardBytes = 16
+    let values = Self.values(2, tensors: 3)
+    let writer = try CheckpointWriter(
+      to: .path(set), tensors: values.map { spec($0, $1.dtype, $1.shape) }, metadata: Metadata(),
+      options: options)
+    for spec in writer.order { try writer.write(values[spec.name]!) }
+    try write(1, tensors: 4, to: set)
+    try expect(1, tensors: 4, in: set)
+    try writer.finish()
+    try expect(2, tensors: 3, in: set)
+    for path in kept + ["set2/config.json"] { #expect(try folder.read(path) == [1]) }
+    #expect(
+      try folder.listing() == [
+        ".set.4000000-0.tmp", ".set.4000000-x.tmp", ".set.4000001-0.tmp", ".set2.4000000-0.tmp", "set",
+        "set.4000000-0.tmp", "set2",
+      ])
+  }
+
   @Test func plantedLinksAreNotWrittenThrough() throws {
     let set = folder.file("set")
     try FileManager.default.createDirectory(atPath: set, withIntermediateDirectories: false)

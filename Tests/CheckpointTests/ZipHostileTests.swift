@@ -185,6 +185,46 @@ import Testing
     #expect(try reason(streamed) == nil)
   }
 
+  /// Writers that do not know a size beforehand leave room for 64 bits: the sizes of such a header must agree, too.
+  @Test func localHeadersOf64BitSizes() throws {
+    let good = try small()
+    let local = Int(ByteFields(good).u32(entries(good)[1] + 42))
+    let extra = local + 30 + "a/data/0".utf8.count
+    // The writer's padding is the room.
+    #expect(ByteFields(good).u16(local + 28) >= 24)
+    func changed(
+      size: UInt64 = 16, stored: UInt64 = 16, length: UInt16 = 16,
+      _ change: (inout [UInt8]) -> Void = { _ in }
+    ) -> [UInt8] {
+      var bytes = good
+      put(ByteFields(good).u16(local + 6) & ~ZipFlags.sizesFollow, at: local + 6, in: &bytes)
+      put(Self.storage.bytes.withUnsafeBytes { crc32($0) }, at: local + 14, in: &bytes)
+      for field in [18, 22] { put(UInt32.max, at: local + field, in: &bytes) }
+      let rest = ByteFields(good).u16(local + 28) - 24
+      bytes.replaceSubrange(extra..<extra + 4, with: [1, 0] + littleEndianBytes(length))
+      put(size, at: extra + 4, in: &bytes)
+      put(stored, at: extra + 12, in: &bytes)
+      bytes.replaceSubrange(extra + 20..<extra + 24, with: Array("FB".utf8) + littleEndianBytes(rest))
+      change(&bytes)
+      return bytes
+    }
+    let contradiction = "zip: local header of record \"a/data/0\" contradicts the directory in its sizes"
+    let impossible = "zip: record \"a/data/0\" has impossible sizes"
+    #expect(try reason(changed()) == nil)
+    for wrong in [0, 15, 17, 1 << 32 + 16, UInt64.max] {
+      #expect(try reason(changed(size: wrong)) == contradiction, "\(wrong)")
+      #expect(try reason(changed(stored: wrong)) == contradiction, "\(wrong)")
+    }
+    // The extra field too short for both, or with another one's number, or reaching beyond the header.
+    #expect(try reason(changed(length: 8)) == impossible)
+    #expect(try reason(changed { $0[extra] = 2 }) == impossible)
+    #expect(try reason(changed(length: .max)) == impossible)
+    // One size only needs 64 bits.
+    #expect(try reason(changed(length: 8) { put(UInt32(16), at: local + 18, in: &$0) }) == nil)
+    #expect(
+      try reason(changed(size: 17, length: 8) { put(UInt32(16), at: local + 18, in: &$0) }) == contradiction)
+  }
+
   /// Zeros compress a thousandfold; a tensor may be as large as its storage, deflated or not.
   @Test func recordsThatExpandByMoreThan16MiB() throws {
     let count: Int32 = 8 << 20

@@ -90,6 +90,29 @@ import Testing
     #expect(try folder.listing() == [])
   }
 
+  @Test func candidatesOfKilledRunsAreRemovedByTheNext() throws {
+    for name in ["ckpt-average-aaaaaa", "ckpt-average-bbbbbb", "ckpt-average-cccccc", "ckpt-average-dddddd"] {
+      try FileManager.default.createDirectory(
+        atPath: folder.file("tmp/\(name)"), withIntermediateDirectories: true)
+      #expect(chmod(folder.file("tmp/\(name)"), 0o700) == 0)
+      try write("tmp/\(name)/candidate.safetensors", "")
+    }
+    // What else lies there is not ours to remove, nor what others may enter, nor a running process's.
+    try write("tmp/ckpt-average-bbbbbb/notes", "")
+    #expect(chmod(folder.file("tmp/ckpt-average-cccccc"), 0o755) == 0)
+    try run(
+      """
+      exec 9<tmp/ckpt-average-dddddd; flock 9
+      TMPDIR=$PWD/tmp ckpt-average $MODEL '\(Fixtures.path("run/epoch-103.safetensors"))' \
+        --method greedy-soup --eval 'echo 1' --mode max -o out.st
+      """)
+    let left = try FileManager.default.contentsOfDirectory(atPath: folder.file("tmp")).sorted()
+    #expect(left == ["ckpt-average-bbbbbb", "ckpt-average-cccccc", "ckpt-average-dddddd"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.file("tmp/ckpt-average-bbbbbb")) == ["notes"]
+    )
+  }
+
   @Test func candidatesAreForNobodyElse() throws {
     try FileManager.default.createDirectory(atPath: folder.file("tmp"), withIntermediateDirectories: false)
     let look = "stat -c %a \"$1\" \"$(dirname \"$1\")\" >>modes; echo 1"
@@ -158,6 +181,16 @@ import Testing
     #expect(outcome.messages.split(separator: "\n").count == 1)
   }
 
+  @Test func messagesDoNotQuoteMegabytes() throws {
+    try write("list.tsv", String(repeating: "a", count: 3_000_000) + "\n")
+    let outcome = try run("ckpt-sweep $MODEL --data list.tsv", status: 65)
+    #expect(outcome.messages.hasPrefix("ckpt-sweep: ") && outcome.messages.contains("aaa … aaa"))
+    #expect(outcome.messages.utf8.count < 100_000)
+    #expect(
+      outcome.messages.hasSuffix(": no label: expected path<TAB>label in each line\n"),
+      "\(outcome.messages.suffix(200))")
+  }
+
   // MARK: Waiting
 
   @Test func fifosInFoldersAreNotWaitedFor() throws {
@@ -196,6 +229,27 @@ import Testing
       let outcome = try run("ulimit -v 300000; timeout -s KILL 60 \(command)", status: nil)
       #expect(outcome.status != 137, "\(command) hangs")
       if outcome.status != 0 { #expect(!outcome.messages.isEmpty, "\(command): \(outcome.status)") }
+    }
+  }
+
+  /// A checkpoint says at which size its images are to be looked at.
+  @Test(.enabled(if: ProcessInfo.processInfo.physicalMemory < 200 << 30))
+  func sizesOfACheckpointBeyondTheMemoryAreRefused() throws {
+    let source = try openCheckpoint(.path(Self.model))
+    var metadata = source.metadata
+    metadata["ckpt.resize"] = "16384"
+    metadata["ckpt.crop"] = "16384"
+    try writeCheckpoint(
+      Dictionary(uniqueKeysWithValues: source.tensors.map { ($0.name, try source.value($0.name)) }),
+      metadata: metadata, to: .path(folder.file("large.st")))
+    for command in [
+      "ckpt-bnfix large.st --data $TRAIN --batch-size 64 -o o.st",
+      "ckpt-sweep large.st --data $TRAIN --as-recorded --batch-size 64",
+    ] {
+      let outcome = try run("timeout -s KILL 20 \(command)", status: 65)
+      #expect(outcome.messages.contains("of 16384x16384 pixels takes at least "), "\(outcome.messages)")
+      #expect(outcome.messages.contains("; a smaller --crop takes less"))
+      #expect(outcome.messages.split(separator: "\n").count == 1, "\(outcome.messages)")
     }
   }
 

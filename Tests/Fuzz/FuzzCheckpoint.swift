@@ -19,8 +19,8 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   case .pickle:
     var interpreter = PickleInterpreter(bytes)
     if let root = try? interpreter.run() {
-      let selection = StateDictSelection(graph: interpreter.graph)
-      for entry in (try? selection.tensors(from: root, key: nil))?.tensors ?? [] {
+      let selection = StateDictSelection(graph: interpreter.graph, root: root)
+      for entry in (try? selection.select(nil))?.candidate.tensors ?? [] {
         _ = try? interpreter.graph.tensor(entry.tensor)
       }
     }

@@ -53,6 +53,43 @@ import Testing
     #expect(DecodingBudget.scanCount(ofJPEG: thumbnail) == 1)
   }
 
+  /// 480 scans go over 178 million pixels each: a minute and a half for a file that claims the largest size there is.
+  @Test func progressiveJPEGOfManyScansIsRefusedBeforeItIsDecoded() throws {
+    let good = try ImageGolden.file("420-41x29-progressive.jpg")
+    let scan: [UInt8] = [0xff, 0xda, 0, 8, 1, 1, 0, 1, 63, 0, 0]
+    var bytes = Array(good.dropLast(2)) + Array(repeating: scan, count: 480).flatMap { $0 } + [0xff, 0xd9]
+    #expect(try RGBImage(decoding: good, item: "a.jpg").width == 41)
+    let frame = try #require(bytes.indices.first { bytes[$0] == 0xff && bytes[$0 + 1] == 0xc2 })
+    for field in [5, 7] { bytes.replaceSubrange(frame + field..<frame + field + 2, with: [0x34, 0x40]) }
+    // Enough bytes for the pixels, not for so many scans of them.
+    bytes.insert(contentsOf: [0xff, 0xfe, 0xff, 0xff] + [UInt8](repeating: 0, count: 0xfffd), at: 2)
+    let scans = DecodingBudget.scanCount(ofJPEG: bytes)
+    #expect(scans > 480)
+    let reason = "claims \(scans) scans of 13376 x 13376 pixels in \(bytes.count) bytes"
+    let start = ContinuousClock.now
+    #expect(throws: ImageDataError.badImage(item: "a.jpg", reason: reason)) {
+      try RGBImage(decoding: bytes, item: "a.jpg")
+    }
+    #expect(ContinuousClock.now - start < .seconds(10))
+  }
+
+  /// A header of 16 KiB, right in all but the blocks, which deflate could not have packed into nothing.
+  @Test func compressedImagesThatClaim32GiBAreRefused() throws {
+    func little(_ value: Int, _ count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    var blob: [UInt8] = [0x89, 0x43, 0x4b, 0x5a, 0x0d, 0x0a, 0x1a, 0x0a, 1, 4, 1, 1, 3, 0, 0, 0]
+    blob += little(1 << 24, 4) + little(2048, 4) + little(1 << 35, 8) + little(0, 8)
+    for dimension in [1, 1 << 17, 1 << 18] { blob += little(dimension, 8) }
+    for _ in 0..<2048 { blob += [0, 0, 0, 0x80, 0, 0, 0, 0] }
+    blob += little(Int(crc32(0, blob, UInt32(blob.count))), 4) + little(0, 4)
+    let header = #"{"images":{"dtype":"U8","shape":[16456],"data_offsets":[0,16456]}}"#
+    try #require(blob.count == 16456)
+    let path = try write("x.safetensors", little(header.utf8.count, 8) + Array(header.utf8) + blob)
+    let error = try #require(throws: (any Error).self) { try openDataset(path) }
+    #expect("\(error)".hasSuffix("tensor \"images\": compressed data have an impossible block table"))
+  }
+
   @Test func claimsAreMeasuredByTheFile() {
     func excess(_ bytes: Int, _ width: Int, _ height: Int) -> String? {
       DecodingBudget.excess(of: [UInt8](repeating: 0, count: bytes), width: width, height: height)

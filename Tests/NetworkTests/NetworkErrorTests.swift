@@ -53,6 +53,38 @@ struct NetworkErrorTests {
       try message(checkpoint).hasPrefix(#"memory: tensor "layer1.0.conv2.weight": expected shape [4, "#))
   }
 
+  /// The size comes from a file, and a system promises memory that it does not have.
+  @Test func sizesThatTakeMoreMemoryThanThereIsAreRefused() throws {
+    let network = try Network(good, pool: ThreadPool(threads: 1))
+    func needed(_ size: Int, images: Int, together: Bool) throws -> Int {
+      do {
+        try network.checkMemory(
+          height: size, width: size, images: images, normalizesByBatch: together, available: 0)
+        return 0
+      } catch {
+        guard case .exceedsMemory(size, size, images, let needed, 0) = error else { throw error }
+        return needed
+      }
+    }
+    let input = 4 * 3 * 64 * 64
+    let one = try needed(64, images: 1, together: true)
+    // Beside the batch there are at least the input and the first convolution's map of 4 channels at half the size.
+    #expect(one >= 2 * input + 4 * 4 * 32 * 32)
+    #expect(try needed(64, images: 10, together: true) == 10 * one)
+    #expect(try needed(64, images: 10, together: false) == one + 9 * input)
+    #expect(try needed(64, images: Int.max, together: true) == Int.max)
+    // What is too small for the network is an error of the pass.
+    #expect(try needed(0, images: 1, together: true) == 0)
+    try network.checkMemory(height: 64, width: 64, images: 1, normalizesByBatch: true, available: one)
+    let error = NetworkError.exceedsMemory(
+      height: 16384, width: 16384, images: 16, needed: 100 << 30, available: 24 << 30)
+    #expect(error.kind == .badData)
+    #expect(
+      error.description
+        == "a batch of 16 images of 16384x16384 pixels takes at least 100 GiB of memory, of which there are 24"
+    )
+  }
+
   @Test func integerWeights() throws {
     let text = try message(good.replacing(["fc.bias": TensorValue(i64: [1, 2, 3, 4, 5], shape: [5])]))
     #expect(text == #"memory: tensor "fc.bias": expected a floating-point type, found I64 [5]"#)

@@ -88,7 +88,7 @@ class Bench:
     def run(self, tool, arguments, **options):
         process = self.start(tool, arguments, **options)
         _, errors = process.communicate(timeout=600)
-        return process.returncode, errors.decode(errors="replace")
+        return process.returncode, (errors or b"").decode(errors="replace")
 
 
 def kills(bench, count, generator):
@@ -120,6 +120,119 @@ def kills(bench, count, generator):
         expect(status == 0 and output.read_bytes() == reference, f"{tool} after kills: {errors}")
         row(f"`{tool}` killed at a random moment (KILL, TERM, INT)", share,
             f"old file {old}, complete new file {new}, anything else {share - old - new}; nothing left behind")
+
+
+def tree(folder):
+    """What a folder holds, by name: the bytes of files, the listings of folders."""
+    return {path.name: path.read_bytes() if path.is_file() else sorted(p.name for p in path.iterdir())
+            for path in folder.iterdir()}
+
+
+def shards(bench, count, generator):
+    """A sharded set in the place of another one, killed outright: one of the two, and never shards of both."""
+    folder = bench.work / "sets"
+    folder.mkdir()
+    target, old_set = folder / "set", bench.work / "old-set"
+    for number in range(2):
+        write_checkpoint(bench.work / f"small-{number}.safetensors", 8, number)
+
+    def convert(number, output, size):
+        return "ckpt-convert", [bench.work / f"small-{number}.safetensors", "--max-shard-size", size, "-o", output]
+
+    status, errors = bench.run(*convert(0, old_set, "1M"))
+    expect(status == 0, f"sharded set: {errors}")
+    (old_set / "README").write_text("mine\n")
+    (old_set / "logs").mkdir()
+    (old_set / "logs/a").write_text("log\n")
+    shutil.copytree(old_set, target)
+    begin = time.monotonic()
+    status, errors = bench.run(*convert(1, target, "2M"))
+    duration = time.monotonic() - begin
+    expect(status == 0, f"sharded set: {errors}")
+    old, new = tree(old_set), tree(target)
+    counts = {"old": 0, "new": 0, "other": 0, "left": 0, "moved": 0}
+    for number in range(count):
+        shutil.rmtree(target)
+        shutil.copytree(old_set, target)
+        process = bench.start(*convert(1, target, "2M"))
+        time.sleep(generator.uniform(0, 1.1 * duration))
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+        found = tree(target)
+        # Between the exchange and its end the user's folders are still in the old one, and the next run brings them back.
+        moved = "logs" not in found
+        found.setdefault("logs", ["a"])
+        kind = "old" if found == old else "new" if found == new else "other"
+        counts[kind] += 1
+        counts["moved"] += moved
+        counts["left"] += len(os.listdir(folder)) > 1
+        expect(kind != "other", f"sharded set killed: {sorted(found)} is neither old nor new")
+        status, errors = bench.run(*convert(1, target, "2M"))
+        expect(status == 0 and tree(target) == new, f"sharded set after a kill: {status} {errors}")
+        expect(os.listdir(folder) == ["set"], f"sharded set after a kill: left {os.listdir(folder)}")
+    row("sharded set over another one, killed at a random moment (KILL)", count,
+        f"old set {counts['old']}, new set {counts['new']}, anything else {counts['other']}; a hidden folder left in "
+        f"{counts['left']}, which the next run removed")
+
+
+def candidates(bench, count, generator):
+    """`--eval` in a folder of temporary files where another user has planted links under names that can be guessed."""
+    shared = bench.work / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    os.chmod(bench.work, 0o755)
+    victim = bench.work / "home"
+    victim.mkdir()
+    (victim / "profile").write_bytes(OLD)
+    for owned in (victim, victim / "profile"):
+        os.chown(owned, 3001, 3001)
+
+    def become_user():
+        os.setgroups([])
+        os.setgid(3001)
+        os.setuid(3001)
+
+    for number in range(32768):
+        link = shared / f"ckpt-average-{number}.safetensors"
+        link.symlink_to(victim / "profile")
+        os.lchown(link, 3002, 3002)
+    planted = set(os.listdir(shared))
+    inputs = [bench.work / f"readable-{number}.safetensors" for number in range(2)]
+    for path, source in zip(inputs, bench.series):
+        shutil.copy(source, path)
+        path.chmod(0o644)
+    tools = bench.work / "bin"
+    shutil.copytree(bench.binaries, tools, ignore=lambda folder, names: [n for n in names if n != "ckpt-average"])
+    output = victim / "out.safetensors"
+    arguments = [*inputs, "--method", "greedy-soup", "--mode", "max", "-o", output, "--eval",
+                 "stat -c '%u %a' \"$1\" \"$(dirname \"$1\")\" >>\"$HOME/modes\"; sleep 0.03; echo 1"]
+
+    def start():
+        return subprocess.Popen(
+            [tools / "ckpt-average", *arguments], env=os.environ | {"TMPDIR": str(shared), "HOME": str(victim)},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=become_user)
+
+    left = 0
+    for number in range(count):
+        before = set(os.listdir(shared))
+        process = start()
+        time.sleep(generator.uniform(0, 0.4))
+        process.send_signal(generator.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+        process.communicate(timeout=60)
+        remains = set(os.listdir(shared)) - before
+        left += bool(remains)
+        expect(process.returncode in (0, -signal.SIGKILL) or not remains, f"--eval: {process.returncode} left {remains}")
+        for name in remains:
+            expect((shared / name).stat().st_mode & 0o777 == 0o700, f"--eval: others may enter {name}")
+    process = start()
+    _, errors = process.communicate(timeout=60)
+    expect(process.returncode == 0, f"--eval: {errors.decode()}")
+    expect(set(os.listdir(shared)) == planted, f"--eval: left {set(os.listdir(shared)) - planted}")
+    expect((victim / "profile").read_bytes() == OLD, "--eval: wrote through a planted link")
+    modes = set((victim / "modes").read_text().splitlines())
+    expect(modes == {"3001 600", "3001 700"}, f"--eval: owners and modes {modes}")
+    row("`ckpt-average --eval` in a shared `TMPDIR` with planted links, killed (KILL, TERM, INT)", count,
+        f"no link followed; a private folder left after KILL in {left}, which the next run removed")
 
 
 class SmallDisk:
@@ -186,7 +299,7 @@ def disk(bench):
 
 
 def closed(bench):
-    """Standard output that takes nothing."""
+    """Standard output that takes nothing, and descriptors that are not there."""
     for name, options in [
         ("standard output closed", {"preexec_fn": lambda: os.close(1), "stdout": None}),
         ("standard output is `/dev/full`", {"stdout": open("/dev/full", "wb")}),
@@ -210,6 +323,20 @@ def closed(bench):
         statuses.append(f"{tool} {process.returncode}")
         expect(process.returncode != 0, f"{tool}, reader gone: status 0")
     row("reader of the pipe gone", len(statuses), ", ".join(statuses) + " (negative: the signal)")
+    # Whatever is opened first would get the number of standard error, and the messages.
+    statuses = []
+    for tool, arguments in bench.commands.items():
+        outputs = []
+        for number, descriptors in enumerate([(), (2,), (0, 2)]):
+            output = bench.work / f"closed-{number}.safetensors"
+            status, _ = bench.run(
+                tool, [*arguments, "--verbose", "-o", output], stderr=subprocess.DEVNULL,
+                preexec_fn=lambda: [os.close(descriptor) for descriptor in descriptors])
+            expect(status == 0, f"{tool} without descriptors {descriptors}: status {status}")
+            outputs.append(output.read_bytes())
+        statuses.append(f"{tool} {status}")
+        expect(outputs[1] == outputs[0] and outputs[2] == outputs[0], f"{tool}: messages in the output")
+    row("standard error closed, and standard input too", len(statuses), ", ".join(statuses) + "; the output is the same")
 
 
 def memory(bench):
@@ -323,14 +450,15 @@ def main():
     parser.add_argument("binaries", type=Path)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="kills,disk,closed,memory,many,names")
+    parser.add_argument("--only", default="kills,shards,candidates,disk,closed,memory,many,names")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ckpt-soak-") as work:
         bench = Bench(options.binaries.resolve(), Path(work))
         print("| situation | runs | outcome |\n|---|---|---|")
         for part in options.only.split(","):
-            if part == "kills":
-                kills(bench, options.kills, random.Random(options.seed))
+            if part in ("kills", "shards", "candidates"):
+                function = {"kills": kills, "shards": shards, "candidates": candidates}[part]
+                function(bench, options.kills, random.Random(options.seed))
             else:
                 {"disk": disk, "closed": closed, "memory": memory, "many": many, "names": names}[part](bench)
     print(f"\n{len(rows)} situations, {len(failures)} broken promises")

@@ -74,8 +74,14 @@ func writeToStandardError(_ text: String) {
   writeBestEffort(terminalText(text))
 }
 
-/// A message of one line on standard error; line breaks in it are escaped.
+/// A message of one line on standard error; line breaks in it are escaped, and of what quotes megabytes of a file only the
+/// beginning and the end are shown.
 func writeLine(_ message: String) {
+  let end = 1 << 15
+  var message = message
+  if message.unicodeScalars.count > 2 * end {
+    message = "\(message.unicodeScalars.prefix(end)) … \(message.unicodeScalars.suffix(end))"
+  }
   writeToStandardError(message.replacing("\n", with: "\\n") + "\n")
 }
 

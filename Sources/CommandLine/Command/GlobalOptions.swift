@@ -6,7 +6,7 @@ import Platform
 package struct GlobalOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Worker threads (default: all cores). The result does not depend on it.", valueName: "n"))
+      "Worker threads, at most 1024 (default: all cores). The result does not depend on it.", valueName: "n"))
   package var threads: Int?
 
   @Flag(

@@ -45,8 +45,8 @@ package enum OptionBounds {
 
     var description: String {
       switch self {
-      case .positive: "above 0"
-      case .notNegative: "from 0"
+      case .positive: "above 0, at most \(Self.largest)"
+      case .notNegative: "from 0 to \(Self.largest)"
       case .share: "from 0 to 1"
       case .shareBelowOne: "from 0 to below 1"
       case .within(let range): "from \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound))"

@@ -64,7 +64,7 @@ private func installFailureHandlers(tool: String) {
 /// Calls `body` with the path of a file in a new folder of our own, which nobody else may enter or read.
 ///
 /// Others may write to the folder of temporary files and would know a name that can be guessed. File and folder are gone
-/// when `body` returns, or when a signal ends the process.
+/// when `body` returns, or when a signal ends the process; what a process has left that was killed outright, the next removes.
 ///
 /// - Parameters:
 ///   - prefix: Beginning of the folder's name.
@@ -73,12 +73,9 @@ private func installFailureHandlers(tool: String) {
 package func withPrivateFile<Result>(
   prefix: String, name: String, _ body: (_ path: String) throws -> Result
 ) throws -> Result {
-  var template = Array("\(temporaryFolder)/\(prefix)-XXXXXX".utf8CString)
-  guard mkdtemp(&template) != nil else {
-    throw Failure(
-      .cannotCreate, "\(TensorName(temporaryFolder).escaped): \(String(cString: strerror(errno)))")
-  }
-  let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  removeAbandonedFolders(prefix: prefix, name: name)
+  let (folder, lock) = try privateFolder(prefix: prefix)
+  defer { if lock >= 0 { close(lock) } }
   let path = "\(folder)/\(name)"
   PendingOutputs.register(folder: folder)
   let slot = PendingOutputs.register(path)
@@ -95,4 +92,37 @@ package func withPrivateFile<Result>(
   }
   close(descriptor)
   return try body(path)
+}
+
+/// A new folder that nobody else may enter, and a descriptor that holds its lock, or is negative where there are none.
+private func privateFolder(prefix: String) throws -> (path: String, lock: Int32) {
+  for _ in 0..<100 {
+    var template = Array("\(temporaryFolder)/\(prefix)-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { break }
+    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let lock = HiddenFolder.lock(folder)
+    // Another run has taken it for an abandoned one.
+    if lock < 0 && (errno == EWOULDBLOCK || errno == ENOENT) { continue }
+    return (folder, lock)
+  }
+  throw Failure(
+    .cannotCreate, "\(TensorName(temporaryFolder).escaped): \(String(cString: strerror(errno)))")
+}
+
+/// Removes our own folders of processes that have been killed, which hold no lock any more.
+private func removeAbandonedFolders(prefix: String, name: String) {
+  for entry in fileNames(in: temporaryFolder) {
+    guard let random = entry.dropping(prefix: prefix + "-"), random.utf8.count == 6 else { continue }
+    let folder = "\(temporaryFolder)/\(entry)"
+    var status = stat()
+    // Those of others cannot even be opened.
+    guard lstat(folder, &status) == 0, status.st_uid == geteuid(), status.st_mode == S_IFDIR | 0o700 else {
+      continue
+    }
+    let lock = HiddenFolder.lock(folder)
+    guard lock >= 0 else { continue }
+    unlinkat(lock, name, 0)
+    rmdir(folder)
+    close(lock)
+  }
 }

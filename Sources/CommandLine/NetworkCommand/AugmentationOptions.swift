@@ -12,7 +12,8 @@ package struct AugmentationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Width over height of a random crop (default: 0.75,1.3333).", valueName: "low,high"))
+      "Width over height of a random crop, from 0.001 to 1000 (default: 0.75,1.3333).",
+      valueName: "low,high"))
   package var aspect: NumberRange?
 
   @Option(help: ArgumentHelp("Probability of mirroring an image (default: 0.5).", valueName: "p"))
@@ -20,7 +21,7 @@ package struct AugmentationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Random brightness, contrast, saturation and hue; one number is that of the first three.",
+      "Random brightness, contrast, saturation, up to 1000, and hue, up to 0.5; one number is that of the first three.",
       valueName: "x|b,c,s,h"))
   package var colorJitter: JitterStrength?
 
@@ -115,11 +116,13 @@ package struct JitterStrength: ExpressibleByArgument, Sendable {
 /// Mixing of the images of a batch, for tools that can look at them as training did.
 package struct MixingOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("MixUp of each image of a batch with its neighbor, by Beta(a, a).", valueName: "a"))
+    help: ArgumentHelp(
+      "MixUp of each image of a batch with its neighbor, by Beta(a, a); from 0.001 to 1000.", valueName: "a"))
   package var mixup: Double?
 
   @Option(
-    help: ArgumentHelp("CutMix of a box of its neighbor into each image, by Beta(a, a).", valueName: "a"))
+    help: ArgumentHelp(
+      "CutMix of a box of its neighbor into each image, by Beta(a, a); from 0.001 to 1000.", valueName: "a"))
   package var cutmix: Double?
 
   package init() {}

@@ -1,4 +1,5 @@
 import Command
+import FoundationEssentials
 import ImageData
 import NetworkExecution
 import NetworkGraphs
@@ -31,11 +32,27 @@ extension NetworkError: AdvisedError {
     case .ambiguous(_, let candidates) where candidates.count == 1:
       "pass --arch \(candidates[0]) if it is that"
     case .ambiguous(_, let candidates): "pass --arch with one of \(candidates.joined(separator: ", "))"
+    case .exceedsMemory: "a smaller --crop takes less"
     case .noBFloat16: "leave out --compute bf16"
     case .scratchFile: "give more --memory, or another folder in TMPDIR"
     case .scratchOverflow: "use --scratch-dtype f32 or give more --memory"
     default: nil
     }
+  }
+}
+
+extension Network {
+  /// Refuses a batch of images that cannot be in this machine's memory.
+  ///
+  /// - Parameter normalizesByBatch: true if every BatchNorm takes its statistics from the batch.
+  /// - Throws: `NetworkError.exceedsMemory`.
+  package func checkMemory(
+    _ preprocessing: Preprocessing, images: Int, normalizesByBatch: Bool = false
+  ) throws {
+    try checkMemory(
+      height: preprocessing.crop, width: preprocessing.crop, images: images,
+      normalizesByBatch: normalizesByBatch,
+      available: Int(clamping: ProcessInfo.processInfo.physicalMemory))
   }
 }
 

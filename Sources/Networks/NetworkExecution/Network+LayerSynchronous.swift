@@ -1,4 +1,5 @@
 import NetworkGraphs
+import Platform
 import Statistics
 import TensorMath
 
@@ -88,15 +89,15 @@ extension Network {
     Set(batchNorms.indices.filter { layers.contains(batchNorms[$0].name) })
   }
 
-  /// Largest number of bytes of one image's maps at any step.
-  private func peakBytes(_ sizes: [MapSize]) -> Int {
+  /// Largest number of bytes of one image's maps at any step; no more than an integer holds.
+  func peakBytes(_ sizes: [MapSize]) -> Int {
     var live: Set<Int> = [0]
     var peak = 0
     for (index, step) in plan.steps.enumerated() {
       live.insert(step.output)
-      peak = max(peak, live.reduce(0) { $0 + sizes[$1].count })
+      peak = max(peak, live.reduce(0) { $0.adding(exactly: sizes[$1].count) ?? Int.max })
       live.subtract(plan.released[index])
     }
-    return peak * MemoryLayout<Float>.stride
+    return peak.multiplied(exactlyBy: MemoryLayout<Float>.stride) ?? Int.max
   }
 }

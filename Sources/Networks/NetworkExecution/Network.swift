@@ -136,6 +136,31 @@ public final class Network: Sendable {
     try plan.graph.sizes(height: height, width: width).map(\.count).max() ?? 0
   }
 
+  /// Refuses a size at which the maps cannot be in memory, before any of it is asked for.
+  ///
+  /// Sizes come from checkpoints, too, and a system may promise memory that it does not have.
+  /// - Parameters:
+  ///   - images: Images of a batch.
+  ///   - normalizesByBatch: True if all images of the batch go through a layer before any goes through the next.
+  ///   - available: Bytes of memory.
+  /// - Throws: `NetworkError.exceedsMemory`.
+  package func checkMemory(
+    height: Int, width: Int, images: Int, normalizesByBatch: Bool, available: Int
+  ) throws(NetworkError) {
+    // What does not fit otherwise is told where it is used.
+    guard let sizes = try? plan.graph.sizes(height: height, width: width) else { return }
+    let input = (sizes.first?.count ?? 0) * MemoryLayout<Float>.stride
+    let maps = peakBytes(sizes)
+    let needed =
+      input.multiplied(exactlyBy: images).flatMap { inputs in
+        maps.multiplied(exactlyBy: normalizesByBatch ? images : 1).flatMap { $0.adding(exactly: inputs) }
+      } ?? Int.max
+    guard needed <= available else {
+      throw NetworkError.exceedsMemory(
+        height: height, width: width, images: images, needed: needed, available: available)
+    }
+  }
+
   /// A BatchNorm with its running statistics, after a convolution that adds its bias itself.
   func runningAffine(_ index: Int) -> ChannelAffine { parameters.affine(index, runningStatistics[index]) }
 

@@ -33,6 +33,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case inputTooSmall(height: Int, width: Int, layer: String)
   /// The layers of an ONNX file depend on the input's size and are known only for multiples of `divisor`.
   case inputNotDivisible(height: Int, width: Int, divisor: Int)
+  /// Images of this size take more memory than there is: bytes needed at least, and available.
+  case exceedsMemory(height: Int, width: Int, images: Int, needed: Int, available: Int)
   /// This processor does not support bfloat16 products.
   case noBFloat16
   /// Activations that do not fit into memory cannot be written to disk either.
@@ -96,6 +98,9 @@ extension NetworkError: CustomStringConvertible {
       "an activation is too large for a scratch file of f16 (65504 at most)"
     case .inputTooSmall(let height, let width, let layer):
       "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
+    case .exceedsMemory(let height, let width, let images, let needed, let available):
+      "a batch of \(images) images of \(height)x\(width) pixels takes at least \(needed >> 30) GiB of memory, "
+        + "of which there are \(available >> 30)"
     case .inputNotDivisible(let height, let width, let divisor):
       "an input of \(height)x\(width) pixels: the ONNX file computes layers from the size, which is supported for "
         + "multiples of \(divisor); export it with a fixed size of the input"

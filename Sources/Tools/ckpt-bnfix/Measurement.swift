@@ -39,6 +39,8 @@ struct Measurement {
     batches = stride(from: 0, to: order.count, by: options.batchSize).map {
       Array(order[$0..<min($0 + options.batchSize, order.count)])
     }
+    try network.checkMemory(
+      preprocessing, images: batches[0].count, normalizesByBatch: synchronization.sync == .batch)
     var recorded = Metadata()
     resolved.record(in: &recorded)
     recipe = StatisticsPart.Recipe(

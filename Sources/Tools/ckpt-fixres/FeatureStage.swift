@@ -173,6 +173,7 @@ struct FeatureStage {
     of views: AugmentedDataset, as preprocessing: Preprocessing, label: String,
     _ body: (Tensor) throws -> Void
   ) throws {
+    try tail.network.checkMemory(preprocessing, images: min(views.count, Self.batchSize))
     let loader = BatchLoader(
       views, indices: Array(0..<views.count), batchSize: Self.batchSize, views: [preprocessing],
       workers: workers, augmentation: views.augmentation, seed: views.seed)

@@ -92,6 +92,10 @@ struct Recalibrator {
       // A network of its own: the rounding of large tiles grows through normalized layers.
       let network = try model.network(.statistics)
       for group in groups(views[index]) {
+        for view in group {
+          try network.checkMemory(
+            view, images: min(images.count, Self.batchSize), normalizesByBatch: true)
+        }
         let loader = BatchLoader(
           dataset, indices: images, batchSize: Self.batchSize, views: group, workers: workers, prefetch: 1)
         let calibrations = try recalibrate(network, loader) { progress.advance(by: $0) }

@@ -41,6 +41,11 @@ struct SweepJob {
       calibration: calibrationImages.map {
         .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)
       })
+    for setting in settings {
+      for network in setting.networks {
+        try networks[network].checkMemory(setting.preprocessing, images: command.input.batchSize ?? 1)
+      }
+    }
     // What is wrong with the labels is told before the time for statistics is spent.
     try Evaluator.checkLabels(of: dataset, images: images, networks)
     let earlier = try command.parts.earlier(recipe, shard: shard, networks: networks)

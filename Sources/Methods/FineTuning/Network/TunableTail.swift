@@ -19,7 +19,7 @@ public struct TunableTail: Sendable {
   /// The checkpoint's parameters.
   public let start: TailParameters
 
-  let network: Network
+  package let network: Network
   private let checkpoint: any CheckpointSource
   private let classifier: ClassifierTail
 

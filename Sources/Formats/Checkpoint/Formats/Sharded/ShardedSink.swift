@@ -123,8 +123,7 @@ final class ShardedSink: TensorSink {
 /// Where folders cannot be exchanged (the target is the working directory, or the file system cannot do it), the index
 /// goes first and comes last: an interrupted set then has none and is no set.
 final class StagedFolder {
-  /// Where the files are written.
-  let path: String
+  private let hidden: HiddenFolder
   /// The folder to be replaced, links resolved; it need not exist.
   private let target: String
   private let label: String
@@ -133,7 +132,10 @@ final class StagedFolder {
   private let isReplaced: (String) -> Bool
   private var isOpen = true
 
-  /// Creates the hidden folder.
+  /// Where the files are written.
+  var path: String { hidden.path }
+
+  /// Creates the hidden folder, and removes those that killed runs have left.
   ///
   /// - Parameters:
   ///   - folder: The target.
@@ -158,22 +160,13 @@ final class StagedFolder {
     let parent = OutputTarget.folder(of: target)
     let name = String(decoding: target.utf8.dropFirst(parent.utf8.count).prefix(200), as: UTF8.self)
     // Without the right to write beside the target, its own files can still be replaced.
-    let places = [parent + "." + name] + (exists ? ["\(target)/.model"] : [])
-    var created: String?
-    var code: Int32 = 0
-    search: for place in places {
-      for attempt in 0..<1000 {
-        let candidate = "\(place).\(getpid())-\(attempt).tmp"
-        if mkdir(candidate, 0o777) == 0 {
-          created = candidate
-          break search
-        }
-        code = errno
-        if code != EEXIST { break }
+    let prefixes = [parent + "." + name] + (exists ? ["\(target)/.model"] : [])
+    for prefix in prefixes {
+      HiddenFolder.removeAbandoned(prefix, target: target) {
+        isReplaced($0) || TensorName($0) == TensorName(ModelConfiguration.fileName)
       }
     }
-    guard let created else { throw .cannotCreate(path: folder, reason: systemMessage(code)) }
-    path = created
+    hidden = try HiddenFolder(prefixes, label: folder)
     if exists {
       _ = chown(path, status.st_uid, status.st_gid)
       chmod(path, status.st_mode & 0o7777)
@@ -203,15 +196,19 @@ final class StagedFolder {
   /// Removes what was written. Without effect after `commit()`.
   func abort() {
     guard isOpen else { return }
-    for name in Self.names(in: path) { unlink("\(path)/\(name)") }
+    for name in fileNames(in: path) { unlink("\(path)/\(name)") }
     rmdir(path)
-    PendingOutputs.unregisterFolder()
+    letGo()
+  }
+
+  private func letGo() {
     isOpen = false
+    PendingOutputs.unregisterFolder()
+    hidden.unlock()
   }
 
   private func finish() {
-    isOpen = false
-    PendingOutputs.unregisterFolder()
+    letGo()
     Self.flush(OutputTarget.folder(of: target).isEmpty ? "." : OutputTarget.folder(of: target))
   }
 
@@ -225,7 +222,7 @@ final class StagedFolder {
 
   /// Gives the user's other files a second name in the new folder, so that they are there when it is exchanged.
   private func linkOthers() -> Bool {
-    for name in Self.names(in: target) where !isReplaced(name) {
+    for name in fileNames(in: target) where !isReplaced(name) {
       var status = stat()
       guard lstat("\(target)/\(name)", &status) == 0 else { return false }
       // Folders have one name only and follow after the exchange.
@@ -237,7 +234,7 @@ final class StagedFolder {
 
   /// After the exchange the old files have the hidden name.
   private func clearOldFolder() {
-    for name in Self.names(in: path) {
+    for name in fileNames(in: path) {
       let old = "\(path)/\(name)"
       var status = stat()
       if lstat(old, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
@@ -250,10 +247,10 @@ final class StagedFolder {
   }
 
   private func moveFiles() throws(CheckpointError) {
-    let old = Self.names(in: target).filter(isReplaced)
+    let old = fileNames(in: target).filter(isReplaced)
     unlink("\(target)/\(index)")
     Self.flush(target)
-    let new = Self.names(in: path)
+    let new = fileNames(in: path)
     for name in old where !new.contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
       unlink("\(target)/\(name)")
     }
@@ -282,19 +279,6 @@ final class StagedFolder {
     }
     defer { free(real) }
     return String(cString: real)
-  }
-
-  private static func names(in folder: String) -> [String] {
-    guard let stream = opendir(folder) else { return [] }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names.sorted { TensorName($0) < TensorName($1) }
   }
 
   /// Makes names in a folder durable; not every file system can, so a refusal does not matter.
