@@ -31,7 +31,8 @@ extension Architecture {
 enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
     ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
-    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self,
+    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self, ConvNeXt.self,
+    VisionTransformer.self, SwinTransformer.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
