@@ -6,11 +6,13 @@ ENGINE is the built `engine` executable. Every model gets random weights and ran
 seed, in float32; the reference runs in float64, so the error is the engine's alone. One row per model: source, name,
 what the engine recognised, size of the input, largest error relative to the largest logit in inference mode and with
 batch statistics, PyTorch's own float32 error with batch statistics (which deep networks amplify), and the error of the
-batch means and variances (relative to the layer's largest).
+batch means and variances (relative to the layer's largest). Networks without BatchNorm have two rows, of two sizes.
 """
 
 import argparse
+import collections
 import copy
+import functools
 import math
 import re
 import subprocess
@@ -20,6 +22,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+
+import lively
 
 TORCHVISION = """
 resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d resnext101_64x4d wide_resnet50_2
@@ -44,6 +48,28 @@ efficientnet_b1 efficientnet_b4 tf_efficientnet_b0 tf_efficientnet_b3 efficientn
 efficientnet_es tf_efficientnet_es efficientnetv2_rw_t efficientnetv2_rw_s efficientnetv2_s tf_efficientnetv2_b0
 tf_efficientnetv2_s
 """.split()
+
+# Networks without BatchNorm: every parameter is random (lively.py), at the size of training and at 1.3 times it.
+WITHOUT_BATCHNORM = {
+    "torchvision": """
+convnext_tiny convnext_small convnext_base vit_b_16 vit_b_32 vit_l_16 vit_l_32 swin_t swin_s swin_b swin_v2_t
+swin_v2_s swin_v2_b
+""".split(),
+    "timm": """
+test_convnext test_convnext2 test_convnext3 convnext_atto convnext_atto_ols convnext_femto convnext_femto_ols
+convnext_pico convnext_pico_ols convnext_nano convnext_nano_ols convnext_tiny convnext_tiny_hnf convnext_small
+convnext_base convnextv2_atto convnextv2_femto convnextv2_pico convnextv2_nano convnextv2_tiny convnextv2_base
+test_vit test_vit2 vit_tiny_patch16_224 vit_small_patch16_224 vit_small_patch32_224 vit_base_patch16_224
+vit_base_patch32_224 vit_base_patch16_gap_224 vit_base_patch16_siglip_gap_224 vit_base_patch32_siglip_gap_256
+vit_base_patch16_clip_224 vit_base_patch32_clip_quickgelu_224 vit_small_patch14_reg4_dinov2
+vit_little_patch16_reg4_gap_256 vit_medium_patch16_gap_256 vit_betwixt_patch16_reg1_gap_256 vit_base_patch16_224_miil
+beit3_base_patch16_224 flexivit_small vit_small_patch16_36x1_224 deit_tiny_patch16_224 deit_small_patch16_224
+deit_tiny_distilled_patch16_224 deit3_small_patch16_224 deit3_base_patch16_224 swin_tiny_patch4_window7_224
+swin_small_patch4_window7_224 swin_base_patch4_window7_224 swin_base_patch4_window12_384 swin_s3_tiny_224
+swin_s3_small_224 swinv2_tiny_window8_256 swinv2_tiny_window16_256 swinv2_small_window8_256
+swinv2_base_window12_192 swinv2_base_window12to16_192to256
+""".split(),
+}
 
 # Networks ported from TensorFlow share the keys of timm's own, so these must be named.
 NEEDS_NAME = re.compile(r"^(tf_|mobilenetv3|efficientnet_(b|lite|e)|efficientnetv2_[sml]$)")
@@ -136,6 +162,71 @@ def check(engine, source, name, build, directory):
     return [source, name, run.stdout.split("\t")[0], f"{size}x{size + 7}"] + [f"{e:.1e}" for e in errors]
 
 
+def larger(source, name, model, size):
+    """The network for images of another size, with position embeddings resampled as its library does."""
+    state = model.state_dict()
+    if source == "timm":
+        import timm
+
+        if "convnext" in name:
+            return model
+        other = timm.create_model(name, num_classes=lively.CLASSES, img_size=size)
+        resample = timm.models.vision_transformer.checkpoint_filter_fn
+        other.load_state_dict(resample(dict(state), other) if "swin" not in name else state)
+        return other.eval()
+    if "vit" not in name:
+        return model
+    import torchvision
+
+    other = torchvision.models.get_model(name, weights=None, num_classes=lively.CLASSES, image_size=size)
+    resample = torchvision.models.vision_transformer.interpolate_embeddings
+    other.load_state_dict(resample(size, other.patch_size, collections.OrderedDict(state)))
+    return other.eval()
+
+
+def check_without_batchnorm(engine, source, name, build, directory):
+    """A row for each of two sizes."""
+    model = lively.lively(build(num_classes=lively.CLASSES)).eval()
+    own = getattr(model, "pretrained_cfg", {}).get("input_size", (3, 224, 224))[-1]
+    if "convnext" in name:
+        own = 160
+    step = 32 if "swin" in name or "convnext" in name else 8
+    patch = getattr(getattr(model, "patch_embed", model), "patch_size", None)
+    step = patch if isinstance(patch, int) else patch[0] if patch else step
+    for size in (own, round(1.3 * own / step) * step):
+        x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
+        reference = larger(source, name, model, size) if size != own else model
+        if size == own:
+            lively.sharp(model, x)
+        paths = [str(directory / part) for part in ("model.safetensors", "input.safetensors", "out.safetensors")]
+        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, paths[0])
+        save_file({"input": x.permute(0, 2, 3, 1).contiguous()}, paths[1])
+        command = [engine, "logits", *paths, "--arch", name]
+        run = subprocess.run(command, capture_output=True, text=True)
+        if run.returncode:
+            text = "FAILED: " + run.stderr.strip().split("\n")[0]
+            yield [source, name, text, f"{size}x{size}"] + ["-"] * 4
+            continue
+        with torch.no_grad():
+            logits = copy.deepcopy(reference).double()(x.double())
+        error = relative(load_file(paths[2])["logits"], logits)
+        yield [source, name, run.stdout.split("\t")[0], f"{size}x{size}", f"{error:.1e}"] + ["-"] * 3
+
+
+def networks_without_batchnorm(which):
+    import timm
+    import torchvision
+
+    builders = {
+        "torchvision": lambda name, **options: torchvision.models.get_model(name, weights=None, **options),
+        "timm": lambda name, **options: timm.create_model(name, **options),
+    }
+    for source, names in WITHOUT_BATCHNORM.items():
+        if which in (source, "all"):
+            for name in names:
+                yield source, name, functools.partial(builders[source], name)
+
+
 def models(which):
     if which in ("torchvision", "all"):
         import torchvision
@@ -176,6 +267,13 @@ def main():
             failed += row[4] == "-" or float(row[4]) > 1e-4
             lines.append("\t".join(row))
             print(lines[-1], flush=True)
+        for source, name, build in networks_without_batchnorm(options.source):
+            if not re.search(options.only, name):
+                continue
+            for row in check_without_batchnorm(options.engine, source, name, build, Path(directory)):
+                failed += row[4] == "-" or float(row[4]) > 1e-4
+                lines.append("\t".join(row))
+                print(lines[-1], flush=True)
     if options.out:
         Path(options.out).write_text("\n".join(lines) + "\n")
     sys.exit(failed != 0)

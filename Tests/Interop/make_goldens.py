@@ -132,7 +132,38 @@ class CIFARResNet(nn.Module):
         return getattr(self, self.head)(x.mean((2, 3)))
 
 
-# name: (builder, height, width, architecture to pass or None)
+def small_convnext():
+    block = torchvision.models.convnext.CNBlockConfig
+    return torchvision.models.ConvNeXt([block(8, 16, 1), block(16, 24, 2), block(24, None, 1)], num_classes=10)
+
+
+def timm_convnext(**options):
+    return timm.models.convnext.ConvNeXt(num_classes=10, depths=(1, 1, 2, 1), dims=(8, 16, 24, 40), **options)
+
+
+def resized_vit(name, size, model):
+    """The network for images of another size."""
+    other = timm_model(name, img_size=size)
+    other.load_state_dict(timm.models.vision_transformer.checkpoint_filter_fn(model.state_dict(), other))
+    return other
+
+
+def small_swin(**options):
+    return torchvision.models.SwinTransformer(
+        patch_size=[4, 4], embed_dim=16, depths=[1, 2], num_heads=[1, 2], window_size=[3, 3], num_classes=10, **options)
+
+
+def small_swin_v2():
+    module = torchvision.models.swin_transformer
+    return small_swin(block=module.SwinTransformerBlockV2, downsample_layer=module.PatchMergingV2)
+
+
+def timm_swin():
+    return timm.models.swin_transformer.SwinTransformer(
+        img_size=(44, 36), patch_size=4, embed_dim=16, depths=(2, 2), num_heads=(1, 2), window_size=3, num_classes=10)
+
+
+# name: (builder, height, width, architecture to pass or None[, builder of the network for another size])
 MODELS = {
     "vgg": (small_vgg, 64, 70, None),
     "densenet": (
@@ -168,6 +199,17 @@ MODELS = {
     "mobilenetv3-timm": (lambda: timm_model("mobilenetv3_small_050"), 64, 71, "mobilenetv3_small_050"),
     "mobilenetv3-tf": (lambda: timm_model("tf_mobilenetv3_small_075"), 65, 70, "tf_mobilenetv3_small_075"),
     "mnasnet-timm": (lambda: timm_model("mnasnet_small"), 64, 71, None),
+    "convnext": (small_convnext, 64, 71, None),
+    "convnext-timm": (lambda: timm_convnext(conv_mlp=True, stem_type="overlap_tiered"), 64, 71, None),
+    "convnext-v2": (lambda: timm_convnext(use_grn=True, ls_init_value=None), 96, 71, None),
+    "swin": (small_swin, 44, 37, None),
+    "swin-v2": (small_swin_v2, 44, 37, None),
+    "swin-timm": (timm_swin, 44, 36, None),
+    "vit": (lambda: timm_model("test_vit"), 160, 160, None),
+    "vit-larger": (
+        lambda: timm_model("test_vit2"), 208, 208, "test_vit2", lambda model: resized_vit("test_vit2", 208, model)),
+    "vit-smaller": (
+        lambda: timm_model("test_vit"), 96, 96, None, lambda model: resized_vit("test_vit", 96, model)),
     "efficientnet-lite-tf": (lambda: timm_model("tf_efficientnet_lite0"), 65, 70, "tf_efficientnet_lite0"),
     "efficientnet-edge": (lambda: timm_model("efficientnet_em"), 64, 71, "efficientnet_em"),
     "efficientnet-lite-pytorch": (
@@ -181,13 +223,17 @@ def main():
     directory = Path(__file__).parent.parent / "NetworkTests" / "Goldens"
     directory.mkdir(exist_ok=True)
     for name in sys.argv[1:] or MODELS:
-        build, height, width, architecture = MODELS[name]
+        build, height, width, architecture, *resize = MODELS[name]
         model = build()
         state = model.state_dict()
         names = sorted((k for k in state if state[k].is_floating_point()), key=lambda k: k.encode())
         for seed, key in enumerate(names):
+            if key.endswith("relative_coords_table"):
+                continue  # constants of the window, which nothing learns
             state[key] = values(key, tuple(state[key].shape), seed)
         model.load_state_dict(state)
+        for other in resize:
+            model = other(model)
         model = model.double().eval()
         x = 2 * uniform(1_000_000, 2 * height * width * 3) - 1
         x = torch.from_numpy(x.astype(np.float32)).reshape(2, height, width, 3).permute(0, 3, 1, 2).double()

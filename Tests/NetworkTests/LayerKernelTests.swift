@@ -34,6 +34,9 @@ struct LayerKernelTests {
     case CK_SILU: x / (1 + exp(-x))
     case CK_HARD_SIGMOID: gate
     case CK_HARD_SWISH: x * gate
+    case CK_GELU: x * 0.5 * erfc(-x / 2.0.squareRoot())
+    case CK_GELU_TANH: 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+    case CK_QUICK_GELU: x / (1 + exp(-1.702 * x))
     default: x
     }
   }

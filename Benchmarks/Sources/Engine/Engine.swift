@@ -41,7 +41,6 @@ enum Engine {
     var mode = "inference"
     var sums = ConvolutionSums.largeTiles
     var precision = ComputePrecision.float32
-    var liveFloats: Int?
     var seconds = 3.0
 
     init(_ arguments: inout [String]) throws {
@@ -72,7 +71,6 @@ enum Engine {
             throw Failure(description: "unknown type \(value)")
           }
           precision = found
-        case "--live-floats": liveFloats = Int(value)
         case "--seconds": seconds = Double(value) ?? seconds
         default: throw Failure(description: "unknown option \(name)")
         }
@@ -83,8 +81,7 @@ enum Engine {
 
     func network(_ path: String) throws -> Network {
       let pool = ThreadPool(threads: threads)
-      var compute = ComputeOptions(sums: sums, precision: precision)
-      if let liveFloats { compute.liveFloatsPerThread = liveFloats }
+      let compute = ComputeOptions(sums: sums, precision: precision)
       let checkpoint = try openCheckpoint(.path(path))
       if let file = architecture, file.hasSuffix(".onnx") {
         return try Network(checkpoint, onnx: ONNXModel(path: file), pool: pool, options: compute)

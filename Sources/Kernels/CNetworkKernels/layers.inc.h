@@ -19,6 +19,7 @@
 #include "pointwise/pointwise.inc.h"
 #include "pooling/pooling.inc.h"
 #include "linear/linear.inc.h"
+#include "normalization/normalization.inc.h"
 #include "depthwise/window.inc.h"
 #include "depthwise/depthwise.inc.h"
 #include "moments/moments.inc.h"
@@ -53,5 +54,7 @@ const ck_layer_kernels CK_TABLE = {
     .pointwise = pointwise,
     .pool = pool,
     .linear = linear,
+    .layer_norm = layer_norm,
+    .softmax = softmax,
     .moments = moments,
     .global_mean = global_mean};

@@ -111,7 +111,7 @@ public enum CalibrationError: ClassifiedError, Equatable {
   public var description: String {
     switch self {
     case .noBatchNorm(let architecture):
-      "\(architecture) has no BatchNorm layer, so there is nothing to recalibrate"
+      "\(architecture) has no BatchNorm layer, the only norm with running statistics: there is nothing to recalibrate"
     case .notFinite(let layer, let channel, let batch):
       "layer \"\(layer)\"\(batch.map { ", batch \($0)" } ?? ""): NaN or infinity in channel \(channel)"
     case .oneValuePerChannel(let layer, let batch):

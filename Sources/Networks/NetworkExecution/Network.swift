@@ -32,6 +32,8 @@ public final class Network: Sendable {
   /// Kernels of dense convolutions that multiply bfloat16 numbers; nil where they multiply float32 ones.
   let bfloat16Kernels: ck_bf16_kernels?
   let buffers: BufferPool
+  /// Tables of layers of tokens by the size of their maps.
+  let tables = SizedTables()
   /// Floats of maps that inference keeps in use for every thread.
   let liveFloatsPerThread: Int
   /// The BatchNorms with their running statistics, in the plan's form.

@@ -16,6 +16,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case otherArchitecture(label: String, requested: String, found: String)
   /// Several families share these keys but compute differently.
   case ambiguous(label: String, candidates: [String])
+  /// A transformer of unpublished size, whose tensors do not show the number of its heads.
+  case unnamedTransformer(label: String, found: String)
   /// A tensor of the architecture is not in the checkpoint.
   case missingTensor(label: String, tensor: TensorName, architecture: String?)
   /// A tensor has another shape than the network needs; nil extents are free.
@@ -35,6 +37,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case inputNotDivisible(height: Int, width: Int, divisor: Int)
   /// Images of this size take more memory than there is: bytes needed at least, and available.
   case exceedsMemory(height: Int, width: Int, images: Int, needed: Int, available: Int)
+  /// The input does not divide into the network's patches of `patch` by `patch` pixels.
+  case inputNotOfPatches(height: Int, width: Int, patch: Int)
   /// This processor does not support bfloat16 products.
   case noBFloat16
   /// Activations that do not fit into memory cannot be written to disk either.
@@ -45,7 +49,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   /// Kind of failure, for exit statuses.
   public var kind: FailureKind {
     switch self {
-    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .noBFloat16: .usage
+    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .inputNotOfPatches, .noBFloat16:
+      .usage
     case .scratchFile: .io
     default: .badData
     }
@@ -73,6 +78,8 @@ extension NetworkError: CustomStringConvertible {
         ? "\(escape(label)): the tensors do not prove the architecture \(candidates[0]), and fit no other"
         : "\(escape(label)): the tensors fit several architectures that compute differently: "
           + candidates.joined(separator: ", ")
+    case .unnamedTransformer(let label, let found):
+      "\(escape(label)): \(found) is no published network, and its tensors show neither heads nor activation"
     case .missingTensor(let label, let tensor, let architecture):
       "\(escape(label)): tensor \"\(tensor.escaped)\" is missing"
         + (architecture.map { " (the other keys are those of \($0))" } ?? "")
@@ -90,6 +97,9 @@ extension NetworkError: CustomStringConvertible {
       "no layer \"\(escape(name))\" in \(architecture); layers have the names of their modules in the checkpoint"
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
+    case .inputNotOfPatches(let height, let width, let patch):
+      "an input of \(height)x\(width) pixels does not divide into patches of \(patch) pixels; the nearest that does has "
+        + "\(nearest(height, patch))x\(nearest(width, patch))"
     case .noBFloat16:
       "this processor has no arithmetic for bfloat16 (AMX or AVX-512 BF16)"
     case .scratchFile(let folder, let reason):
@@ -109,6 +119,9 @@ extension NetworkError: CustomStringConvertible {
 }
 
 private func escape(_ name: String) -> String { TensorName(name).escaped }
+
+/// The multiple of `step` above zero that is nearest to `size`.
+private func nearest(_ size: Int, _ step: Int) -> Int { max(1, (size + step / 2) / step) * step }
 
 private func text(_ shape: [Int?]) -> String {
   "[" + shape.map { $0.map(String.init) ?? "*" }.joined(separator: ", ") + "]"

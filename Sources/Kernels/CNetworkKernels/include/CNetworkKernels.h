@@ -7,6 +7,7 @@
 #include "ck_half.h"
 #include "ck_layers.h"
 #include "ck_linear.h"
+#include "ck_normalization.h"
 #include "ck_pointwise.h"
 #include "ck_pooling.h"
 #include "ck_window.h"

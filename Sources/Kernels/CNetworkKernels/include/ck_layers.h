@@ -3,6 +3,7 @@
 
 #include "ck_convolution.h"
 #include "ck_linear.h"
+#include "ck_normalization.h"
 #include "ck_pointwise.h"
 #include "ck_pooling.h"
 #include "ck_processor.h"
@@ -30,6 +31,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) ck_layer_kernels {
   void (*pointwise)(const ck_pointwise *);
   void (*pool)(const ck_pool *);
   void (*linear)(const ck_linear *);
+  void (*layer_norm)(const ck_layer_norm *);
+  void (*softmax)(const ck_softmax *);
   // Mean and sum of squared deviations of every column of a matrix of `rows` > 0 rows, accumulated in double in the
   // order of the rows. `stride` is the distance between rows in elements.
   void (*moments)(const float *x, ptrdiff_t rows, ptrdiff_t channels, ptrdiff_t stride, double *mean, double *m2);

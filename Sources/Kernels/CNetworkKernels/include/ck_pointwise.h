@@ -9,6 +9,9 @@ typedef enum ck_activation {
   CK_SILU,
   CK_HARD_SIGMOID,
   CK_HARD_SWISH,
+  CK_GELU,
+  CK_GELU_TANH,
+  CK_QUICK_GELU,
   CK_ACTIVATION_COUNT
 } ck_activation;
 

@@ -76,6 +76,14 @@ extension Executor {
   /// The operations after a convolution in inference mode: its bias and BatchNorm as one scale and shift, and
   /// the activation.
   func inferenceEpilogue(_ step: PlanStep, _ weights: LayerWeights) -> Pointwise {
+    if let node = step.epilogue.affine {
+      var (scale, shift) = network.parameters.factors[node]!
+      if let bias = weights.bias {
+        let scaled = scale.map { zip(bias, $0).map { $0 * $1 } } ?? bias
+        shift = shift.map { zip($0, scaled).map { $0 + $1 } } ?? scaled
+      }
+      return Pointwise(scale: scale, shift: shift, activation: step.epilogue.activation)
+    }
     guard let index = step.epilogue.batchNorm else {
       return Pointwise(shift: weights.bias, activation: step.epilogue.activation)
     }

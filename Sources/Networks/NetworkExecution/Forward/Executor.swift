@@ -239,6 +239,12 @@ final class Executor {
       convolveAcrossChannels(step, taps: taps, padding: padding, into: output)
     case .softmax(let groups): softmax(step, groups: groups, into: output)
     case .sumOfGroups(let groups): sumGroups(step, groups, into: output)
+    case .layerNorm(let norm): layerNorm(step, norm, into: output)
+    case .globalResponseNorm(let norm): globalResponseNorm(step, norm, into: output)
+    case .attention(let attention): attend(step, attention, into: output)
+    case .embed(let embedding): embed(step, embedding, into: output)
+    case .tokens(let range): takeTokens(step, from: range.lowerBound, into: output)
+    case .mergePatches: mergePatches(step, into: output)
     case .input, .batchNorm, .gate: preconditionFailure("not an operation of its own")
     }
     return nil
@@ -289,6 +295,9 @@ final class Executor {
         }
       pointwise.scale = affine.scale
       pointwise.shift = affine.shift
+    } else if let node = step.epilogue.affine {
+      // The convolution has already added its bias.
+      (pointwise.scale, pointwise.shift) = network.parameters.factors[node]!
     }
     let residual = step.epilogue.residual.map { map($0) }
     if pointwise.isIdentity && residual == nil && maps[step.output] != nil { return nil }

@@ -103,6 +103,9 @@ extension Activation {
     case .silu: CK_SILU
     case .hardsigmoid: CK_HARD_SIGMOID
     case .hardswish: CK_HARD_SWISH
+    case .gelu: CK_GELU
+    case .geluTanh: CK_GELU_TANH
+    case .quickGelu: CK_QUICK_GELU
     }
   }
 }

@@ -11,6 +11,10 @@ struct Parameters: Sendable {
   private(set) var norms: [(weight: [Float], bias: [Float], eps: Double)] = []
   /// Factors and summands of `affine`, `acrossChannels` and parametric functions, by node.
   private(set) var factors: [Int: (scale: [Float]?, shift: [Float]?)] = [:]
+  /// Prefix tokens and position embeddings, by node.
+  private(set) var embeddings: [Int: EmbeddingWeights] = [:]
+  /// Relative positions of attention in windows, by node.
+  private(set) var attentions: [Int: AttentionWeights] = [:]
 
   /// - Parameters:
   ///   - kernels: Kernels that the weights are packed for.
@@ -41,6 +45,19 @@ struct Parameters: Sendable {
         )
       case .function(.parametricRelu(let slopes)):
         factors[index] = (try floats(slopes, channels: node.channels, state), nil)
+      case .layerNorm(let norm):
+        factors[index] = (
+          try norm.weight.map { try state.floats($0) }, try norm.bias.map { try state.floats($0) }
+        )
+      case .globalResponseNorm(let norm):
+        factors[index] = (try state.floats(norm.weight), try state.floats(norm.bias))
+      case .embed(let embedding):
+        embeddings[index] = try EmbeddingWeights(embedding, channels: node.channels, state)
+      case .attention(let attention):
+        guard let windows = attention.windows else { continue }
+        attentions[index] = try AttentionWeights(
+          attention, windows, channels: node.channels,
+          filling: windows.fillingBias.map { try floats($0, channels: 3 * node.channels, state) }, state)
       case .acrossChannels(let weight, _, _): factors[index] = (try state.floats(weight), nil)
       default: break
       }
@@ -75,6 +92,11 @@ struct Parameters: Sendable {
       case .tensor(let key): try state.floats(key)
       case .constants(let numbers): numbers
       case .constant(let number): [number]
+      case .parts(let parts):
+        try parts.flatMap { part in
+          try part.tensor.map { Array(try state.floats($0)[part.range]) }
+            ?? Array(repeating: 0, count: part.range.count)
+        }
       }
     return floats.count == 1 ? Array(repeating: floats[0], count: channels) : floats
   }

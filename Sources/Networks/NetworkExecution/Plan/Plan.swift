@@ -104,8 +104,9 @@ private struct Fusion {
       let next = readers[step.output].first, step.epilogue.activation == .identity
     else { return false }
     switch (graph.nodes[next].operation, step.operation) {
-    case (.batchNorm, .convolution) where step.epilogue.batchNorm == nil && step.epilogue.residual == nil:
+    case (.batchNorm, .convolution) where step.epilogue.isEmpty:
       step.epilogue.batchNorm = batchNormIndex[next]
+    case (.affine, .convolution) where step.epilogue.isEmpty: step.epilogue.affine = next
     case (.add, .convolution), (.add, .batchNorm):
       guard step.epilogue.residual == nil,
         let other = graph.nodes[next].inputs.first(where: { $0 != step.output }),
@@ -127,13 +128,17 @@ private struct Fusion {
 
 /// One pass over the data: a node fused with the BatchNorm, sum and activation that follow it directly.
 struct PlanStep: Sendable {
-  /// Remaining operations on every element of the result: y = activation(batchNorm(x) + residual).
+  /// Remaining operations on every element of the result: y = activation(norm(x) + residual).
   struct Epilogue: Sendable {
     /// Index into the network's BatchNorms.
     var batchNorm: Int?
+    /// Node of the scale and shift in its place.
+    var affine: Int?
     /// Node whose result is added.
     var residual: Int?
     var activation = Activation.identity
+
+    var isEmpty: Bool { batchNorm == nil && affine == nil && residual == nil && activation == .identity }
   }
 
   let name: String

@@ -17,6 +17,8 @@ package struct Graph: Sendable, Equatable {
   package let output: Int
   /// Divisor of the input's height and width, for layers that would differ at other sizes.
   package var sizeDivisor = 1
+  /// Height and width of patches that an input must divide into.
+  package var patchSize = 1
 
   package var batchNorms: [BatchNormLayer] {
     nodes.compactMap { node in
@@ -27,10 +29,16 @@ package struct Graph: Sendable, Equatable {
   /// Floats after the end of a map that a convolution may read: the pixels that fill up its last tile.
   package var readAhead: Int {
     // Pixels may be as far apart as those of the widest map, where maps are parts of it.
+    let sharesMaps = nodes.contains { node in
+      switch node.operation {
+      case .concatenate, .slice: true
+      default: false
+      }
+    }
     let widest = nodes.map(\.channels).max() ?? 0
     return nodes.map { node in
       guard case .convolution(let convolution) = node.operation else { return 0 }
-      return 14 * convolution.window.stride.width * widest
+      return 14 * convolution.window.stride.width * (sharesMaps ? widest : convolution.inputChannels)
     }.max() ?? 0
   }
 }
@@ -129,6 +137,9 @@ extension Graph {
     guard height % sizeDivisor == 0, width % sizeDivisor == 0 else {
       throw NetworkError.inputNotDivisible(height: height, width: width, divisor: sizeDivisor)
     }
+    guard height % patchSize == 0, width % patchSize == 0 else {
+      throw NetworkError.inputNotOfPatches(height: height, width: width, patch: patchSize)
+    }
     var sizes: [MapSize] = []
     sizes.reserveCapacity(nodes.count)
     for node in nodes {
@@ -180,6 +191,8 @@ extension Graph {
     case .mask:
       guard inputs[0].height == inputs[1].height, inputs[0].width == inputs[1].width else { return nil }
       return inputs[0]
+    case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches:
+      return size(ofTokens: node, input: inputs[0])
     case .add, .multiply, .concatenate:
       guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {
         return nil
@@ -188,7 +201,7 @@ extension Graph {
     }
   }
 
-  /// Multiply-adds of the convolutions and fully connected layers for one image; no more than 2^56, which nobody waits for.
+  /// Multiply-adds of convolutions, fully connected layers and attention for one image; no more than 2^56, which nobody waits for.
   package func multiplyAdds(height: Int, width: Int) throws(NetworkError) -> Int {
     let largest = 1 << 56
     var total = 0
@@ -197,6 +210,7 @@ extension Graph {
         switch node.operation {
         case .convolution(let convolution): size.count.multiplied(exactlyBy: convolution.depth)
         case .linear(let linear): linear.inputs.multiplied(exactlyBy: linear.outputChannels)
+        case .attention(let attention): Self.multiplyAdds(attention, size: size)
         default: 0
         }
       total = min(total + min(product ?? largest, largest), largest)

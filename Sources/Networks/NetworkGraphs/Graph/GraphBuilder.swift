@@ -19,6 +19,8 @@ struct GraphBuilder {
   var momentum = 0.1
   /// Padding of convolutions without an explicit one; nil keeps the size at a stride of 1.
   var defaultPadding: Padding?
+  /// Height and width of patches that an input must divide into.
+  var patchSize = 1
   private var nodes: [Graph.Node] = []
   /// The tensors that the graph reads, by name.
   private(set) var consumed: [TensorName: TensorSpec] = [:]
@@ -28,7 +30,7 @@ struct GraphBuilder {
     self.architecture = architecture
   }
 
-  func graph(output: Value) -> Graph { Graph(nodes: nodes, output: output.index) }
+  func graph(output: Value) -> Graph { Graph(nodes: nodes, output: output.index, patchSize: patchSize) }
 
   /// Floating-point tensors of the state dict that no layer reads, in its order.
   ///
@@ -40,7 +42,7 @@ struct GraphBuilder {
     }.map(\.name)
   }
 
-  private mutating func append(_ name: String, _ operation: Operation, _ inputs: [Value], channels: Int)
+  mutating func append(_ name: String, _ operation: Operation, _ inputs: [Value], channels: Int)
     -> Value
   {
     nodes.append(
@@ -49,7 +51,7 @@ struct GraphBuilder {
   }
 
   /// The tensor `key`, checked against a pattern in which nil fits any extent above zero.
-  private mutating func require(_ key: String, shape expected: [Int?]) throws -> TensorSpec {
+  mutating func require(_ key: String, shape expected: [Int?]) throws -> TensorSpec {
     guard let spec = state.spec(key) else {
       throw NetworkError.missingTensor(
         label: state.label, tensor: TensorName(key), architecture: architecture)
@@ -63,6 +65,11 @@ struct GraphBuilder {
     else { throw NetworkError.wrongShape(label: state.label, tensor: spec, expected: expected) }
     consumed[spec.name] = spec
     return spec
+  }
+
+  /// Leaves out a tensor that holds nothing but numbers computed from the sizes of others, such as a mask.
+  mutating func ignore(_ key: String) {
+    if let spec = state.spec(key) { consumed[spec.name] = spec }
   }
 
   private mutating func bias(_ name: String, channels: Int) throws -> TensorName? {

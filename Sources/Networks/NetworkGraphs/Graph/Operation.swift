@@ -49,6 +49,18 @@ package enum Operation: Sendable, Equatable {
   case softmax(groups: Int)
   /// The sum of `groups` ranges of channels.
   case sumOfGroups(Int)
+
+  // Operations of transformers.
+
+  case layerNorm(LayerNorm)
+  case globalResponseNorm(GlobalResponseNorm)
+  case attention(Attention)
+  /// The tokens of a map of pixels.
+  case embed(TokenEmbedding)
+  /// A range of the tokens, whose end may be `Int.max`.
+  case tokens(Range<Int>)
+  /// Blocks of 2x2 pixels become one with the channels [column][row][channel]; an odd map is filled up with zeros.
+  case mergePatches
 }
 
 /// A convolution with the names of its weights.
@@ -95,6 +107,12 @@ public enum Activation: String, Sendable, CaseIterable {
   case hardsigmoid
   /// x hardsigmoid(x)
   case hardswish
+  /// x times the normal distribution function of x
+  case gelu
+  /// `gelu` approximated by tanh (Hendrycks, Gimpel 2016)
+  case geluTanh
+  /// x sigmoid(1.702 x)
+  case quickGelu
 }
 
 /// A nonlinearity that is not part of the kernels.
@@ -130,6 +148,16 @@ package struct ChannelFactors: Sendable, Equatable {
     case constants([Float])
     /// One number for all channels.
     case constant(Float)
+    /// Parts one after the other: some elements of a tensor, or zeros.
+    case parts([Part])
+  }
+
+  /// Some of the numbers of all channels.
+  package struct Part: Sendable, Equatable {
+    /// The tensor that holds them; nil for zeros.
+    package let tensor: TensorName?
+    /// Places of the tensor's elements.
+    package let range: Range<Int>
   }
 
   /// Scale; nil is 1.
