@@ -71,38 +71,71 @@ wants() {
   return 1
 }
 
-module Platform Sources/Foundations/Platform
-module Checkpoint Sources/Formats/Checkpoint
-if wants "${checkpoint_targets[@]}"; then fuzzer FuzzCheckpoint Platform.o Checkpoint.o; fi
-module Statistics Sources/Foundations/Statistics
-module TensorMath Sources/Foundations/TensorMath
-if wants onnx; then
-  # swift-protobuf's sources are where the package manager puts them.
-  protobuf=.build/checkouts/swift-protobuf/Sources/SwiftProtobuf
-  [ -d "$protobuf" ] || swift package resolve >/dev/null
-  module SwiftProtobuf "$protobuf"
+# onnx_fuzzer: swift-protobuf comes from the package manager, without sanitizers: it would take longer to compile than all else.
+onnx_fuzzer() {
+  local package=(-c release -Xswiftc -enable-testing --scratch-path .build/testing)
+  build SwiftProtobuf swift build "${package[@]}" --target SwiftProtobuf
+  local products
+  products=$(swift build "${package[@]}" --show-bin-path)
+  rm -rf "$build/modules/SwiftProtobuf.swiftmodule" "$build/objects/SwiftProtobuf.a"
+  cp -r "$products/Modules/SwiftProtobuf.swiftmodule" "$build/modules/"
+  ar rcs "$build/objects/SwiftProtobuf.a" "$products"/SwiftProtobuf.build/*.o
   module NetworkGraphs Sources/Networks/NetworkGraphs
   module NetworkExecution Sources/Networks/NetworkExecution
-  fuzzer FuzzONNX Platform.o Checkpoint.o Statistics.o TensorMath.o SwiftProtobuf.o NetworkGraphs.o NetworkExecution.o
-fi
-if wants "${image_targets[@]}"; then
+  fuzzer FuzzONNX Platform.o Checkpoint.o Statistics.o TensorMath.o NetworkGraphs.o NetworkExecution.o SwiftProtobuf.a
+}
+
+image_fuzzer() {
   module ImageData Sources/Data/ImageData
   fuzzer FuzzImages Platform.o Checkpoint.o Statistics.o TensorMath.o ImageData.o
-fi
+}
 
-for target in "${targets[@]}"; do
-  corpus=Tests/Fuzz/corpus/$target
+module Platform Sources/Foundations/Platform
+module Statistics Sources/Foundations/Statistics &
+module TensorMath Sources/Foundations/TensorMath &
+module Checkpoint Sources/Formats/Checkpoint
+wait -n
+wait -n
+jobs=()
+if wants onnx; then
+  onnx_fuzzer &
+  jobs+=($!)
+fi
+if wants "${image_targets[@]}"; then
+  image_fuzzer &
+  jobs+=($!)
+fi
+if wants "${checkpoint_targets[@]}"; then fuzzer FuzzCheckpoint Platform.o Checkpoint.o; fi
+for job in "${jobs[@]}"; do wait "$job"; done
+
+# fuzz TARGET: runs it, and prints one line, or the end of its log.
+fuzz() {
+  local target=$1 corpus=Tests/Fuzz/corpus/$1 fuzzer=FuzzImages
   case $target in
     image) corpus=fixtures/images/corpus ;;
     tar) corpus=fixtures/images ;;
   esac
-  fuzzer=FuzzImages
   case " ${checkpoint_targets[*]} " in *" $target "*) fuzzer=FuzzCheckpoint ;; esac
   [ "$target" != onnx ] || fuzzer=FuzzONNX
   mkdir -p "$build/corpus/$target"
   FUZZ_TARGET=$target "$build/$fuzzer" "$build/corpus/$target" "$corpus" -max_total_time="$seconds" \
     -rss_limit_mb=2048 -timeout=10 -max_len=65536 -artifact_prefix="$build/$target-" -print_final_stats=1 \
-    >"$build/$target.log" 2>&1 || { tail -40 "$build/$target.log"; exit 1; }
+    >"$build/$target.log" 2>&1 || { tail -40 "$build/$target.log"; return 1; }
   echo "$target: $(sed -n 's/.*executed_units: *//p' "$build/$target.log") executions, coverage" \
     "$(grep -o 'cov: [0-9]*' "$build/$target.log" | tail -1 | cut -d' ' -f2)"
+}
+
+# As many at a time as there are processors.
+running=0
+for target in "${targets[@]}"; do
+  if ((running == $(nproc))); then
+    wait -n
+    running=$((running - 1))
+  fi
+  fuzz "$target" &
+  running=$((running + 1))
+done
+while ((running > 0)); do
+  wait -n
+  running=$((running - 1))
 done
