@@ -52,6 +52,40 @@ struct NamingTests {
     }
   }
 
+  /// Only a network that pools where the plain one strides is published with these tensors.
+  @Test func refusesTensorsOfRareNetworksAlone() throws {
+    var maker = StateDictMaker()
+    for (name, inputs, outputs) in [("conv1.0", 3, 32), ("conv1.3", 32, 32), ("conv1.6", 32, 64)] {
+      maker.convolution(name, outputs, inputs, 3)
+    }
+    maker.batchNorm("conv1.1", 32)
+    maker.batchNorm("conv1.4", 32)
+    maker.batchNorm("bn1", 64)
+    var channels = 64
+    for (stage, count) in [3, 4, 6, 3].enumerated() {
+      for index in 0..<count {
+        let (name, width) = ("layer\(stage + 1).\(index)", 64 << stage)
+        // Of later blocks only the number matters.
+        let isFirst = index == 0
+        maker.tensor("\(name).conv1.weight", isFirst ? [width, channels, 1, 1] : [1])
+        guard isFirst else { continue }
+        maker.tensor("\(name).conv2.weight", [width, width, 3, 3])
+        maker.tensor("\(name).conv3.weight", [4 * width, width, 1, 1])
+        maker.tensor("\(name).downsample.1.weight", [4 * width, channels, 1, 1])
+        maker.tensor("\(name).se.fc1.weight", [16, 4 * width, 1, 1])
+        channels = 4 * width
+      }
+    }
+    maker.linear("fc", 5, channels)
+    guard
+      case .unknownArchitecture(_, let text, _) = try error(MemoryCheckpoint(maker.values), nil)
+    else {
+      Issue.record("another error")
+      return
+    }
+    #expect(text.hasSuffix("or seresnetaa50d, which pools where the former strides"), "\(text)")
+  }
+
   /// What no tensor shows, pretrained weights of torchvision's expect.
   @Test func inputsAreTransformedByGoogLeNetAlone() throws {
     #expect(try NetworkDescription(checkpoint("googlenet")).transformsInput)

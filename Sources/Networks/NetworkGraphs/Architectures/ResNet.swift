@@ -48,6 +48,12 @@ struct ResNet: Architecture {
     "[3,4,23,3] bottleneck d 32x8 gated": ["seresnextaa101d_32x8d"],
   ]
 
+  /// Networks of that kind without a published plain one of the same tensors: whoever has these, has them.
+  private static let onlyRare = [
+    "[3,4,6,3] bottleneck d gated": "seresnetaa50d",
+    "[3,24,36,4] bottleneck d 32x8 gated": "seresnextaa201d_32x8d",
+  ]
+
   let name: String
   let rarer: [String]
   private let blocks: [Int]
@@ -94,13 +100,16 @@ struct ResNet: Architecture {
     }
     self.name = (match?.name ?? description) + (isForSmallImages ? Self.smallImages : "")
     let isD = isDeep && averages
-    let isOrdinary =
-      base == 64 && isDeep == averages && (groups == 1 || !isBottleneck) && !isGated && width == base
-    let kind = "\(list(blocks)) \(isBottleneck ? "bottleneck" : "basic")" + (isD ? " d" : "")
-    let isWideGated = base == 64 && isD && isGated && groups == 32 && depth == 8
-    rarer =
-      requested == nil
-      ? Self.rarer[isWideGated ? kind + " 32x8 gated" : isOrdinary ? kind : ""] ?? [] : []
+    var kind = "\(list(blocks)) \(isBottleneck ? "bottleneck" : "basic")" + (isD ? " d" : "")
+    if isBottleneck && (groups != 1 || width != base) { kind += " \(groups)x\(depth)" }
+    if isGated { kind += " gated" }
+    if base != 64 || isDeep != averages { kind = "" }
+    if requested == nil, let rare = Self.onlyRare[kind] {
+      throw NetworkError.unknownArchitecture(
+        label: state.label,
+        recognised: "\(description), or \(rare), which pools where the former strides", known: [])
+    }
+    rarer = requested == nil ? Self.rarer[kind] ?? [] : []
     self.blocks = blocks
     self.isBottleneck = isBottleneck
 
