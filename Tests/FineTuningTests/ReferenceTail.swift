@@ -28,6 +28,9 @@ struct ReferenceTail {
     case .silu: z / (1 + exp(-z))
     case .hardsigmoid: min(6, max(0, z + 3)) / 6
     case .hardswish: z * min(6, max(0, z + 3)) / 6
+    case .gelu: z * (1 + erf(z / 2.0.squareRoot())) / 2
+    case .geluTanh: z * (1 + tanh((2 / Double.pi).squareRoot() * (z + 0.044715 * z * z * z))) / 2
+    case .quickGelu: z / (1 + exp(-1.702 * z))
     }
   }
 

@@ -27,7 +27,8 @@ extension ImageDataError: AdvisedError {
 extension NetworkError: AdvisedError {
   package var advice: String? {
     switch self {
-    case .unknownArchitecture, .leftoverTensors, .unknownRecordedName, .recordedArguments, .unnamedTransformer:
+    case .unknownArchitecture, .leftoverTensors, .unknownRecordedName, .recordedArguments,
+      .unnamedTransformer:
       "pass --arch with an ONNX file of the network"
     case .ambiguous(_, let candidates) where candidates.count == 1:
       "pass --arch \(candidates[0]) if it is that"

@@ -29,6 +29,9 @@ enum TailKernel {
     case .silu: run(SiLU.self, features, image: image, affine: affine, into: out)
     case .hardsigmoid: run(HardSigmoid.self, features, image: image, affine: affine, into: out)
     case .hardswish: run(Hardswish.self, features, image: image, affine: affine, into: out)
+    case .gelu: run(GELU.self, features, image: image, affine: affine, into: out)
+    case .geluTanh: run(TanhGELU.self, features, image: image, affine: affine, into: out)
+    case .quickGelu: run(QuickGELU.self, features, image: image, affine: affine, into: out)
     }
   }
 
@@ -151,5 +154,39 @@ enum Hardswish: ActivationFunction {
     let isAbove = z .>= 3
     let slope = (z / 3 + 0.5).replacing(with: 0, where: isBelow).replacing(with: 1, where: isAbove)
     return (z * gate, slope)
+  }
+}
+
+enum GELU: ActivationFunction {
+  @inline(__always)
+  static func evaluate(_ z: SIMD8<Float>) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
+    var share = SIMD8<Float>()
+    var density = SIMD8<Float>()
+    for lane in 0..<8 {
+      share[lane] = 0.5 * (1 + erff(z[lane] * Float(0.5).squareRoot()))
+      density[lane] = expf(-0.5 * z[lane] * z[lane]) / (2 * Float.pi).squareRoot()
+    }
+    return (z * share, share + z * density)
+  }
+}
+
+enum TanhGELU: ActivationFunction {
+  @inline(__always)
+  static func evaluate(_ z: SIMD8<Float>) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
+    let factor = (2 / Float.pi).squareRoot()
+    let cubic: Float = 0.044715
+    let argument = factor * (z + cubic * z * z * z)
+    var tangent = SIMD8<Float>()
+    for lane in 0..<8 { tangent[lane] = tanhf(argument[lane]) }
+    let share = 0.5 * (1 + tangent)
+    return (z * share, share + 0.5 * z * (1 - tangent * tangent) * factor * (1 + 3 * cubic * z * z))
+  }
+}
+
+enum QuickGELU: ActivationFunction {
+  @inline(__always)
+  static func evaluate(_ z: SIMD8<Float>) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
+    let sigmoid = Sigmoid.evaluate(1.702 * z).value
+    return (z * sigmoid, sigmoid * (1 + 1.702 * z * (1 - sigmoid)))
   }
 }
