@@ -107,7 +107,9 @@ import Testing
     let plain = try folder.write(model)
     var compressed = WriteOptions()
     compressed.compress = true
-    let weights = ["a": TensorValue(f32: [Float](repeating: 1, count: 5000), shape: [5000])]
+    let weights: [TensorName: TensorValue] = [
+      "a": TensorValue(f32: [Float](repeating: 1, count: 5000), shape: [5000])
+    ]
     try ContainerTests.write(weights, to: folder.file("compressed"), options: compressed)
     let fifo = folder.file("fifo")
     #expect(mkfifo(fifo, 0o600) == 0)
