@@ -212,11 +212,16 @@ def candidates(bench, count, generator):
             [tools / "ckpt-average", *arguments], env=os.environ | {"TMPDIR": str(shared), "HOME": str(victim)},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=become_user)
 
+    begin = time.monotonic()
+    process = start()
+    _, errors = process.communicate(timeout=60)
+    expect(process.returncode == 0, f"--eval: {errors.decode()}")
+    duration = time.monotonic() - begin
     left = 0
     for number in range(count):
         before = set(os.listdir(shared))
         process = start()
-        time.sleep(generator.uniform(0, 0.4))
+        time.sleep(generator.uniform(0, 1.1 * duration))
         process.send_signal(generator.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
         process.communicate(timeout=60)
         remains = set(os.listdir(shared)) - before
