@@ -115,16 +115,16 @@ import Testing
       #expect(try problem("images", images) == "tensor \"images\" holds the impossible \(value)")
     }
     #expect(
-      try problem("batch", f64([0, .nan, 4], [3])) == "tensor \"batch\" is F64 [3] for 3 batches")
+      try problem("batch", f64([0, .nan, 4], [3])) == "tensor \"batch\": expected I64 [3], found F64 [3]")
     #expect(
       try problem("bn1.m2", f64([0, 0, 0, 0, 0, 0], [2, 3]))
-        == "tensor \"bn1.m2\" is F64 [2, 3] for 3 batches")
+        == "tensor \"bn1.m2\": expected F64 [3, 2], found F64 [2, 3]")
     #expect(try problem("images", nil) == "no tensor \"images\"")
     // A billion batches, or as many shards as there are numbers.
     let text = try #require(metadata[StatisticsPart.metadataKey])
     #expect(
       try problem("bn1.m2", good["bn1.m2"], text.replacing("\"batches\":5", with: "\"batches\":1000000000"))
-        == "tensor \"batch\" is I64 [3] for 500000000 batches")
+        == "tensor \"batch\": expected I64 [500000000], found I64 [3]")
   }
 
   @Test func countsShardsThatWereNeverMeasured() {

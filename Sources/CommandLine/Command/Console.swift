@@ -80,7 +80,7 @@ func writeLine(_ message: String) {
   let end = 1 << 15
   var message = message
   if message.unicodeScalars.count > 2 * end {
-    message = "\(message.unicodeScalars.prefix(end)) … \(message.unicodeScalars.suffix(end))"
+    message = "\(String(message.unicodeScalars.prefix(end))) … \(String(message.unicodeScalars.suffix(end)))"
   }
   writeToStandardError(message.replacing("\n", with: "\\n") + "\n")
 }

@@ -159,7 +159,8 @@ struct VisionTransformer: Architecture {
       (name, choices) = (match.name, match.choices)
       return
     }
-    guard let plain = candidates.first else {
+    // Of names for the same network, that which says no more than the tensors do.
+    guard let plain = candidates.first(where: { $0.name.hasPrefix("vit_") }) ?? candidates.first else {
       throw NetworkError.unnamedTransformer(label: state.label, found: Self.describe(shape))
     }
     guard candidates.allSatisfy({ $0.choices == plain.choices }) else {
