@@ -143,7 +143,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "HouseTests", dependencies: libraries.map { .target(name: $0.name) }, swiftSettings: strict),
-    tests("FoundationsTests", ["Platform", "Statistics", "TensorMath"]),
+    tests("PlatformTests", ["Platform"]),
+    tests("StatisticsTests", ["Statistics"]),
+    tests("TensorMathTests", ["Platform", "Statistics", "TensorMath"]),
     tests("CheckpointTests", ["CCheckpointKernels", "CPlatform", "CZlib", "Checkpoint", "Platform"]),
     tests("ImageDataTests", ["CZlib", "Checkpoint", "ImageData", "Platform", "Statistics", "TensorMath"]),
     tests(

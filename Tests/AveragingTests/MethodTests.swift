@@ -139,7 +139,7 @@ import Testing
   }
 
   /// timm's decays at the first three updates are 0, 0.3700 and 0.5193; ten checkpoints give the first 1.75 %.
-  @Test func warmup() throws {
+  @Test func warmUpFollowsItsFormula() throws {
     let ema = try ExponentialMovingAverage(warmup: .init())
     #expect(isClose(try weights(ema, 3), [0.3700 * 0.5193, 0.63 * 0.5193, 0.4807], 1e-4))
     #expect(abs(try weights(ema, 10)[0] - 0.0175) < 5e-5)
@@ -206,7 +206,7 @@ import Testing
   }
 
   /// The decrements of the curve over five checkpoints, to the digits that the literature prints.
-  @Test func schedules() throws {
+  @Test func schedulesGiveThePublishedWeights() throws {
     let root = try weights(MergingSchedule(.inverseSquareRoot), 5)
     #expect(isClose(root, [0.447, 0.185, 0.142, 0.120, 0.106], 5e-4))
     #expect(isClose(try weights(MergingSchedule(.linear), 5), [0.2, 0.2, 0.2, 0.2, 0.2]))

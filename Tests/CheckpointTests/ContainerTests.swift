@@ -310,7 +310,7 @@ import Testing
   }
 
   /// The check value of the catalogue of parametrised CRC algorithms, CRC-32/ISO-HDLC; pieces join.
-  @Test func checksums() {
+  @Test func combinesChecksumsOfParts() {
     let digits = Array("123456789".utf8)
     func crc(_ range: Range<Int>) -> UInt32 { digits[range].withUnsafeBytes { crc32($0) } }
     #expect(crc(0..<9) == 0xCBF4_3926)

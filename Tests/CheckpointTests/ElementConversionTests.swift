@@ -92,7 +92,7 @@ import Testing
     #expect(bits([0x1.8p127], .f8e8m0).failed == 0)
   }
 
-  @Test func integers() throws {
+  @Test func roundsAndSaturatesToIntegers() throws {
     #expect(
       bits([0.5, 1.5, -2.5, 127.4, -128.5], .i8).bytes.map(Int8.init(bitPattern:)) == [0, 2, -2, 127, -128])
     let (bytes, failed) = bits([1, 300, -1, .nan], .u8)

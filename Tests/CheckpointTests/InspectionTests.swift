@@ -23,7 +23,7 @@ import Testing
     return try openCheckpoint(.path(folder.file(name)))
   }
 
-  @Test func statistics() throws {
+  @Test func countFiniteValuesApart() throws {
     let source = try open("x", ["w": TensorValue(f32: [1, 2, 3, 4, 0, .nan, .infinity], shape: [7])])
     let found = try TensorStatistics(of: source.tensors[0], in: source)
     #expect(found.count == 7)
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test func differences() throws {
+  @Test func differencesAreGivenTensorByTensor() throws {
     let a = try open(
       "a", ["w": TensorValue(f32: [1, -2, 0], shape: [3]), "gone": TensorValue(i64: [1], shape: [1])])
     let b = try open(
@@ -92,7 +92,7 @@ import Testing
     #expect(try !CheckpointComparison(d, e).isWithin(.infinity))
   }
 
-  @Test func verification() throws {
+  @Test func verificationFindsAFlippedBit() throws {
     let values: [TensorName: TensorValue] = [
       "w": TensorValue(f32: (0..<4096).map { Float($0) }, shape: [4096]),
       "b": TensorValue(f32: [1], shape: [1]),
@@ -105,7 +105,7 @@ import Testing
     #expect(faults == ["\(folder.file("x")): tensor \"w\": compressed data are damaged: block checksum"])
   }
 
-  @Test func conversion() throws {
+  @Test func conversionSelectsRenamesAndChangesTypes() throws {
     let source = try open(
       "x",
       [

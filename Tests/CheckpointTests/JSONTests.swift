@@ -11,7 +11,7 @@ import Testing
     #expect(try parse(" { \"a\" :\t[ 1 , 2 ]\r\n} ").encoded() == #"{"a":[1,2]}"#)
   }
 
-  @Test func accessors() throws {
+  @Test func accessorsReturnNilForOtherTypes() throws {
     let value = try parse(#"{"i":7,"f":7.5,"e":1e3,"s":"t","b":true,"a":[1],"big":1e999}"#)
     #expect(value["i"]?.intValue == 7)
     #expect(value["e"]?.intValue == nil)
@@ -19,14 +19,14 @@ import Testing
     #expect(value["f"]?.doubleValue == 7.5)
     #expect(value["big"]?.doubleValue == nil)
     #expect(value["s"]?.stringValue == "t")
-    #expect(value["b"]?.boolValue == true)
+    #expect(value["b"] == .bool(true))
     #expect(value["a"]?.arrayValue?.count == 1)
     #expect(value["none"] == nil)
     #expect(JSON(0.1).encoded() == "0.1")
     #expect(JSON(Double.nan) == .null)
   }
 
-  @Test func escapes() throws {
+  @Test func readsAndWritesEscapes() throws {
     #expect(
       try parse(#""\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00""#).stringValue == "\"\\/\u{8}\u{c}\n\r\tAé😀")
     #expect(JSON.string("\u{0}\u{1f}\u{7f}\"\\/\n").encoded() == "\"\\u0000\\u001f\\u007f\\\"\\\\/\\n\"")

@@ -15,14 +15,14 @@ import Testing
     } catch { return error as? CheckpointError }
   }
 
-  @Test func arguments() {
+  @Test func dashIsTheStandardStream() {
     #expect(Location(argument: "-") == .standardStream)
     #expect(Location(argument: "a/-") == .path("a/-"))
     #expect(Location.standardStream.inputLabel == "<stdin>")
     #expect(Location.standardStream.outputLabel == "<stdout>")
   }
 
-  @Test func missing() throws {
+  @Test func missingFileIsNoInput() throws {
     let folder = try TemporaryFolder()
     let found = try #require(error(folder.file("none")))
     #expect(found == .cannotOpen(path: folder.file("none"), code: ENOENT))
@@ -39,7 +39,7 @@ import Testing
   }
 
   /// Endless devices are recognised by their beginning and do not fill the disk.
-  @Test func devices() throws {
+  @Test func devicesAreReadAsFiles() throws {
     #expect(
       error("/dev/null") == .invalidHeader(path: "/dev/null", .headerTooSmall(fileBytes: 0)))
     #expect(
@@ -68,7 +68,7 @@ import Testing
     #expect(error(try folder.write(safetensors(header), to: "x")) == nil)
   }
 
-  @Test func fifo() throws {
+  @Test func fifoIsReadOnce() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("fifo")
     #expect(mkfifo(path, 0o600) == 0)

@@ -62,7 +62,7 @@ import Testing
       safetensors("{\(entries.joined(separator: ","))}", data: Array(repeating: 7, count: data)))
   }
 
-  @Test func offsets() throws {
+  @Test func rejectsGapsAndOverlapsBetweenTensors() throws {
     #expect(try faultOf(entry("a", "0", "1"), entry("b", "1", "2"), data: 2) == nil)
     #expect(try faultOf(entry("b", "1", "2"), entry("a", "0", "1"), data: 2) == nil)
     #expect(
@@ -139,7 +139,7 @@ import Testing
       try faultOf(#""a":{"x":[{"y":null}],"dtype":"U8","shape":[1],"data_offsets":[0,1]}"#, data: 1) == nil)
   }
 
-  @Test func metadata() throws {
+  @Test func metadataHoldsTextsOnly() throws {
     func metadata(_ json: String) throws -> Metadata {
       try open(safetensors(#"{"__metadata__":\#(json)}"#)).metadata
     }

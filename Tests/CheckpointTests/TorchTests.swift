@@ -143,7 +143,7 @@ struct Pickle {
         == "\"a\" is no state dict; there are: x")
   }
 
-  @Test func prefixes() throws {
+  @Test func removesWrapperPrefixesThatAllNamesShare() throws {
     func names(_ names: [String]) throws -> [TensorName] {
       try load(Pickle.dictionary(names.map { ($0, Pickle.tensor()) })).keys.sorted()
     }

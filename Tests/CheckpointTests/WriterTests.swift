@@ -178,7 +178,7 @@ import Testing
   }()
 
   /// The device stays a device; a full disk is an error.
-  @Test(arguments: outputs) func devices(_ name: String, _ options: WriteOptions) throws {
+  @Test(arguments: outputs) func devicesAreWrittenIntoAndStayDevices(_ name: String, _ options: WriteOptions) throws {
     func write(_ path: String) throws { try ContainerTests.write(Self.values, to: path, options: options) }
     try write("/dev/null")
     var status = stat()
@@ -256,7 +256,7 @@ import Testing
     #expect(try folder.listing() == ["x.npz"])
   }
 
-  @Test func fifo() throws {
+  @Test func fifoReceivesTheWholeFile() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("fifo")
     mkfifo(path, 0o600)

@@ -87,7 +87,7 @@ import Testing
     try Self.run(blocks.filter { !foreign.contains($0) })
   }
 
-  @Test func readme() throws {
+  @Test func commandsOfTheReadmeRun() throws {
     let root = Fixtures.root.deletingLastPathComponent()
     let text = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
     let blocks = Self.examples(inMarkdown: text)

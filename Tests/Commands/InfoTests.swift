@@ -19,7 +19,7 @@ import Testing
     try writeCheckpoint(tensors, metadata: metadata, to: .path(folder.file(name)))
   }
 
-  @Test func listing() throws {
+  @Test func listsTensorsAndMetadataWithEscapes() throws {
     try write(
       "x", ["w\u{1b}[2J": TensorValue(f32: [1, 2], shape: [2]), "n": TensorValue(i64: [7], shape: [])],
       Metadata(["history": "{\"a\": 1}\n", "ckpt.arch": "none"]))
@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  @Test func damage() throws {
+  @Test func verifyNamesTheDamagedTensor() throws {
     let model = try #require(try Fixtures.series().first)
     let path = folder.file("x")
     #expect(try Tool.run("ckpt-convert", [model, "-o", path, "--compress"]).status == 0)
@@ -76,7 +76,7 @@ import Testing
     _ = try info("verify", folder.file("none"), status: 66)
   }
 
-  @Test func differences() throws {
+  @Test func diffShowsMissingAndChangedTensors() throws {
     try write("a", ["w": TensorValue(f32: [1, 2], shape: [2]), "gone": TensorValue(i64: [1], shape: [1])])
     try write("b", ["w": TensorValue(f32: [1, .nan], shape: [2]), "new": TensorValue(i64: [1], shape: [1])])
     let (text, messages) = try info("diff", folder.file("a"), folder.file("b"), status: 1)

@@ -65,7 +65,7 @@ import Testing
     #expect(list.status == 0 && list.text.contains("last.running_var"))
   }
 
-  @Test func refusals() throws {
+  @Test func refusesWhatAnONNXFileDoesNotDescribe() throws {
     let folder = try TemporaryFolder()
     let data = ["--data", Fixtures.path("digits/val"), "-o", folder.file("out")]
     func bnfix(_ arguments: [String]) throws -> Tool.Outcome { try Tool.run("ckpt-bnfix", arguments + data) }

@@ -61,7 +61,7 @@ import Testing
     return JSONSchema(schema: try JSON.parse(Array(try Data(contentsOf: path))))
   }
 
-  @Test(arguments: reports.indices) func matches(_ index: Int) throws {
+  @Test(arguments: reports.indices) func reportMatchesItsSchema(_ index: Int) throws {
     let (name, tool, arguments) = Self.reports[index]
     let folder = try TemporaryFolder()
     let outcome = try Tool.run(

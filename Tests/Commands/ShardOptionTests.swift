@@ -5,13 +5,13 @@ import Testing
 @testable import NetworkCommand
 
 @Suite struct ShardOptionTests {
-  @Test func fixed() throws {
+  @Test func readsIndexAndCount() throws {
     let option = try #require(ShardOption(argument: "3/4"))
     #expect(try option.resolve(environment: [:]) == Shard(index: 3, count: 4))
   }
 
   @Test(arguments: ["4/4", "-1/4", "1", "1/0", "auto/0", "auto/x", "/", "1/2/3"])
-  func refused(_ text: String) { #expect(ShardOption(argument: text) == nil) }
+  func rejectsWhatIsNoShard(_ text: String) { #expect(ShardOption(argument: text) == nil) }
 
   static let schedulers: [(option: String, environment: [String: String], index: Int, count: Int)] = [
     ("auto", ["SLURM_ARRAY_TASK_ID": "2", "SLURM_ARRAY_TASK_COUNT": "4", "SLURM_PROCID": "0"], 2, 4),

@@ -101,7 +101,7 @@ import Testing
     #expect(row["top1"]?.doubleValue == 0.75)
     #expect(row["top5"]?.doubleValue == 0.95)
     #expect(row["loss"]?.doubleValue == 0.25)
-    #expect(row["chosen"]?.boolValue == true)
+    #expect(row["chosen"] == .bool(true))
     #expect(json["selection"]?["method"]?.stringValue == "none")
     #expect(json["selection"]?["optimism"]?.doubleValue == 0.004)
   }

@@ -90,7 +90,7 @@ import Testing
     #expect(throws: ImageDataError.self) { try openDataset(folder.file("s-{08..11}.tar")) }
   }
 
-  @Test func braces() {
+  @Test func expandsBraces() {
     #expect(expandBraces("a{8..10}b{x,y}") == ["a8bx", "a8by", "a9bx", "a9by", "a10bx", "a10by"])
     #expect(expandBraces("{002..000}") == ["002", "001", "000"])
     #expect(expandBraces("{a}{}") == ["{a}{}"])
@@ -122,7 +122,7 @@ import Testing
 
   // MARK: CIFAR
 
-  @Test func cifar() throws {
+  @Test func readsCIFARInItsBinaryVersion() throws {
     func record(_ labels: [UInt8]) -> [UInt8] {
       labels + (0..<3072).map { UInt8($0 / 1024 * 100 + $0 % 7) }
     }
@@ -144,7 +144,7 @@ import Testing
 
   private var digits: [UInt8] { [0, 0, 8, 3] + bigEndian(2, 2, 3) + (1...12).map { UInt8($0) } }
 
-  @Test func idx() throws {
+  @Test func readsIDXAndFindsItsLabels() throws {
     let path = try write("t10k-images-idx3-ubyte", digits)
     #expect(labels(try openDataset(path)) == [nil, nil])
     try write("t10k-labels-idx1-ubyte", [0, 0, 8, 1] + bigEndian(2) + [5, 250])

@@ -134,7 +134,7 @@ struct NetworkErrorTests {
     #expect(try NetworkDescription(good).alternatives.isEmpty)
   }
 
-  @Test func names() throws {
+  @Test func namesTheArchitectureFoundAndTheKnownOnes() throws {
     #expect(
       try message(good, architecture: "resnet50").contains(
         "expected the architecture resnet50, found resnet [1,1]"))

@@ -53,13 +53,6 @@ public final class Tensor: @unchecked Sendable {
   /// A copy of the elements in row-major order.
   public var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
-  /// Gives read access to the elements for the duration of `body`.
-  public func withBuffer<Result, Failure: Error>(
-    _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    try body(UnsafeBufferPointer(start: pointer, count: count))
-  }
-
   /// Gives write access to the elements for the duration of `body`.
   public func withMutableBuffer<Result, Failure: Error>(
     _ body: (UnsafeMutableBufferPointer<Float>) throws(Failure) -> Result

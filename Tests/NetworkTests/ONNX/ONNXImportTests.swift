@@ -36,7 +36,7 @@ struct ONNXImportTests {
     }
   }
 
-  @Test func functions() throws {
+  @Test func computesPointwiseFunctions() throws {
     let points: [Float] = [-3, -0.5, 0, 0.75, 7]
     let cases: [(String, [String: ONNXMaker.Value], (Double) -> Double)] = [
       ("Relu", [:], { max($0, 0) }), ("Sigmoid", [:], { 1 / (1 + exp(-$0)) }),

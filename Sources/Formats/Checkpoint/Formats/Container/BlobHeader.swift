@@ -50,7 +50,6 @@ struct BlobHeader: Equatable, Sendable {
   var blocks: [Block]
 
   var byteCount: Int { TensorSpec(name: "", dtype: dtype, shape: shape).byteCount }
-  var wordCount: Int { byteCount / width }
 
   /// Length of header and table.
   var encodedCount: Int { Self.encodedCount(rank: shape.count, blocks: blocks.count, width: width) }

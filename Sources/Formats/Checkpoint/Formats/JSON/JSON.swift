@@ -54,9 +54,6 @@ extension JSON {
     return value
   }
 
-  /// The truth value; nil for other kinds.
-  public var boolValue: Bool? { if case .bool(let value) = self { value } else { nil } }
-
   /// The elements; nil for other kinds.
   public var arrayValue: [JSON]? { if case .array(let value) = self { value } else { nil } }
 

@@ -1,7 +1,6 @@
 import Testing
 
 @testable import Statistics
-@testable import TensorMath
 
 @Suite struct PairedComparisonTests {
   static func make(both: Int, gained: Int, lost: Int, neither: Int) -> PairedComparison {
