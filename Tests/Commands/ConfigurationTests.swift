@@ -45,7 +45,7 @@ import Testing
       path, "--crop", "40", "--resize", "50", "--interpolation", "bicubic", "--mean", "0.4,0.5,0.6", "--std",
       "0.3,0.2,0.1",
     ])
-    for arguments in [["--as-recorded"], ["--crop", "40", "--resize", "50"], []] {
+    for arguments in [["--as-recorded"], ["--crop", "40", "--resize", "50"]] {
       #expect(try row([path] + arguments) == expected, "\(arguments)")
     }
     // Options are final.
@@ -59,7 +59,7 @@ import Testing
       let outcome = try run(arguments[0], arguments.dropFirst() + ["--data", Self.val], status: 65)
       #expect(
         outcome.messages
-          == "\(arguments[0]): \(path): architecture \"resnet18\" (config.json) with global_pool=max is not supported; "
+          == "\(arguments[0]): \(path)/model.safetensors: architecture \"resnet18\" (config.json) with global_pool=max is not supported; "
           + "pass --arch with an ONNX file of the network\n")
     }
     _ = try row([path, "--arch", "resnet18", "--crop", "40", "--resize", "46"])
@@ -121,11 +121,11 @@ import Testing
     let (one, two) = (Self.model, Fixtures.path("run/epoch-103.safetensors"))
     var text = "cat '\(one)' | \(command) --key model"
     for (word, path) in [
-      ("COMPRESSED", folder.file("in.ckz")), ("IN2", two), ("IN", one), ("OUT", folder.file("out")),
+      ("COMPRESSED", folder.file("in.safetensors")), ("IN2", two), ("IN", one), ("OUT", folder.file("out")),
       ("DATA", Self.val), ("SET", folder.file("set")),
     ] { text = text.replacing(word, with: "'\(path)'") }
     _ = try run("ckpt-convert", [one, "--max-shard-size", "200KB", "-o", folder.file("set")])
-    _ = try run("ckpt-convert", [one, "--compress", "-o", folder.file("in.ckz")])
+    _ = try run("ckpt-convert", [one, "--compress", "-o", folder.file("in.safetensors")])
     let outcome = try Tool.shell(text)
     #expect(outcome.status == 64, "\(outcome.messages)")
     #expect(
