@@ -178,7 +178,9 @@ import Testing
   }()
 
   /// The device stays a device; a full disk is an error.
-  @Test(arguments: outputs) func devicesAreWrittenIntoAndStayDevices(_ name: String, _ options: WriteOptions) throws {
+  @Test(arguments: outputs) func devicesAreWrittenIntoAndStayDevices(_ name: String, _ options: WriteOptions)
+    throws
+  {
     func write(_ path: String) throws { try ContainerTests.write(Self.values, to: path, options: options) }
     try write("/dev/null")
     var status = stat()
