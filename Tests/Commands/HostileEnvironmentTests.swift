@@ -104,7 +104,7 @@ import Testing
       """
       exec 9<tmp/ckpt-average-dddddd; flock 9
       TMPDIR=$PWD/tmp ckpt-average $MODEL '\(Fixtures.path("run/epoch-103.safetensors"))' \
-        --method greedy-soup --eval 'echo 1' --mode max -o out.st
+        --method greedy-soup --eval 'echo 1 #' --mode max -o out.st
       """)
     let left = try FileManager.default.contentsOfDirectory(atPath: folder.file("tmp")).sorted()
     #expect(left == ["ckpt-average-bbbbbb", "ckpt-average-cccccc", "ckpt-average-dddddd"])

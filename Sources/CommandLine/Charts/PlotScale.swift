@@ -15,12 +15,15 @@ package struct PlotScale {
   package init(
     _ values: ClosedRange<Double>, from start: Double, to end: Double, tickCount: Int, isRounded: Bool
   ) {
-    let span = max(values.upperBound - values.lowerBound, 1e-9)
+    // A constant has ticks around it, as fine as its digits.
+    let largest = max(abs(values.lowerBound), abs(values.upperBound))
+    let span = max(values.upperBound - values.lowerBound, largest * 1e-6, 1e-9)
     let step = Self.niceStep(atLeast: span / Double(tickCount))
     let first = (values.lowerBound / step).rounded(isRounded ? .down : .up)
-    let last = (values.upperBound / step).rounded(isRounded ? .up : .down)
+    var last = (values.upperBound / step).rounded(isRounded ? .up : .down)
+    if isRounded { last = max(last, first + 1) }
     ticks = first <= last ? stride(from: first, through: last, by: 1).map { $0 * step } : []
-    self.values = isRounded ? first * step...max(last, first + 1) * step : values
+    self.values = isRounded ? first * step...last * step : values
     self.start = start
     self.end = end
   }
