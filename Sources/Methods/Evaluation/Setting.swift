@@ -8,7 +8,7 @@ public struct Setting: Sendable, Equatable {
   public var preprocessing: Preprocessing
   /// Crops that are classified.
   public var views: CropViews
-  /// ViewPooling of the last map.
+  /// Pooling of the last map.
   public var pooling: ViewPooling
   /// Origin of the BatchNorm statistics.
   public var batchNorm: NormalizationSource

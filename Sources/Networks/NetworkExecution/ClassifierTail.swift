@@ -32,11 +32,11 @@ public struct ClassifierTail: Sendable, Hashable {
   /// True if a residual is added after the last BatchNorm.
   public let hasResidual: Bool
 
-  /// PlanStep of the last BatchNorm.
+  /// Step of the last BatchNorm.
   let stepIndex: Int?
   /// Node that the classifier reads.
   let inputNode: Int
-  /// PlanStep of the classifier.
+  /// Step of the classifier.
   let classifierStep: Int
 }
 

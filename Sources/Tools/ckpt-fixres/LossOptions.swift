@@ -78,7 +78,7 @@ private func parseWeights(_ argument: String) throws -> [Double] {
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "TeacherModel for distillation: a checkpoint, or a file with a tensor \"logits\" [images, classes].",
+      "Teacher for distillation: a checkpoint, or a file with a tensor \"logits\" [images, classes].",
       valueName: "checkpoint"),
     completion: .file())
   var teacher: String?

@@ -42,7 +42,7 @@ struct GridOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "ViewPooling of the last map: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
+      "Pooling of the last map: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
       valueName: "p,p"))
   var pooling: PoolingList?
 
