@@ -73,7 +73,7 @@ import Testing
     #expect(model.classNames == ["a"])
   }
 
-  /// What a network was built with decides what it computes, though no tensor shows it.
+  /// Arguments of the constructor decide what a network computes, though no tensor shows them.
   @Test(arguments: [
     (#"{"bn_eps": 0.001}"#, ["bn_eps=0.001"]), (#"{"global_pool": "max"}"#, ["global_pool=max"]),
     (#"{"global_pool": "avg", "drop_rate": 0.2, "num_classes": 7, "in_chans": 3, "act_layer": null}"#, []),

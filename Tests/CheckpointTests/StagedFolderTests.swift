@@ -71,8 +71,8 @@ import Testing
     #expect(try folder.listing() == ["set"])
   }
 
-  /// What SIGKILL leaves: before the sets are exchanged the new shards with links to the user's files, and after it the old
-  /// shards and the user's folders.
+  /// A run ended by SIGKILL leaves, before the sets are exchanged, the new shards with links to the user's files, and
+  /// afterwards the old shards and the user's folders.
   @Test func whatKilledRunsHaveLeftIsRemovedByTheNext() throws {
     let set = folder.file("set")
     try write(1, tensors: 3, to: set)

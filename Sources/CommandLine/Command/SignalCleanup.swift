@@ -115,7 +115,7 @@ private func removeAbandonedFolders(prefix: String, name: String) {
     guard let random = entry.dropping(prefix: prefix + "-"), random.utf8.count == 6 else { continue }
     let folder = "\(temporaryFolder)/\(entry)"
     var status = stat()
-    // Those of others cannot even be opened.
+    // A folder of another user cannot even be opened.
     guard lstat(folder, &status) == 0, status.st_uid == geteuid(), status.st_mode == S_IFDIR | 0o700 else {
       continue
     }

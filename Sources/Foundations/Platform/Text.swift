@@ -1,27 +1,27 @@
 extension String {
-  /// Whether the UTF-8 bytes begin with those of `prefix`.
+  /// True if the UTF-8 bytes begin with those of `prefix`.
   ///
-  /// `hasPrefix` compares by grapheme: a combining accent behind the prefix would hide it, and other spellings would count.
+  /// `hasPrefix` compares by grapheme: a combining accent after the prefix would hide it, and other spellings would count.
   package func begins(with prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
 
-  /// Whether the UTF-8 bytes end in those of `suffix`.
+  /// True if the UTF-8 bytes end in those of `suffix`.
   package func ends(in suffix: String) -> Bool {
     utf8.count >= suffix.utf8.count && utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
   }
 
-  /// What follows `prefix`; nil when the bytes begin otherwise.
+  /// The text after `prefix`; nil when the bytes begin otherwise.
   package func dropping(prefix: String) -> String? {
     begins(with: prefix) ? String(Substring(utf8.dropFirst(prefix.utf8.count))) : nil
   }
 
-  /// What stands before `suffix`; nil when the bytes end otherwise.
+  /// The text before `suffix`; nil when the bytes end otherwise.
   package func dropping(suffix: String) -> String? {
     ends(in: suffix) ? String(Substring(utf8.dropLast(suffix.utf8.count))) : nil
   }
 }
 
 extension Unicode.Scalar {
-  /// Whether a terminal or a log would act on this character instead of showing it: control characters of both sets,
+  /// True if a terminal or a log would act on this character instead of showing it: control characters of both sets,
   /// DEL, line separators, and what turns the direction of text or hides in it.
   package var steersTerminals: Bool {
     switch properties.generalCategory {

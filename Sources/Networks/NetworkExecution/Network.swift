@@ -149,7 +149,7 @@ public final class Network: Sendable {
   package func checkMemory(
     height: Int, width: Int, images: Int, normalizesByBatch: Bool, available: Int
   ) throws(NetworkError) {
-    // What does not fit otherwise is told where it is used.
+    // A size that the network cannot take at all is reported by the forward pass.
     guard let sizes = try? plan.graph.sizes(height: height, width: width) else { return }
     let input = (sizes.first?.count ?? 0) * MemoryLayout<Float>.stride
     let maps = peakBytes(sizes)

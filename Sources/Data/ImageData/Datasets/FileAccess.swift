@@ -103,14 +103,14 @@ private func openFailure(_ path: [UInt8]) -> String {
   if code == ENOENT, lstat(path.map(CChar.init(bitPattern:)) + [0], &status) == 0 {
     return "a symbolic link to a file that is not there"
   }
-  return String(cString: strerror(code))
+  return systemMessage(code)
 }
 
 /// `path` as text; bytes that are not UTF-8 are shown as U+FFFD.
 func display(_ path: some Collection<UInt8>) -> String { String(decoding: path, as: UTF8.self) }
 
-/// Message of the last failed system call.
-func systemMessage() -> String { String(cString: strerror(errno)) }
+/// Message of a failed system call, the last one unless told otherwise.
+func systemMessage(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }
 
 /// ASCII letters in lower case.
 func lowercased(_ bytes: some Sequence<UInt8>) -> [UInt8] {

@@ -108,7 +108,7 @@ final class RandomAccessBytes: Sendable {
       throw .readFailed(
         path: path,
         reason: result.code != 0
-          ? String(cString: strerror(result.code)) : "the file became shorter while it was read")
+          ? systemMessage(result.code) : "the file became shorter while it was read")
     }
     return bytes
   }

@@ -179,7 +179,7 @@ struct TarIndex {
   /// - Throws: `badDataset`, `readFailed`.
   init(_ archive: RandomAccessBytes) throws(ImageDataError) {
     var offset = 0
-    // What an extension header says of the member after it.
+    // Name and size that an extension header gives the member after it.
     var longName: [UInt8]?
     var longSize: Int?
     var number = 0

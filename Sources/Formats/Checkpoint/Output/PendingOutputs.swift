@@ -35,7 +35,7 @@ public enum PendingOutputs {
 }
 
 extension Location {
-  /// What tells one output from another, however they are named: the file behind the path and its links, or the place where
+  /// Identity of an output, however it is named: the file that the path and its links lead to, or the place where
   /// a new one would come; nil for what any number of outputs may share, such as `/dev/null`.
   ///
   /// - Throws: `CheckpointError.cannotCreate`.
@@ -103,7 +103,7 @@ extension Location {
   }
 }
 
-/// What tells one output from another.
+/// Identity of an output: two outputs of the same identity would overwrite each other.
 public struct OutputIdentity: Hashable, Sendable {
   private var device: UInt64
   private var inode: UInt64

@@ -191,7 +191,7 @@ extension TuningOptions {
     }
   }
 
-  /// How many weights are in the average after so many epochs and steps.
+  /// Number of weights in the average after the given epochs and steps.
   fileprivate func averageCount(epoch: Int, steps: Int) -> Int {
     switch averaging {
     case .none: 0

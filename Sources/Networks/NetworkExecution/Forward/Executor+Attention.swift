@@ -56,12 +56,14 @@ extension Executor {
     let biases = network.tables.table(node: step.node, height: grid.rows.side, width: grid.columns.side) {
       weights.biases(windows.bias, heads: attention.heads, rows: grid.rows.side, columns: grid.columns.side)
     }
+    // Of every window, for all images and heads.
+    let places = (0..<grid.count).map { (sources: grid.sources(of: $0), regions: grid.regions(of: $0)) }
     let scratch = scratch(tokens * (4 * channels + tokens))
     pool.forEach(images * grid.count) { task, worker in
-      let (image, window) = (task / grid.count, task % grid.count)
+      let image = task / grid.count
+      let (sources, regions) = places[task % grid.count]
       let fields = scratch[worker].buffer.pointer
       let (results, scores) = (fields + tokens * 3 * channels, fields + tokens * 4 * channels)
-      let sources = grid.sources(of: window)
       for (token, source) in sources.enumerated() {
         let target = fields + token * 3 * channels
         if let source {
@@ -72,7 +74,6 @@ extension Executor {
           }
         }
       }
-      let regions = grid.regions(of: window)
       for index in 0..<attention.heads {
         let first = fields + index * head
         var scale = 1 / Float(head).squareRoot()

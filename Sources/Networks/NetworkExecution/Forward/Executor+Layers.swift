@@ -121,10 +121,7 @@ extension Executor {
     into output: FeatureMap
   ) {
     let size = output.size
-    let blocks = freeBlocks(size, floatsPerPixel: 3 * size.channels)
-    pool.forEach(images * blocks.count) { task, _ in
-      let image = task / blocks.count
-      let rows = blocks[task % blocks.count]
+    eachRowBlock(size, floatsPerPixel: 3 * size.channels) { image, rows in
       pointwise.apply(
         kernels, to: output.row(rows.lowerBound, image: image), stride: output.stride,
         from: input.row(rows.lowerBound, image: image), fromStride: input.stride, gate: gate?.image(image),
@@ -132,6 +129,14 @@ extension Executor {
         residualStride: residual?.stride ?? 0,
         rows: rows.count * size.width, channels: size.channels)
     }
+  }
+
+  /// Runs `body` for blocks of rows of every image; its results must not depend on the division.
+  func eachRowBlock(
+    _ size: MapSize, floatsPerPixel: Int, _ body: (_ image: Int, _ rows: Range<Int>) -> Void
+  ) {
+    let blocks = freeBlocks(size, floatsPerPixel: floatsPerPixel)
+    pool.forEach(images * blocks.count) { task, _ in body(task / blocks.count, blocks[task % blocks.count]) }
   }
 
   /// The division of a map for work with a result that does not depend on it.

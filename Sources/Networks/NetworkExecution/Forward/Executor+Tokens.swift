@@ -7,7 +7,7 @@ extension Executor {
     let input = map(step.inputs[0])
     let factors = network.parameters.factors[step.node]!
     Pointwise(scale: factors.scale, shift: factors.shift).withPointers { weight, bias in
-      eachRowBlock(output.size) { image, rows in
+      eachRowBlock(output.size, floatsPerPixel: 2 * output.size.channels) { image, rows in
         var job = ck_layer_norm(
           y: output.row(rows.lowerBound, image: image), y_stride: output.stride,
           x: input.row(rows.lowerBound, image: image), x_stride: input.stride, weight: weight, bias: bias,
@@ -99,7 +99,7 @@ extension Executor {
   func mergePatches(_ step: PlanStep, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let channels = input.size.channels
-    eachRowBlock(output.size) { image, rows in
+    eachRowBlock(output.size, floatsPerPixel: 2 * output.size.channels) { image, rows in
       for row in rows {
         var y = output.row(row, image: image)
         for column in 0..<output.size.width {
@@ -116,13 +116,5 @@ extension Executor {
         }
       }
     }
-  }
-
-  /// Runs `body` for blocks of rows of every image; its results must not depend on the division.
-  func eachRowBlock(_ size: MapSize, _ body: (_ image: Int, _ rows: Range<Int>) -> Void) {
-    let blocks = RowBlocks(
-      height: size.height, width: size.width, floatsPerPixel: 2 * size.channels, images: images,
-      threads: pool.threadCount)
-    pool.forEach(images * blocks.count) { task, _ in body(task / blocks.count, blocks[task % blocks.count]) }
   }
 }

@@ -79,7 +79,7 @@ struct EfficientNetPyTorch: Architecture {
         }
       }
     }
-    // What has none of these names is left over, which the builder says.
+    // Tensors with other names are left over, which the builder reports.
     let specs = state.source.tensors.compactMap { spec in
       names[spec.name].map { TensorSpec(name: TensorName($0), dtype: spec.dtype, shape: spec.shape) }
     }

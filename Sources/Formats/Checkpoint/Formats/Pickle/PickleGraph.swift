@@ -167,7 +167,7 @@ extension PickleGraph {
 /// A graph shares its parts, so a walk that follows every path may take exponential time and memory for a pickle of a few
 /// hundred bytes. A file that means what it says mentions its objects once or twice.
 final class PickleWorkBudget {
-  /// Objects and bytes of names that may be visited for every byte of the pickle, beside a fixed number for small ones.
+  /// Objects and bytes of names that may be visited for every byte of the pickle, besides a fixed number for small ones.
   static let perByte = 16
   static let minimum = 1 << 20
 

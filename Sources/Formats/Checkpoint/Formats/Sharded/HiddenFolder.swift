@@ -2,7 +2,7 @@ import Platform
 
 /// A folder named `.NAME.PID-0.tmp` that belongs to the run that holds its lock.
 ///
-/// Unlike a file, a folder cannot be made without a name, so that a killed run leaves it behind. The next run with the same
+/// Unlike a file, a folder cannot be made without a name, so that a killed run leaves it there. The next run with the same
 /// output finds the lock free and removes it. Nothing is removed where the file system has no locks.
 package struct HiddenFolder {
   let path: String

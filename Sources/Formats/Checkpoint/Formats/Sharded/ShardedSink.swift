@@ -116,7 +116,7 @@ final class ShardedSink: TensorSink {
 
 /// A folder of files that replace those of an earlier set together.
 ///
-/// Everything is written into a hidden folder beside the target, which takes the target's place in one step: a reader, or
+/// Everything is written into a hidden folder next to the target, which takes the target's place in one step: a reader, or
 /// whoever comes after a killed process, finds the old set or the new one and never shards of both. Other files in the
 /// target are kept. Nothing is written through a link that somebody has planted under a shard's name.
 ///
@@ -128,7 +128,7 @@ final class StagedFolder {
   private let target: String
   private let label: String
   private let index: String
-  /// Whether a file of the old set is replaced rather than kept.
+  /// True if a file of the old set is replaced rather than kept.
   private let isReplaced: (String) -> Bool
   private var isOpen = true
 
@@ -159,7 +159,7 @@ final class StagedFolder {
     }
     let parent = OutputTarget.folder(of: target)
     let name = String(decoding: target.utf8.dropFirst(parent.utf8.count).prefix(200), as: UTF8.self)
-    // Without the right to write beside the target, its own files can still be replaced.
+    // Without the right to write next to the target, its own files can still be replaced.
     let prefixes = [parent + "." + name] + (exists ? ["\(target)/.model"] : [])
     for prefix in prefixes {
       HiddenFolder.removeAbandoned(prefix, target: target) {
@@ -212,7 +212,7 @@ final class StagedFolder {
     Self.flush(OutputTarget.folder(of: target).isEmpty ? "." : OutputTarget.folder(of: target))
   }
 
-  /// Whether the target may be exchanged: not the folder that the process, and so the user's shell, stands in.
+  /// True if the target may be exchanged: not the folder that the process, and so the user's shell, stands in.
   private var isApart: Bool {
     var (here, there) = (stat(), stat())
     guard stat(".", &here) == 0, stat(target, &there) == 0 else { return false }
@@ -264,7 +264,7 @@ final class StagedFolder {
     rmdir(path)
   }
 
-  /// The folder behind links, without a slash at the end.
+  /// The folder that links lead to, without a slash at the end.
   private static func resolved(_ folder: String) throws(CheckpointError) -> String {
     guard !folder.isEmpty else { throw .cannotCreate(path: folder, reason: "the name is empty") }
     var bytes = Array(folder.utf8)

@@ -204,7 +204,7 @@ struct StateDictSelection {
 
   private func descend(along path: String) throws -> Candidate {
     var reference = root
-    // Levels by bytes: a combining accent behind a slash would make one character of the two.
+    // Levels by bytes: a combining accent after a slash would make one character of the two.
     var rest = path.utf8[...]
     while !rest.isEmpty {
       if let whole = graph.member(String(Substring(rest)), of: reference) {

@@ -157,7 +157,7 @@ struct RangeChecksum {
   /// Takes a part that has been read.
   mutating func add(_ range: Range<Int>, _ crc: UInt32) {
     if range.isEmpty || isTangled { return }
-    // What this part holds entirely, such as a sample that was read before, is of no use any more.
+    // Parts inside this one, such as a sample that was read before, are no longer needed.
     parts.removeAll { range.lowerBound <= $0.range.lowerBound && $0.range.upperBound <= range.upperBound }
     var at = parts.firstIndex { $0.range.lowerBound >= range.lowerBound } ?? parts.count
     if at > 0, parts[at - 1].range.upperBound > range.lowerBound {
