@@ -153,7 +153,7 @@ let package = Package(
       [
         "CNetworkKernels", "CPlatform", "Checkpoint", "ImageData", "NetworkExecution", "NetworkGraphs",
         "Platform", "Statistics", "TensorMath",
-      ], exclude: ["Goldens"]),
+      ]),
     tests(
       "AveragingTests",
       ["Averaging", "CCheckpointKernels", "CPlatform", "Checkpoint", "Platform", "Statistics"]),

@@ -14,7 +14,7 @@ import Testing
   private func vector(_ values: Float...) -> TensorValue { TensorValue(f32: values, shape: [values.count]) }
 
   private func golden(_ name: String) throws -> any CheckpointSource {
-    try openCheckpoint(.path(Fixtures.path("goldens/\(name).pt")))
+    try openCheckpoint(.path(Fixtures.path("goldens/Averaging/\(name).pt")))
   }
 
   private func average(

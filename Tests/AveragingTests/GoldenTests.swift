@@ -8,7 +8,7 @@ import Testing
 /// The bundled training run against NumPy's float64, every bit.
 @Suite struct GoldenTests {
   @Test(arguments: ["mean", "ema"]) func equalsNumPy(method: String) throws {
-    let golden = try openCheckpoint(.path(Fixtures.path("goldens/averaging.safetensors")))
+    let golden = try openCheckpoint(.path(Fixtures.path("goldens/Averaging/averaging.safetensors")))
     let paths = try Fixtures.series().sorted(by: NaturalOrder.precedes)
     let averaging: any AveragingMethod = try method == "mean" ? Mean() : ExponentialMovingAverage()
     let combination = try averaging.combination(of: Timeline(names: paths))

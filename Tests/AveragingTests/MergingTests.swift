@@ -25,7 +25,7 @@ import Testing
 
   @Test(arguments: ["slerp", "task-arithmetic", "model-stock", "ties"]) func equalsNumPy(name: String) throws
   {
-    let golden = try openCheckpoint(.path(Fixtures.path("goldens/merging.safetensors")))
+    let golden = try openCheckpoint(.path(Fixtures.path("goldens/Averaging/merging.safetensors")))
     let method: any AveragingMethod
     var epochs = [95, 98, 101, 104]
     switch name {

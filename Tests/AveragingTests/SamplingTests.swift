@@ -107,7 +107,7 @@ import Testing
 
   @Test func otherFilesAreRefused() throws {
     try samples.write("swag", [1, 2])
-    expect(.notAGaussian(file: samples.folder.file("swag"), reason: "no tensor has variances beside it")) {
+    expect(.notAGaussian(file: samples.folder.file("swag"), reason: "no tensor has variances")) {
       _ = try GaussianSampler(try openCheckpoint(.path(samples.folder.file("swag"))))
     }
   }

@@ -37,7 +37,7 @@ import Testing
   @Test(arguments: [Estimator.pooled, .batchMean, .torch])
   func agreesWithPyTorch(_ estimator: Estimator) throws {
     let folder = try TemporaryFolder()
-    let golden = try Golden("bnstats")
+    let golden = try Golden("BatchNormCalibration/bnstats")
     let source = try Self.meanOfSeries(folder)
     let network = try Network(source, pool: ThreadPool(threads: 2))
     let preprocessing = try #require(

@@ -7,7 +7,7 @@ import Testing
   @Test(arguments: [("mean", ["--method", "mean"]), ("ema", ["--method", "ema", "--decay", "0.9"])])
   func equalsNumPy(_ prefix: String, _ options: [String]) throws {
     let folder = try TemporaryFolder()
-    let golden = try Golden("averaging")
+    let golden = try Golden("Averaging/averaging")
     // Reversed: the order of the arguments must not matter.
     let run = try Tool.run(
       "ckpt-average",

@@ -63,7 +63,7 @@ import Testing
 
   /// A mean goes on from PyTorch's AveragedModel of three models: (3 · 3 + 7) / 4.
   @Test func averagedModelIsContinued() throws {
-    let averaged = Fixtures.path("goldens/averaged-model.pt")
+    let averaged = Fixtures.path("goldens/Averaging/averaged-model.pt")
     let writer = try CheckpointWriter(
       to: .path(folder.file("next")), tensors: [TensorSpec(name: "weight", dtype: .f32, shape: [1, 2])],
       metadata: Metadata())

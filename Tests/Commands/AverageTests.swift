@@ -67,7 +67,7 @@ import Testing
 
   /// Raw and averaged weights of the same file are told apart by the provenance.
   @Test func historyNamesTheStateDict() throws {
-    let golden = Fixtures.path("goldens")
+    let golden = Fixtures.path("goldens/Averaging")
     #expect(try run("'\(golden)/both-1.pt' '\(golden)/both-2.pt' --key state_dict -o raw").status == 0)
     #expect(try run("'\(golden)/both-1.pt' '\(golden)/both-2.pt' -o averaged").status == 0)
     #expect(try history("raw").contains(#""options":{"method":"mean","key":"state_dict"}"#))

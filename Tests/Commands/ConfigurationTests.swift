@@ -82,6 +82,38 @@ import Testing
     }
   }
 
+  @Test func sizesAndClassesOfTheConfigurationStayWithTheTensors() throws {
+    let names = (0..<10).map { "\"n\($0)\"" }.joined(separator: ",")
+    let path = try model(
+      "sized",
+      #"{"architecture": "resnet18", "num_classes": 10, "label_names": [\#(names)], "pretrained_cfg": "#
+        + #"{"input_size": [3, 48, 48], "crop_pct": 0.95, "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}}"#
+    )
+    let out = folder.file("sized.safetensors")
+    for command in ["ckpt-average", "ckpt-convert"] {
+      _ = try run(command, [path, "-o", out])
+      let metadata = try openCheckpoint(.path(out)).metadata
+      #expect(metadata["ckpt.crop"] == "48" && metadata["ckpt.resize"] == "50")
+      #expect(metadata["ckpt.interpolation"] == "bicubic")
+      #expect(metadata["ckpt.mean"] == "0.5,0.5,0.5" && metadata["ckpt.std"] == "0.25,0.25,0.25")
+      #expect(metadata["ckpt.classes"] == "[\(names)]")
+    }
+  }
+
+  /// Shares and sizes are a file's numbers.
+  @Test(arguments: [
+    #""input_size": [3, 48, 48], "crop_pct": 1e-300"#, #""input_size": [3, 9000000000, 9000000000]"#,
+    #""input_size": [3, 48, 64]"#, #""input_size": [3, 48, 48], "interpolation": "magic""#,
+  ])
+  func sizesThatNobodyCanUseAreNotTakenOver(configuration: String) throws {
+    let path = try model("odd", #"{"architecture": "resnet18", "pretrained_cfg": {\#(configuration)}}"#)
+    let out = folder.file("odd.safetensors")
+    _ = try run("ckpt-average", [path, "-o", out])
+    #expect(try openCheckpoint(.path(out)).metadata["ckpt.crop"] == nil)
+    let swept = try run("ckpt-sweep", [path, "--data", Self.val, "--crop", "40", "--resize", "46"])
+    #expect(!swept.messages.contains("Fatal"))
+  }
+
   @Test func classesAreComparedWithTheLabelNames() throws {
     let names = (0..<10).map { "\"\(9 - $0)\"" }.joined(separator: ", ")
     let path = try model("reversed", #"{"architecture": "resnet18", "label_names": [\#(names)]}"#)

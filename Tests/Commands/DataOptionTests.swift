@@ -119,7 +119,7 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder.file("exif"), withIntermediateDirectories: true)
     for number in 1...8 {
       try FileManager.default.copyItem(
-        atPath: Fixtures.path("images/corpus/exif-\(number).jpg"), toPath: folder.file("exif/\(number).jpg"))
+        atPath: Fixtures.path("goldens/ImageData/corpus/exif-\(number).jpg"), toPath: folder.file("exif/\(number).jpg"))
     }
     let stored = try statistics(["--data", "OUT/exif", "--no-shuffle"])
     let upright = try statistics(["--data", "OUT/exif", "--no-shuffle", "--exif"])

@@ -4,7 +4,7 @@ import Testing
 
 /// Bad input: one line, the status of the contract, the output untouched.
 @Suite struct FailureTests {
-  static let model = Fixtures.path("goldens/bottleneck.safetensors")
+  static let model = Fixtures.path("goldens/NetworkExecution/bottleneck.safetensors")
 
   struct Case: Sendable, CustomTestStringConvertible {
     let tool: String

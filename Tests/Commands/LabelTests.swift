@@ -192,7 +192,7 @@ import Testing
 
   @Test func optionsWithoutMeaningAreUsageErrors() throws {
     let numbers = try list("n.tsv") { "\($0)" }
-    let tar = Fixtures.path("images/shard-pax.tar")
+    let tar = Fixtures.path("goldens/ImageData/shard-pax.tar")
     try "0\n1\n".write(toFile: folder.file("map.txt"), atomically: true, encoding: .utf8)
     for data in [numbers, tar] {
       expectRefusal(
@@ -230,7 +230,7 @@ import Testing
       ])
     // With an image it is a class, as in torchvision.
     try FileManager.default.copyItem(
-      atPath: Fixtures.path("images/corpus/grey-1x1.png"), toPath: "\(hidden)/x.png")
+      atPath: Fixtures.path("goldens/ImageData/corpus/grey-1x1.png"), toPath: "\(hidden)/x.png")
     expectRefusal(
       try sweep(Self.model, ["--data", root]), 65,
       #"has 10; hidden folders with images count as classes: ".ipynb_checkpoints""#)
@@ -242,7 +242,7 @@ import Testing
     let shard = folder.file("json.tar")
     let made = try Tool.shell(
       """
-      cd '\(folder.path)' && cp '\(Fixtures.path("images/corpus/grey-1x1.png"))' 0.png
+      cd '\(folder.path)' && cp '\(Fixtures.path("goldens/ImageData/corpus/grey-1x1.png"))' 0.png
       echo '{"label": 3}' > 0.json && tar -cf json.tar 0.png 0.json
       """)
     #expect(made.status == 0)
@@ -251,7 +251,7 @@ import Testing
       #"0.png: no label: expected a file ".cls" of the image's name in the archive, which has ".json" files; --label-key KEY"#
     )
     #expect(try score(sweep(Self.model, ["--data", shard, "--label-key", "label"]))[0] == "1")
-    let npz = Fixtures.path("images/arrays/unlabelled.npz")
+    let npz = Fixtures.path("goldens/ImageData/arrays/unlabelled.npz")
     for tool in ["ckpt-sweep", "ckpt-fixres"] {
       expectRefusal(
         try Tool.run(tool, [Self.model, "--data", npz, "--quiet", "-o", folder.file("o.safetensors")]), 65,

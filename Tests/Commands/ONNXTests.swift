@@ -41,7 +41,7 @@ import Testing
   @Test func anONNXFileAloneIsCheckpointAndNetwork() throws {
     let folder = try TemporaryFolder()
     let file = Fixtures.root.deletingLastPathComponent().appendingPathComponent(
-      "Tests/NetworkTests/Goldens/onnx/mobile-dynamo-20.onnx"
+      "fixtures/goldens/NetworkGraphs/onnx/mobile-dynamo-20.onnx"
     ).path
     let outcome = try Tool.run(
       "ckpt-bnfix",
@@ -69,10 +69,7 @@ import Testing
     let folder = try TemporaryFolder()
     let data = ["--data", Fixtures.path("digits/val"), "-o", folder.file("out")]
     func bnfix(_ arguments: [String]) throws -> Tool.Outcome { try Tool.run("ckpt-bnfix", arguments + data) }
-    let goldens = Fixtures.root.deletingLastPathComponent().appendingPathComponent(
-      "Tests/NetworkTests/Goldens/onnx"
-    )
-    .path
+    let goldens = Fixtures.path("goldens/NetworkGraphs/onnx")
     let other = try bnfix([Self.model, "--arch", goldens + "/mobile-dynamo-20.onnx"])
     #expect(other.status == 65)
     #expect(other.messages.contains("is missing, which"))

@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test(arguments: procedures) func lossCurveAndTensors(_ procedure: Procedure) throws {
-    let golden = try TestSupport.Golden("fixres")
+    let golden = try TestSupport.Golden("FineTuning/fixres")
     let pool = ThreadPool(threads: 2)
     let checkpoint = try openCheckpoint(.path(Fixtures.path("run/epoch-104.safetensors")))
     let network = try Network(checkpoint, pool: pool)

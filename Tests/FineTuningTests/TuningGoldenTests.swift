@@ -6,7 +6,7 @@ import Testing
 
 @testable import FineTuning
 
-/// Whole runs against PyTorch's (`fixtures/make_tuning_goldens.py`).
+/// Whole runs against PyTorch's (`fixtures/goldens/FineTuning/make_tuning_goldens.py`).
 @Suite struct TuningGoldenTests {
   struct Run: Sendable, CustomTestStringConvertible {
     let name: String
@@ -122,7 +122,7 @@ import Testing
 struct Golden {
   let file: any CheckpointSource
 
-  init() throws { file = try openCheckpoint(.path(Fixtures.path("goldens/tuning.safetensors"))) }
+  init() throws { file = try openCheckpoint(.path(Fixtures.path("goldens/FineTuning/tuning.safetensors"))) }
 
   func doubles(_ name: String) throws -> [Double] {
     try file.value(TensorName(name)).doubles()

@@ -112,8 +112,8 @@ for job in "${jobs[@]}"; do wait "$job"; done
 fuzz() {
   local target=$1 corpus=Tests/Fuzz/corpus/$1 fuzzer=FuzzImages
   case $target in
-    image) corpus=fixtures/images/corpus ;;
-    tar) corpus=fixtures/images ;;
+    image) corpus=fixtures/goldens/ImageData/corpus ;;
+    tar) corpus=fixtures/goldens/ImageData ;;
   esac
   case " ${checkpoint_targets[*]} " in *" $target "*) fuzzer=FuzzCheckpoint ;; esac
   [ "$target" != onnx ] || fuzzer=FuzzONNX

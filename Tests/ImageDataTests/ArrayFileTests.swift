@@ -6,12 +6,12 @@ import Testing
 
 /// Pickled CIFAR, NumPy archives and PyTorch files, as Python's own libraries wrote them.
 @Suite struct ArrayFileTests {
-  private func path(_ name: String) -> String { Fixtures.path("images/arrays/\(name)") }
+  private func path(_ name: String) -> String { Fixtures.path("goldens/ImageData/arrays/\(name)") }
 
   private func refusal(_ argument: String) throws -> String {
     let error = try #require(throws: ImageDataError.self) { try openDataset(argument) }
     #expect(error.kind == .badData)
-    return error.description.replacingOccurrences(of: Fixtures.path("images/arrays"), with: "arrays")
+    return error.description.replacingOccurrences(of: Fixtures.path("goldens/ImageData/arrays"), with: "arrays")
   }
 
   @Test func pixelsAndLabelsAreThoseThatPythonWrote() throws {

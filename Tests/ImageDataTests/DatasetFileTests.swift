@@ -33,7 +33,7 @@ import Testing
   // MARK: tar
 
   @Test(arguments: ["pax", "gnu", "ustar"]) func tarShards(_ dialect: String) throws {
-    let path = Fixtures.path("images/shard-\(dialect).tar")
+    let path = Fixtures.path("goldens/ImageData/shard-\(dialect).tar")
     let dataset = try openDataset(path)
     let hasLong = dialect != "ustar"
     #expect(labels(dataset) == (hasLong ? [3, 12, 7] : [3, 12]))
@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test func tarShardsCutAnywhereAreRefused() throws {
-    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("images/shard-gnu.tar"))))
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-gnu.tar"))))
     // The archive ends with zeros; the first block of them is what must be there.
     let end = bytes.lastIndex { $0 != 0 }! / 512 * 512 + 512
     for length in 0..<(end + 512) {
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test func damagedTarHeaderIsRefused() throws {
-    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("images/shard-pax.tar"))))
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-pax.tar"))))
     bytes[3] ^= 1
     let path = try write("x.tar", bytes)
     #expect(
@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test func spooledArchiveIsReadLikeAFile() throws {
-    let descriptor = open(Fixtures.path("images/shard-pax.tar"), O_RDONLY)
+    let descriptor = open(Fixtures.path("goldens/ImageData/shard-pax.tar"), O_RDONLY)
     defer { close(descriptor) }
     let archive = try RandomAccessBytes(spooling: descriptor, path: "<stdin>")
     let dataset = try TarDataset(archive, decoding: DecodingOptions())
@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test func bracesNameShards() throws {
-    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("images/shard-ustar.tar"))))
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-ustar.tar"))))
     for number in ["08", "09", "10"] { try write("s-\(number).tar", bytes) }
     let dataset = try openDataset(folder.file("s-{08..10}.tar"))
     #expect(labels(dataset) == [3, 12, 3, 12, 3, 12])

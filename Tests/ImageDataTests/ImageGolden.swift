@@ -3,16 +3,16 @@ import ImageData
 import Statistics
 import TestSupport
 
-/// What `fixtures/make_image_goldens.py` recorded of Pillow and torchvision.
+/// What `fixtures/goldens/ImageData/make_image_goldens.py` recorded of Pillow and torchvision.
 enum ImageGolden {
   static func rows(_ table: String) throws -> [[String]] {
-    let text = try String(contentsOfFile: Fixtures.path("images/\(table)"), encoding: .utf8)
+    let text = try String(contentsOfFile: Fixtures.path("goldens/ImageData/\(table)"), encoding: .utf8)
     return text.split(separator: "\n").filter { !$0.hasPrefix("#") }
       .map { $0.split(separator: "\t").map(String.init) }
   }
 
   static func file(_ name: String) throws -> [UInt8] {
-    [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("images/corpus/\(name)"))))
+    [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/corpus/\(name)"))))
   }
 
   /// 64-bit FNV-1a as sixteen hexadecimal digits.

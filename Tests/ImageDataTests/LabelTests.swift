@@ -203,7 +203,7 @@ import Testing
   @Test func labelKeyWithoutJSONIsRefused() throws {
     #expect(
       try refusal { _ = try open([("a.png", ""), ("a.cls", "1")]) { $0.labelKey = "label" } }
-        == #"x.tar: no JSON labels: no file ".json" for "label" beside an image"#)
+        == #"x.tar: no JSON labels: an image has no ".json" file to take "label" from"#)
     try write("a.png", pixel)
     var options = DatasetOptions()
     options.labelKey = "label"

@@ -9,7 +9,7 @@ import Testing
 /// Every byte of what Pillow and torchvision make of real and of awkward pictures.
 @Suite struct PillowGoldenTests {
   @Test func resizedBytes() throws {
-    let golden = try TestSupport.Golden("resize")
+    let golden = try TestSupport.Golden("ImageData/resize")
     var cases = 0
     for (key, text) in golden.source.metadata.sortedEntries where key.hasPrefix("case-") {
       let words = text.split(separator: " ")
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test func decodedAndCroppedFiles() throws {
-    let golden = try TestSupport.Golden("resize")
+    let golden = try TestSupport.Golden("ImageData/resize")
     let checkpoint = try openCheckpoint(.path(try #require(try Fixtures.series().first)))
     let preprocessing = try #require(
       try Preprocessing(metadata: { checkpoint.metadata[$0] }, source: checkpoint.label))

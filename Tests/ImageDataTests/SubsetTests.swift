@@ -81,7 +81,7 @@ import Testing
     #expect(
       throws: ImageDataError.classCountMismatch(path: folder.path, found: 3, classifier: "m", expected: 4)
     ) { try dataset.checkLabels(classCount: 4, classifier: "m") }
-    let shard = try openDataset(Fixtures.path("images/shard-pax.tar"))
+    let shard = try openDataset(Fixtures.path("goldens/ImageData/shard-pax.tar"))
     try shard.checkLabels(classCount: 13, classifier: "m")
     let error = try #require(throws: ImageDataError.self) {
       try shard.checkLabels(classCount: 12, classifier: "m")

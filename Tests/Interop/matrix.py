@@ -29,12 +29,12 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from lively import CLASSES, calibrated, image_folder, lively, sharp
-from make_goldens import CIFARResNet
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "fixtures"))
-import fixturelib  # noqa: E402
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures"
+sys.path[1:1] = [str(FIXTURES), str(FIXTURES / "goldens/NetworkGraphs")]
+import fixturelib  # noqa: E402
+from make_family_goldens import CIFARResNet  # noqa: E402
+
 TRAIN, VAL = FIXTURES / "digits/train", FIXTURES / "digits/val"
 TOOLS = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".build/release").resolve()
 WIDTH = 8

@@ -14,7 +14,7 @@ The list is text. A line that begins in the first column begins an entry, indent
     NAME: COMMAND                  a command to compare, a line for sh
 
 `--threads N` is added behind the name of every tool. `{network}` in an entry makes one of it for each small random network
-of Tests/NetworkTests/Goldens, and `if bf16` before the command leaves the entry out where the processor has no bfloat16
+of fixtures/goldens/NetworkGraphs, and `if bf16` before the command leaves the entry out where the processor has no bfloat16
 arithmetic. A command that fails on the old side is a failure of the list: one that is meant to exit with a status tests
 for it. What can be masked is in MASKS.
 """
@@ -36,7 +36,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "fixtures"
-NETWORKS = REPOSITORY / "Tests/NetworkTests/Goldens"
+NETWORKS = FIXTURES / "goldens/NetworkGraphs"
 THREADS = (1, 2, 3)
 
 # Text inside outputs, also where JSON stands as a string within JSON, and tensors of that name; `stderr` is the whole stream.
@@ -133,7 +133,7 @@ def run(command, folder, binaries):
 
 
 def link_inputs(folder, made):
-    for name in ("run", "run-64", "digits", "onnx", "goldens", "images"):
+    for name in ("run", "run-64", "digits", "onnx", "goldens"):
         (folder / name).symlink_to(FIXTURES / name)
     (folder / "made").symlink_to(made)
 

@@ -42,13 +42,13 @@ import Testing
   }
 
   @Test(arguments: networks) func inferenceEqualsPyTorch(_ name: String) throws {
-    let golden = try Golden(name)
+    let golden = try Golden("NetworkExecution/\(name)")
     let logits = try network(name, golden).logits(input(golden))
     #expect(relativeError(logits.values.map(Double.init), try golden.doubles("logits")) < 1e-5)
   }
 
   @Test(arguments: networks) func batchStatisticsEqualPyTorch(_ name: String) throws {
-    let golden = try Golden(name)
+    let golden = try Golden("NetworkExecution/\(name)")
     let logits = try network(name, golden).forwardWithBatchStatistics(input(golden)) { _, _ in }
     #expect(relativeError(logits.values.map(Double.init), try golden.doubles("logits_train")) < 1e-4)
   }

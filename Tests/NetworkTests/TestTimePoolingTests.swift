@@ -15,7 +15,7 @@ import Testing
   private let network: Network
 
   init() throws {
-    golden = try Golden("test-time-pool")
+    golden = try Golden("NetworkExecution/test-time-pool")
     network = try Network(
       openCheckpoint(.path(Fixtures.path(try #require(golden.source.metadata["checkpoint"])))),
       pool: ThreadPool(threads: 2))

@@ -167,28 +167,20 @@ import Testing
     for (a, b) in zip(whole[0].losses, whole[1].losses) { #expect(abs(a - b) < 1e-5) }
   }
 
-  private func sweepError(labels: [Int?]) -> EvaluationError? {
-    do {
-      _ = try Evaluator(
-        networks: [network], settings: [setting(8, 8)], dataset: LabelledBlanks(labels: labels))
-      return nil
-    } catch { return error as? EvaluationError }
+  private func evaluator(labels: [Int?]) throws -> Evaluator {
+    try Evaluator(networks: [network], settings: [setting(8, 8)], dataset: LabelledBlanks(labels: labels))
   }
 
-  @Test func impossibleLabelsAreRefused() {
+  @Test func refusesMissingAndImpossibleLabels() throws {
     #expect(
-      sweepError(labels: [0, 10]) == .labelOutOfRange(dataset: "blanks", item: "1", label: 10, classes: 10))
-    #expect(sweepError(labels: [0, nil]) == .unlabelled(dataset: "blanks", item: "1"))
-    #expect(sweepError(labels: []) == .noImages(dataset: "blanks"))
-    #expect(sweepError(labels: [9]) == nil)
-  }
-
-  @Test func messagesSayWhatToDoAndEscapeNames() {
-    #expect(EvaluationError.unlabelled(dataset: "d", item: "x").description.contains("needs labelled images"))
-    let message = EvaluationError.labelOutOfRange(dataset: "d\u{1B}", item: "x\n", label: 10, classes: 10)
-      .description
-    #expect(!message.unicodeScalars.contains { $0.value < 0x20 })
-    #expect(message.hasSuffix("the network has 10 classes, 0 to 9"))
+      throws: ImageDataError.labelOutOfRange(
+        item: "1", label: 10, classifier: "the network", classCount: 10)
+    ) { try evaluator(labels: [0, 10]) }
+    #expect(throws: ImageDataError.unlabelled(item: "1", expected: LabelledBlanks(labels: []).labelSource)) {
+      try evaluator(labels: [0, nil])
+    }
+    #expect(throws: EvaluationError.noImages(dataset: "blanks")) { try evaluator(labels: []) }
+    _ = try evaluator(labels: [9])
   }
 }
 

@@ -1,7 +1,7 @@
 import Checkpoint
 import Foundation
 
-/// One file of reference outputs in `fixtures/goldens`.
+/// One file of reference outputs in `fixtures/goldens`, such as `Averaging/merging`.
 package struct Golden: Sendable {
   package let source: any CheckpointSource
 

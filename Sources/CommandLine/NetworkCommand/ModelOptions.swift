@@ -37,7 +37,7 @@ package struct ModelOptions: ParsableArguments {
     let network = model.network
     tellStateDicts(of: [source], console)
     if let view = model.source as? NetworkView {
-      console.detail("\(view.label): the network's names stand behind \"\(TensorName(view.prefix).escaped)\"")
+      console.detail("\(view.label): the network's names follow \"\(TensorName(view.prefix).escaped)\"")
     }
     console.detail(
       "\(model.source.label): \(network.architectureName), \(network.classCount) classes, \(network.batchNorms.count) BatchNorm layers"
@@ -120,20 +120,7 @@ package struct LoadedModel: Sendable {
     if !layers.alternatives.isEmpty || layers.assumption != nil {
       metadata[MetadataKey.architecture] = layers.architectureName
     }
-    guard let recorded = source.origin.model else { return metadata }
-    if let names = recorded.classNames, names.count == network.classCount,
-      metadata[MetadataKey.classes] == nil
-    {
-      metadata[MetadataKey.classes] = JSON.array(names.map { .string($0) }).encoded()
-    }
-    guard metadata[MetadataKey.crop] == nil, metadata[MetadataKey.resize] == nil,
-      let preprocessing = Preprocessing(recorded.preprocessing)
-    else { return metadata }
-    var entries = preprocessing.metadataEntries
-    if layers.transformsInput, recorded.preprocessing.mean == nil {
-      for key in [MetadataKey.mean, MetadataKey.std] { entries[key] = nil }
-    }
-    for (key, value) in entries where metadata[key] == nil { metadata[key] = value }
+    if let recorded = source.origin.model { metadata.add(recorded, classCount: network.classCount) }
     return metadata
   }
 }

@@ -63,7 +63,7 @@ extension Quantization {
       guard let scale = scaleNames(of: tensor.name).lazy.compactMap({ byName[$0] }).first else {
         if tensor.dtype == .i8, tensor.shape.count > 1, tensor.name.lastComponent == "weight" {
           throw AveragingError.unknownQuantization(
-            file: file, tensor.name, reason: "8-bit integers without a scale beside them")
+            file: file, tensor.name, reason: "8-bit integers without a scale tensor")
         }
         continue
       }

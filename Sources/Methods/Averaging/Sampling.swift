@@ -76,7 +76,7 @@ public struct GaussianSampler: Sendable {
       parameters[mean.name] = Gaussian(mean: mean, variance: variance, deviations: deviations)
     }
     guard !parameters.isEmpty else {
-      throw AveragingError.notAGaussian(file: source.label, reason: "no tensor has variances beside it")
+      throw AveragingError.notAGaussian(file: source.label, reason: "no tensor has variances")
     }
     self.parameters = parameters
     tensors = source.tensors.filter { !companions.contains($0.name) }

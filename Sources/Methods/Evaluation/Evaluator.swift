@@ -29,8 +29,8 @@ public final class Evaluator {
   ///   - dataset: labeled images.
   ///   - images: indices of the images to use, in order; nil is all of them.
   ///   - recalibrations: statistics for the settings with recalibrated BatchNorm.
-  /// - Throws: `EvaluationError` for missing or impossible labels, no images, and networks that cannot be
-  ///   compared or pooled.
+  /// - Throws: `EvaluationError` for no images and networks that cannot be compared or pooled; `ImageDataError`
+  ///   for missing or impossible labels.
   public init(
     networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil,
     recalibrations: [Recalibration] = []
@@ -57,7 +57,7 @@ public final class Evaluator {
   /// Refuses images without a label or with a label outside the networks' classes, and networks of different
   /// class counts.
   ///
-  /// - Throws: `EvaluationError`.
+  /// - Throws: `EvaluationError` for the networks and for no images, `ImageDataError` for the labels.
   public static func checkLabels(
     of dataset: any ImageDataset, images: [Int], _ networks: [Network]
   ) throws {
@@ -66,15 +66,7 @@ public final class Evaluator {
       throw EvaluationError.unequalClassCounts(classes, network.classCount)
     }
     guard !images.isEmpty else { throw EvaluationError.noImages(dataset: dataset.name) }
-    for index in images {
-      guard let label = dataset.label(index) else {
-        throw EvaluationError.unlabelled(dataset: dataset.name, item: dataset.itemName(index))
-      }
-      guard (0..<classes).contains(label) else {
-        throw EvaluationError.labelOutOfRange(
-          dataset: dataset.name, item: dataset.itemName(index), label: label, classes: classes)
-      }
-    }
+    try dataset.checkLabels(of: images, classCount: classes, classifier: "the network")
   }
 
   /// Multiply-adds per image of every setting.
@@ -252,10 +244,6 @@ extension Array where Element: Equatable {
 public enum EvaluationError: ClassifiedError, Equatable {
   /// The data set has no images.
   case noImages(dataset: String)
-  /// An image has no label.
-  case unlabelled(dataset: String, item: String)
-  /// A label is not below the number of classes.
-  case labelOutOfRange(dataset: String, item: String, label: Int, classes: Int)
   /// Two checkpoints have different numbers of classes.
   case unequalClassCounts(Int, Int)
   /// The network's output for an image contains NaN or infinity; `crop` in pixels.
@@ -267,16 +255,12 @@ public enum EvaluationError: ClassifiedError, Equatable {
   public var description: String {
     switch self {
     case .noImages(let dataset): "\(escape(dataset)): no images to measure on"
-    case .unlabelled(let dataset, let item):
-      "\(escape(dataset)): \"\(escape(item))\" has no label; accuracy needs labelled images"
-    case .labelOutOfRange(let dataset, let item, let label, let classes):
-      "\(escape(dataset)): label \(label) of \"\(escape(item))\": the network has \(classes) classes, 0 to \(classes - 1)"
     case .unequalClassCounts(let first, let other):
       "checkpoints of \(first) and of \(other) classes cannot be compared on the same data"
     case .notFinite(let item, let crop):
       "NaN or infinity in the network's output for \"\(escape(item))\" at crop \(crop); check the checkpoint's weights and statistics"
     case .noPooling(let architecture):
-      "test-time pooling needs a classifier right behind a global average, which \(architecture) has not"
+      "test-time pooling needs a classifier directly after a global average, which \(architecture) does not have"
     }
   }
 }

@@ -15,6 +15,8 @@ public struct NetworkDescription: Sendable {
   /// Other networks whose checkpoints have the same tensors but which compute differently; empty where the
   /// architecture is certain.
   public let alternatives: [String]
+  /// What decided on the architecture.
+  public private(set) var evidence = Evidence.tensors
   /// A convention that no tensor shows and that was assumed, on one line; nil where the network was named.
   public let assumption: String?
   /// True if torchvision's published weights of this network take inputs scaled to ±1 instead of ImageNet's mean and
@@ -29,6 +31,27 @@ public struct NetworkDescription: Sendable {
   package let graph: Graph
   /// The checkpoint's tensors plus those that only the ONNX file has.
   package let weights: StateDict
+
+  /// What decides on a network, which its tensors confirm.
+  public enum Evidence: Sendable, Equatable, CustomStringConvertible {
+    /// A name that was asked for.
+    case request
+    /// A name that the file records: in its metadata, a `config.json` or training arguments, as given.
+    case record(String)
+    /// The graph of an ONNX file.
+    case onnx
+    /// Names and shapes of the tensors alone.
+    case tensors
+
+    public var description: String {
+      switch self {
+      case .request: "the name given"
+      case .record(let source): source
+      case .onnx: "the ONNX graph"
+      case .tensors: "names and shapes of the tensors"
+      }
+    }
+  }
 
   /// The network described by a checkpoint's keys and shapes.
   ///
@@ -66,6 +89,7 @@ public struct NetworkDescription: Sendable {
       builder.graph(output: output), name: name, alternatives: architecture == nil ? family.rarer : [],
       assumption: family.assumption, transformsInput: type(of: family).transformsInput,
       checkpoint: checkpoint, weights: state)
+    if architecture != nil { evidence = .request }
   }
 
   /// The network of a checkpoint according to the file itself: its own layers if it is an ONNX file, else the
@@ -79,7 +103,9 @@ public struct NetworkDescription: Sendable {
       try self.init(checkpoint, onnx: model)
     } else {
       do {
-        try self.init(checkpoint, architecture: try Self.recordedName(of: checkpoint))
+        let recorded = try Self.recordedName(of: checkpoint)
+        try self.init(checkpoint, architecture: recorded?.name)
+        if let recorded { evidence = .record(recorded.source) }
       } catch NetworkError.unknownName(let name, _) {
         throw NetworkError.unknownRecordedName(
           label: checkpoint.label, name: name, source: MetadataKey.architecture)
@@ -87,9 +113,11 @@ public struct NetworkDescription: Sendable {
     }
   }
 
-  /// The architecture named by a checkpoint; nil where it names none.
-  private static func recordedName(of checkpoint: any CheckpointSource) throws -> String? {
-    if let name = checkpoint.metadata[MetadataKey.architecture] { return name }
+  /// The architecture named by a checkpoint, and where; nil where it names none.
+  private static func recordedName(
+    of checkpoint: any CheckpointSource
+  ) throws -> (name: String, source: String)? {
+    if let name = checkpoint.metadata[MetadataKey.architecture] { return (name, MetadataKey.architecture) }
     guard let recorded = checkpoint.origin.model, let name = recorded.architecture else { return nil }
     // Tags of timm's weights follow the architecture's name: `resnet50.a1_in1k`.
     let bare = String(name.prefix { $0 != "." })
@@ -97,7 +125,9 @@ public struct NetworkDescription: Sendable {
       throw NetworkError.recordedArguments(
         label: checkpoint.label, name: name, source: recorded.source.rawValue, arguments: recorded.arguments)
     }
-    if ArchitectureRegistry.names.contains(bare) || PublishedNames.digests[bare] != nil { return bare }
+    if ArchitectureRegistry.names.contains(bare) || PublishedNames.digests[bare] != nil {
+      return (bare, recorded.source.rawValue)
+    }
     // Names of hyperparameters are the choice of a Lightning module's author.
     if recorded.source == .lightning { return nil }
     throw NetworkError.unknownRecordedName(
@@ -118,6 +148,7 @@ public struct NetworkDescription: Sendable {
     self.checkpoint = checkpoint
     self.weights = weights
     batchNorms = graph.batchNorms
+    if isImported { evidence = .onnx }
   }
 
   /// Number of logits per image.

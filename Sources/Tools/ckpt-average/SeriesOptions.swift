@@ -59,7 +59,7 @@ struct SeriesOptions: ParsableArguments {
 
   func validate() throws {
     if series != nil && !checkpoints.isEmpty {
-      throw ValidationError("--series names a folder of checkpoints: give no others beside it")
+      throw ValidationError("--series names a folder of checkpoints: name no other files with it")
     }
     if let last, !last.values.allSatisfy({ $0 >= 1 && $0 == $0.rounded() && $0 < 1e9 }) {
       throw ValidationError("--last takes whole numbers from 1")

@@ -143,9 +143,18 @@ extension Info {
       report.remarks.append(("recorded architecture", .text("\(name) (\(recorded.source.rawValue))")))
     }
     let view = source is ONNXCheckpoint ? source : NetworkDescription.view(of: source)
-    if let network = try? NetworkDescription(recordedIn: view) {
+    do {
+      let network = try NetworkDescription(recordedIn: view)
       report.remarks.append(("architecture", .text(network.architectureName)))
+      report.remarks.append(("decided by", .text("\(network.evidence)")))
+      if let assumption = network.assumption { report.remarks.append(("assumed", .text(assumption))) }
+      if !network.alternatives.isEmpty {
+        report.remarks.append(("same tensors as", .text(network.alternatives.joined(separator: ", "))))
+      }
       report.remarks.append(("classes", .integer(network.classCount)))
+    } catch let error as NetworkError {
+      // Most files that are listed hold other things than classifiers; only a network that nearly fits is worth a remark.
+      if case .leftoverTensors = error { report.remarks.append(("no network", .text(error.description))) }
     }
     report.metadata = source.metadata
     return report

@@ -1,1 +1,1 @@
-ckpt-info fixtures/goldens/tied-1.pt
+ckpt-info fixtures/goldens/Averaging/tied-1.pt

@@ -1,1 +1,1 @@
-ckpt-info fixtures/goldens/both-1.pt --key nothing
+ckpt-info fixtures/goldens/Averaging/both-1.pt --key nothing

@@ -3,23 +3,20 @@ import Foundation
 import Platform
 import Statistics
 import TensorMath
+import TestSupport
 import Testing
 
 @testable import NetworkExecution
 @testable import NetworkGraphs
 
 /// Networks that PyTorch exported, with their own weights, against PyTorch's float64 logits;
-/// `Tests/Interop/make_onnx_goldens.py` wrote the files.
+/// `fixtures/goldens/NetworkGraphs/make_onnx_goldens.py` wrote the files.
 struct ONNXGoldenTests {
   static let names = [
     "mobile-torchscript-11", "mobile-dynamo-20", "mixed-torchscript-17", "mixed-dynamo-18", "mixed-external",
   ]
 
-  static func path(_ name: String) -> String {
-    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("Goldens/onnx/\(name)")
-      .path
-  }
+  static func path(_ name: String) -> String { Fixtures.path("goldens/NetworkGraphs/onnx/\(name)") }
 
   static func network(_ name: String) throws -> Network {
     let model = try ONNXModel(path: path(name + ".onnx"))

@@ -2,6 +2,7 @@ import Checkpoint
 import Foundation
 import Statistics
 import TensorMath
+import TestSupport
 import Testing
 
 /// A small network of some family, its weights drawn from a seed, and PyTorch's float64 logits for it.
@@ -9,10 +10,9 @@ struct FamilyGolden: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let json: JSON
 
-  /// All files that `Tests/Interop/make_goldens.py` wrote.
+  /// All files that `fixtures/goldens/NetworkGraphs/make_family_goldens.py` wrote.
   static let all: [FamilyGolden] = {
-    let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("Goldens")
+    let directory = Fixtures.root.appendingPathComponent("goldens/NetworkGraphs")
     let files = try! FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
     return files.filter { $0.pathExtension == "json" }.sorted { $0.path < $1.path }.map { file in
       FamilyGolden(

@@ -26,14 +26,14 @@ enum IDX {
     let geometry = PixelArrayDataset.Geometry(
       width: header.sizes[2], height: header.sizes[1], layout: layout, count: header.sizes[0],
       start: header.dataOffset, stride: size)
-    let candidates = labelPaths(beside: path)
+    let candidates = labelPaths(nextTo: path)
     return PixelArrayDataset(
       bytes, geometry, labels: try labels(in: candidates, count: header.sizes[0]),
       from: candidates.isEmpty ? .other : .file(Array(candidates.prefix(2))))
   }
 
   /// Where the labels may be, the usual names first.
-  private static func labelPaths(beside path: String) -> [String] {
+  private static func labelPaths(nextTo path: String) -> [String] {
     guard let range = path.ranges(of: "images").last else { return [] }
     var labelPath = path.replacingCharacters(in: range, with: "labels")
     for dimensions in ["idx3", "idx4"] {

@@ -65,21 +65,24 @@ extension ImageDataset {
     return label
   }
 
-  /// Checks that every image has a label and a classifier of `classCount` classes knows it.
+  /// Checks that images have labels and that a classifier of `classCount` classes knows them.
   ///
   /// Named classes must be as many as the classifier has, because a class more or less shifts all labels
   /// after it; numbered ones must be below.
   /// - Parameters:
+  ///   - images: Indices of the images to check; nil is all.
   ///   - classCount: Number of the classifier's outputs.
-  ///   - classifier: What errors call it.
+  ///   - classifier: Its name in errors.
   /// - Throws: `classCountMismatch` or `labelOutOfRange`, which say both numbers; `unlabelled`.
-  public func checkLabels(classCount: Int, classifier: String) throws(ImageDataError) {
+  public func checkLabels(
+    of images: [Int]? = nil, classCount: Int, classifier: String
+  ) throws(ImageDataError) {
     if let classNames, classNames.count != classCount {
       throw .classCountMismatch(
         path: name, found: classNames.count, classifier: classifier, expected: classCount,
         hidden: classNames.filter { $0.utf8.first == UInt8(ascii: ".") })
     }
-    for index in 0..<count {
+    for index in images ?? Array(0..<count) {
       let label = try requiredLabel(index)
       if label >= classCount {
         throw .labelOutOfRange(

@@ -25,7 +25,7 @@ struct TarDataset: ImageDataset {
     guard !samples.isEmpty else { throw .emptyDataset(path: name, found: "no images in the tar archive") }
     if let labelKey, !samples.contains(where: { $0.json != nil }) {
       throw .settingWithoutMeaning(
-        path: name, .labelKey, reason: "no file \".json\" for \"\(labelKey)\" beside an image")
+        path: name, .labelKey, reason: "an image has no \".json\" file to take \"\(labelKey)\" from")
     }
     var column = LabelColumn()
     for sample in samples {

@@ -81,13 +81,13 @@ public func networkViews(of source: any CheckpointSource) -> [NetworkView] {
   var prefixes: [String] = []
   var pending = [""]
   for _ in 0..<3 {
-    pending = pending.flatMap { prefix in nextPrefixes(of: source.tensors, behind: prefix) }
+    pending = pending.flatMap { prefix in nextPrefixes(of: source.tensors, after: prefix) }
     prefixes += pending
   }
   return prefixes.prefix(16).compactMap { NetworkView(source, prefix: $0) }
 }
 
-private func nextPrefixes(of tensors: [TensorSpec], behind prefix: String) -> [String] {
+private func nextPrefixes(of tensors: [TensorSpec], after prefix: String) -> [String] {
   var counts: [TensorName: Int] = [:]
   var total = 0
   for tensor in tensors where prefix.isEmpty || NetworkView.begins(tensor.name, prefix) {

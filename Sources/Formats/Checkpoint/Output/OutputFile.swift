@@ -35,7 +35,7 @@ final class OutputFile {
         patchOrigin = 0
         descriptor = ck_nameable_file(Self.folder(of: resolved), mode)
         if descriptor < 0 {
-          let path = try Self.withFreeName(beside: resolved, label: path) {
+          let path = try Self.withFreeName(nextTo: resolved, label: path) {
             descriptor = openRetrying($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
             return descriptor >= 0
           }
@@ -84,7 +84,7 @@ final class OutputFile {
     if temporaryPath == nil {
       // A link cannot replace a file, so the name is a passing one.
       setTemporaryPath(
-        try Self.withFreeName(beside: path, label: label) { ck_name_file(descriptor, $0) == 0 })
+        try Self.withFreeName(nextTo: path, label: label) { ck_name_file(descriptor, $0) == 0 })
     }
     try closeDescriptor()
     guard let temporaryPath, rename(temporaryPath, path) == 0 else {
@@ -142,7 +142,7 @@ extension OutputFile {
 
   /// A name in the target's folder, so that the rename stays within one file system, under which `create` made a file.
   private static func withFreeName(
-    beside path: String, label: String, create: (String) -> Bool
+    nextTo path: String, label: String, create: (String) -> Bool
   ) throws(CheckpointError) -> String {
     let folder = OutputTarget.folder(of: path)
     // File systems limit names to 255 bytes.

@@ -66,7 +66,7 @@ extension Location {
     }
   }
 
-  /// Tries whether the output can be created, and leaves nothing behind.
+  /// Checks that the output can be created, and leaves nothing on disk.
   ///
   /// - Parameter isFolder: Whether a folder of files is written and not one file.
   /// - Throws: `CheckpointError.cannotCreate`.

@@ -98,13 +98,34 @@ public struct RecordedPreprocessing: Sendable, Equatable {
 
   /// Creates a record without entries.
   public init() {}
+
+  /// The record as `ckpt.*` metadata, without what it does not state; empty where it states no square size, or a filter that
+  /// the tools do not have.
+  ///
+  /// A size without a resize or a share is timm's, whose default share is 0.875. The resized side is truncated, as timm does.
+  public var metadataEntries: [String: String] {
+    let sizes = 1...16384
+    guard let size = inputSize, size.count == 3, size[1] == size[2], sizes.contains(size[1]),
+      ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"].contains(interpolation ?? "bilinear")
+    else { return [:] }
+    let resized = resize.map(Double.init) ?? (Double(size[1]) / (cropShare ?? 0.875)).rounded(.down)
+    guard let resized = Int(exactly: resized), sizes.contains(resized) else { return [:] }
+    var entries = [MetadataKey.crop: "\(size[1])", MetadataKey.resize: "\(resized)"]
+    entries[MetadataKey.interpolation] = interpolation
+    if let cropMode, ["squash", "border"].contains(cropMode) { entries[MetadataKey.resizeMode] = cropMode }
+    let decimals = { (values: [Double]) in values.map { "\(Float($0))" }.joined(separator: ",") }
+    if let mean, mean.count == 3 { entries[MetadataKey.mean] = decimals(mean) }
+    if let std, std.count == 3, std.allSatisfy({ $0 > 0 }) { entries[MetadataKey.std] = decimals(std) }
+    return entries
+  }
 }
 
 extension CheckpointSource {
   /// The metadata for an output that has neither the `config.json` nor the training arguments of this checkpoint: with the
-  /// architecture that they name, and what it was built with.
+  /// architecture that they name, what it was built with, its classes and the preprocessing.
   ///
-  /// Names in the hyperparameters of a Lightning module are its author's and say nothing for certain.
+  /// Names in the hyperparameters of a Lightning module are its author's and say nothing for certain. Recorded sizes in the
+  /// metadata win over those of the training as a whole.
   public var standaloneMetadata: Metadata {
     var metadata = metadata
     if metadata[MetadataKey.architecture] == nil, let model = origin.model, model.source != .lightning,
@@ -114,7 +135,22 @@ extension CheckpointSource {
       let bare = String(decoding: name.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
       metadata[MetadataKey.architecture] = ([bare] + model.arguments).joined(separator: " ")
     }
+    if let model = origin.model { metadata.add(model, classCount: model.classCount) }
     return metadata
+  }
+}
+
+extension Metadata {
+  /// Adds the classes, if they are as many as given, and the preprocessing that a file describes, where nothing is recorded
+  /// yet.
+  package mutating func add(_ model: RecordedModel, classCount: Int?) {
+    if let names = model.classNames, names.count == classCount ?? names.count,
+      self[MetadataKey.classes] == nil
+    {
+      self[MetadataKey.classes] = JSON.array(names.map { .string($0) }).encoded()
+    }
+    guard self[MetadataKey.crop] == nil, self[MetadataKey.resize] == nil else { return }
+    for (key, value) in model.preprocessing.metadataEntries where self[key] == nil { self[key] = value }
   }
 }
 

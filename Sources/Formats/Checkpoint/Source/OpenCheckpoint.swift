@@ -42,7 +42,7 @@ public func openCheckpoint(
 ) throws -> any CheckpointSource {
   if case .path(let path) = location {
     if isFolder(path) { return try openFolder(path, options: options) }
-    let configuration = configuration(beside: path, options: options)
+    let configuration = configuration(nextTo: path, options: options)
     if path.utf8.suffix(indexSuffix.utf8.count).elementsEqual(indexSuffix.utf8) {
       return try ShardedSet(index: path, label: path, options: options).unwrapped(with: configuration)
     }
@@ -97,7 +97,7 @@ private func openFolder(_ path: String, options: OpenOptions) throws -> any Chec
 
 /// The `config.json` next to a file that has the name of a model folder's weights; nil also for one that is
 /// no JSON, which then belongs to something else.
-private func configuration(beside path: String, options: OpenOptions) -> ModelConfiguration? {
+private func configuration(nextTo path: String, options: OpenOptions) -> ModelConfiguration? {
   let folder = OutputTarget.folder(of: path)
   let name = String(decoding: path.utf8.dropFirst(folder.utf8.count), as: UTF8.self)
   guard ModelConfiguration.weightNames.contains(name) else { return nil }

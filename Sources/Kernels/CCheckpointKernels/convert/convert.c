@@ -159,8 +159,8 @@ ptrdiff_t ck_narrow_f8(ck_f8_kind kind, const double *from, void *to, ptrdiff_t 
   float_format format = f8_format(kind);
   for (ptrdiff_t i = 0; i < n; i++) {
     uint32_t bits;
-    bool held = kind == CK_F8_E8M0 ? narrow_e8m0(from[i], &bits) : narrow_one(format, from[i], saturate, &bits);
-    if (!held && first < 0) first = i;
+    bool fits = kind == CK_F8_E8M0 ? narrow_e8m0(from[i], &bits) : narrow_one(format, from[i], saturate, &bits);
+    if (!fits && first < 0) first = i;
     ((uint8_t *)to)[i] = (uint8_t)bits;
   }
   return first;

@@ -50,7 +50,7 @@ static void start_input(j_decompress_ptr decoder) { (void)decoder; }
 static void end_input(j_decompress_ptr decoder) { (void)decoder; }
 
 // The entropy decoder reads ahead of the last row, so a file cut inside its image data never gets to this state; one
-// that is only damaged behind the last row does, and Pillow reads it.
+// that is only damaged after the last row does, and Pillow reads it.
 static boolean is_complete(j_decompress_ptr decoder) {
   return decoder->output_height > 0 && decoder->output_scanline == decoder->output_height;
 }

@@ -49,7 +49,7 @@ CK_INLINE void conv_tile(tile_function *multiply, const ck_conv *j, const conv_s
                          ptrdiff_t first_output, const pixel_group *groups, int group_count) {
   float acc[2 * GROUP * PANEL] __attribute__((aligned(64)));
   const pixel_group *other = group_count > 1 ? groups + 1 : groups;
-  // The second group's pixels stand behind the first's, unless they are another image's.
+  // The second group's pixels follow the first's, unless they are another image's.
   const tile_ahead ahead = {
       .target = groups[0].y + first_output,
       .residual = groups[0].residual ? groups[0].residual + first_output : NULL,

@@ -1,5 +1,5 @@
 // Convolution in narrow groups. A vector holds the inputs of whole groups; permuting puts the same input of every group
-// beside all of the group's outputs, so that no product is formed that is not needed.
+// together with all of the group's outputs, so that no product is formed that is not needed.
 
 CK_INLINE void grouped_pixels(const ck_conv *j, const float *x, float *y, const float *residual, tap_range taps,
                               int pixels, ptrdiff_t c) {

@@ -119,12 +119,12 @@ public struct TuningOptions: Sendable {
     guard optimizer != .lbfgs else {
       throw TuningError.invalidOption(
         what: "optimiser", value: optimizer.rawValue,
-        expected: "sgd, adam, adamw or lamb when images are read anew")
+        expected: "sgd, adam, adamw or lamb when images are read again every epoch")
     }
     guard batchNorm != .recalibrate else {
       throw TuningError.invalidOption(
         what: "BatchNorm statistics", value: batchNorm.rawValue,
-        expected: "batch or frozen when images are read anew")
+        expected: "batch or frozen when images are read again every epoch")
     }
   }
 }

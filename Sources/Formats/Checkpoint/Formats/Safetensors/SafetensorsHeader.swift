@@ -286,7 +286,7 @@ extension SafetensorsFault: CustomStringConvertible {
     case .incompleteBuffer(let expected, let found):
       found < expected
         ? "truncated: expected \(expected) bytes, found \(found)"
-        : "expected \(expected) bytes, found \(found): junk behind the tensors"
+        : "expected \(expected) bytes, found \(found): extra bytes after the tensors"
     }
   }
 }

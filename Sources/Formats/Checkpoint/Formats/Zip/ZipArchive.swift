@@ -4,7 +4,7 @@ import CZlib
 /// The records of a zip archive, cross-checked so that every reader sees the same ones.
 ///
 /// Refused although some readers accept them: repeated names, local headers that contradict the directory,
-/// overlapping records, junk before. What follows the archive is skipped as PyTorch does, as far as a comment could reach. Source: PKWARE APPNOTE 6.3.10.
+/// overlapping records, leading bytes. What follows the archive is skipped as PyTorch does, as far as a comment could reach. Source: PKWARE APPNOTE 6.3.10.
 struct ZipArchive {
   struct Record: Equatable {
     var name: TensorName
@@ -30,7 +30,7 @@ struct ZipArchive {
     var end = 0
     for index in records.indices {
       let record = records[index]
-      guard record.headerOffset == 0 || index > 0 else { throw ZipError("begins with junk") }
+      guard record.headerOffset == 0 || index > 0 else { throw ZipError("bytes before the first record") }
       guard record.headerOffset >= end else { throw ZipError("record \"\(record.name)\" overlaps another") }
       records[index].dataOffset = try Self.checkLocalHeader(of: record, in: file, limit: directory.offset)
       end = records[index].dataOffset + record.storedSize

@@ -211,7 +211,7 @@ extension ONNXImporter {
   ) throws -> MapView {
     if before == 0 && after == 0 { return view }
     guard after == 0 || end < 0 else {
-      throw unsupported(node, "an end of rows or columns is expected to be counted from behind")
+      throw unsupported(node, "an end of rows or columns is expected to be counted from the last")
     }
     let margins =
       index == 2 ? Margins(top: -before, bottom: -after) : Margins(left: -before, right: -after)
