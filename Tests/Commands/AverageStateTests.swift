@@ -88,7 +88,7 @@ import Testing
     #expect(mixedUp.messages.contains("give it with --state"), "\(mixedUp.messages)")
     let foreign = try run("--state \"$RUN\"/epoch-95.safetensors \(Self.files(98...98)) -o b")
     #expect(foreign.status == 65)
-    #expect(foreign.messages.contains("is no state of ckpt-average"))
+    #expect(foreign.messages.contains("is not a ckpt-average state"))
   }
 
   @Test func whatCannotBeContinuedIsRefused() throws {

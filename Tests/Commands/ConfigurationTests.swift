@@ -136,7 +136,7 @@ import Testing
     let few = try model("few", #"{"architecture": "resnet18", "label_names": ["a", "b"]}"#)
     let warned = try run("ckpt-sweep", [few, "--data", Self.val, "--format", "json"] + sizes)
     #expect(
-      warned.messages.contains("config.json holds 2 names for 10 classes: they are not compared"),
+      warned.messages.contains("config.json holds 2 names for 10 classes, so they are not compared"),
       "\(warned.messages)")
     #expect(try JSON.parse([UInt8](warned.output))["rows"]?.arrayValue?.first?["top1"] == plain["top1"])
   }

@@ -66,11 +66,12 @@ import Testing
         tool, arguments + ["--skip-bad", "2"] + (tool == "ckpt-fixres" ? ["--epochs", "1"] : []))
       #expect(tolerant.status == 0, "\(tolerant.messages)")
       #expect(
-        tolerant.messages.contains("warning: \(data): 2 of 42 images left out as bad; the first: \(data)/"),
+        tolerant.messages.contains(
+          "warning: \(data): 2 of 42 images skipped because they cannot be decoded; the first: \(data)/"),
         "\(tolerant.messages)")
       let strict = try run(tool, arguments + ["--skip-bad", "1", "--quiet"])
       #expect(strict.status == 65)
-      #expect(strict.messages.contains("--skip-bad tolerates 1 such images, this is one more"))
+      #expect(strict.messages.contains("--skip-bad allows 1, this is one more"))
       #expect(strict.messages.split(separator: "\n").count == 1)
     }
   }
@@ -119,7 +120,8 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder.file("exif"), withIntermediateDirectories: true)
     for number in 1...8 {
       try FileManager.default.copyItem(
-        atPath: Fixtures.path("goldens/ImageData/corpus/exif-\(number).jpg"), toPath: folder.file("exif/\(number).jpg"))
+        atPath: Fixtures.path("goldens/ImageData/corpus/exif-\(number).jpg"),
+        toPath: folder.file("exif/\(number).jpg"))
     }
     let stored = try statistics(["--data", "OUT/exif", "--no-shuffle"])
     let upright = try statistics(["--data", "OUT/exif", "--no-shuffle", "--exif"])

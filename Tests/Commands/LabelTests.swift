@@ -103,7 +103,7 @@ import Testing
     #expect(try score(run) == reference)
     #expect(
       run.messages.contains("warning:")
-        && run.messages.contains("taken as the same classes in the same order"),
+        && run.messages.contains("assuming the same classes in the same order"),
       "\(run.messages)")
   }
 
@@ -143,7 +143,7 @@ import Testing
     #expect(try Double(score(bytes)[1])! < 0.4)
     #expect(
       bytes.messages.contains(
-        #"/counted: class "10" comes before "2" as in torchvision; for a network of timm's, which counts naturally, give --class-order natural"#
+        #"/counted: class "10" comes before "2" as in torchvision; for a timm network, which uses natural order, give --class-order natural"#
       ), "\(bytes.messages)")
     let natural = try sweep(Self.model, ["--data", root, "--class-order", "natural"])
     #expect(try score(natural).dropLast() == reference.dropLast())

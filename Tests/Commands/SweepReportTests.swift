@@ -17,7 +17,7 @@ import Testing
       lines[1] == "*^     56    48  200    75.00    95.00  0.2500  25.00         18.1  ▏")
     #expect(lines[2].hasPrefix("=^     60"))
     #expect(lines[3].hasPrefix(" ^     64") && lines[3].hasSuffix("  ████████████"))
-    #expect(lines[5] == "* chosen; = cannot be told from the best; ^ nothing cheaper is as accurate")
+    #expect(lines[5] == "* chosen; = indistinguishable from the best; ^ no cheaper setting is as accurate")
     #expect(
       lines[6]
         == "resize 56, crop 48, bilinear: top-1 75.00 % on the 200 images that also chose it, too good by about 0.40 points"
@@ -27,7 +27,7 @@ import Testing
   @Test func narrowTerminalsDoWithoutSomeColumns() {
     let lines = report.table(width: 60).split(separator: "\n")
     #expect(lines[0] == "   resize  crop    n  top-1 %  top-5 %    loss  M mult-adds")
-    #expect(lines.contains("left out on this narrow terminal: ECE %"))
+    #expect(lines.contains("omitted on this narrow terminal: ECE %"))
     #expect(report.table(width: 20).contains(": ECE %, loss, top-5 %"))
     #expect(!report.table().contains("left out"))
   }

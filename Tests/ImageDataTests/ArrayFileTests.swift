@@ -11,7 +11,8 @@ import Testing
   private func refusal(_ argument: String) throws -> String {
     let error = try #require(throws: ImageDataError.self) { try openDataset(argument) }
     #expect(error.kind == .badData)
-    return error.description.replacingOccurrences(of: Fixtures.path("goldens/ImageData/arrays"), with: "arrays")
+    return error.description.replacingOccurrences(
+      of: Fixtures.path("goldens/ImageData/arrays"), with: "arrays")
   }
 
   @Test func pixelsAndLabelsAreThoseThatPythonWrote() throws {

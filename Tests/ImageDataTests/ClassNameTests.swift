@@ -39,7 +39,8 @@ import Testing
 
   /// What `sorted` and timm's `natural_key` make of the same names.
   @Test func ordersAreThoseOfTorchvisionAndTimm() throws {
-    let bytes = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/class-orders.json")))
+    let bytes = try Data(
+      contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/class-orders.json")))
     let rows = try #require(JSON.parse(Array(bytes)).arrayValue)
     #expect(rows.count > 40)
     for row in rows {

@@ -49,7 +49,8 @@ import Testing
   }
 
   @Test func tarShardsCutAnywhereAreRefused() throws {
-    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-gnu.tar"))))
+    let bytes = [UInt8](
+      try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-gnu.tar"))))
     // The archive ends with zeros; the first block of them is what must be there.
     let end = bytes.lastIndex { $0 != 0 }! / 512 * 512 + 512
     for length in 0..<(end + 512) {
@@ -62,7 +63,8 @@ import Testing
   }
 
   @Test func damagedTarHeaderIsRefused() throws {
-    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-pax.tar"))))
+    var bytes = [UInt8](
+      try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-pax.tar"))))
     bytes[3] ^= 1
     let path = try write("x.tar", bytes)
     #expect(
@@ -82,7 +84,8 @@ import Testing
   }
 
   @Test func bracesNameShards() throws {
-    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-ustar.tar"))))
+    let bytes = [UInt8](
+      try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("goldens/ImageData/shard-ustar.tar"))))
     for number in ["08", "09", "10"] { try write("s-\(number).tar", bytes) }
     let dataset = try openDataset(folder.file("s-{08..10}.tar"))
     #expect(labels(dataset) == [3, 12, 3, 12, 3, 12])

@@ -14,7 +14,7 @@ package struct GlobalOptions: ParsableArguments {
     help: "Show progress bars (default: if standard error is a terminal).")
   var progress: Bool?
 
-  @Flag(name: [.short, .long], help: "Only warnings and errors on standard error.")
+  @Flag(name: [.short, .long], help: "Print only warnings and errors on standard error.")
   var quiet = false
 
   @Flag(name: [.short, .long], help: "Report what was recognized and chosen.")

@@ -6,7 +6,8 @@ import Synchronization
 /// Options of finding and decoding a checkpoint that a tool reads.
 package struct InputOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("State dict to take from a PyTorch file, levels separated by '/'.", valueName: "name"))
+    help: ArgumentHelp(
+      "State dict to read from a PyTorch file, with levels separated by '/'.", valueName: "name"))
   package var key: String?
 
   @Option(
@@ -41,7 +42,8 @@ package func tellStateDicts(of sources: [any CheckpointSource], _ console: Conso
   }
   let files = averaged.count == 1 ? TensorName(first.label).escaped : "\(averaged.count) files"
   let raw = choice.passedOver.map(quoted).joined(separator: ", ")
-  console.notice("\(files): averaged weights \(quoted(choice.key)) taken, not \(raw); --key takes others")
+  console.notice(
+    "\(files): averaged weights \(quoted(choice.key)) used instead of \(raw); --key selects others")
 }
 
 /// A checkpoint whose reading moves a progress bar, for work that goes through all of its data.

@@ -7,7 +7,7 @@ package struct OutputOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
     help: ArgumentHelp(
-      "Checkpoint to write, '-' for standard output; .pth, .pt, .ckpt and .bin are PyTorch files, .npz NumPy's, and FOLDER/ continues a model folder.",
+      "Checkpoint to write, '-' for standard output; .pth, .pt, .ckpt and .bin give PyTorch files, .npz a NumPy archive, and FOLDER/ continues a model folder.",
       valueName: "path"),
     completion: .file())
   package var output = "-"
@@ -48,7 +48,7 @@ package func outputFormat(_ argument: String) throws -> WriteOptions.Format {
   if stat(argument, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return .safetensors }
   throw Failure(
     .usage,
-    "\(TensorName(argument).escaped): the suffix names no format that is written; known are .safetensors, .st or none, .pth, .pt, .ckpt, .bin, .pth.tar, and .npz"
+    "\(TensorName(argument).escaped): unknown output suffix; expected .safetensors, .st or none, .pth, .pt, .ckpt, .bin, .pth.tar, and .npz"
   )
 }
 

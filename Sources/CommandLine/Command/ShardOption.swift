@@ -42,7 +42,7 @@ package enum ShardOption: ExpressibleByArgument, Sendable, Equatable {
       guard let distance = id.subtracting(exactly: number("SLURM_ARRAY_TASK_MIN") ?? 0), distance >= 0,
         distance % step == 0
       else {
-        throw Failure(.usage, "--shard auto: Slurm says task \(id), which is none of its array")
+        throw Failure(.usage, "--shard auto: Slurm reports task \(id), which is not in its array")
       }
       found = (distance / step, number("SLURM_ARRAY_TASK_COUNT"), "Slurm")
     } else if let rank = number("OMPI_COMM_WORLD_RANK") {
@@ -54,15 +54,16 @@ package enum ShardOption: ExpressibleByArgument, Sendable, Equatable {
     } else {
       throw Failure(
         .usage,
-        "--shard auto: neither Slurm, Open MPI nor Kubernetes says which task this is; give --shard I/N")
+        "--shard auto: no task index from Slurm, Open MPI or Kubernetes; give --shard I/N")
     }
     guard let total = count ?? found.count else {
       throw Failure(
-        .usage, "--shard auto: \(found.scheduler) tells index \(found.index) only; give --shard auto/N")
+        .usage, "--shard auto: \(found.scheduler) provides only index \(found.index); give --shard auto/N")
     }
     guard let shard = Shard(index: found.index, count: total) else {
       throw Failure(
-        .usage, "--shard auto: \(found.scheduler) says task \(found.index), which is none of \(total) shards")
+        .usage,
+        "--shard auto: \(found.scheduler) reports task \(found.index), which is outside the \(total) shards")
     }
     return shard
   }

@@ -6,13 +6,13 @@ import NetworkExecution
 
 /// Precision of the network's arithmetic.
 package struct ArithmeticOptions: ParsableArguments {
-  @Flag(help: "Sum 3x3 convolutions product by product: slower, and the last bits are nearer to the truth.")
+  @Flag(help: "Sum 3x3 convolutions product by product: slower, with more accurate last bits.")
   package var exact = false
 
   @Option(
     name: .customLong("compute"),
     help: ArgumentHelp(
-      "Element type of the products in convolutions; bf16 is several times faster and rounds to 8 bits, "
+      "Element type of products in convolutions; bf16 is up to three times as fast and rounds to 8 bits, "
         + "and its effect on the predictions is reported.", valueName: "f32|bf16"))
   package var precision = ComputePrecision.float32
 

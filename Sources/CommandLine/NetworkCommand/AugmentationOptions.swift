@@ -6,13 +6,14 @@ import ImageData
 /// The random transforms of training, for tools that can look at images as training did.
 package struct AugmentationOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Share of the image's area in a random crop (default: 0.08,1).", valueName: "low,high")
+    help: ArgumentHelp(
+      "Area of a random crop as a fraction of the image (default: 0.08,1).", valueName: "low,high")
   )
   package var area: NumberRange?
 
   @Option(
     help: ArgumentHelp(
-      "Width over height of a random crop, from 0.001 to 1000 (default: 0.75,1.3333).",
+      "Aspect ratio (width/height) of a random crop, from 0.001 to 1000 (default: 0.75,1.3333).",
       valueName: "low,high"))
   package var aspect: NumberRange?
 
@@ -21,13 +22,13 @@ package struct AugmentationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Random brightness, contrast, saturation, up to 1000, and hue, up to 0.5; one number is that of the first three.",
+      "Random brightness, contrast and saturation (up to 1000) and hue (up to 0.5); a single number sets the first three.",
       valueName: "x|b,c,s,h"))
   package var colorJitter: JitterStrength?
 
   @Option(
     help: ArgumentHelp(
-      "One random operation per image, as torchvision's TrivialAugmentWide.", valueName: "policy"))
+      "One random operation per image, as in torchvision's TrivialAugmentWide.", valueName: "policy"))
   package var autoAugment: AutoAugment?
 
   @Option(help: ArgumentHelp("Probability of erasing a random rectangle.", valueName: "p"))
@@ -117,12 +118,14 @@ package struct JitterStrength: ExpressibleByArgument, Sendable {
 package struct MixingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "MixUp of each image of a batch with its neighbor, by Beta(a, a); from 0.001 to 1000.", valueName: "a"))
+      "MixUp of each image with its neighbor in the batch, weighted by Beta(a, a), a from 0.001 to 1000.",
+      valueName: "a"))
   package var mixup: Double?
 
   @Option(
     help: ArgumentHelp(
-      "CutMix of a box of its neighbor into each image, by Beta(a, a); from 0.001 to 1000.", valueName: "a"))
+      "CutMix of a box of its neighbor into each image, sized by Beta(a, a), a from 0.001 to 1000.",
+      valueName: "a"))
   package var cutmix: Double?
 
   package init() {}

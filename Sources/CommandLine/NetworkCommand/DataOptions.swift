@@ -15,17 +15,18 @@ package func requireOneStandardInput(_ arguments: [String?]) throws {
 
 /// Selection and reading of the images of a data set, alike in all tools that look at images.
 package struct DataOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Number of images to take from the beginning of --data.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Maximum number of images to take from the beginning of --data.", valueName: "n"))
   package var limit: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Size of a random sample of --data, every class with its share; after --limit.", valueName: "n"))
+      "Size of a random sample of --data, stratified by class; applied after --limit.", valueName: "n"))
   package var sample: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Number of undecodable images to leave out at most, instead of stopping at the first.",
+      "Maximum number of undecodable images to skip, instead of stopping at the first.",
       valueName: "n"))
   package var skipBad = 0
 
@@ -44,23 +45,24 @@ package struct DataOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Member of the .json files in tar archives to take labels from, not from .cls files.",
+      "Member of the .json files in tar archives that holds the label, instead of .cls files.",
       valueName: "key"))
   package var labelKey: String?
 
-  @Flag(help: "Turn images upright as their EXIF or XMP data say; training frameworks do not.")
+  @Flag(help: "Turn images upright according to EXIF or XMP data; training frameworks do not.")
   package var exif = false
 
-  @Flag(help: "Decode large JPEGs at reduced size where the resize allows: faster, with other pixels.")
+  @Flag(
+    help: "Decode large JPEGs at reduced size if the resize allows: faster, with slightly different pixels.")
   package var fastDecode = false
 
   @Option(
-    help: ArgumentHelp("Largest number of pixels of an image, as in Pillow.", valueName: "n"))
+    help: ArgumentHelp("Maximum number of pixels per image; the default is Pillow's.", valueName: "n"))
   package var maxPixels = RGBImage.maximumPixelCount
 
   @Option(
     help: ArgumentHelp(
-      "Memory for decoded images where they are looked at more than once.", valueName: "size"))
+      "Memory for decoded images that are used more than once.", valueName: "size"))
   package var imageCache = ByteSize(bytes: 1 << 30)
 
   package init() {}
@@ -101,7 +103,7 @@ package struct DataOptions: ParsableArguments {
   ) throws -> any ImageDataset {
     guard !argument.isEmpty else { throw Failure(.usage, "a data set's name is empty") }
     if argument == "-" && isatty(STDIN_FILENO) == 1 {
-      throw Failure(.usage, "standard input is a terminal; a data set comes from a file or a pipe")
+      throw Failure(.usage, "standard input is a terminal; give a data set as a file or through a pipe")
     }
     var options = DatasetOptions()
     if isLabelled {
@@ -139,7 +141,7 @@ package struct DataOptions: ParsableArguments {
     }
     guard let last = bad.last else { return indices }
     guard bad.count <= skipBad else {
-      throw Failure(.badData, "\(last.error); --skip-bad tolerates \(skipBad) such images, this is one more")
+      throw Failure(.badData, "\(last.error); --skip-bad allows \(skipBad), this is one more")
     }
     guard bad.count < indices.count else {
       throw Failure(.badData, "\(last.error); none of the \(indices.count) images can be decoded")
@@ -147,7 +149,8 @@ package struct DataOptions: ParsableArguments {
     progress.finish()
     for image in bad { console.detail("left out: \(image.error)") }
     console.warning(
-      "\(dataset.name): \(bad.count) of \(indices.count) images left out as bad; the first: \(bad[0].error)")
+      "\(dataset.name): \(bad.count) of \(indices.count) images skipped because they cannot be decoded; the first: \(bad[0].error)"
+    )
     let places = Set(bad.map(\.place))
     return indices.indices.filter { !places.contains($0) }.map { indices[$0] }
   }
@@ -207,7 +210,7 @@ package struct ClassNames: Sendable {
     }
     guard names.count == classCount else {
       console.warning(
-        "\(source.label): \(place) holds \(names.count) names for \(classCount) classes: they are not compared"
+        "\(source.label): \(place) holds \(names.count) names for \(classCount) classes, so they are not compared"
       )
       return nil
     }
@@ -219,7 +222,7 @@ package struct ClassNames: Sendable {
     let places = Dictionary(names.enumerated().map { (TensorName($1), $0) }) { first, _ in first }
     guard other.names.contains(where: { places[TensorName($0)] != nil }) else {
       console.warning(
-        "\(other.owner): no class is called as in \(owner) (\(sample) there, \(other.sample) here): taken as the same classes in the same order"
+        "\(other.owner): no class name matches those of \(owner) (\(sample) there, \(other.sample) here): assuming the same classes in the same order"
       )
       return
     }
@@ -259,7 +262,7 @@ extension DataOptions {
     let isNamed = reference.map { matched.sharesClassName(with: $0.names) } ?? false
     if !numbersClasses, !isNamed, let pair = matched.orderInDoubt {
       console.notice(
-        "\(dataset.name): class \"\(TensorName(pair.first).escaped)\" comes before \"\(TensorName(pair.second).escaped)\" as in torchvision; for a network of timm's, which counts naturally, give --class-order natural"
+        "\(dataset.name): class \"\(TensorName(pair.first).escaped)\" comes before \"\(TensorName(pair.second).escaped)\" as in torchvision; for a timm network, which uses natural order, give --class-order natural"
       )
     }
     return matched

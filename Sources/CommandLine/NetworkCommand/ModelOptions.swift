@@ -37,7 +37,8 @@ package struct ModelOptions: ParsableArguments {
     let network = model.network
     tellStateDicts(of: [source], console)
     if let view = model.source as? NetworkView {
-      console.detail("\(view.label): the network's names follow \"\(TensorName(view.prefix).escaped)\"")
+      console.detail(
+        "\(view.label): the names of the network have the prefix \"\(TensorName(view.prefix).escaped)\"")
     }
     console.detail(
       "\(model.source.label): \(network.architectureName), \(network.classCount) classes, \(network.batchNorms.count) BatchNorm layers"
@@ -45,7 +46,7 @@ package struct ModelOptions: ParsableArguments {
     let alternatives = network.description.alternatives
     if !alternatives.isEmpty, arch == "auto" {
       console.notice(
-        "\(model.source.label): taken for \(network.architectureName); \(alternatives.joined(separator: " or ")) would have the same tensors and need --arch with an ONNX file"
+        "\(model.source.label): taken for \(network.architectureName); \(alternatives.joined(separator: " or ")) has the same tensors and needs --arch with an ONNX file"
       )
     }
     if let assumption = network.description.assumption {

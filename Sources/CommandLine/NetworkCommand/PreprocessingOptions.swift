@@ -15,7 +15,8 @@ package struct PreprocessingOptions: ParsableArguments {
   @Option(
     name: [.long, .customLong("crop-pct")],
     help: ArgumentHelp(
-      "Share of the resize that the crop keeps, such as 0.875, instead of --resize.", valueName: "r"))
+      "Fraction of the resized side that the crop keeps, such as 0.875; an alternative to --resize.",
+      valueName: "r"))
   package var ratio: Double?
 
   @Option(
@@ -61,7 +62,8 @@ package struct PreprocessingOptions: ParsableArguments {
     let isGiven = resize != nil || crop != nil || ratio != nil || resizeMode != nil || colour.isGiven
     let scalesInput = model.notesScaledInput(metadata, colour.normalisation, console: console)
     if known == nil && !isGiven {
-      console.notice("no preprocessing in \(label): using \(used.summary); --resize and --crop say otherwise")
+      console.notice(
+        "no preprocessing in \(label): using \(used.summary); set --resize and --crop to change this")
     } else {
       console.detail("preprocessing: \(used.summary)")
     }
@@ -71,7 +73,7 @@ package struct PreprocessingOptions: ParsableArguments {
 
 /// Interpolation and normalization of the tools that take one preprocessing.
 package struct ColourOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Filter of the resize.", valueName: "filter"))
+  @Option(help: ArgumentHelp("Resize filter.", valueName: "filter"))
   package var interpolation: Interpolation?
 
   @OptionGroup package var normalisation: NormalisationOptions
@@ -88,7 +90,7 @@ package struct ColourOptions: ParsableArguments {
 
 /// Normalization, shared by the tools that take one preprocessing and the one that takes many.
 package struct NormalisationOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Mean of each channel, of pixels from 0 to 1.", valueName: "r,g,b"))
+  @Option(help: ArgumentHelp("Mean of each channel, for pixels from 0 to 1.", valueName: "r,g,b"))
   var mean: ChannelTriple?
 
   @Option(help: ArgumentHelp("Standard deviation of each channel.", valueName: "r,g,b"))

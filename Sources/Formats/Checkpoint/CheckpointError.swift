@@ -71,7 +71,7 @@ extension CheckpointError: CustomStringConvertible {
       "\(text(path)): is a folder without the index of a sharded set and without config.json and weights"
     case .noStateDict(let path, let reason): "\(text(path)): \(reason)"
     case .ambiguousStateDict(let path, let keys):
-      "\(text(path)): holds several state dicts of equal standing: \(list(keys))"
+      "\(text(path)): contains several equally plausible state dicts: \(list(keys))"
     case .keyWithoutMeaning(let path, let key, let format):
       "\(text(path)): no key \"\(escapedForDiagnostics(key))\": \(format) holds one state dict without keys"
     case .partOfCheckpoint(let path, let reason): "\(text(path)): \(reason)"
@@ -86,7 +86,7 @@ extension CheckpointError: CustomStringConvertible {
       "\(text(path)): tensors \"\(first)\" and \"\(second)\" are both \"\(name)\" without what wrappers put into names"
     case .readFailed(let path, let code): "\(text(path)): read failed: \(systemMessage(code))"
     case .fileShrank(let path, let offset):
-      "\(text(path)): became shorter while it was read: no data at byte \(offset)"
+      "\(text(path)): shrank while it was being read: no data at byte \(offset)"
     case .invalidHeader(let path, let fault): "\(text(path)): \(fault)"
     case .malformed(let path, let reason): "\(text(path)): \(reason)"
     case .missingTensor(let path, let name): "\(text(path)): tensor \"\(name)\": not in the checkpoint"

@@ -83,7 +83,7 @@ extension AveragingError: CustomStringConvertible {
       "\(list): \(found) value\(found == 1 ? "" : "s") for \(expected) checkpoint\(expected == 1 ? "" : "s")"
     case .tooFew(let method, let needed, let found):
       "method \(method) needs at least \(needed) checkpoints, not \(found)"
-    case .weightsCancel: "the weights add up to zero and cannot be normalised"
+    case .weightsCancel: "the weights add up to zero and cannot be normalized"
     case .allWeightsZero: "every weight is zero"
     case .noStep(let file): "\(text(file)): no step number in the name"
     case .stepsNotIncreasing(let file, let step, let previous):
@@ -110,7 +110,7 @@ extension AveragingError: CustomStringConvertible {
       "\(text(file)): tensor \"\(name)\": \(reason); convert to floating point before averaging"
     case .stateMismatch(let file, let what, let expected, let found):
       "\(text(file)): the state was made with \(what) \(expected), not \(found)"
-    case .notAState(let file, let reason): "\(text(file)): is no state of ckpt-average: \(reason)"
+    case .notAState(let file, let reason): "\(text(file)): is not a ckpt-average state: \(reason)"
     case .notContinuable(let method):
       "method \(method) needs all checkpoints at once, and its sums cannot be continued"
     case .alreadyCounted(let file, let state):
@@ -119,7 +119,8 @@ extension AveragingError: CustomStringConvertible {
       "\(text(file)): the same checkpoint as \(text(other))"
     case .unionNeedsWeights(let name):
       "tensor \"\(name)\": not in every checkpoint, which this method needs"
-    case .notAGaussian(let file, let reason): "\(text(file)): holds no Gaussian over weights: \(reason)"
+    case .notAGaussian(let file, let reason):
+      "\(text(file)): does not contain a Gaussian over weights: \(reason)"
     case .noTensors: "no tensor is selected"
     }
   }

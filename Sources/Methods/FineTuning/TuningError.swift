@@ -61,7 +61,7 @@ extension TuningError {
     case .noLastBatchNorm(let architecture):
       "\(architecture) has no BatchNorm directly before its pooling"
     case .noClassifier(let architecture):
-      "\(architecture) does not end in pooling and a fully connected layer, which tuning trains"
+      "\(architecture) does not end in a fully connected layer after its pooling, which fine-tuning needs"
     case .badCounter(let path, let tensor, let found):
       "\(path): tensor \"\(tensor.escaped)\": expected one count of steps from 0 to \(BatchNormParameters.countersRange.upperBound), found \(found)"
     case .batchWithoutVariance(let epoch, let step):

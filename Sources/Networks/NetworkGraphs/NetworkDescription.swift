@@ -43,6 +43,7 @@ public struct NetworkDescription: Sendable {
     /// Names and shapes of the tensors alone.
     case tensors
 
+    /// The words for a report.
     public var description: String {
       switch self {
       case .request: "the name given"

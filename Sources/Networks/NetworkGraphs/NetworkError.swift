@@ -79,7 +79,7 @@ extension NetworkError: CustomStringConvertible {
         : "\(escape(label)): the tensors fit several architectures that compute differently: "
           + candidates.joined(separator: ", ")
     case .unnamedTransformer(let label, let found):
-      "\(escape(label)): \(found) is no published network, and its tensors show neither heads nor activation"
+      "\(escape(label)): \(found) is not a published network, and its tensors determine neither the number of heads nor the activation"
     case .missingTensor(let label, let tensor, let architecture):
       "\(escape(label)): tensor \"\(tensor.escaped)\" is missing"
         + (architecture.map { " (the other keys are those of \($0))" } ?? "")
@@ -87,7 +87,7 @@ extension NetworkError: CustomStringConvertible {
       "\(escape(label)): tensor \"\(tensor.name.escaped)\": expected shape \(text(expected)), "
         + "found \(tensor.dtype.name) \(text(tensor.shape))"
     case .leftoverTensors(let label, let architecture, let names, let count):
-      "\(escape(label)): not the \(architecture) that its other tensors show: it has no use for "
+      "\(escape(label)): not the \(architecture) that its other tensors suggest, which does not use "
         + names.map { "\"\($0.escaped)\"" }.joined(separator: ", ")
         + (count > names.count ? " and \(count - names.count) more" : "")
     case .notFloatingPoint(let label, let tensor):
@@ -101,7 +101,7 @@ extension NetworkError: CustomStringConvertible {
       "an input of \(height)x\(width) pixels does not divide into patches of \(patch) pixels; the nearest that does has "
         + "\(nearest(height, patch))x\(nearest(width, patch))"
     case .noBFloat16:
-      "this processor has no arithmetic for bfloat16 (AMX or AVX-512 BF16)"
+      "this processor does not support bfloat16 arithmetic (AMX or AVX-512 BF16)"
     case .scratchFile(let folder, let reason):
       "\(escape(folder)): scratch file of activations: \(reason)"
     case .scratchOverflow:

@@ -10,8 +10,8 @@ struct Average: CheckpointTool {
     commandName: "ckpt-average",
     abstract: "Turn a series of checkpoints into one.",
     discussion: """
-      Weights are computed first (--dry-run shows them), then all checkpoints are read once, side by side. \
-      Integer tensors and, unless told otherwise, BatchNorm statistics come from the newest checkpoint.
+      Weights are computed first (--dry-run shows them), then all checkpoints are read once, in parallel. \
+      Integer tensors and, by default, BatchNorm statistics come from the newest checkpoint.
       """,
     version: versionText("ckpt-average"))
 
@@ -21,11 +21,12 @@ struct Average: CheckpointTool {
 
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
 
-  @Option(help: "Digest of every input for the provenance (default: crc32).")
+  @Option(help: "Digest of every input in the provenance (default: crc32).")
   var digest: DigestKind?
 
   @Option(
-    help: ArgumentHelp("File that keeps the sums, to add checkpoints to them later.", valueName: "file"),
+    help: ArgumentHelp(
+      "State file with the sums of the average, so that checkpoints can be added later.", valueName: "file"),
     completion: .file())
   var state: String?
 
@@ -188,7 +189,7 @@ struct Average: CheckpointTool {
   private func tell(_ series: Series, _ console: Console) {
     for member in series.members {
       if !member.prefix.isEmpty {
-        console.detail("\(escaped(member.label)): prefix \(member.prefix) taken off every name")
+        console.detail("\(escaped(member.label)): prefix \(member.prefix) removed from every name")
       }
       if let key = member.source.stateDictKey, !key.isEmpty {
         console.detail("\(escaped(member.label)): weights from \"\(escaped(key))\"")
@@ -197,7 +198,7 @@ struct Average: CheckpointTool {
     let counted = series.members.filter(\.isAveragedModel)
     if counted.count > 1 || counted.count == 1 && !series.members[0].isAveragedModel {
       console.notice(
-        "\(counted.count) of the files are averages with a count of models (n_averaged), which is not used; --counts says how many models each stands for"
+        "\(counted.count) files are averages with a model count (n_averaged), which is ignored; give --counts to weight them"
       )
     } else if counted.count == 1 {
       let count = Int(exactly: counted[0].modelCount).map(String.init) ?? "\(counted[0].modelCount)"

@@ -8,15 +8,16 @@ import Platform
 struct SearchOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Shell command that gets a checkpoint's path as $1 and prints a score.", valueName: "command"))
+      "Shell command that receives a checkpoint path as $1 and prints a score.", valueName: "command"))
   var eval: String?
 
-  @Option(help: "Best score, the largest or the smallest (default: max; --best needs it).")
+  @Option(help: "Best score: the highest or the lowest (default: max; required with --best).")
   var mode: GreedySoup.Mode?
 
   @Option(
     help: ArgumentHelp(
-      "Candidates: last=2:12, decay=0.5,0.9; with --eval the best one is written.", valueName: "what"))
+      "Candidates, such as last=2:12 or decay=0.5,0.9; with --eval, only the best is written.",
+      valueName: "what"))
   var search: [String] = []
 
   func validate() throws { for text in search { _ = try Self.parse(text) } }
@@ -125,7 +126,7 @@ struct CandidateEvaluation {
       throw Failure(.badData, "--eval: the command ended \(how)")
     }
     guard let last = output.split(whereSeparator: \.isWhitespace).last, let score = Double(last) else {
-      throw Failure(.badData, "--eval: the command printed no number at the end")
+      throw Failure(.badData, "--eval: the last word that the command printed is not a number")
     }
     return score
   }

@@ -90,7 +90,7 @@ struct Job {
   /// Runs a pass with a progress bar and sees to it that no checkpoint is there twice.
   func run(_ pass: AveragingPass, into writers: [CheckpointWriter], digests: Bool) throws -> [String]? {
     for name in try pass.spoolUnlessInLockstep(writers[0].order) {
-      console.detail("\(name): copied to a temporary file, as its tensors are needed in another order")
+      console.detail("\(name): copied to a temporary file because its tensors are needed in another order")
     }
     let checksStreams = !allowsDuplicates && series.members.contains { $0.liveStream != nil }
     if !allowsDuplicates { try series.refuseDuplicates() }
@@ -124,7 +124,7 @@ struct Job {
     if let warning = summary.warning { console.warning(warning) }
     if !merged.dropped.isEmpty {
       console.notice(
-        "the checkpoints' metadata do not agree on \(merged.dropped.joined(separator: ", ")): left out")
+        "the checkpoints disagree on the metadata \(merged.dropped.joined(separator: ", ")): left out")
     }
   }
 }

@@ -16,20 +16,20 @@ struct MethodOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "ema: share of the old average that is kept (default: 0.9, or 0.9999 with --warmup); several for several outputs.",
+      "ema: fraction of the old average that is kept (default: 0.9, or 0.9999 with --warmup); several values give several outputs.",
       valueName: "d,d…"))
   var decay: NumberList?
 
-  @Option(help: ArgumentHelp("ema: distance in which a weight halves, instead of a decay.", valueName: "n"))
+  @Option(help: ArgumentHelp("ema: half-life of a weight, an alternative to --decay.", valueName: "n"))
   var halfLife: Double?
 
-  @Option(help: ArgumentHelp("ema: training steps that the decay is meant for.", valueName: "steps"))
+  @Option(help: ArgumentHelp("ema: number of training steps per decay.", valueName: "steps"))
   var decayInterval: Double?
 
   @Flag(help: "ema: start at zero and divide by 1 - d^n.")
   var debiased = false
 
-  @Flag(help: "ema: warm the decay up as timm's ModelEmaV3 does.")
+  @Flag(help: "ema: ramp up the decay as in timm's ModelEmaV3.")
   var warmup = false
 
   @Option(help: ArgumentHelp("ema: power of the warm-up (default: 2/3).", valueName: "p"))
@@ -44,21 +44,22 @@ struct MethodOptions: ParsableArguments {
   @Option(help: ArgumentHelp("power-ema, posthoc-ema: relative width of the average.", valueName: "s"))
   var sigma: Double?
 
-  @Option(help: ArgumentHelp("power-ema, posthoc-ema: exponent instead of a width.", valueName: "g"))
+  @Option(help: ArgumentHelp("power-ema, posthoc-ema: exponent, an alternative to --sigma.", valueName: "g"))
   var gamma: Double?
 
   @Option(
-    help: ArgumentHelp("posthoc-ema: width of the snapshots, one for all or one each.", valueName: "s,s…"))
+    help: ArgumentHelp(
+      "posthoc-ema: relative width of the snapshots, one for all or one each.", valueName: "s,s…"))
   var sourceSigma: NumberList?
 
   @Option(
     help: ArgumentHelp("posthoc-ema: step at which the average ends (default: the last).", valueName: "step"))
   var targetStep: Double?
 
-  @Option(help: "schedule: decay of the learning rate that the weights stand for.")
+  @Option(help: "schedule: learning-rate decay that the weights emulate.")
   var schedule: MergingSchedule.Curve?
 
-  @Option(help: ArgumentHelp("trimmed-mean: share dropped at either end (default: 0.1).", valueName: "p"))
+  @Option(help: ArgumentHelp("trimmed-mean: fraction dropped at each end (default: 0.1).", valueName: "p"))
   var trim: Double?
 
   @Option(help: ArgumentHelp("swag: number of deviations kept (default: 20).", valueName: "k"))
@@ -69,27 +70,27 @@ struct MethodOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "mean: number of models or samples in every checkpoint, in the order given.", valueName: "n,n…"))
+      "mean: number of models or samples in each checkpoint, in the order given.", valueName: "n,n…"))
   var counts: NumberList?
 
   @Option(
     help: ArgumentHelp(
-      "weights, slerp, task-arithmetic, ties: weight of every checkpoint, in the order given.",
+      "weights, slerp, task-arithmetic, ties: weight of each checkpoint, in the order given.",
       valueName: "w,w…"))
   var weights: NumberList?
 
   @Option(
     help: ArgumentHelp(
-      "task-arithmetic, model-stock, ties: the checkpoint that the others were fine-tuned from.",
+      "task-arithmetic, model-stock, ties: checkpoint from which the others were fine-tuned.",
       valueName: "checkpoint"),
     completion: .file())
   var pretrained: String?
 
   @Option(
-    help: ArgumentHelp("ties: share of the largest differences that is kept (default: 0.2).", valueName: "d"))
+    help: ArgumentHelp("ties: fraction of the largest differences to keep (default: 0.2).", valueName: "d"))
   var density: Double?
 
-  @Flag(help: "weights: do not divide by their sum.")
+  @Flag(help: "weights: do not normalize to a sum of 1.")
   var unnormalized = false
 
   /// Options that were given, and their names.
@@ -120,7 +121,8 @@ struct MethodOptions: ParsableArguments {
     let known = Self.names + offeredMethods.flatMap(\.aliases)
     guard known.contains(method) else {
       throw ValidationError(
-        "unknown method '\(TensorName(method).escaped)'; there are \(Self.names.joined(separator: ", "))")
+        "unknown method '\(TensorName(method).escaped)'; expected one of \(Self.names.joined(separator: ", "))"
+      )
     }
   }
 

@@ -11,10 +11,11 @@ struct GaussianSampleOptions: ParsableArguments {
       "swag-sample: factor of the variance (default: 0.5, as in the paper).", valueName: "s"))
   var scale: Double?
 
-  @Option(help: "swag-sample: scaling of the deviations, as in the paper or as in its code (default: paper).")
+  @Option(
+    help: "swag-sample: scaling of the deviations, as in the paper or in the authors' code (default: paper).")
   var scaling: GaussianSampler.Scaling?
 
-  @Flag(help: "swag-sample: leave the deviations out.")
+  @Flag(help: "swag-sample: use the variance only, without the deviations.")
   var diagonal = false
 
   @Option(help: ArgumentHelp("swag-sample: seed of the draws (default: 0).", valueName: "n"))
@@ -22,7 +23,7 @@ struct GaussianSampleOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "swag-sample: number of models (default: 1); {n} in the output's name.", valueName: "n"))
+      "swag-sample: number of models (default: 1); put {n} in the output name.", valueName: "n"))
   var count: Int?
 
   func validate() throws {

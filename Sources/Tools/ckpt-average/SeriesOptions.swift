@@ -14,19 +14,19 @@ struct SeriesOptions: ParsableArguments {
 
   @Option(
     help:
-      "Order of the series: by name with epoch-9 before epoch-10, or as given, which streams and lists with a value for each file imply (default: natural)."
+      "Order of the series: natural (epoch-9 before epoch-10) or as given (default: natural; given for streams and lists with one value per file)."
   )
   var order: SeriesOrder?
 
   @Option(
     help: ArgumentHelp(
-      "Number of checkpoints to average, the last of the order; several for several outputs.",
+      "Number of last checkpoints to average; several values give several outputs.",
       valueName: "n,n…"))
   var last: NumberList?
 
   @Option(
     help: ArgumentHelp(
-      "Number of checkpoints to average, the best by --metrics or the metric in the files.", valueName: "n"))
+      "Number of best checkpoints to average, by --metrics or the metric in the files.", valueName: "n"))
   var best: Int?
 
   @Option(
@@ -38,7 +38,7 @@ struct SeriesOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Name of the value in --metrics, where it has several, or in the files (default: metric).",
+      "Column of --metrics, or key in the files (default: metric).",
       valueName: "name")
   )
   var metric: String?
@@ -51,15 +51,17 @@ struct SeriesOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Training steps of the checkpoints, or 'names' to read them there.", valueName: "s,s…|names"))
+      "Training steps of the checkpoints, or 'names' to take them from the file names.",
+      valueName: "s,s…|names"))
   var steps: StepList?
 
-  @Flag(help: "Count a checkpoint that is given twice, also as a copy, twice.")
+  @Flag(help: "Count duplicate checkpoints, including copies, as often as they are given.")
   var allowDuplicates = false
 
   func validate() throws {
     if series != nil && !checkpoints.isEmpty {
-      throw ValidationError("--series names a folder of checkpoints: name no other files with it")
+      throw ValidationError(
+        "--series names a folder of checkpoints; it cannot be combined with checkpoint arguments")
     }
     if let last, !last.values.allSatisfy({ $0 >= 1 && $0 == $0.rounded() && $0 < 1e9 }) {
       throw ValidationError("--last takes whole numbers from 1")

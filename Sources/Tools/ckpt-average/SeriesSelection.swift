@@ -75,7 +75,7 @@ struct SeriesSelection {
     var files: [File] = []
     for path in paths {
       if let identity = FileIdentity(path), targets.contains(identity) {
-        leaveOut(path, "it is what is written")
+        leaveOut(path, "it is an output of this run")
         continue
       }
       let source = try open(path)
@@ -88,7 +88,8 @@ struct SeriesSelection {
     if !options.allowDuplicates { files = try withoutCopies(files) }
     if files.isEmpty {
       throw Failure(
-        .noInput, "\(escaped(folder)): no checkpoint is left; name the files to average what tools have made")
+        .noInput,
+        "\(escaped(folder)): no checkpoint is left; to average outputs of these tools, name the files")
     }
     return files
   }
@@ -143,7 +144,7 @@ struct SeriesSelection {
     if let stream = paths.first(where: isStream) {
       throw Failure(
         .badData,
-        "\(escaped(stream)): a FIFO or device, which a folder's series does not wait for; name the files instead"
+        "\(escaped(stream)): a FIFO or device, which --series does not read; name the files instead"
       )
     }
     return paths
@@ -156,7 +157,7 @@ struct SeriesSelection {
       return try files.map { file in
         if isStream(file.path) {
           throw Failure(
-            .usage, "\(escaped(file.path)): a stream, whose metric cannot be read beforehand; give --metrics")
+            .usage, "\(escaped(file.path)): the metric of a stream cannot be read in advance; give --metrics")
         }
         guard let value = try storedNumber(key, in: file.path, temporaryFolder: temporaryFolder) else {
           throw Failure(

@@ -4,25 +4,29 @@ import Checkpoint
 
 /// Selection of tensors, and what becomes of them.
 struct TensorOptions: ParsableArguments {
-  @Option(help: "BatchNorm statistics: those of the newest checkpoint, or their average.")
+  @Option(help: "BatchNorm statistics: from the newest checkpoint, or averaged.")
   var buffers: BufferRule = .latest
 
   @Option(help: "Element type of the floating-point tensors.")
   var dtype: AverageType = .same
 
   @Option(
-    help: "Tensors that not all checkpoints have: an error, left out, or averaged over those that have them.")
+    help:
+      "Tensors missing from some checkpoints: an error, omitted, or averaged over the checkpoints that have them."
+  )
   var keys: KeyPolicy = .identical
 
-  @Option(help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Tensors to keep, by name; all others are omitted.", valueName: "regex"))
   var include: [String] = []
 
-  @Option(help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Tensors to omit, by name.", valueName: "regex"))
   var exclude: [String] = []
 
   func validate() throws {
     for pattern in include + exclude {
-      do { _ = try Regex(pattern) } catch { throw ValidationError("'\(pattern)' is no regular expression") }
+      do { _ = try Regex(pattern) } catch {
+        throw ValidationError("'\(pattern)' is not a valid regular expression")
+      }
     }
   }
 

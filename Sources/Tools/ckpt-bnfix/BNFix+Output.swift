@@ -65,7 +65,7 @@ extension BNFix {
     let frozen = layers == nil ? model.network.frozenBatchNorms : []
     if let first = frozen.first {
       console.notice(
-        "\(counted(frozen.count, "frozen BatchNorm layer")) kept as stored (no step counter), the first \"\(first.name)\"; --layers takes them too"
+        "\(counted(frozen.count, "frozen BatchNorm layer")) left unchanged (no step counter), the first is \"\(first.name)\"; --layers includes them"
       )
     }
     guard let worst = drifts.max(by: { $0.meanShift < $1.meanShift }) else { return }

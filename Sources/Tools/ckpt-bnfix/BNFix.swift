@@ -13,7 +13,7 @@ struct BNFix: NetworkTool {
     commandName: "ckpt-bnfix",
     abstract: "Recompute the BatchNorm running statistics of a checkpoint over a data set.",
     discussion: """
-      After averaging checkpoints the stored statistics belong to none of the weights. Images are read in a \
+      After averaging, the stored statistics do not match the weights. Images are read in a \
       seeded shuffled order; labels are not needed.
       """,
     version: versionText("ckpt-bnfix", kernels: kernelDescription))
@@ -29,33 +29,37 @@ struct BNFix: NetworkTool {
   @Option(help: ArgumentHelp("Weight of the newest batch, with --estimator momentum.", valueName: "m"))
   var momentum = 0.1
 
-  @Option(help: ArgumentHelp("Number of images that the stored statistics count as.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Number of images that the stored statistics count as, in addition to the new ones.", valueName: "n"))
   var prior = 0.0
 
   @OptionGroup var synchronization: SynchronizationOptions
 
-  @Option(help: ArgumentHelp("Only layers whose name matches.", valueName: "regex"))
+  @Option(
+    help: ArgumentHelp(
+      "Layers to recalibrate, by name (default: all except frozen ones).", valueName: "regex"))
   var layers: String?
 
   @Option(help: ArgumentHelp("Images per batch.", valueName: "n"))
   var batchSize = 32
 
-  @Option(help: ArgumentHelp("Number of batches to use at most.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum number of batches.", valueName: "n"))
   var numBatches: Int?
 
-  @Option(help: ArgumentHelp("Number of images to use at most.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum number of images.", valueName: "n"))
   var numImages: Int?
 
   @Flag(inversion: .prefixedNo, help: "Shuffle the images, so that batches mix the classes.")
   var shuffle = true
 
-  @Option(help: ArgumentHelp("Seed of the order, of --sample and of --augment.", valueName: "n"))
+  @Option(help: ArgumentHelp("Seed of the image order, --sample and --augment.", valueName: "n"))
   var seed: UInt64 = 0
 
   @Flag(help: "Only set every running mean to 0 and every variance to 1; needs no images.")
   var resetOnly = false
 
-  @Flag(help: "Report how far the statistics move and write no checkpoint.")
+  @Flag(help: "Report how far the statistics would move, and write nothing.")
   var dryRun = false
 
   @Option(help: ArgumentHelp("JSON report.", valueName: "file"), completion: .file())

@@ -7,7 +7,7 @@ import NetworkExecution
 struct ClusterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Share I of N of the batches to measure (I from 0), or the scheduler's: auto, auto/N.",
+      "Shard I of N of the batches (I from 0), or from the scheduler: auto, auto/N.",
       valueName: "i/n"))
   var shard: ShardOption?
 
@@ -16,7 +16,7 @@ struct ClusterOptions: ParsableArguments {
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Parts of all shards, to finish from.", valueName: "file"), completion: .file())
+    help: ArgumentHelp("Parts of all shards to combine.", valueName: "file"), completion: .file())
   var merge: [String] = []
 
   func validate() throws {
@@ -31,7 +31,7 @@ struct ClusterOptions: ParsableArguments {
 struct SynchronizationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Extent of the statistics that a layer normalizes with: its batch, or all images (layer), which makes batch size and order irrelevant.",
+      "Statistics that a layer normalizes by: those of its batch, or of all images (layer), independent of batch size and order.",
       valueName: "extent"))
   var sync: Synchronization = .batch
 
@@ -43,7 +43,8 @@ struct SynchronizationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Element type of the activations there; f16 takes half the room and rounds them.", valueName: "type"))
+      "Element type of activations in the scratch file; f16 halves its size and rounds them.",
+      valueName: "type"))
   var scratchDtype = ScratchElement.f32
 
   enum Synchronization: String, ExpressibleByArgument, CaseIterable { case batch, layer }

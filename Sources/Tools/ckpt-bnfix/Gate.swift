@@ -13,7 +13,7 @@ import Statistics
 /// A check on labeled images that the new statistics do what they are for.
 struct GateOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Labeled images to measure top-1 on, before and after.", valueName: "dataset"),
+    help: ArgumentHelp("Labeled images on which to measure top-1 before and after.", valueName: "dataset"),
     completion: .directory)
   var gate: String?
 
@@ -22,7 +22,7 @@ struct GateOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Verdict of --gate that is needed; else nothing is written and the exit status is 1.",
+      "Verdict that --gate must reach; otherwise nothing is written and the exit status is 1.",
       valueName: "verdict"))
   var require: GateRequirement?
 

@@ -107,7 +107,8 @@ struct Measurement {
     if let batches = options.numBatches { wanted = batches * options.batchSize }
     guard wanted <= count else {
       throw Failure(
-        .badData, "\(data): \(wanted) images asked for, \(count) there; ask for fewer or give more data")
+        .badData,
+        "\(data): \(wanted) images requested, but only \(count) available; request fewer or give more data")
     }
     return Array(order.prefix(wanted))
   }
@@ -123,7 +124,7 @@ func selectedLayers(of model: LoadedModel, matching pattern: String?) throws -> 
   }
   guard let pattern else { return model.network.trainedBatchNorms }
   guard let regex = try? Regex(pattern) else {
-    throw Failure(.usage, "--layers: \(pattern) is no regular expression")
+    throw Failure(.usage, "--layers: \(pattern) is not a valid regular expression")
   }
   let selected = all.filter { $0.name.contains(regex) }
   guard !selected.isEmpty else {

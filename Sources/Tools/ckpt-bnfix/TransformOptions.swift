@@ -7,7 +7,7 @@ import NetworkCommand
 struct TransformOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Transforms of the images: those of testing (none) or the random ones of training (train).",
+      "Image transforms: test-time preprocessing (none) or random training transforms (train).",
       valueName: "kind"))
   var augment: TransformSet = .none
 

@@ -8,13 +8,13 @@ struct ConversionOptions: ParsableArguments {
   @Option(help: "Element type of the floating-point tensors.")
   var dtype: ConversionType = .same
 
-  @Flag(help: "Replace values beyond the range of --dtype by its largest; otherwise they are an error.")
+  @Flag(help: "Clamp values beyond the range of --dtype; otherwise they are an error.")
   var saturate = false
 
-  @Option(help: ArgumentHelp("Only tensors whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Tensors to keep, by name; all others are omitted.", valueName: "regex"))
   var include: [String] = []
 
-  @Option(help: ArgumentHelp("No tensor whose name matches.", valueName: "regex"))
+  @Option(help: ArgumentHelp("Tensors to omit, by name.", valueName: "regex"))
   var exclude: [String] = []
 
   @Option(help: ArgumentHelp("Prefix to remove from names.", valueName: "text"))
@@ -22,7 +22,7 @@ struct ConversionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Replacement of matches in names; $1 stands for the first group.", valueName: "regex=template"))
+      "Replacement for matches in names; $1 is the first group.", valueName: "regex=template"))
   var rename: [Renaming] = []
 
   enum ConversionType: String, ExpressibleByArgument, CaseIterable {
@@ -32,7 +32,9 @@ struct ConversionOptions: ParsableArguments {
 
   func validate() throws {
     for pattern in include + exclude {
-      do { _ = try Regex(pattern) } catch { throw ValidationError("'\(pattern)' is no regular expression") }
+      do { _ = try Regex(pattern) } catch {
+        throw ValidationError("'\(pattern)' is not a valid regular expression")
+      }
     }
   }
 

@@ -9,8 +9,8 @@ struct Convert: CheckpointTool {
     abstract: "Convert a checkpoint: format, compression, element type, names, shards.",
     discussion: """
       Reads safetensors, compressed or not, PyTorch files, and sharded sets of either. Writes safetensors, plain unless \
-      --compress is given; a file for torch.load when the output is called .pth, .pt, .ckpt or .bin, an archive of NumPy \
-      arrays when it is called .npz.
+      --compress is given; a file for torch.load if the output is named .pth, .pt, .ckpt or .bin, or an archive of NumPy \
+      arrays if it is named .npz.
       """,
     version: versionText("ckpt-convert"))
 
@@ -20,16 +20,16 @@ struct Convert: CheckpointTool {
   @OptionGroup(title: "Input and output") var input: InputOptions
   @OptionGroup(title: "Input and output") var output: OutputOptions
 
-  @Option(help: "Format to write, whatever the output is called.")
+  @Option(help: "Output format, regardless of the output name.")
   var format: WriteOptions.Format?
 
-  @Flag(help: "Write the compressed container; with --base, differences to it.")
+  @Flag(help: "Write the compressed container; with --base, differences from it.")
   var compress = false
 
   @Flag(help: "Write plain safetensors (the default).")
   var decompress = false
 
-  @Option(help: ArgumentHelp("Largest file of a sharded set to write.", valueName: "size"))
+  @Option(help: ArgumentHelp("Maximum file size of the sharded set to write.", valueName: "size"))
   var maxShardSize: ByteSize?
 
   @OptionGroup(title: "Tensors") var tensors: ConversionOptions
@@ -69,7 +69,7 @@ struct Convert: CheckpointTool {
     writing.configuration = source.origin.configuration
     tellStateDicts(of: [source], console)
     if targetFormat == .npz && !source.metadata.isEmpty {
-      console.notice("\(source.label): \(targetFormat) files have no metadata: left out")
+      console.notice("\(source.label): \(targetFormat) files have no metadata; metadata omitted")
     }
     var metadata = source.standaloneMetadata
     if let entry = tensors.provenance { entry.record(in: &metadata) }

@@ -13,12 +13,12 @@ import TensorMath
 struct CacheOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Views to train on: the images as they are tested, mirrored ones too, or random transforms of them.",
+      "Views to train on: test-time preprocessing, also mirrored (flip), or random transforms (train).",
       valueName: "kind"))
   var augment = AugmentedDataset.Variant.test
 
   @Option(
-    help: ArgumentHelp("Number of random transforms of each image to keep features of.", valueName: "k"))
+    help: ArgumentHelp("Number of random transforms per image to cache features of.", valueName: "k"))
   var views = 4
 
   @OptionGroup var augmentation: AugmentationOptions
@@ -26,7 +26,7 @@ struct CacheOptions: ParsableArguments {
   @OptionGroup var mixing: MixingOptions
 
   @Flag(
-    help: "Read and transform the images again in every epoch, which keeps no features and takes far longer.")
+    help: "Read and transform the images again in every epoch, without caching features; takes far longer.")
   var reread = false
 
   @Option(
@@ -39,7 +39,8 @@ struct CacheOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Memory for features; the rest goes to a scratch file (default: half of the memory).", valueName: "size"
+      "Memory for features; the rest goes to a scratch file (default: half of the machine's memory).",
+      valueName: "size"
     ))
   var memory: ByteSize?
 

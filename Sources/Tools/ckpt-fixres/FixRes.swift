@@ -12,8 +12,8 @@ struct FixRes: NetworkTool {
     commandName: "ckpt-fixres",
     abstract: "Fine-tune the classifier and the last BatchNorm of a checkpoint at test resolution.",
     discussion: """
-      The backbone is frozen and the preprocessing deterministic, so its features are computed once and every epoch \
-      trains on them.
+      The backbone is frozen and the preprocessing deterministic, so its features are computed once and reused in \
+      every epoch.
       """,
     version: versionText("ckpt-fixres", kernels: kernelDescription))
 

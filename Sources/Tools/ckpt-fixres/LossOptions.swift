@@ -18,11 +18,11 @@ struct LossOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Loss function.", valueName: "name"))
   var loss = LossName.ce
 
-  @Option(help: ArgumentHelp("Share of the target spread over all classes (ce, bce).", valueName: "e"))
+  @Option(help: ArgumentHelp("Fraction of the target spread over all classes (ce, bce).", valueName: "e"))
   var labelSmoothing = 0.0
 
   @Option(
-    help: ArgumentHelp("Weight of every class (ce, bce, focal).", valueName: "w,w…"),
+    help: ArgumentHelp("One weight per class (ce, bce, focal).", valueName: "w,w…"),
     transform: parseWeights)
   var classWeights: [Double]?
 

@@ -14,7 +14,7 @@ struct ScheduleOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Batch size that --lr is meant for; it is scaled to --batch-size.", valueName: "n"))
+      "Batch size that --lr refers to; the rate is scaled to --batch-size.", valueName: "n"))
   var lrBatch: Int?
 
   @Option(help: ArgumentHelp("Schedule of the learning rate (default: cosine).", valueName: "name"))
@@ -37,13 +37,13 @@ struct ScheduleOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Exponent of the polynomial schedule.", valueName: "x"))
   var power = 1.0
 
-  @Option(help: ArgumentHelp("Epochs without improvement that plateau tolerates.", valueName: "n"))
+  @Option(help: ArgumentHelp("Epochs without improvement before plateau decays the rate.", valueName: "n"))
   var plateauPatience = 10
 
-  @Option(help: ArgumentHelp("Epochs of linear rise at the beginning.", valueName: "x"))
+  @Option(help: ArgumentHelp("Epochs of linear warm-up.", valueName: "x"))
   var warmupEpochs = 0.0
 
-  @Option(help: ArgumentHelp("Factor on the learning rate at the start of the warm-up.", valueName: "x"))
+  @Option(help: ArgumentHelp("Fraction of the learning rate at the start of the warm-up.", valueName: "x"))
   var warmupFactor = 0.01
 
   func validate() throws {

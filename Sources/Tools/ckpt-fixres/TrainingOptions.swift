@@ -8,7 +8,7 @@ import NetworkExecution
 struct TrainingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Layers to train (default: fc+bn; fc where no BatchNorm precedes the pooling).", valueName: "layers"))
+      "Layers to train (default: fc+bn; fc if no BatchNorm precedes the pooling).", valueName: "layers"))
   var train: TuningOptions.Layers?
 
   @Option(
@@ -22,7 +22,8 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Images per step (default: 64).", valueName: "n"))
   var batchSize: Int?
 
-  @Option(help: ArgumentHelp("Optimizer; lbfgs takes all images at once, with fc.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("Optimizer; lbfgs uses all images at once and needs --train fc.", valueName: "name"))
   var optimizer = TuningOptions.OptimizerKind.sgd
 
   @Option(help: ArgumentHelp("Momentum of SGD.", valueName: "m"))
@@ -34,29 +35,34 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Weight decay of the classifier's weight.", valueName: "w"))
   var weightDecay = 1e-4
 
-  @Option(help: ArgumentHelp("Largest norm of the gradient.", valueName: "x"))
+  @Option(help: ArgumentHelp("Maximum norm of the gradient.", valueName: "x"))
   var clipNorm: Double?
 
-  @Option(help: ArgumentHelp("Decay of a moving average of the tuned weights.", valueName: "decay"))
+  @Option(
+    help: ArgumentHelp(
+      "Decay of a moving average of the tuned weights, which becomes the result.", valueName: "decay"))
   var ema: Double?
 
   @Option(help: ArgumentHelp("Steps between updates of the moving average.", valueName: "n"))
   var emaEvery = 1
 
-  @Option(help: ArgumentHelp("First epoch of an average of the tuned weights.", valueName: "epoch"))
+  @Option(
+    help: ArgumentHelp(
+      "First epoch of an average of the tuned weights, which becomes the result.", valueName: "epoch"))
   var swaStart: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Epochs without a lower validation loss before stopping; keeps the best epoch.", valueName: "n"))
+      "Number of epochs without a lower validation loss before stopping; keeps the best epoch.",
+      valueName: "n"))
   var earlyStop: Int?
 
-  @Option(help: ArgumentHelp("Seed of everything random.", valueName: "n"))
+  @Option(help: ArgumentHelp("Seed of all random choices.", valueName: "n"))
   var seed: UInt64 = 0
 
   @Option(
     help: ArgumentHelp(
-      "File for the state of the run, written after every epoch and continued from if it exists.",
+      "State file, saved after every epoch and resumed from if it exists.",
       valueName: "file"),
     completion: .file())
   var resume: String?

@@ -55,7 +55,7 @@ struct TrainingDataOptions: ParsableArguments {
   var data: String
 
   @Option(
-    help: ArgumentHelp("Labeled images to measure on.", valueName: "dataset"),
+    help: ArgumentHelp("Labeled images to validate on.", valueName: "dataset"),
     completion: .directory)
   var val: String?
 }

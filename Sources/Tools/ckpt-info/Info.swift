@@ -7,15 +7,15 @@ import NetworkGraphs
 struct Info: CheckpointTool {
   static let configuration = CommandConfiguration(
     commandName: "ckpt-info",
-    abstract: "List, verify, compare checkpoints.",
+    abstract: "List, verify and compare checkpoints.",
     usage: "ckpt-info [list|verify|diff|stats] <file> ... [<options>]",
     discussion: """
       list    names, types, shapes and sizes, metadata, recognized architecture (the default)
-      verify  structure and checksums; status 1 when anything is damaged
-      diff    two checkpoints tensor by tensor; status 1 when they differ beyond --tolerance
-      stats   range, mean, deviation, zeros and non-numbers of every tensor
+      verify  structure and checksums; status 1 if anything is damaged
+      diff    two checkpoints, tensor by tensor; status 1 if they differ beyond --tolerance
+      stats   range, mean, standard deviation, zeros, NaNs and infinities of every tensor
 
-      A file that has the name of an action is written ./list.
+      Write a file named like an action as ./list.
       """,
     version: versionText("ckpt-info"))
 

@@ -10,7 +10,7 @@ struct ChoiceOptions: ParsableArguments {
   @Option(
     name: .customLong("select"),
     help: ArgumentHelp(
-      "Images that choose: none (all, and the same ones score), half (one half, the other scores) or kfold:K.",
+      "How to score the choice: on the images that chose (none), on the other half (half), or by K-fold cross-validation (kfold:K).",
       valueName: "none|half|kfold:K"))
   var method: SelectionMethod = .none
 
@@ -25,20 +25,20 @@ struct ChoiceOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Largest cost of an image: multiply-adds (4.1G, 300M) or milliseconds as measured (20ms).",
+      "Maximum cost per image: multiply-adds (4.1G, 300M) or measured milliseconds (20ms).",
       valueName: "cost"))
   var budget: Budget?
 
-  @Flag(help: "Drop settings as soon as they are worse beyond doubt; images come in random order.")
+  @Flag(help: "Visit images in random order and drop settings as soon as they are significantly worse.")
   var race = false
 
   @Option(
     help: ArgumentHelp(
-      "Probability that the best setting is among those marked as such, and that a race keeps it.",
+      "Probability that the settings marked as best include the best one, and that a race keeps it.",
       valueName: "p"))
   var confidence = 0.95
 
-  @Option(help: ArgumentHelp("Seed of everything random.", valueName: "n"))
+  @Option(help: ArgumentHelp("Seed of all random choices.", valueName: "n"))
   var seed: UInt64 = 0
 
   func validate() throws {

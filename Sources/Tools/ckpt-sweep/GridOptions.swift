@@ -18,19 +18,20 @@ struct GridOptions: ParsableArguments {
   @Option(
     name: [.long, .customLong("crop-pct")],
     help: ArgumentHelp(
-      "Share of the resize that a crop keeps, such as 0.875, instead of --resize.", valueName: "r,r"))
+      "Fraction of the resized side that a crop keeps, such as 0.875; an alternative to --resize.",
+      valueName: "r,r"))
   var ratio: RatioList?
 
   @Option(
     help: ArgumentHelp(
-      "Filters of the resize: one or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).",
+      "Resize filters, one or more of \(Interpolation.allCases.map(\.rawValue).joined(separator: ", ")).",
       valueName: "i,i"),
     completion: .list(Interpolation.allCases.map(\.rawValue)))
   var interpolation: InterpolationList?
 
   @Option(
     help: ArgumentHelp(
-      "Side that --resize sets: shorter-side, or as timm's squash and border.", valueName: "m,m"),
+      "Side that --resize sets: shorter-side, or timm's squash and border.", valueName: "m,m"),
     completion: .list(ResizeMode.allCases.map(\.rawValue)))
   var resizeMode: ResizeModeList?
 
@@ -42,13 +43,13 @@ struct GridOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Pooling of the last map: average, or test-time as timm does on images larger than in training, test-time:K for windows of K (default: average).",
+      "Pooling of the last map: average, or timm's test-time pooling for images larger than in training, test-time:K with windows of K (default: average).",
       valueName: "p,p"))
   var pooling: PoolingList?
 
   @OptionGroup var normalisation: NormalisationOptions
 
-  @Flag(help: "Measure the checkpoint's recorded preprocessing alone.")
+  @Flag(help: "Measure only the recorded preprocessing of the checkpoint.")
   var asRecorded = false
 
   func validate() throws {
@@ -103,7 +104,7 @@ struct GridOptions: ParsableArguments {
     normalisation.apply(to: &base)
     _ = model.notesScaledInput(metadata, normalisation, console: console)
     if known == nil {
-      console.notice("no preprocessing in \(label): what is not given starts from \(base.summary)")
+      console.notice("no preprocessing in \(label): missing settings default to \(base.summary)")
     }
     if asRecorded { return [base] }
     let all = SweepGrid(
@@ -113,7 +114,7 @@ struct GridOptions: ParsableArguments {
     let padded = all.count { $0.resize < $0.crop }
     if padded > 0 {
       console.notice(
-        "\(padded) of \(all.count) settings crop more than they resize to: the rest is black, as in torchvision"
+        "\(padded) of \(all.count) settings have a crop larger than the resize; the border is black, as in torchvision"
       )
     }
     return all

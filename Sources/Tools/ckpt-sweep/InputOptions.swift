@@ -29,7 +29,7 @@ struct InputOptions: ParsableArguments {
   var data: String?
 
   @Option(
-    help: ArgumentHelp("Labeled images that score the chosen setting.", valueName: "dataset"),
+    help: ArgumentHelp("Other labeled images to score the chosen setting on.", valueName: "dataset"),
     completion: .directory)
   var confirm: String?
 
@@ -38,7 +38,7 @@ struct InputOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Images per batch (default: at most 16, as many as keep the input within 256 MB).", valueName: "n"))
+      "Images per batch (default: at most 16, limited to 256 MB of input).", valueName: "n"))
   var batchSize: Int?
 
   func validate() throws {

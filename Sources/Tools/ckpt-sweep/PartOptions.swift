@@ -11,12 +11,12 @@ import ResolutionSweep
 struct PartOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Share I of N of the images to measure (I from 0), or the scheduler's: auto, auto/N.",
+      "Shard I of N of the images (I from 0), or from the scheduler: auto, auto/N.",
       valueName: "i/n"))
   var shard: ShardOption?
 
   @Option(
-    help: ArgumentHelp("File that keeps the measurements, to continue from.", valueName: "file"),
+    help: ArgumentHelp("State file with the measurements, to continue from.", valueName: "file"),
     completion: .file())
   var state: String?
 

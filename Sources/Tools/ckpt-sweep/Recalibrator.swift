@@ -14,30 +14,30 @@ struct CalibrationOptions: ParsableArguments {
   @Option(
     name: .customLong("bnfix"),
     help: ArgumentHelp(
-      "Images for BatchNorm statistics, recomputed as by ckpt-bnfix under every setting, which is also measured with them.",
+      "Images for BatchNorm statistics that are recomputed for every setting, as in ckpt-bnfix; each setting is also measured with them.",
       valueName: "dataset"),
     completion: .directory)
   var data: String?
 
   @Option(
     name: .customLong("bnfix-images"),
-    help: ArgumentHelp("Number of images for each set of statistics, at most.", valueName: "n"))
+    help: ArgumentHelp("Maximum number of images per set of statistics.", valueName: "n"))
   var imageCount = 1024
 
   @Option(
     name: .customLong("bn"),
     help: ArgumentHelp(
-      "BatchNorm statistics to measure with: stored, recalibrated (default: both with --bnfix).",
+      "BatchNorm statistics to measure with: stored, recalibrated (default: stored, or both with --bnfix).",
       valueName: "s,s"))
   var sources: NameList<NormalizationSource>?
 
   func validate() throws {
     try OptionBounds.check(["--bnfix-images": imageCount])
     if sources?.values.contains(.recalibrated) == true && data == nil {
-      throw ValidationError("--bn recalibrated needs the images, --bnfix")
+      throw ValidationError("--bn recalibrated needs images; give --bnfix")
     }
     if data != nil && sources?.values.contains(.recalibrated) == false {
-      throw ValidationError("--bnfix has no use when --bn leaves recalibrated out")
+      throw ValidationError("--bnfix has no effect unless --bn includes recalibrated")
     }
   }
 

@@ -20,11 +20,11 @@ struct ResultOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Format of the results.", valueName: "format"))
   var format: Format = .table
 
-  @Flag(help: "Also print images per second, which differ from run to run.")
+  @Flag(help: "Also print images per second, which vary from run to run.")
   var timing = false
 
   @Option(
-    help: ArgumentHelp("JSON report of results and run.", valueName: "file"),
+    help: ArgumentHelp("JSON report of the results and the run.", valueName: "file"),
     completion: .file())
   var report: String?
 
@@ -34,12 +34,13 @@ struct ResultOptions: ParsableArguments {
   var plot: String?
 
   @Option(
-    help: ArgumentHelp("Every prediction, as NumPy array or table.", valueName: "file.npy|file.tsv"),
+    help: ArgumentHelp(
+      "File for every prediction, as a NumPy array or a table.", valueName: "file.npy|file.tsv"),
     completion: .file())
   var predictions: String?
 
   @Option(
-    help: ArgumentHelp("Library whose configuration for the choice is printed too.", valueName: "library"))
+    help: ArgumentHelp("Also print the choice as a configuration of this library.", valueName: "library"))
   var preset: Preset?
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, json }

@@ -15,7 +15,7 @@ struct SweepCommand: NetworkTool {
     commandName: "ckpt-sweep",
     abstract: "Measure accuracy over resize, crop and interpolation, and choose a setting.",
     discussion: """
-      Each image is decoded once for all settings and checkpoints. The table goes to standard output; with -o the \
+      Each image is decoded once for all settings and checkpoints. The table goes to standard output; with -o, the \
       chosen checkpoint is written with the chosen preprocessing in its metadata.
       """,
     version: versionText("ckpt-sweep", kernels: kernelDescription))
@@ -36,20 +36,21 @@ struct SweepCommand: NetworkTool {
     }
     if choice.race && (parts.state != nil || parts.shard != nil) {
       throw ValidationError(
-        "--race needs all images in one process from the start: neither --state nor --shard")
+        "--race needs all images in one process; it cannot be combined with --state or --shard")
     }
     if !parts.merge.isEmpty && (grid.isGiven || calibration.data != nil || calibration.sources != nil) {
-      throw ValidationError("--merge measures nothing: the settings are those of the states")
+      throw ValidationError("--merge measures nothing; its settings come from the states")
     }
     if !parts.merge.isEmpty && (input.confirm != nil || results.predictions?.ends(in: ".tsv") == true) {
-      throw ValidationError("--confirm and names of images need --data, which --merge does without")
+      throw ValidationError(
+        "--confirm and --predictions FILE.tsv need --data, and cannot be combined with --merge")
     }
     if results.output != nil && input.ensemble {
-      throw ValidationError("an ensemble is no one checkpoint that -o could write")
+      throw ValidationError("-o cannot write an ensemble, which is not a single checkpoint")
     }
     if choice.race && choice.metric != .top1 { throw ValidationError("--race compares by top1 only") }
     if case .folds = choice.method, choice.race {
-      throw ValidationError("--race leaves nothing for parts in turn; use --select half or none")
+      throw ValidationError("--race cannot be combined with --select kfold; use half or none")
     }
   }
 
@@ -70,7 +71,7 @@ struct SweepCommand: NetworkTool {
         let names = whole.recipe.checkpoints.map { TensorName($0).escaped }.joined(separator: ", ")
         throw Failure(
           .badData,
-          "the checkpoints are not those that the states were measured with; give \(names) in this order")
+          "the states were measured with other checkpoints; give \(names) in this order")
       }
       if !models.isEmpty {
         try parts.check(whole.recalibrations, models.map(\.network), of: parts.merge[0])

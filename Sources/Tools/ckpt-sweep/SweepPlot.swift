@@ -54,7 +54,7 @@ public struct SweepPlot {
   public var svg: String {
     var lines = [
       SVG.text(Self.left, 28, title, "title"), SVG.text(Self.left, 47, subtitle, "soft"),
-      SVG.text(Self.left, 63, "bars: 95 % interval; filled: cannot be told from the best", "soft"),
+      SVG.text(Self.left, 63, "bars: 95 % interval; filled: indistinguishable from the best", "soft"),
     ]
     lines += SVG.axes(x, y, xLabel: axis.rawValue, unit: " %") + trainMarks
     for (index, one) in series.enumerated() { lines += draw(one, color: index) }

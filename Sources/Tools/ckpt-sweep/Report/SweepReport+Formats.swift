@@ -88,7 +88,7 @@ extension SweepReport {
       }
       lines.append(text)
     }
-    let note = omitted.isEmpty ? [] : ["left out on this narrow terminal: \(omitted.joined(separator: ", "))"]
+    let note = omitted.isEmpty ? [] : ["omitted on this narrow terminal: \(omitted.joined(separator: ", "))"]
     return (lines + ["", marks] + note + summaryLines + [preset.map(text)].compactMap { $0 }).joined(
       separator: "\n")
       + "\n"
@@ -140,9 +140,9 @@ extension SweepReport {
   private var marks: String {
     var marks = "* chosen"
     if rows.indices.contains(where: { rows[$0].isIndistinguishable && $0 != verdict.chosen }) {
-      marks += "; = cannot be told from the best"
+      marks += "; = indistinguishable from the best"
     }
-    if rows.count > 1 { marks += "; ^ nothing cheaper is as accurate" }
+    if rows.count > 1 { marks += "; ^ no cheaper setting is as accurate" }
     if rows.contains(where: isDropped) { marks += "; x dropped by the race after n images" }
     return marks
   }
