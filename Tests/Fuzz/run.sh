@@ -46,7 +46,7 @@ ar rcs "$build/kernels.a" "$build"/kernels/*.o
 build() {
   local log="$build/$1-build.log"
   shift
-  "$@" 2>"$log" || { grep -v "Cannot export local" "$log"; exit 1; }
+  "$@" >"$log" 2>&1 || { grep -v "Cannot export local" "$log"; exit 1; }
 }
 
 # module NAME FOLDER: a module with the sanitizers that later ones import.
