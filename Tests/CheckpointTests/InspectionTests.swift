@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 import TestSupport
 import Testing
 
@@ -43,6 +44,28 @@ import Testing
     #expect(abs(found.mean - (1e6 + Double(n - 1) / 2)) < 1e-6)
     let variance = (Double(n) * Double(n) - 1) / 12
     #expect(abs(found.standardDeviation / variance.squareRoot() - 1) < 1e-12)
+  }
+
+  /// Chunks, lanes and their remainders must not show, nor threads.
+  @Test(arguments: [1, 7, 8, 9, 65_535, 65_536, 65_543, 1_100_003]) func statisticsOverLanes(_ n: Int) throws
+  {
+    var values = (0..<n).map { Double(($0 * 7919) % 1000) - 300 }
+    let special: [Double] = [.nan, .infinity, -.infinity, 0, -0.0, .nan]
+    for (index, value) in special.enumerated() where n > 8 { values[(index * 131_071 + n - 1) % n] = value }
+    let finite = values.filter(\.isFinite)
+    let source = try open(
+      "x", ["w": try TensorValue(doubles: values, shape: [n], dtype: .f32)], compress: true)
+    let found = try TensorStatistics(of: source.tensors[0], in: source)
+    #expect(try TensorStatistics(of: source.tensors[0], in: source, pool: ThreadPool(threads: 3)) == found)
+    #expect(found.count == n)
+    #expect(found.zeroCount == values.count { $0 == 0 })
+    #expect(found.nanCount == values.count { $0.isNaN })
+    #expect(found.infinityCount == values.count { $0.isInfinite })
+    #expect(found.minimum == finite.min() && found.maximum == finite.max())
+    let mean = finite.reduce(0, +) / Double(finite.count)
+    let variance = finite.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(finite.count)
+    #expect(abs(found.mean - mean) < 1e-9)
+    #expect(abs(found.standardDeviation - variance.squareRoot()) < 1e-9)
   }
 
   @Test func statisticsOfNothing() throws {

@@ -232,24 +232,79 @@ import Testing
     }
   }
 
-  /// A checkpoint says at which size its images are to be looked at.
-  @Test(.enabled(if: ProcessInfo.processInfo.physicalMemory < 200 << 30))
-  func sizesOfACheckpointBeyondTheMemoryAreRefused() throws {
+  private func writeModel(_ name: String, resize: Int, crop: Int) throws {
     let source = try openCheckpoint(.path(Self.model))
     var metadata = source.metadata
-    metadata["ckpt.resize"] = "16384"
-    metadata["ckpt.crop"] = "16384"
+    metadata["ckpt.resize"] = "\(resize)"
+    metadata["ckpt.crop"] = "\(crop)"
     try writeCheckpoint(
       Dictionary(uniqueKeysWithValues: source.tensors.map { ($0.name, try source.value($0.name)) }),
-      metadata: metadata, to: .path(folder.file("large.st")))
+      metadata: metadata, to: .path(folder.file(name)))
+  }
+
+  /// A checkpoint says at which size its images are to be looked at.
+  @Test func sizesOfACheckpointAreUsedUpTo2048PixelsUnasked() throws {
+    try writeModel("crop.st", resize: 2048, crop: 2049)
+    try writeModel("resize.st", resize: 2049, crop: 48)
+    try writeModel("ratio.st", resize: 2048, crop: 1)
+    func expectRefusal(_ command: String, _ message: String) throws {
+      let outcome = try run("timeout -s KILL 60 \(command)", status: 65)
+      #expect(outcome.messages.hasSuffix("\(message)\n"), "\(outcome.messages)")
+      #expect(outcome.messages.split(separator: "\n").count == 1, "\(outcome.messages)")
+      #expect(try !folder.listing().contains("o.st"))
+    }
+    for tool in ["ckpt-bnfix", "ckpt-fixres", "ckpt-sweep"] {
+      let end = "--data $TRAIN --limit 8 -o o.st"
+      for (file, key, size) in [("crop.st", "crop", 2049), ("resize.st", "resize", 2049)] {
+        let advice = "pass --\(key) \(size) to use it, or a smaller size"
+        let message =
+          "metadata \"ckpt.\(key)\" would make images of \(size) pixels, which is used beyond 2048 only on request; \(advice)"
+        if tool != "ckpt-sweep" || key == "crop" { try expectRefusal("\(tool) \(file) \(end)", message) }
+        if tool == "ckpt-sweep" { try expectRefusal("\(tool) \(file) --as-recorded \(end)", message) }
+      }
+      try expectRefusal(
+        "\(tool) ratio.st --crop 40 \(end)",
+        "metadata \"ckpt.resize\" would make images of 16384 pixels, which is used beyond 2048 only on request; pass --resize 16384 to use it, or a smaller size"
+      )
+    }
+    let sizes = "--crop 48 --resize 54 --data $TRAIN --limit 64"
+    for file in ["crop.st", "resize.st", "ratio.st"] { try run("ckpt-bnfix \(file) \(sizes) -o \(file).o") }
+    try run("ckpt-sweep resize.st \(sizes)")
+    let teacher = "ckpt-fixres $MODEL \(sizes) --teacher crop.st --epochs 1 -o o.st"
+    try expectRefusal(teacher, "would make images of 2049 pixels, which is used beyond 2048 only on request")
+  }
+
+  @Test(.enabled(if: ProcessInfo.processInfo.physicalMemory < 200 << 30))
+  func sizesBeyondTheMemoryAreRefused() throws {
+    let size = "--data $TRAIN --resize 16384 --crop 16384"
     for command in [
-      "ckpt-bnfix large.st --data $TRAIN --batch-size 64 -o o.st",
-      "ckpt-sweep large.st --data $TRAIN --as-recorded --batch-size 64",
+      "ckpt-bnfix $MODEL \(size) --batch-size 64 -o o.st", "ckpt-sweep $MODEL \(size) --batch-size 64",
     ] {
-      let outcome = try run("timeout -s KILL 20 \(command)", status: 65)
+      let outcome = try run("timeout -s KILL 60 \(command)", status: 65)
       #expect(outcome.messages.contains("of 16384x16384 pixels takes at least "), "\(outcome.messages)")
       #expect(outcome.messages.contains("; a smaller --crop takes less"))
       #expect(outcome.messages.split(separator: "\n").count == 1, "\(outcome.messages)")
+    }
+    let many = try run(
+      "timeout -s KILL 60 ckpt-sweep $MODEL --data $TRAIN --crop 1:4096 --resize 64", status: 65)
+    #expect(many.messages.contains("the inputs of 4096 settings take "), "\(many.messages)")
+    #expect(many.messages.contains(" MiB; measure fewer settings at a time\n"), "\(many.messages)")
+  }
+
+  @Test func settingsOfASweepAreCountedBeforeTheyAreMade() throws {
+    for (options, count) in [
+      ("--crop 1:16384:1 --resize 1:16384:1", "268435456"), ("--crop 1:401 --resize 1:250", "100250"),
+      ("--crop 1:16384 --crop-pct 0.5,0.6,0.7,0.8 --views center,flip", "131072"),
+      (
+        "--crop 1:5000 --resize 54 --interpolation box,bilinear,bicubic --pooling average,test-time --resize-mode squash,border,shorter-side --bnfix $TRAIN",
+        "180000"
+      ),
+    ] {
+      let outcome = try run("timeout -s KILL 60 ckpt-sweep $MODEL --data $TRAIN \(options)", status: 64)
+      #expect(
+        outcome.messages.contains(
+          "ckpt-sweep: these options make \(count) settings, at most 100000 are measured in one run; give ranges a larger step, as in 224:512:16"
+        ), "\(outcome.messages)")
     }
   }
 

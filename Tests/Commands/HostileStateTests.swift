@@ -54,6 +54,97 @@ import Testing
       tensors: file.tensors.keys.map(\.string).sorted())
   }
 
+  /// Slots of the optimizer and counters, of a state that is otherwise the run's own.
+  @Test func tuningStatesOfShortSlotsAndHugeCountersAreRefused() throws {
+    let arguments = [
+      Self.model, "--data", Self.train, "--limit", "16", "--batch-size", "8", "--epochs", "3", "--resume",
+      "FILE",
+      "-o", "OUT",
+    ]
+    try make("ckpt-fixres", arguments)
+    try FileManager.default.removeItem(atPath: folder.file("out"))
+    var good = try read()
+    let header = try #require(good.header(MetadataKey.tuningState))
+    func counted(_ epoch: String, _ steps: String) -> String {
+      header.replacing(["epoch"], by: .number(epoch)).replacing(["steps"], by: .number(steps)).encoded()
+    }
+    func expectRefusal(_ state: State, _ message: String) throws {
+      try write(state)
+      let outcome = try run("ckpt-fixres", arguments)
+      #expect(outcome.status == 65, "\(message)")
+      #expect(outcome.messages.contains(message), "\(outcome.messages)")
+      #expect(outcome.messages.split(separator: "\n").count == 1, "\(outcome.messages)")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    }
+    good.metadata[MetadataKey.tuningState] = counted("1", "2")
+    let slots = good.tensors.keys.filter { $0.string.hasPrefix("optimizer.") }
+    #expect(slots.count >= 2)
+    for slot in slots {
+      let count = try #require(good.tensors[slot]?.shape.first)
+      for other in [0, 1, count - 1, count + 1] {
+        var state = good
+        state.tensors[slot] = TensorValue(f32: [Float](repeating: 1, count: other), shape: [other])
+        try expectRefusal(state, "\"\(slot)\"")
+      }
+    }
+    let max = "9223372036854775807"
+    for (epoch, steps) in [(max, max), ("1", max), (max, "2"), ("-1", "-2"), ("1", "0"), (max, "-2")] {
+      var state = good
+      state.metadata[MetadataKey.tuningState] = counted(epoch, steps)
+      try expectRefusal(state, "epoch")
+    }
+    try write(good)
+    let outcome = try run("ckpt-fixres", arguments)
+    #expect(outcome.status == 0, "\(outcome.messages)")
+  }
+
+  /// The types of sums are texts, and decide how many numbers an element has.
+  @Test func averagingStatesOfOtherTypesAreRefused() throws {
+    func add(_ name: String, _ value: TensorValue) throws -> Tool.Outcome {
+      try writeCheckpoint(
+        ["w": value, "n": TensorValue(i64: [3], shape: [])], metadata: Metadata(),
+        to: .path(folder.file(name)))
+      return try run("ckpt-average", ["--state", "FILE", folder.file(name), "-o", "OUT"])
+    }
+    for number in 0..<2 {
+      let outcome = try add("\(number).st", TensorValue(f32: [1, Float(number)], shape: [2]))
+      #expect(outcome.status == 0, "\(outcome.messages)")
+    }
+    let good = try read()
+    let header = try #require(good.header(MetadataKey.averagingState))
+    #expect(header["types"]?["w"] == .string("F32"))
+    let next: [(String, TensorValue)] = [
+      ("f32.st", TensorValue(f32: [1, 2], shape: [2])),
+      ("c64.st", TensorValue(dtype: .c64, shape: [], bytes: [UInt8](repeating: 0, count: 8))),
+      ("i64.st", TensorValue(i64: [1, 2], shape: [2])),
+    ]
+    for type in [
+      "C64", "F64", "I64", "BOOL", "F4", "F6_E2M3", "F8_E8M0", "U8", "", "c64", "F32\u{0}", "\u{1b}[31m",
+    ] {
+      for (name, value) in next {
+        var state = good
+        state.metadata[MetadataKey.averagingState] =
+          header.replacing(["types", "w"], by: .string(type)).encoded()
+        try write(state)
+        let outcome = try add(name, value)
+        // A sum of two numbers is that of a complex one, too.
+        let isRight = type == "C64" && name == "c64.st"
+        #expect(outcome.status == (isRight ? 0 : 65), "\(type) \(name): \(outcome.messages)")
+        #expect(outcome.messages.split(separator: "\n").count == 1, "\(type) \(name): \(outcome.messages)")
+      }
+    }
+    // A name that no sum has, and a sum without a type.
+    for name in ["v", "n"] {
+      var state = good
+      state.metadata[MetadataKey.averagingState] =
+        header.replacing(["types"], by: .object([(name, .string("F32"))])).encoded()
+      try write(state)
+      #expect(try add("f32.st", next[0].1).status == 65, "\(name)")
+    }
+    try write(good)
+    #expect(try add("last.st", next[0].1).status == 0)
+  }
+
   @Test func sweepParts() throws {
     try make(
       "ckpt-sweep",

@@ -56,10 +56,11 @@ struct NetworkErrorTests {
   /// The size comes from a file, and a system promises memory that it does not have.
   @Test func sizesThatTakeMoreMemoryThanThereIsAreRefused() throws {
     let network = try Network(good, pool: ThreadPool(threads: 1))
-    func needed(_ size: Int, images: Int, together: Bool) throws -> Int {
+    func needed(_ size: Int, images: Int, batches: Int = 1, together: Bool) throws -> Int {
       do {
         try network.checkMemory(
-          height: size, width: size, images: images, normalizesByBatch: together, available: 0)
+          height: size, width: size, images: images, batches: batches, normalizesByBatch: together,
+          available: 0)
         return 0
       } catch {
         guard case .exceedsMemory(size, size, images, let needed, 0) = error else { throw error }
@@ -72,16 +73,33 @@ struct NetworkErrorTests {
     #expect(one >= 2 * input + 4 * 4 * 32 * 32)
     #expect(try needed(64, images: 10, together: true) == 10 * one)
     #expect(try needed(64, images: 10, together: false) == one + 9 * input)
+    #expect(try needed(64, images: 10, batches: 3, together: true) == 10 * one + 20 * input)
     #expect(try needed(64, images: Int.max, together: true) == Int.max)
+    #expect(try needed(64, images: 1, batches: Int.max, together: true) == Int.max)
+    // Several threads have images of their own as soon as there are enough for all.
+    let onThreads = try Network(good, pool: ThreadPool(threads: 2))
+    for (images, maps) in [(3, 1), (4, 2)] {
+      #expect(throws: Never.self) {
+        try onThreads.checkMemory(
+          height: 64, width: 64, images: images, batches: 1, normalizesByBatch: false,
+          available: images * input + maps * (one - input))
+      }
+      #expect(throws: NetworkError.self) {
+        try onThreads.checkMemory(
+          height: 64, width: 64, images: images, batches: 1, normalizesByBatch: false,
+          available: images * input + maps * (one - input) - 1)
+      }
+    }
     // What is too small for the network is an error of the pass.
     #expect(try needed(0, images: 1, together: true) == 0)
-    try network.checkMemory(height: 64, width: 64, images: 1, normalizesByBatch: true, available: one)
+    try network.checkMemory(
+      height: 64, width: 64, images: 1, batches: 1, normalizesByBatch: true, available: one)
     let error = NetworkError.exceedsMemory(
       height: 16384, width: 16384, images: 16, needed: 100 << 30, available: 24 << 30)
     #expect(error.kind == .badData)
     #expect(
       error.description
-        == "a batch of 16 images of 16384x16384 pixels takes at least 100 GiB of memory, of which there are 24"
+        == "a batch of 16 images of 16384x16384 pixels takes at least 100 GiB of memory, of which there are 24 GiB"
     )
   }
 

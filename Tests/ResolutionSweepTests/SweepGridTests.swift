@@ -14,6 +14,17 @@ import Testing
     #expect(sizes(grid) == [[224, 192], [232, 192], [224, 224], [232, 224]])
   }
 
+  @Test func combinationsAreCountedWithoutBeingMade() {
+    #expect(SweepGrid(base: base).combinationCount == 16)
+    let all = Array(1...16384)
+    #expect(SweepGrid(base: base, resizes: all, crops: all).combinationCount == 1 << 28)
+    let two = SweepGrid(
+      base: base, resizes: [224, 232], crops: [192, 224, 192], interpolations: [.box, .bicubic],
+      modes: [.squash])
+    #expect(two.combinationCount == 12)
+    #expect(two.preprocessings.count == 8)
+  }
+
   @Test func resizesAloneKeepTheCrop() {
     #expect(sizes(SweepGrid(base: base, resizes: [224, 240])) == [[224, 224], [240, 224]])
   }

@@ -1,13 +1,17 @@
+import Checkpoint
 import Command
 import FoundationEssentials
 import ImageData
 import NetworkExecution
 import NetworkGraphs
+import Platform
 import TensorMath
 
 extension ImageDataError: AdvisedError {
   package var advice: String? {
     switch self {
+    case .largeRecordedSize(_, let key, let size, _):
+      "pass --\(key == MetadataKey.crop ? "crop" : "resize") \(size) to use it, or a smaller size"
     case .badImage: "--skip-bad N leaves out up to N such images"
     case .unlabelled(_, .classFiles(hasJSON: true)): "--label-key KEY takes labels from those"
     case .classCountMismatch(_, let found, _, let expected, let hidden)
@@ -43,17 +47,17 @@ extension NetworkError: AdvisedError {
 }
 
 extension Network {
-  /// Refuses a batch of images that cannot be in this machine's memory.
+  /// Refuses a batch of images that cannot be in the memory that this process may use.
   ///
+  /// - Parameter batches: Batches of inputs in memory at a time: one that is computed, and those made ahead of it.
   /// - Parameter normalizesByBatch: true if every BatchNorm takes its statistics from the batch.
   /// - Throws: `NetworkError.exceedsMemory`.
   package func checkMemory(
-    _ preprocessing: Preprocessing, images: Int, normalizesByBatch: Bool = false
+    _ preprocessing: Preprocessing, images: Int, batches: Int, normalizesByBatch: Bool = false
   ) throws {
     try checkMemory(
-      height: preprocessing.crop, width: preprocessing.crop, images: images,
-      normalizesByBatch: normalizesByBatch,
-      available: Int(clamping: ProcessInfo.processInfo.physicalMemory))
+      height: preprocessing.crop, width: preprocessing.crop, images: images, batches: batches,
+      normalizesByBatch: normalizesByBatch, available: memoryLimit)
   }
 }
 

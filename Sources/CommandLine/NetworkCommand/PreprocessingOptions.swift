@@ -57,6 +57,11 @@ package struct PreprocessingOptions: ParsableArguments {
     }
     if let resize { used.resize = resize }
     if let ratio { used.resize = Preprocessing.resize(crop: used.crop, cropPercentage: ratio) }
+    if let error = used.recordedSizeError(
+      of: label, isCropGiven: crop != nil, isResizeGiven: resize != nil || ratio != nil)
+    {
+      throw error
+    }
     if let resizeMode { used.mode = resizeMode }
     colour.apply(to: &used)
     let isGiven = resize != nil || crop != nil || ratio != nil || resizeMode != nil || colour.isGiven

@@ -38,6 +38,8 @@ public enum ImageDataError: ClassifiedError, Equatable, Sendable {
   case imageTooLarge(item: String, width: Int, height: Int, limit: Int)
   /// A preprocessing entry of a checkpoint's metadata that cannot be used.
   case badPreprocessing(source: String, key: String, expected: String, found: String)
+  /// Metadata of a checkpoint that lead to a length in pixels beyond what is used without being asked for.
+  case largeRecordedSize(source: String, key: String, size: Int, limit: Int)
 
   /// The kind of this failure.
   public var kind: FailureKind {
@@ -96,6 +98,8 @@ extension ImageDataError: CustomStringConvertible {
       "\(escaped(item)): expected at most \(limit) pixels, found \(width) x \(height)"
     case .badPreprocessing(let source, let key, let expected, let found):
       "\(escaped(source)): metadata \"\(escaped(key))\": expected \(expected), found \"\(escaped(found))\""
+    case .largeRecordedSize(let source, let key, let size, let limit):
+      "\(escaped(source)): metadata \"\(escaped(key))\" would make images of \(size) pixels, which is used beyond \(limit) only on request"
     }
   }
 

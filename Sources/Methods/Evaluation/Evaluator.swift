@@ -71,17 +71,27 @@ public final class Evaluator {
 
   /// Multiply-adds per image of every setting.
   public static func multiplyAdds(of settings: [Setting], _ networks: [Network]) throws -> [Int] {
-    try settings.map { try multiplyAdds($0, networks) }
+    // Settings are many, sizes few.
+    var known = networks.map { _ in [PassSize: Int]() }
+    return try settings.map { setting in
+      let size = PassSize(side: setting.preprocessing.crop, pooling: setting.pooling)
+      let crops = setting.views.inputs(setting.preprocessing).count
+      return try setting.networks.reduce(0) { total, index in
+        let pass = try known[index][size] ?? multiplyAdds(networks[index], size)
+        known[index][size] = pass
+        return total + crops * pass
+      }
+    }
   }
 
-  private static func multiplyAdds(_ setting: Setting, _ networks: [Network]) throws -> Int {
-    let size = setting.preprocessing.crop
-    let crops = setting.views.inputs(setting.preprocessing).count
-    return try setting.networks.reduce(0) { total, index in
-      let network = networks[index]
-      let pass = try network.multiplyAdds(height: size, width: size)
-      return try total + crops * (pass + extraMultiplyAdds(of: setting.pooling, network, size: size))
-    }
+  private struct PassSize: Hashable {
+    var side: Int
+    var pooling: ViewPooling
+  }
+
+  private static func multiplyAdds(_ network: Network, _ size: PassSize) throws -> Int {
+    try network.multiplyAdds(height: size.side, width: size.side)
+      + extraMultiplyAdds(of: size.pooling, network, size: size.side)
   }
 
   /// Multiply-adds of classifying every window after the first.
@@ -95,6 +105,14 @@ public final class Evaluator {
     }
     let windows = (max(map.height, window) - window + 1) * (max(map.width, window) - window + 1)
     return (windows - 1) * classifier.featureCount * network.classCount
+  }
+
+  /// Bytes of the inputs that `run` has in memory at a time, at least: an image is decoded once for all settings.
+  ///
+  /// - Parameter batchSize: images per batch; nil is what `run` chooses.
+  public static func inputBytes(of settings: [Setting], batchSize: Int?) -> Int {
+    let plan = PassPlan(settings, active: Array(settings.indices))
+    return plan.bytesPerImage.multiplied(exactlyBy: batchSize ?? plan.defaultBatchSize) ?? Int.max
   }
 
   /// Takes over the measurements of an earlier run with the same settings and images.
@@ -189,6 +207,14 @@ struct PassPlan {
     var recalibration: Recalibration?
   }
 
+  /// What tells passes apart: a network has one recalibration for every preprocessing.
+  private struct PassKey: Hashable {
+    var network: Int
+    var view: Int
+    var pooling: ViewPooling
+    var statistics: Preprocessing?
+  }
+
   private(set) var views: [Preprocessing] = []
   private(set) var passes: [Pass] = []
   /// For each active setting its index and, for each of its networks, the passes whose predictions it
@@ -196,14 +222,23 @@ struct PassPlan {
   private(set) var passesOfSetting: [(setting: Int, passes: [[Int]])] = []
 
   init(_ settings: [Setting], active: [Int], recalibrations: [Recalibration] = []) {
+    var placeOfView: [Preprocessing: Int] = [:]
+    var placeOfPass: [PassKey: Int] = [:]
     for index in active {
       let setting = settings[index]
-      let inputs = setting.views.inputs(setting.preprocessing).map { views.place(of: $0) }
+      let inputs = setting.views.inputs(setting.preprocessing).map { view in
+        placeOfView.place(of: view) { views.append(view) }
+      }
       let own = setting.networks.map { network in
         let recalibration = setting.recalibration(of: network, among: recalibrations)
         return inputs.map { view in
-          passes.place(
-            of: Pass(network: network, view: view, pooling: setting.pooling, recalibration: recalibration))
+          let key = PassKey(
+            network: network, view: view, pooling: setting.pooling,
+            statistics: recalibration?.preprocessing)
+          return placeOfPass.place(of: key) {
+            passes.append(
+              Pass(network: network, view: view, pooling: setting.pooling, recalibration: recalibration))
+          }
         }
       }
       passesOfSetting.append((index, own))
@@ -218,9 +253,11 @@ struct PassPlan {
   /// The networks divide a batch into chunks of about eight images of 224 pixels, so that larger batches of
   /// one view gain nothing; batches of many views cost memory.
   var defaultBatchSize: Int {
-    let bytesPerImage = views.reduce(0) { $0 + $1.crop * $1.crop * 3 * MemoryLayout<Float>.size }
-    return max(1, min(16, (256 << 20) / max(1, bytesPerImage * (1 + Self.prefetch))))
+    max(1, min(16, (256 << 20) / max(1, bytesPerImage * (1 + Self.prefetch))))
   }
+
+  /// Bytes of an image's inputs, one for each view.
+  var bytesPerImage: Int { views.reduce(0) { $0 + $1.crop * $1.crop * 3 * MemoryLayout<Float>.size } }
 }
 
 extension Setting {
@@ -231,12 +268,14 @@ extension Setting {
   }
 }
 
-extension Array where Element: Equatable {
-  /// The index of `element`, which is appended if it is not there yet.
-  fileprivate mutating func place(of element: Element) -> Int {
-    if let index = firstIndex(of: element) { return index }
-    append(element)
-    return count - 1
+extension Dictionary where Value == Int {
+  /// The place of `key`; a new one comes after all others, and `append` puts there what belongs to it.
+  fileprivate mutating func place(of key: Key, append: () -> Void) -> Int {
+    if let place = self[key] { return place }
+    let place = count
+    self[key] = place
+    append()
+    return place
   }
 }
 

@@ -1,7 +1,7 @@
 import ImageData
 
 /// One configuration of inference that a sweep measures.
-public struct Setting: Sendable, Equatable {
+public struct Setting: Sendable, Hashable {
   /// Indices of the sweep's networks; several are an ensemble, whose probabilities are averaged.
   public var networks: [Int]
   /// Preprocessing of the images.
@@ -40,7 +40,7 @@ extension Setting {
 }
 
 /// Reduction of a network's last map to the classifier's input.
-public enum ViewPooling: Sendable, Equatable {
+public enum ViewPooling: Sendable, Hashable {
   /// The mean of the whole map, as in training.
   case average
   /// timm's test-time pooling with windows of this side length: the average of mean and maximum of the

@@ -40,16 +40,23 @@ public struct SweepGrid: Sendable {
     self.modes = modes
   }
 
+  /// The number of combinations, repetitions included; nil if no integer holds it.
+  public var combinationCount: Int? {
+    let perCrop = effectiveCrops.map { resizes(for: $0).count }
+    return [modes?.count ?? 1, interpolations?.count ?? 1, perCrop.checkedSum ?? Int.max].checkedProduct
+  }
+
   /// Every combination once.
   public var preprocessings: [Preprocessing] {
     var all: [Preprocessing] = []
+    var seen: Set<Preprocessing> = []
     for mode in modes ?? [base.mode] {
       for interpolation in interpolations ?? [base.interpolation] {
         for crop in effectiveCrops {
           for resize in resizes(for: crop) {
             var one = base
             (one.mode, one.interpolation, one.crop, one.resize) = (mode, interpolation, crop, resize)
-            if !all.contains(one) { all.append(one) }
+            if seen.insert(one).inserted { all.append(one) }
           }
         }
       }

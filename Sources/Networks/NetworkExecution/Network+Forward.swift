@@ -98,7 +98,7 @@ extension Network {
     let images = try imageCount(input)
     let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
     let threads = pool.threadCount
-    let isDivided = threads > 1 && images >= 2 * threads
+    let isDivided = dividesBatches(of: images)
     let stages = plan.stages(
       end: end, sizes: sizes, budget: liveFloatsPerThread * (isDivided ? 1 : threads),
       // Two turns for every thread, so that none waits long for the last.
@@ -139,6 +139,9 @@ extension Network {
       for index in 0..<chunks { try runChunk(index) }
     }
   }
+
+  /// True if every thread runs all layers on some of the images, rather than a part of every layer on all.
+  func dividesBatches(of images: Int) -> Bool { pool.threadCount > 1 && images / 2 >= pool.threadCount }
 
   func imageCount(_ input: Tensor) throws(NetworkError) -> Int {
     guard input.shape.count == 4, input.shape[3] == inputChannels else {

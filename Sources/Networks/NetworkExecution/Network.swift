@@ -143,20 +143,21 @@ public final class Network: Sendable {
   /// Sizes come from checkpoints, too, and a system may promise memory that it does not have.
   /// - Parameters:
   ///   - images: Images of a batch.
+  ///   - batches: Batches of inputs that are in memory at a time.
   ///   - normalizesByBatch: True if all images of the batch go through a layer before any goes through the next.
   ///   - available: Bytes of memory.
   /// - Throws: `NetworkError.exceedsMemory`.
   package func checkMemory(
-    height: Int, width: Int, images: Int, normalizesByBatch: Bool, available: Int
+    height: Int, width: Int, images: Int, batches: Int, normalizesByBatch: Bool, available: Int
   ) throws(NetworkError) {
     // A size that the network cannot take at all is reported by the forward pass.
     guard let sizes = try? plan.graph.sizes(height: height, width: width) else { return }
-    let input = (sizes.first?.count ?? 0) * MemoryLayout<Float>.stride
-    let maps = peakBytes(sizes)
-    let needed =
-      input.multiplied(exactlyBy: images).flatMap { inputs in
-        maps.multiplied(exactlyBy: normalizesByBatch ? images : 1).flatMap { $0.adding(exactly: inputs) }
-      } ?? Int.max
+    let input = (sizes.first?.count ?? 0).multiplied(exactlyBy: MemoryLayout<Float>.stride)
+    let inputs = [images, batches].reduce(input) { $0?.multiplied(exactlyBy: $1) }
+    // Running statistics let images pass one after another, or one on every thread.
+    let together = normalizesByBatch ? images : dividesBatches(of: images) ? pool.threadCount : 1
+    let maps = peakBytes(sizes).multiplied(exactlyBy: together)
+    let needed = inputs.flatMap { inputs in maps.flatMap { $0.adding(exactly: inputs) } } ?? Int.max
     guard needed <= available else {
       throw NetworkError.exceedsMemory(
         height: height, width: width, images: images, needed: needed, available: available)

@@ -109,8 +109,8 @@ extension NetworkError: CustomStringConvertible {
     case .inputTooSmall(let height, let width, let layer):
       "an input of \(height)x\(width) pixels is too small: nothing is left of it at \"\(escape(layer))\""
     case .exceedsMemory(let height, let width, let images, let needed, let available):
-      "a batch of \(images) images of \(height)x\(width) pixels takes at least \(needed >> 30) GiB of memory, "
-        + "of which there are \(available >> 30)"
+      "a batch of \(images) images of \(height)x\(width) pixels takes at least \(amount(needed)) of memory, "
+        + "of which there are \(amount(available))"
     case .inputNotDivisible(let height, let width, let divisor):
       "an input of \(height)x\(width) pixels: the ONNX file computes layers from the size, which is supported for "
         + "multiples of \(divisor); export it with a fixed size of the input"
@@ -119,6 +119,11 @@ extension NetworkError: CustomStringConvertible {
 }
 
 private func escape(_ name: String) -> String { TensorName(name).escaped }
+
+/// Bytes in the unit that suits their number.
+private func amount(_ bytes: Int) -> String {
+  bytes >= 10 << 30 ? "\(bytes >> 30) GiB" : "\(bytes >> 20) MiB"
+}
 
 /// The multiple of `step` above zero that is nearest to `size`.
 private func nearest(_ size: Int, _ step: Int) -> Int { max(1, (size + step / 2) / step) * step }

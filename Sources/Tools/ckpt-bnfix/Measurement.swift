@@ -40,7 +40,8 @@ struct Measurement {
       Array(order[$0..<min($0 + options.batchSize, order.count)])
     }
     try network.checkMemory(
-      preprocessing, images: batches[0].count, normalizesByBatch: synchronization.sync == .batch)
+      preprocessing, images: batches[0].count, batches: min(batches.count, 1 + BatchLoader.usualPrefetch),
+      normalizesByBatch: true)
     var recorded = Metadata()
     resolved.record(in: &recorded)
     recipe = StatisticsPart.Recipe(

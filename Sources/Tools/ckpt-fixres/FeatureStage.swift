@@ -174,7 +174,10 @@ struct FeatureStage {
     of views: AugmentedDataset, as preprocessing: Preprocessing, label: String,
     _ body: (Tensor) throws -> Void
   ) throws {
-    try tail.network.checkMemory(preprocessing, images: min(views.count, Self.batchSize))
+    let images = min(views.count, Self.batchSize)
+    try tail.network.checkMemory(
+      preprocessing, images: images,
+      batches: min((views.count + images - 1) / max(images, 1), 1 + BatchLoader.usualPrefetch))
     let loader = BatchLoader(
       views, indices: Array(0..<views.count), batchSize: Self.batchSize, views: [preprocessing],
       workers: workers, augmentation: views.augmentation, seed: views.seed)

@@ -131,9 +131,12 @@ struct TeacherOptions: ParsableArguments {
       try names.check(own, console: console)
     }
     let metadata = model.metadata
-    let view =
-      try Preprocessing(metadata: { metadata[$0] }, source: teacher, defaults: model.defaults)
-      ?? preprocessing
+    let recorded = try Preprocessing(metadata: { metadata[$0] }, source: teacher, defaults: model.defaults)
+    if let error = recorded?.recordedSizeError(of: teacher, isCropGiven: false, isResizeGiven: false) {
+      // Without advice: no option says how a teacher sees the images.
+      throw Failure(.badData, error.description)
+    }
+    let view = recorded ?? preprocessing
     return TeacherModel(outputs: .network(network, view), digest: try contentDigest(of: source))
   }
 

@@ -61,6 +61,9 @@ struct GridOptions: ParsableArguments {
     }
   }
 
+  /// Settings that one run measures at most: their outcomes for every image are kept.
+  static let mostSettings = 100_000
+
   private var hasSizes: Bool { resize != nil || crop != nil || ratio != nil }
 
   /// True if any of these options was given.
@@ -74,12 +77,18 @@ struct GridOptions: ParsableArguments {
   /// - Parameters:
   ///   - model: whose metadata and network the settings are made for.
   ///   - batchNorms: which statistics are measured.
+  ///   - models: how many such lists of settings are measured.
+  /// - Throws: A usage error for more than `mostSettings`, and errors of metadata.
   func settings(
-    for model: LoadedModel, networks: [Int], batchNorms: [NormalizationSource], console: Console
+    for model: LoadedModel, networks: [Int], batchNorms: [NormalizationSource], models: Int, console: Console
   ) throws -> [Setting] {
-    let all = try preprocessings(for: model, console: console)
+    let all = try preprocessings(
+      for: model,
+      times: models * batchNorms.count * (views?.values.count ?? 1) * (pooling?.choices.count ?? 1),
+      console: console)
     let poolings = try (pooling?.choices ?? [.average]).map { try $0.resolved(for: model) }
     var settings: [Setting] = []
+    var seen: Set<Setting> = []
     for views in views?.values ?? [.center] {
       for pooling in poolings {
         for batchNorm in batchNorms {
@@ -88,7 +97,7 @@ struct GridOptions: ParsableArguments {
             if pooling != .average && resize == nil && ratio == nil && !asRecorded { one.resize = one.crop }
             let setting = Setting(
               networks: networks, preprocessing: one, views: views, pooling: pooling, batchNorm: batchNorm)
-            if !settings.contains(setting) { settings.append(setting) }
+            if seen.insert(setting).inserted { settings.append(setting) }
           }
         }
       }
@@ -96,7 +105,9 @@ struct GridOptions: ParsableArguments {
     return settings
   }
 
-  private func preprocessings(for model: LoadedModel, console: Console) throws -> [Preprocessing] {
+  private func preprocessings(
+    for model: LoadedModel, times count: Int, console: Console
+  ) throws -> [Preprocessing] {
     let (metadata, label) = (model.metadata, model.source.label)
     let defaults = model.defaults
     let known = try Preprocessing(metadata: { metadata[$0] }, source: label, defaults: defaults)
@@ -106,11 +117,28 @@ struct GridOptions: ParsableArguments {
     if known == nil {
       console.notice("no preprocessing in \(label): missing settings default to \(base.summary)")
     }
+    if let error = base.recordedSizeError(of: label, isCropGiven: crop != nil, isResizeGiven: !asRecorded) {
+      throw error
+    }
     if asRecorded { return [base] }
-    let all = SweepGrid(
+    let grid = SweepGrid(
       base: base, resizes: resize?.sizes, crops: crop?.sizes, ratios: ratio?.values,
-      interpolations: interpolation?.values, modes: resizeMode?.values
-    ).preprocessings
+      interpolations: interpolation?.values, modes: resizeMode?.values)
+    let total = grid.combinationCount?.multiplied(exactlyBy: count)
+    guard let total, total <= Self.mostSettings else {
+      throw Failure(
+        .usage,
+        "these options make \(total.map(String.init) ?? "more than 2^63") settings, at most \(Self.mostSettings) are measured in one run; give ranges a larger step, as in 224:512:16"
+      )
+    }
+    let all = grid.preprocessings
+    for one in all {
+      if let error = one.recordedSizeError(
+        of: label, isCropGiven: true, isResizeGiven: resize != nil || ratio != nil)
+      {
+        throw error
+      }
+    }
     let padded = all.count { $0.resize < $0.crop }
     if padded > 0 {
       console.notice(

@@ -94,7 +94,7 @@ struct Recalibrator {
       for group in groups(views[index]) {
         for view in group {
           try network.checkMemory(
-            view, images: min(images.count, Self.batchSize), normalizesByBatch: true)
+            view, images: min(images.count, Self.batchSize), batches: 1, normalizesByBatch: true)
         }
         let loader = BatchLoader(
           dataset, indices: images, batchSize: Self.batchSize, views: group, workers: workers, prefetch: 1)
@@ -149,9 +149,10 @@ extension LoadedModel {
   }
 }
 
-extension Array where Element: Equatable {
+extension Array where Element: Hashable {
   /// Every element once, where it first appears.
   fileprivate var unique: [Element] {
-    reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
   }
 }

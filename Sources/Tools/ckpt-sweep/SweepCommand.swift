@@ -15,8 +15,8 @@ struct SweepCommand: NetworkTool {
     commandName: "ckpt-sweep",
     abstract: "Measure accuracy over resize, crop and interpolation, and choose a setting.",
     discussion: """
-      Each image is decoded once for all settings and checkpoints. The table goes to standard output; with -o, the \
-      chosen checkpoint is written with the chosen preprocessing in its metadata.
+      Each image is decoded once for all settings and checkpoints; a run measures at most 100,000 settings. The table \
+      goes to standard output; with -o, the chosen checkpoint is written with the chosen preprocessing in its metadata.
       """,
     version: versionText("ckpt-sweep", kernels: kernelDescription))
 
@@ -194,11 +194,13 @@ struct SweepCommand: NetworkTool {
   private func settings(for models: [LoadedModel], console: Console) throws -> [Setting] {
     if input.ensemble {
       return try grid.settings(
-        for: models[0], networks: Array(models.indices), batchNorms: calibration.measured, console: console)
+        for: models[0], networks: Array(models.indices), batchNorms: calibration.measured, models: 1,
+        console: console)
     }
     return try models.enumerated().flatMap { index, model in
       try grid.settings(
-        for: model, networks: [index], batchNorms: calibration.measured, console: console)
+        for: model, networks: [index], batchNorms: calibration.measured, models: models.count,
+        console: console)
     }
   }
 

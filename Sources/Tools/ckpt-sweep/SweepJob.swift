@@ -4,6 +4,7 @@ import Dispatch
 import Evaluation
 import ImageData
 import NetworkCommand
+import NetworkExecution
 import Platform
 import ResolutionSweep
 
@@ -41,11 +42,7 @@ struct SweepJob {
       calibration: calibrationImages.map {
         .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)
       })
-    for setting in settings {
-      for network in setting.networks {
-        try networks[network].checkMemory(setting.preprocessing, images: command.input.batchSize ?? 1)
-      }
-    }
+    try Self.checkMemory(settings, networks, batchSize: command.input.batchSize)
     // What is wrong with the labels is told before the time for statistics is spent.
     try Evaluator.checkLabels(of: dataset, images: images, networks)
     let earlier = try command.parts.earlier(recipe, shard: shard, networks: networks)
@@ -63,6 +60,27 @@ struct SweepJob {
       networks: networks, settings: settings, dataset: dataset, images: images, recalibrations: recalibrations
     )
     if let earlier { sweep.resume(earlier.measurements) } else if !recalibrations.isEmpty { try save() }
+  }
+
+  /// Refuses what cannot be in memory: the largest maps, and the inputs of all settings together.
+  private static func checkMemory(_ settings: [Setting], _ networks: [Network], batchSize: Int?) throws {
+    var largest = [Preprocessing?](repeating: nil, count: networks.count)
+    for setting in settings {
+      for network in setting.networks where largest[network]?.crop ?? 0 < setting.preprocessing.crop {
+        largest[network] = setting.preprocessing
+      }
+    }
+    for (network, preprocessing) in zip(networks, largest) {
+      guard let preprocessing else { continue }
+      try network.checkMemory(preprocessing, images: batchSize ?? 1, batches: 1)
+    }
+    let (inputs, available) = (Evaluator.inputBytes(of: settings, batchSize: batchSize), memoryLimit)
+    guard inputs <= available else {
+      throw Failure(
+        .badData,
+        "the inputs of \(settings.count) settings take \(inputs >> 20) MiB of memory, of which there are \(available >> 20) MiB; measure fewer settings at a time"
+      )
+    }
   }
 
   /// Measures everything, or with a race until it is decided.

@@ -23,6 +23,9 @@ public final class BatchLoader {
   private let state: LoaderState
   private let threads: [WorkerThread]
 
+  /// Batches that are loaded ahead unless told otherwise.
+  public static let usualPrefetch = 2
+
   /// Starts loading.
   /// - Parameters:
   ///   - dataset: The images.
@@ -36,7 +39,7 @@ public final class BatchLoader {
   ///     nor order nor division into shards matter; epochs want different seeds.
   public init(
     _ dataset: any ImageDataset, indices: [Int], batchSize: Int, views: [Preprocessing], workers: Int,
-    prefetch: Int = 2, augmentation: Augmentation? = nil, seed: UInt64 = 0
+    prefetch: Int = usualPrefetch, augmentation: Augmentation? = nil, seed: UInt64 = 0
   ) {
     precondition(batchSize > 0, "batch size \(batchSize)")
     let state = LoaderState(

@@ -1,7 +1,7 @@
 import Checkpoint
 
 /// Steps from an image to a network's input: resize, crop, normalize.
-public struct Preprocessing: Sendable, Equatable {
+public struct Preprocessing: Sendable, Hashable {
   /// Length after resizing, in pixels: of the shorter side unless `mode` says otherwise.
   public var resize: Int
   /// Side of the square crop, in pixels.
@@ -21,6 +21,10 @@ public struct Preprocessing: Sendable, Equatable {
 
   /// Lengths in pixels that options and metadata may ask for; memory grows with their square.
   public static let sizes = 1...16384
+
+  /// The largest length that is used because a checkpoint records it: time and memory grow with its square, and a file
+  /// of any size may name it.
+  public static let largestRecordedSize = 2048
 
   /// A center crop of the image resized by its shorter side.
   /// - Precondition: Sizes are positive; `mean` and `std` have three elements.
@@ -116,6 +120,26 @@ extension Preprocessing {
       crop: crop ?? known.crop, interpolation: interpolation ?? known.interpolation,
       mean: mean ?? known.mean, std: std ?? known.std)
     self.mode = mode ?? known.mode
+  }
+
+  /// The error of sizes that come from a checkpoint and are larger than it may ask for; nil if none is.
+  ///
+  /// - Parameters:
+  ///   - source: Name of the checkpoint in errors.
+  ///   - isCropGiven: True if the crop is not the checkpoint's.
+  ///   - isResizeGiven: True if neither the resize nor its ratio to the crop are the checkpoint's.
+  public func recordedSizeError(
+    of source: String, isCropGiven: Bool, isResizeGiven: Bool
+  ) -> ImageDataError? {
+    let limit = Self.largestRecordedSize
+    if !isCropGiven && crop > limit {
+      return .largeRecordedSize(source: source, key: MetadataKey.crop, size: crop, limit: limit)
+    }
+    // A large crop that somebody asked for may have the usual margin.
+    if !isResizeGiven && resize > max(limit, 2 * crop) {
+      return .largeRecordedSize(source: source, key: MetadataKey.resize, size: resize, limit: limit)
+    }
+    return nil
   }
 
   /// The entries that record this preprocessing in a checkpoint, as decimal strings.
