@@ -11,6 +11,11 @@ package struct LayerNorm: Sendable, Equatable {
   /// Key of the shift; nil is 0.
   package let bias: TensorName?
   package let eps: Float
+  /// True if the mean is not subtracted, and the mean square takes the place of the variance (Zhang, Sennrich: "Root Mean
+  /// Square Layer Normalization", 2019).
+  package var keepsMean = false
+  /// Ranges of channels that are normalized each on its own with the same weights, as heads of attention are.
+  package var groups = 1
 }
 
 /// Competition between channels: y = x + bias + weight * x * g / (mean of g over the channels + eps), where g is a
