@@ -74,7 +74,15 @@ vit_base_patch16_xp_224 vit_pwee_patch16_reg1_gap_256 vit_so150m_patch16_reg4_ma
 eva02_base_patch16_clip_224 eva02_base_patch14_224 vit_small_patch16_dinov3 vit_small_patch16_dinov3_qkvb
 vit_small_plus_patch16_dinov3 vit_small_patch16_rope_224 vit_small_patch16_rope_ape_224
 vit_small_patch16_rope_mixed_224 vit_small_patch16_rope_mixed_ape_224 vit_medium_patch16_rope_reg1_gap_256
-vit_pe_core_tiny_patch16_384 vit_pe_spatial_tiny_patch16_512
+vit_pe_core_tiny_patch16_384 vit_pe_spatial_tiny_patch16_512 vit_relpos_small_patch16_224
+vit_relpos_base_patch16_clsgap_224 vit_srelpos_small_patch16_224 vit_relpos_base_patch32_plus_rpn_256
+mixer_s32_224 gmixer_12_224 gmlp_ti16_224 resmlp_12_224 poolformer_s12 poolformerv2_s12 convformer_s18 caformer_s18
+nf_regnet_b0 nf_resnet26 nf_seresnet26 nf_ecaresnet26 eca_nfnet_l0 nfnet_l0 dm_nfnet_f0 nfnet_f0 test_nfnet
+coatnet_pico_rw_224 coatnet_nano_cc_224 coatnet_0_224 coatnext_nano_rw_224 coatnet_rmlp_nano_rw_224 maxvit_pico_rw_256
+maxvit_rmlp_pico_rw_256 maxvit_nano_rw_256 maxvit_tiny_pm_256 maxvit_tiny_tf_224 maxxvit_rmlp_nano_rw_256
+maxxvitv2_nano_rw_256 xcit_nano_12_p16_224 xcit_tiny_12_p8_224 xcit_small_12_p16_224 cait_xxs24_224
+swinv2_cr_tiny_224 swinv2_cr_tiny_ns_224 pvt_v2_b0 pvt_v2_b2_li twins_svt_small twins_pcpvt_small focalnet_tiny_srf
+focalnet_tiny_lrf levit_128s levit_conv_128s levit_192_d8
 """.split(),
 }
 
@@ -123,7 +131,8 @@ def batch_statistics(model, x):
 
             def hook(module, inputs, name=name):
                 value = inputs[0]
-                moments[name] = (value.mean((0, 2, 3)), value.var((0, 2, 3), unbiased=False))
+                axes = [axis for axis in range(value.dim()) if axis != 1]
+                moments[name] = (value.mean(axes), value.var(axes, unbiased=False))
 
             hooks.append(module.register_forward_pre_hook(hook))
     logits = model(x)

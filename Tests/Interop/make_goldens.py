@@ -20,6 +20,7 @@ from torchvision.models.efficientnet import FusedMBConvConfig, MBConvConfig
 from torchvision.models.mobilenetv3 import _mobilenet_v3_conf
 from torchvision.models.regnet import BlockParams
 
+import make_published_tables
 from logits import batch_statistics
 
 
@@ -163,6 +164,146 @@ def timm_swin():
         img_size=(44, 36), patch_size=4, embed_dim=16, depths=(2, 2), num_heads=(1, 2), window_size=3, num_classes=10)
 
 
+def token_transformer(size=32, **options):
+    options = {"img_size": size, "patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2, "num_classes": 10} | options
+    return options
+
+
+def beit():
+    return timm.models.beit.Beit(
+        **token_transformer(use_abs_pos_emb=False, use_rel_pos_bias=True, init_values=0.1))
+
+
+def eva(**options):
+    return timm.models.eva.Eva(**token_transformer(**options))
+
+
+def vision_transformer(**options):
+    return timm.models.vision_transformer.VisionTransformer(**token_transformer(**options))
+
+
+def mixer(**options):
+    return timm.models.mlp_mixer.MlpMixer(
+        img_size=32, patch_size=8, num_blocks=2, embed_dim=32, num_classes=10, **options)
+
+
+def metaformer(**options):
+    return timm.models.metaformer.MetaFormer(
+        depths=(1, 1, 2, 1), dims=(8, 16, 64, 96), num_classes=10, **options)
+
+
+def norm_free(**options):
+    module = timm.models.nfnet
+    config = {"depths": (1, 2, 1, 1), "channels": (16, 32, 48, 64), "act_layer": "relu"} | options
+    return module.NormFreeNet(module.NfCfg(**config), num_classes=10)
+
+
+def maxxvit(**options):
+    module = timm.models.maxxvit
+    transformer = module.MaxxVitTransformerCfg(dim_head=8, **options.pop("transformer", {}))
+    convolution = module.MaxxVitConvCfg(**options.pop("convolution", {}))
+    size = options.pop("size", 64)
+    config = module.MaxxVitCfg(
+        embed_dim=(16, 24, 32, 48), stem_width=16, conv_cfg=convolution, transformer_cfg=transformer, **options)
+    return module.MaxxVit(config, img_size=size, num_classes=10)
+
+
+def metaformer_mixers():
+    module = timm.models.metaformer
+    return [module.SepConv, module.SepConv, module.Attention, module.Attention]
+
+
+def metaformer_norms():
+    module = timm.models.metaformer
+    return [module.LayerNorm2dNoBias] * 2 + [module.LayerNormNoBias] * 2
+
+
+# Networks of families that are known by published layouts alone: the test takes the settings from the file.
+# name: (family of make_published_tables.py, builder, height, width)
+TABULATED = {
+    "beit": ("tokens", beit, 32, 32),
+    "eva02": (
+        "tokens", lambda: eva(
+            qkv_fused=False, mlp_ratio=8 / 3, swiglu_mlp=True, scale_mlp=True, use_rot_pos_emb=True,
+            ref_feat_shape=(3, 3)), 32, 32),
+    "rope-mixed": (
+        "tokens", lambda: eva(
+            attn_type="rope", use_rot_pos_emb=True, rope_type="mixed", rope_grid_indexing="xy", use_abs_pos_emb=False,
+            global_pool="token", init_values=0.1, use_fc_norm=False, no_embed_class=True, img_size=(48, 40)), 48, 40),
+    "rope-centered": (
+        "tokens", lambda: eva(
+            attn_type="rope", use_rot_pos_emb=True, rope_type="dinov3", rope_rotate_half=True, rope_temperature=100.0,
+            use_abs_pos_emb=False, num_reg_tokens=2, qk_norm=True, qkv_fused=False, num_kv_heads=1,
+            dynamic_img_size=True), 48, 40),
+    "attention-pool": (
+        "tokens", lambda: vision_transformer(
+            global_pool="map", class_token=False, reg_tokens=2, no_embed_class=True, qk_norm=True, qkv_bias=False,
+            mlp_layer=timm.layers.SwiGLU), 32, 32),
+    "parallel": (
+        "tokens", lambda: vision_transformer(
+            block_fn=timm.models.vision_transformer.ParallelScalingBlock, qk_norm=True, qkv_bias=False,
+            norm_layer=timm.layers.RmsNorm), 32, 32),
+    "relative-positions": (
+        "tokens", lambda: timm.models.vision_transformer_relpos.VisionTransformerRelPos(
+            **token_transformer(rel_pos_type="mlp", rel_pos_dim=16, class_token=True)), 32, 32),
+    "mixer": ("mixer", mixer, 32, 32),
+    "gmlp": (
+        "mixer", lambda: mixer(
+            mlp_ratio=3, block_layer=timm.models.mlp_mixer.SpatialGatingBlock, mlp_layer=timm.layers.GatedMlp), 32, 32),
+    "resmlp": (
+        "mixer", lambda: mixer(
+            mlp_ratio=3, block_layer=timm.models.mlp_mixer.ResBlock, norm_layer=timm.models.mlp_mixer.Affine), 32, 32),
+    "caformer": (
+        "metaformer",
+        lambda: metaformer(token_mixers=metaformer_mixers(), norm_layers=metaformer_norms()), 64, 71),
+    "poolformer": (
+        "metaformer", lambda: metaformer(
+            mlp_act=nn.GELU, mlp_bias=True, norm_layers=timm.layers.GroupNorm1, layer_scale_init_values=0.1,
+            res_scale_init_values=[None] * 4, downsample_norm=None, use_mlp_head=False), 64, 71),
+    "nfnet": (
+        "nfnet", lambda: norm_free(
+            group_size=8, bottle_ratio=0.5, extra_conv=True, skipinit=True, num_features=96, attn_layer="se",
+            attn_kwargs={"rd_ratio": 0.5}, act_layer="gelu", gamma_in_act=True, same_padding=True,
+            stem_type="deep_quad", stem_chs=16), 64, 71),
+    "nf-regnet": (
+        "nfnet", lambda: norm_free(
+            group_size=8, bottle_ratio=2, reg=True, attn_layer="eca", attn_kwargs={}, stem_type="7x7_pool", stem_chs=16), 64, 71),
+    "maxvit": (
+        "maxxvit", lambda: maxxvit(
+            depths=(1, 1, 1, 1), block_type=("M",) * 4, transformer={"window_size": (2, 2), "rel_pos_type": "bias_tf"},
+            convolution={"padding": "same", "norm_eps": 1e-3}, head_hidden_size=32), 64, 128),
+    "coatnet": (
+        "maxxvit", lambda: maxxvit(
+            depths=(1, 2, 1, 2), block_type=("C", "C", "T", "T"),
+            transformer={"rel_pos_type": "mlp", "rel_pos_dim": 16, "init_values": 0.1},
+            convolution={"stride_mode": "pool", "pre_norm_act": True}), 64, 64),
+    "xcit": (
+        "xcit", lambda: timm.models.xcit.Xcit(
+            patch_size=8, embed_dim=32, depth=2, num_heads=4, cls_attn_layers=2, eta=0.5, tokens_norm=True,
+            num_classes=10), 48, 56),
+    "cait": (
+        "cait", lambda: timm.models.cait.Cait(
+            img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=4, num_classes=10, init_values=0.5), 32, 32),
+    "swin-cr": (
+        "swin_cr", lambda: timm.models.swin_transformer_v2_cr.SwinTransformerV2Cr(
+            img_size=(64, 64), window_size=4, embed_dim=16, depths=(2, 2), num_heads=(2, 2), extra_norm_stage=True,
+            num_classes=10), 64, 64),
+    "pvt": (
+        "pyramid", lambda: timm.models.pvt_v2.PyramidVisionTransformerV2(
+            depths=(1, 1, 1, 1), embed_dims=(8, 16, 24, 32), num_heads=(1, 2, 3, 4), num_classes=10), 64, 71),
+    "twins": (
+        "pyramid", lambda: timm.models.twins.Twins(
+            embed_dims=(8, 16, 24, 32), num_heads=(1, 2, 3, 4), depths=(2, 1, 1, 1), wss=(3, 3, 3, 3), num_classes=10),
+        64, 96),
+    "focalnet": (
+        "focalnet", lambda: timm.models.focalnet.FocalNet(
+            embed_dim=8, depths=(1, 1, 1, 1), use_post_norm=True, use_overlap_down=True, layerscale_value=0.5,
+            normalize_modulator=True, num_classes=10), 64, 71),
+    "levit": (
+        "levit", lambda: timm.models.levit.Levit(
+            img_size=112, embed_dim=(32, 48), key_dim=8, depth=(1, 1), num_heads=(2, 3), num_classes=10), 112, 112),
+}
+
 # name: (builder, height, width, architecture to pass or None[, builder of the network for another size])
 MODELS = {
     "vgg": (small_vgg, 64, 70, None),
@@ -222,9 +363,17 @@ MODELS = {
 def main():
     directory = Path(__file__).parent.parent / "NetworkTests" / "Goldens"
     directory.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or MODELS:
-        build, height, width, architecture, *resize = MODELS[name]
-        model = build()
+    for name in sys.argv[1:] or [*MODELS, *TABULATED]:
+        own = {}
+        if name in TABULATED:
+            family, build, height, width = TABULATED[name]
+            architecture, resize, model = None, [], build()
+            struct, _, settings, _ = make_published_tables.FAMILIES[family]
+            words = [key if value is None else f"{key}={value}" for key, value in settings(name, model).items()]
+            own = {"family": struct, "settings": " ".join(words)}
+        else:
+            build, height, width, architecture, *resize = MODELS[name]
+            model = build()
         state = model.state_dict()
         names = sorted((k for k in state if state[k].is_floating_point()), key=lambda k: k.encode())
         for seed, key in enumerate(names):
@@ -243,6 +392,7 @@ def main():
         golden = {
             "versions": f"torch {torch.__version__}, torchvision {torchvision.__version__}, timm {timm.__version__}",
             "architecture": architecture,
+            **own,
             "height": height,
             "width": width,
             "tensors": [[key, list(state[key].shape)] for key in names],

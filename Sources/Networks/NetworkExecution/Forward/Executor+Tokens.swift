@@ -1,5 +1,6 @@
 import CNetworkKernels
 import NetworkGraphs
+import Platform
 
 /// Layers of transformers and of convolutional networks in their style, except attention.
 extension Executor {
@@ -62,7 +63,7 @@ extension Executor {
       }
       let factor = Float(1 / (sum / count + Double(norm.eps)).squareRoot())
       let scale = (0..<channels).map { factors.scale![first + $0] * factor }
-      let shift = (0..<channels).map { factors.shift![first + $0] - mean * scale[$0] }
+      let shift = (0..<channels).map { (factors.shift?[first + $0] ?? 0) - mean * scale[$0] }
       Pointwise(scale: scale, shift: shift).apply(
         kernels, to: y, stride: output.stride, from: x, fromStride: input.stride, residual: nil,
         residualStride: 0, rows: pixels, channels: channels)
@@ -183,6 +184,33 @@ extension Executor {
           y.update(from: input.image(image) + pixel * input.stride, count: output.size.channels)
           y += output.stride
         }
+      }
+    }
+  }
+
+  /// sin and cos of 2 pi (place + 1) / (extent + 1e-6) / 10000^(wave / waves) along both axes.
+  func wavePositions(_ waves: Int, into output: FeatureMap) {
+    let size = output.size
+    let frequencies = (0..<waves).map { 1 / powf(10000, Float($0) / Float(waves)) }
+    for row in 0..<size.height {
+      for column in 0..<size.width {
+        let places = [
+          Float(row + 1) / (Float(size.height) + 1e-6), Float(column + 1) / (Float(size.width) + 1e-6),
+        ]
+        let target = output.row(row, image: 0) + column * output.stride
+        for (axis, place) in places.enumerated() {
+          for (wave, frequency) in frequencies.enumerated() {
+            let angle = place * 2 * Float.pi * frequency
+            target[2 * (axis * waves + wave)] = sinf(angle)
+            target[2 * (axis * waves + wave) + 1] = cosf(angle)
+          }
+        }
+      }
+    }
+    for image in 1..<max(images, 1) {
+      for pixel in 0..<size.pixels {
+        (output.image(image) + pixel * output.stride).update(
+          from: output.image(0) + pixel * output.stride, count: size.channels)
       }
     }
   }

@@ -256,6 +256,7 @@ final class Executor {
     case .parameter: repeatParameter(step, into: output)
     case .transpose: transpose(step, into: output)
     case .joinTokens: joinTokens(step, into: output)
+    case .wavePositions(let waves): wavePositions(waves, into: output)
     case .input, .batchNorm, .gate: preconditionFailure("not an operation of its own")
     }
     return nil

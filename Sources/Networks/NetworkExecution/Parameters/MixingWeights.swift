@@ -16,50 +16,55 @@ struct MixingWeights: Sendable {
       }
       return (try values(talking.before), try values(talking.after))
     }
-    biases = try attention.bias.map {
-      Self.biases($0, table: try state.floats($0.tensor), heads: attention.heads)
-    }
+    biases = try attention.bias.map { try Self.biases($0, heads: attention.heads, state) }
   }
 
-  private static func biases(_ bias: PositionBias, table: [Float], heads: Int) -> Tensor {
+  private static func biases(_ bias: PositionBias, heads: Int, _ state: StateDict) throws -> Tensor {
     let (rows, columns, prefix) = (bias.rows, bias.columns, bias.prefixCount)
-    let (fewerRows, fewerColumns) = (
-      (rows + bias.stride - 1) / bias.stride, (columns + bias.stride - 1) / bias.stride
-    )
-    let (queries, keys) = (prefix + fewerRows * fewerColumns, prefix + rows * columns)
-    let entry = Self.entry(bias)
-    let perHead = table.count / heads
-    let result = Tensor(uninitialized: [heads, queries, keys])
-    for query in 0..<queries {
-      for key in 0..<keys {
-        let place: Int
-        if query < prefix || key < prefix {
-          let distances = (2 * rows - 1) * (2 * columns - 1)
-          place = distances + (query >= prefix ? 1 : key < prefix ? 2 : 0)
-        } else {
-          let (q, k) = (query - prefix, key - prefix)
-          place = entry(
-            q / fewerColumns * bias.stride - k / columns, q % fewerColumns * bias.stride - k % columns)
-        }
-        for head in 0..<heads {
+    let stride = bias.stride
+    let fewerColumns = (columns + stride - 1) / stride
+    let queries = prefix + (rows + stride - 1) / stride * fewerColumns
+    let keys = prefix + rows * columns
+    let result = Tensor(shape: [heads, queries, keys])
+    /// The number for a head and two pixels, and for pairs with a token of the prefix.
+    let pixels: (_ head: Int, _ query: Int, _ key: Int) -> Float
+    var others: (_ head: Int, _ query: Int, _ key: Int) -> Float = { _, _, _ in 0 }
+    switch bias.kind {
+    case .distancesAndClass(let key):
+      let table = try state.floats(key)
+      let distances = (2 * rows - 1) * (2 * columns - 1)
+      pixels = { head, query, key in
+        let down = query / columns - key / columns + rows - 1
+        return table[
+          (down * (2 * columns - 1) + query % columns - key % columns + columns - 1) * heads + head]
+      }
+      others = { head, query, key in
+        table[(distances + (query >= prefix ? 1 : key >= prefix ? 0 : 2)) * heads + head]
+      }
+    case .relative(let inner, _):
+      let values = try RelativePositions(inner, state).biases(heads: heads, rows: rows, columns: columns)
+      pixels = { head, query, key in
+        values.pointer[(head * rows * columns + query) * rows * columns + key]
+      }
+    case .absoluteDistances(let key):
+      let table = try state.floats(key)
+      pixels = { head, query, key in
+        let (down, right) = (abs(query / columns - key / columns), abs(query % columns - key % columns))
+        return table[head * rows * columns + down * columns + right]
+      }
+    }
+    for head in 0..<heads {
+      for query in 0..<queries {
+        // The query's place on the keys' grid.
+        let index = max(0, query - prefix)
+        let place = index / fewerColumns * stride * columns + index % fewerColumns * stride
+        for key in 0..<keys {
           result.pointer[(head * queries + query) * keys + key] =
-            bias.kind == .absoluteDistances ? table[head * perHead + place] : table[place * heads + head]
+            query < prefix || key < prefix ? others(head, query, key) : pixels(head, place, key - prefix)
         }
       }
     }
     return result
-  }
-
-  /// The entry of the table for two pixels that are so far apart.
-  private static func entry(_ bias: PositionBias) -> (_ down: Int, _ right: Int) -> Int {
-    let (rows, columns) = (bias.rows, bias.columns)
-    switch bias.kind {
-    case .distancesAndClass, .distances:
-      return { (down, right) in (down + rows - 1) * (2 * columns - 1) + right + columns - 1 }
-    case .absoluteDistances:
-      // From the first pixel every pair of distances is met once, row by row.
-      return { (down, right) in abs(down) * columns + abs(right) }
-    }
   }
 }
 

@@ -36,10 +36,7 @@ struct TokenTransformer: TabulatedArchitecture {
       positions: positions.map { _ in "pos_embed" }, embeddedPrefixCount: embedded,
       grid: Self.side(positions ?? 0), resampling: .antialiased)
     if b.state.contains("norm_pre.weight") { x = try b.norm(x, "norm_pre", norm, eps: eps) }
-    let table = "blocks.0.attn.relative_position_bias_table"
-    if let distances = b.state.shape(table)?.first {
-      b.onlySize = patch * (Self.side(distances - 3) + 1) / 2
-    }
+    if row.has("grid") { b.onlySize = patch * row.integer("grid") }
     for index in 0..<row.integer("blocks") { x = try block(&b, x, index, patch: patch) }
     if b.state.contains("norm.weight") { x = try b.norm(x, "norm", norm, eps: eps) }
     x = try pool(&b, x)
@@ -229,16 +226,35 @@ struct TokenTransformer: TabulatedArchitecture {
       }
       (q, k) = (b.rotate(q, rotation(heads)), b.rotate(k, rotation(keyHeads)))
     }
-    var bias: PositionBias?
-    let key = "\(name).relative_position_bias_table"
-    if let distances = b.state.shape(key)?.first {
-      let table = try b.require(key, shape: [distances, heads])
-      let side = (Self.side(distances - 3) + 1) / 2
-      bias = PositionBias(tensor: table.name, kind: .distancesAndClass, rows: side, columns: side)
-    }
+    let bias = try positionBias(&b, name)
     return try b.attention(
       q, k, v, name,
       CrossAttention(heads: heads, keyHeads: keyHeads, scale: 1 / Float(width).squareRoot(), bias: bias))
+  }
+
+  /// The numbers that the layer `name`, or all together, add to the scores.
+  private func positionBias(_ b: inout GraphBuilder, _ name: String) throws -> PositionBias? {
+    let keys = ["\(name)", "\(name).rel_pos", "shared_rel_pos"]
+    for key in keys.map({ "\($0).relative_position_bias_table" }) {
+      guard let distances = b.state.shape(key)?.first else { continue }
+      let side = (Self.side(distances - (prefixCount == 0 ? 0 : 3)) + 1) / 2
+      let table = try b.require(key, shape: [distances, heads]).name
+      return PositionBias(
+        kind: prefixCount == 0 ? .relative(.table(table), prefix: 0) : .distancesAndClass(table),
+        rows: side, columns: side)
+    }
+    guard let own = keys.first(where: { b.state.contains("\($0).mlp.fc1.weight") }) else { return nil }
+    let hidden = try b.require("\(own).mlp.fc1.weight", shape: [nil, 2])
+    let hiddenBias = try b.require("\(own).mlp.fc1.bias", shape: [hidden.shape[0]]).name
+    let output = try b.require("\(own).mlp.fc2.weight", shape: [heads, hidden.shape[0]]).name
+    let inner: AttentionWindows.Bias =
+      row.has("swin-positions")
+      ? .network(hidden: hidden.name, hiddenBias: hiddenBias, output: output, trained: nil)
+      : .linearNetwork(
+        hidden: hidden.name, hiddenBias: hiddenBias, output: output,
+        outputBias: try b.require("\(own).mlp.fc2.bias", shape: [heads]).name)
+    let side = row.integer("grid")
+    return PositionBias(kind: .relative(inner, prefix: prefixCount), rows: side, columns: side)
   }
 
   private func angles(

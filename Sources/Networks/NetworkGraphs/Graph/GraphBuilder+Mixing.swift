@@ -28,7 +28,8 @@ extension GraphBuilder {
   mutating func groupNorm(_ x: Value, _ name: String, groups: Int = 1, eps: Double) throws -> Value {
     let norm = GroupNorm(
       groups: groups, weight: try require(name + ".weight", shape: [x.channels]).name,
-      bias: try require(name + ".bias", shape: [x.channels]).name, eps: Float(eps))
+      bias: state.contains(name + ".bias") ? try require(name + ".bias", shape: [x.channels]).name : nil,
+      eps: Float(eps))
     return append(name, .groupNorm(norm), [x], channels: x.channels)
   }
 
@@ -46,6 +47,54 @@ extension GraphBuilder {
     }
     return append(
       name + ".attention", .crossAttention(attention), [q, k, v], channels: v.channels / keyHeads * heads)
+  }
+
+  /// Attention of the first token to all, with the layers `q`, `k`, `v` and `proj` of `name`.
+  mutating func classAttention(_ x: Value, _ name: String, heads: Int) throws -> Value {
+    let q = try pointwise(tokens(x, 0..<1), name + ".q")
+    let (k, v) = (try pointwise(x, name + ".k"), try pointwise(x, name + ".v"))
+    let scale = 1 / Float(q.channels / max(heads, 1)).squareRoot()
+    return try pointwise(
+      attention(q, k, v, name, CrossAttention(heads: heads, scale: scale)), name + ".proj",
+      outputs: x.channels)
+  }
+
+  /// Channels [head][query, key, value][channel of the head] as [query, key, value][head][channel of the head].
+  mutating func headsLast(_ qkv: Value, heads: Int) -> Value {
+    let width = qkv.channels / 3 / max(heads, 1)
+    let order = (0..<3).flatMap { part in
+      (0..<heads).flatMap { head in (0..<width).map { (3 * head + part) * width + $0 } }
+    }
+    return append("heads", .reorder(order), [qkv], channels: qkv.channels)
+  }
+
+  /// Every channel times a factor of its own, plus a summand of its own.
+  mutating func affine(_ x: Value, scale: String, shift: String) throws -> Value {
+    let factors = ChannelFactors(
+      scale: .tensor(try channelVector(scale, x)), shift: .tensor(try channelVector(shift, x)))
+    return append(scale, .affine(factors), [x], channels: x.channels)
+  }
+
+  /// All channels times one learned number, a tensor without axes.
+  mutating func scale(_ x: Value, by key: String) throws -> Value {
+    let factors = ChannelFactors(scale: .tensor(try require(key, shape: []).name), shift: nil)
+    return append(key, .affine(factors), [x], channels: x.channels)
+  }
+
+  /// Efficient channel attention (Wang et al. 2020): every channel times a gate that a convolution along the channels
+  /// computes from all means.
+  mutating func channelAttention(_ x: Value, _ name: String) throws -> Value {
+    let spec = try require(name + ".weight", shape: [1, 1, nil])
+    let taps = spec.shape[2]
+    let factor = append(
+      name, .acrossChannels(weight: spec.name, taps: taps, padding: (taps - 1) / 2), [globalAverage(x)],
+      channels: x.channels)
+    return gate(x, by: activation(factor, .sigmoid))
+  }
+
+  /// Sines and cosines of the places of the pixels of `x`.
+  mutating func wavePositions(_ x: Value, waves: Int) -> Value {
+    append("positions", .wavePositions(waves: waves), [x], channels: 4 * waves)
   }
 
   /// Queries, keys and values of a map that holds one after the other.
@@ -85,6 +134,17 @@ extension GraphBuilder {
   /// The product of two maps of equal shape.
   mutating func multiply(_ a: Value, _ b: Value) -> Value {
     append("multiply", .multiply, [a, b], channels: a.channels)
+  }
+
+  /// The first map times the second, which has one channel.
+  mutating func mask(_ x: Value, by factor: Value) -> Value {
+    append("mask", .mask, [x, factor], channels: x.channels)
+  }
+
+  /// A map of ones of the size of `x`.
+  mutating func ones(like x: Value) -> Value {
+    let factors = ChannelFactors(scale: .constant(0), shift: .constant(1))
+    return append("ones", .affine(factors), [x], channels: x.channels)
   }
 
   /// The second map times the activation of the first (Shazeer: "GLU Variants Improve Transformer", 2020).

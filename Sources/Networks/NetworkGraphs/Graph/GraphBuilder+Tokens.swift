@@ -31,7 +31,7 @@ extension GraphBuilder {
   }
 
   /// The tensor `key` with a number for each channel; other axes may have an extent of 1.
-  private mutating func channelVector(_ key: String, _ x: Value) throws -> TensorName {
+  mutating func channelVector(_ key: String, _ x: Value) throws -> TensorName {
     let shape = state.shape(key) ?? []
     return try require(key, shape: shape.filter { $0 != 1 } == [x.channels] ? shape : [x.channels]).name
   }

@@ -44,15 +44,13 @@ package struct PositionBias: Sendable, Equatable {
   package enum Kind: Sendable, Equatable {
     /// A row for every distance of two pixels, then three for: class token to pixel, pixel to class token, class token
     /// to itself; a column for every head (BEiT).
-    case distancesAndClass
-    /// A row for every distance of two pixels, a column for every head.
-    case distances
-    /// A row for every head, a column for every pair of absolute distances in the order in which they occur from the
-    /// first pixel on (LeViT).
-    case absoluteDistances
+    case distancesAndClass(TensorName)
+    /// By the distance of two pixels as in windows, and 0 for `prefix` tokens before them.
+    case relative(AttentionWindows.Bias, prefix: Int)
+    /// A row for every head, a column for every pair of absolute distances, row by row (LeViT).
+    case absoluteDistances(TensorName)
   }
 
-  package let tensor: TensorName
   package let kind: Kind
   /// Rows and columns of the keys' grid.
   package let rows: Int
@@ -61,7 +59,13 @@ package struct PositionBias: Sendable, Equatable {
   package var stride = 1
 
   /// Tokens beside the pixels of the grid.
-  package var prefixCount: Int { kind == .distancesAndClass ? 1 : 0 }
+  package var prefixCount: Int {
+    switch kind {
+    case .distancesAndClass: 1
+    case .relative(_, let prefix): prefix
+    case .absoluteDistances: 0
+    }
+  }
 }
 
 /// Rotary position embeddings: pairs of the channels of a head turned by angles that depend on the token's place.
@@ -106,7 +110,8 @@ package struct CrossCovariance: Sendable, Equatable {
 package struct GroupNorm: Sendable, Equatable {
   package let groups: Int
   package let weight: TensorName
-  package let bias: TensorName
+  /// Key of the shift; nil is 0.
+  package let bias: TensorName?
   package let eps: Float
 }
 
@@ -128,7 +133,7 @@ extension Graph {
       return shaped(first.height, first.width)
     case .rotate(let rotation):
       return first.pixels >= rotation.prefixCount ? shaped(first.height, first.width) : nil
-    case .crossCovariance, .groupNorm: return shaped(first.height, first.width)
+    case .crossCovariance, .groupNorm, .wavePositions: return shaped(first.height, first.width)
     case .parameter(_, let count): return shaped(count, 1)
     case .transpose: return first.pixels == node.channels ? shaped(first.channels, 1) : nil
     case .joinTokens: return shaped(inputs.reduce(0) { $0 + $1.pixels }, 1)

@@ -71,6 +71,9 @@ package enum Operation: Sendable, Equatable {
   case transpose
   /// The tokens of all inputs, one after the other.
   case joinTokens
+  /// Sines and cosines of the places of pixels, [row or column][wave][sine, cosine] (Ali et al.: "XCiT", 2021); the input
+  /// gives the size of the map alone.
+  case wavePositions(waves: Int)
 }
 
 /// A convolution with the names of its weights.

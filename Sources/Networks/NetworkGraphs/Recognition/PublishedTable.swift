@@ -27,13 +27,13 @@ struct PublishedTable: Sendable {
     }
   }
 
-  /// Published names of the classifier's layers.
-  let heads: [String]
+  /// Published names of the classifier's layers; several lists where networks of the family end differently.
+  let heads: [[String]]
   /// Ends of the names of tensors whose shapes depend on the size of the images.
   let resizable: [String]
   let rows: [Row]
 
-  init(heads: [String], resizable: [String] = [], _ text: String) {
+  init(heads: [[String]], resizable: [String] = [], _ text: String) {
     self.heads = heads
     self.resizable = resizable
     rows = text.split(separator: "\n").map { line in
@@ -54,11 +54,13 @@ struct PublishedTable: Sendable {
 
   /// The rows with the layout of a state dict.
   func rows(of state: StateDict) -> [Row] {
-    guard heads.allSatisfy({ state.headName($0) != nil }) else { return [] }
-    let layout = Layout(
-      state.source.tensors.filter { !$0.dtype.isInteger },
-      heads: heads.map { ($0, state.headName($0) ?? $0) }, resizable: resizable)
-    return rows.filter { $0.digest == layout.digest }
+    let layouts = heads.compactMap { heads -> Layout? in
+      guard heads.allSatisfy({ state.headName($0) != nil }) else { return nil }
+      return Layout(
+        state.source.tensors.filter { !$0.dtype.isInteger },
+        heads: heads.map { ($0, state.headName($0) ?? $0) }, resizable: resizable)
+    }
+    return rows.filter { row in layouts.contains { $0.digest == row.digest } }
   }
 
   /// The row of a state dict: that of the requested name, or the shortest name if all with these tensors compute the
@@ -104,5 +106,5 @@ extension TabulatedArchitecture {
     self.init(row, assumption: name == nil ? "no tensor shows its settings: \(row.description)" : nil)
   }
 
-  var headName: String { Self.table.heads[0] }
+  var headName: String { Self.table.heads[0][0] }
 }

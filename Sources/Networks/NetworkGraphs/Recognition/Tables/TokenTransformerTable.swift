@@ -3,7 +3,7 @@
 // 1.0.31: see `PublishedTable`.
 
 extension TokenTransformer {
-  static let table = PublishedTable(heads: ["head"], resizable: ["pos_embed", "relative_position_bias_table"], """
+  static let table = PublishedTable(heads: [["head"]], resizable: ["pos_embed"], """
     aimv2_1b_patch14_224 b4352e611a7a4376 heads=16 blocks=24 block=pre-norm eps=1e-05 rms mlp=gated act=silu prefix=0 pool=avg
     aimv2_1b_patch14_336 b4352e611a7a4376 heads=16 blocks=24 block=pre-norm eps=1e-05 rms mlp=gated act=silu prefix=0 pool=avg
     aimv2_1b_patch14_448 b4352e611a7a4376 heads=16 blocks=24 block=pre-norm eps=1e-05 rms mlp=gated act=silu prefix=0 pool=avg
@@ -20,13 +20,13 @@ extension TokenTransformer {
     beit3_giant_patch14_224 ad44cd35e51ff3c7 heads=16 blocks=40 block=pre-norm eps=1e-05 mlp=plain act=gelu prefix=1 embedded pool=avg
     beit3_giant_patch14_336 ad44cd35e51ff3c7 heads=16 blocks=40 block=pre-norm eps=1e-05 mlp=plain act=gelu prefix=1 embedded pool=avg
     beit3_large_patch16_224 c274dc127595998f heads=16 blocks=24 block=pre-norm eps=1e-05 mlp=plain act=gelu prefix=1 embedded pool=avg
-    beit_base_patch16_224 631b406b8c7018b9 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 pool=avg
-    beit_base_patch16_384 631b406b8c7018b9 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 pool=avg
-    beit_large_patch16_224 4d0a494b425354dd heads=16 blocks=24 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 pool=avg
-    beit_large_patch16_384 4d0a494b425354dd heads=16 blocks=24 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 pool=avg
-    beit_large_patch16_512 4d0a494b425354dd heads=16 blocks=24 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 pool=avg
-    beitv2_base_patch16_224 631b406b8c7018b9 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 pool=avg
-    beitv2_large_patch16_224 4d0a494b425354dd heads=16 blocks=24 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 pool=avg
+    beit_base_patch16_224 f9052950daaab389 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=14 pool=avg
+    beit_base_patch16_384 a2108ab3c77cc281 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=24 pool=avg
+    beit_large_patch16_224 df41d644e82aa3bd heads=16 blocks=24 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=14 pool=avg
+    beit_large_patch16_384 89b389675a24ef5d heads=16 blocks=24 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=24 pool=avg
+    beit_large_patch16_512 3c2e4a234d079d3d heads=16 blocks=24 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=32 pool=avg
+    beitv2_base_patch16_224 f9052950daaab389 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=14 pool=avg
+    beitv2_large_patch16_224 df41d644e82aa3bd heads=16 blocks=24 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=14 pool=avg
     eva02_base_patch14_224 29253b3e4831b751 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=gated act=silu prefix=1 embedded pool=avg rope=axial temperature=10000 reference=16
     eva02_base_patch14_448 29253b3e4831b751 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=gated act=silu prefix=1 embedded pool=avg rope=axial temperature=10000 reference=16
     eva02_base_patch16_clip_224 26992754fb6a11f1 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=gated act=silu prefix=1 embedded pool=token rope=axial temperature=10000 reference=16
@@ -45,6 +45,7 @@ extension TokenTransformer {
     eva_giant_patch14_clip_224 866e6a53800b2fcf heads=16 blocks=40 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 embedded pool=token
     test_vit3 99d7d714ca2b7ad6 heads=3 blocks=9 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 embedded pool=map pool-heads=3 pool-act=gelu pools-prefix
     test_vit4 a6c83dacaf42ee7e heads=3 blocks=9 block=pre-norm eps=1e-06 rms mlp=plain act=gelu prefix=1 embedded pool=avg
+    test_vit_relpos 613c59623f22feb5 heads=3 blocks=9 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=10 pool=avg
     vit_5b_patch16_sapiens2 a37a51f4384457fd heads=32 blocks=56 block=pre-norm eps=1e-06 rms mlp=packed act=silu prefix=9 pool=token rope=centered temperature=100 halves
     vit_7b_patch16_dinov3 9c5c7c84c8a75fbf heads=32 blocks=40 block=pre-norm eps=1e-05 mlp=gated act=silu prefix=5 pool=avg rope=centered temperature=100 halves
     vit_base_patch16_18x2_224 8fe8f1d0d0e73bd7 heads=12 blocks=18 block=parallel-layers eps=1e-06 mlp=plain act=gelu prefix=1 embedded pool=token
@@ -109,6 +110,17 @@ extension TokenTransformer {
     vit_pe_spatial_small_patch16_512 770042f7567499a8 heads=6 blocks=12 block=pre-norm eps=1e-05 mlp=plain act=gelu prefix=1 embedded pool=avg rope=axial temperature=10000 xy reference=32 offset=1
     vit_pe_spatial_tiny_patch16_512 e49b68e0de270e13 heads=3 blocks=12 block=pre-norm eps=1e-05 mlp=plain act=gelu prefix=1 embedded pool=avg rope=axial temperature=10000 xy reference=32 offset=1
     vit_pwee_patch16_reg1_gap_256 f55b5e0d2f756441 heads=4 blocks=16 block=parallel-parts eps=1e-06 act=gelu prefix=1 pool=avg
+    vit_relpos_base_patch16_224 ead854400f70e7c6 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=14 pool=avg
+    vit_relpos_base_patch16_cls_224 7b428098303141fd heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=14 pool=token
+    vit_relpos_base_patch16_clsgap_224 b443ad8fa2bc2455 heads=12 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=14 pool=avg
+    vit_relpos_base_patch16_plus_240 8d683d234343a2e4 heads=14 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=15 pool=avg
+    vit_relpos_base_patch16_rpn_224 1cd5a839df2bdeea heads=12 blocks=12 block=post-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=14 pool=avg
+    vit_relpos_base_patch32_plus_rpn_256 4bcd260436996e7e heads=14 blocks=12 block=post-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=8 pool=avg
+    vit_relpos_medium_patch16_224 3f8310538eb05d6b heads=8 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=14 pool=avg
+    vit_relpos_medium_patch16_cls_224 5863bd540ac2bf13 heads=8 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=1 grid=14 pool=token
+    vit_relpos_medium_patch16_rpn_224 a8932cd6a3472cd1 heads=8 blocks=12 block=post-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=14 pool=avg
+    vit_relpos_small_patch16_224 62d33e46ae92ae96 heads=6 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=14 pool=avg
+    vit_relpos_small_patch16_rpn_224 59b88488b297033a heads=6 blocks=12 block=post-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=14 pool=avg
     vit_small_patch16_18x2_224 94d1d686ee02991b heads=6 blocks=18 block=parallel-layers eps=1e-06 mlp=plain act=gelu prefix=1 embedded pool=token
     vit_small_patch16_dinov3 2b79ea85488a2fe3 heads=6 blocks=12 block=pre-norm eps=1e-05 mlp=plain act=gelu prefix=5 pool=avg rope=centered temperature=100 halves
     vit_small_patch16_dinov3_qkvb 1f40630255f31ca3 heads=6 blocks=12 block=pre-norm eps=1e-05 mlp=plain act=gelu prefix=5 pool=avg rope=centered temperature=100 halves
@@ -127,6 +139,8 @@ extension TokenTransformer {
     vit_so400m_patch16_siglip_256 c2bdcbd1d1864158 heads=16 blocks=27 block=pre-norm eps=1e-06 mlp=plain act=geluTanh prefix=0 pool=map pool-heads=16 pool-act=geluTanh
     vit_so400m_patch16_siglip_384 c2bdcbd1d1864158 heads=16 blocks=27 block=pre-norm eps=1e-06 mlp=plain act=geluTanh prefix=0 pool=map pool-heads=16 pool-act=geluTanh
     vit_so400m_patch16_siglip_512 c2bdcbd1d1864158 heads=16 blocks=27 block=pre-norm eps=1e-06 mlp=plain act=geluTanh prefix=0 pool=map pool-heads=16 pool-act=geluTanh
+    vit_srelpos_medium_patch16_224 e12903e4f819da99 heads=8 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=14 pool=avg
+    vit_srelpos_small_patch16_224 88054032c61706d1 heads=6 blocks=12 block=pre-norm eps=1e-06 mlp=plain act=gelu prefix=0 grid=14 pool=avg
     vit_tiny_patch16_dinov3_qkvb 182c74eafc2719cc heads=3 blocks=12 block=pre-norm eps=1e-05 mlp=plain act=gelu prefix=5 pool=avg rope=centered temperature=100 halves
     """)
 }
