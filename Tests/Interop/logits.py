@@ -5,8 +5,8 @@
 ENGINE is the built `engine` executable. Every model gets random weights and random BatchNorm statistics from a fixed
 seed, in float32; the reference runs in float64, so the error is the engine's alone. One row per model: source, name,
 what the engine recognised, size of the input, largest error relative to the largest logit in inference mode and with
-batch statistics, PyTorch's own float32 error with batch statistics (which deep networks amplify), and the error of the
-batch means and variances (relative to the layer's largest). Transformers have two rows, of two sizes.
+batch statistics, PyTorch's own float32 error with batch statistics (which deep networks amplify; of transformers in
+inference mode), and the error of the batch means and variances (relative to the layer's largest). Transformers have two rows, of two sizes.
 """
 
 import argparse
@@ -82,7 +82,8 @@ coatnet_pico_rw_224 coatnet_nano_cc_224 coatnet_0_224 coatnext_nano_rw_224 coatn
 maxvit_rmlp_pico_rw_256 maxvit_nano_rw_256 maxvit_tiny_pm_256 maxvit_tiny_tf_224 maxxvit_rmlp_nano_rw_256
 maxxvitv2_nano_rw_256 xcit_nano_12_p16_224 xcit_tiny_12_p8_224 xcit_small_12_p16_224 cait_xxs24_224
 swinv2_cr_tiny_224 swinv2_cr_tiny_ns_224 pvt_v2_b0 pvt_v2_b2_li twins_svt_small twins_pcpvt_small focalnet_tiny_srf
-focalnet_tiny_lrf levit_128s levit_conv_128s levit_192_d8
+focalnet_tiny_lrf levit_128s levit_conv_128s levit_192 mambaout_femto mambaout_kobe
+mambaout_base_wide_rw inception_next_atto inception_next_tiny
 """.split(),
 }
 
@@ -229,8 +230,10 @@ def check_lively(engine, source, name, build, directory):
         reference = larger(source, name, model, size) if size != own else model
         with torch.no_grad():
             logits = copy.deepcopy(reference).double()(x.double())
+            own_error = relative(reference(x), logits)
         error = relative(load_file(paths[2])["logits"], logits)
-        yield [source, name, run.stdout.split("\t")[0], f"{size}x{size}", f"{error:.1e}"] + ["-"] * 3
+        recognised = run.stdout.split("\t")[0]
+        yield [source, name, recognised, f"{size}x{size}", f"{error:.1e}", "-", f"{own_error:.1e}", "-"]
 
 
 def lively_networks(which):
@@ -291,7 +294,9 @@ def main():
             if not re.search(options.only, name):
                 continue
             for row in check_lively(options.engine, source, name, build, Path(directory)):
-                failed += row[4] == "-" or float(row[4]) > 1e-4
+                # Statistics of two images may amplify rounding, PyTorch's as much as ours.
+                bound = 1e-4 if row[6] == "-" else max(1e-4, float(row[6]))
+                failed += row[4] == "-" or float(row[4]) > bound
                 lines.append("\t".join(row))
                 print(lines[-1], flush=True)
     if options.out:

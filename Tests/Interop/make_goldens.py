@@ -299,6 +299,12 @@ TABULATED = {
         "focalnet", lambda: timm.models.focalnet.FocalNet(
             embed_dim=8, depths=(1, 1, 1, 1), use_post_norm=True, use_overlap_down=True, layerscale_value=0.5,
             normalize_modulator=True, num_classes=10), 64, 71),
+    "mambaout": (
+        "mambaout", lambda: timm.models.mambaout.MambaOut(
+            depths=(1, 1, 1, 1), dims=(8, 16, 24, 32), conv_ratio=0.5, ls_init_value=0.5, num_classes=10), 64, 71),
+    "inception-next": (
+        "inception_next", lambda: timm.models.inception_next.MetaNeXt(
+            depths=(1, 1, 1, 1), dims=(16, 24, 32, 48), num_classes=10), 64, 71),
     "levit": (
         "levit", lambda: timm.models.levit.Levit(
             img_size=112, embed_dim=(32, 48), key_dim=8, depth=(1, 1), num_heads=(2, 3), num_classes=10), 112, 112),

@@ -432,6 +432,35 @@ def levit(name, model):
     }  # fmt: skip
 
 
+def mambaout(name, model):
+    """MambaOut."""
+    norms = norm_settings(model)
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    settings = {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages), "eps": norms["eps"],
+        "act": one({activation(m) for m in [model.stem.act, *(block.act for block in blocks)]}, "act"),
+    }  # fmt: skip
+    kinds = one({type(stage.downsample).__name__ for stage in list(model.stages)[1:]}, "downsample")
+    if kinds == "DownsampleNormFirst":
+        settings["norm-first"] = None
+    act = model.head.pre_logits.act
+    return settings | ({"head-tanh": None} if type(act).__name__ == "Tanh" else {"head-act": activation(act)})
+
+
+def inception_next(name, model):
+    """InceptionNeXt."""
+    norms = [m for m in model.modules() if type(m).__name__ == "BatchNorm2d"]
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    for block in blocks:
+        require(type(block.token_mixer).__name__ in ("InceptionDWConv2d", "Conv2d"), type(block.token_mixer).__name__)
+        require(activation(block.mlp.act) == "gelu" and not present(block.mlp.norm), "mlp")
+    require(activation(model.head.act) == "gelu", "head")
+    return {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
+        "eps": f"{one({n.eps for n in norms}, 'eps'):g}", "head-eps": f"{model.head.norm.eps:g}",
+    }  # fmt: skip
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -449,6 +478,8 @@ FAMILIES = {
     "pyramid": ("PyramidTransformer", lambda: timm_names("pvt_v2", "twins"), pyramid, []),
     "focalnet": ("FocalNet", lambda: timm_names("focalnet"), focalnet, []),
     "levit": ("LeViT", lambda: timm_names("levit"), levit, []),
+    "mambaout": ("MambaOut", lambda: timm_names("mambaout"), mambaout, []),
+    "inception_next": ("InceptionNeXt", lambda: timm_names("inception_next"), inception_next, []),
     "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
 }
 

@@ -205,7 +205,7 @@ struct MixingLayerTests {
       let column = (Double(pixel % columns) + 0.5) / Double(columns) * 4
       for head in 0..<heads {
         for pair in 0..<width / 2 {
-          let band = pow(100, -Double(pair % 2) / 2)
+          let band = pair % 2 == 0 ? 1.0 : 0.1
           let angle = (pair < 2 ? row : column) * band
           let first = (pixel + 1) * channels + head * width + (pairsHalves ? pair : 2 * pair)
           let second = first + (pairsHalves ? width / 2 : 1)

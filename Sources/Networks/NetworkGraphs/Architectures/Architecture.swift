@@ -45,7 +45,7 @@ enum ArchitectureRegistry {
     EfficientNetPyTorch.self, SmallImageResNet.self,
     ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
-    PyramidTransformer.self, FocalNet.self, LeViT.self,
+    PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
