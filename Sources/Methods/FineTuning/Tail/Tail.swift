@@ -48,7 +48,8 @@ final class Tail {
     }
     statistics = parameters.batchNorm
     layerNorm = parameters.layerNorm
-    affine = TailNormalization(parameters, stride: stride)
+    affine = TailNormalization(
+      parameters.batchNorm, parameters.layerNorm, channels: parameters.channels, stride: stride)
     gamma = TrainableParameter(affine.gamma, decays: false)
     beta = TrainableParameter(affine.beta, decays: false)
     pooled = Tensor(shape: [capacity, stride])
@@ -217,10 +218,9 @@ struct TailNormalization {
   private let eps: Double
 
   /// The BatchNorm with its running statistics, or scale and shift of the LayerNorm; z = x without either.
-  init(_ parameters: TailParameters, stride: Int) {
-    let (batchNorm, layerNorm, channels) = (
-      parameters.batchNorm, parameters.layerNorm, parameters.channels
-    )
+  init(
+    _ batchNorm: BatchNormParameters?, _ layerNorm: LayerNormParameters? = nil, channels: Int, stride: Int
+  ) {
     func padded(_ values: [Float]) -> Tensor {
       Tensor(shape: [stride], values: values + Array(repeating: 0, count: stride - channels))
     }
