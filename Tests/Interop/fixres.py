@@ -18,11 +18,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+import timm
+from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parents[2] / "fixtures"
 sys.path.insert(0, str(ROOT))
 import fixturelib  # noqa: E402
+import lively  # noqa: E402
 
 CROP, BATCH, RATE = 72, 64, 0.01
 MASK = (1 << 64) - 1
@@ -177,6 +179,73 @@ def reference(checkpoint, images, labels, epochs, mode, trains_bn, smoothing, te
     return curve, model.eval()
 
 
+def reference_layer_norm(model, norm, head, images, labels, epochs):
+    """Tunes head and LayerNorm of a whole network; returns the mean loss of every epoch and the state dict."""
+    model.requires_grad_(False)
+    norm.requires_grad_(True)
+    head.requires_grad_(True)
+    plain = [head.bias, norm.weight, norm.bias]
+    optimizer = torch.optim.SGD(
+        [{"params": [head.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
+    )
+    generator, curve, done = SplitMix64(0), [], 0
+    steps = epochs * math.ceil(len(labels) / BATCH)
+    for _ in range(epochs):
+        total = 0.0
+        for rows in generator.permutation(len(labels)).split(BATCH):
+            for group in optimizer.param_groups:
+                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * done / steps))
+            done += 1
+            loss = F.cross_entropy(model(images[rows]), labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows)
+        curve.append(total / len(labels))
+    return curve, model.state_dict()
+
+
+def layer_norms(bin_folder, epochs):
+    """Rows of networks with a LayerNorm after the pooling, before it, and on the class token; largest errors."""
+    paths, labels = fixturelib.list_images("train")
+    worst = 0.0
+    for name, size in (("test_convnext2", 64), ("test_vit", 160), ("swin_s3_tiny_224", 224)):
+        count = 96 if size < 200 else 8
+        rows = torch.linspace(0, len(labels) - 1, count).long()
+        resize = fixturelib.standard_resize(size)
+        images = fixturelib.load_batch([paths[i] for i in rows], resize, size)
+        model = lively.lively(timm.create_model(name, num_classes=10)).eval()
+        with torch.no_grad():
+            # Logits of order one.
+            head = model.head.fc if hasattr(model.head, "fc") else model.head
+            scale = model(images).std()
+            head.weight.div_(scale)
+            head.bias.div_(scale)
+        start = {key: value.clone() for key, value in model.state_dict().items()}
+        norm = model.head.norm if name == "test_convnext2" else model.norm
+        with tempfile.TemporaryDirectory() as folder:
+            save_file({key: value.contiguous() for key, value in start.items()}, f"{folder}/in.safetensors")
+            Path(f"{folder}/train.txt").write_text(
+                "".join(f"{Path(paths[i]).resolve()}\t{int(labels[i])}\n" for i in rows))
+            curve, expected = reference_layer_norm(model, norm, head, images, labels[rows], epochs)
+            out, report = f"{folder}/out.safetensors", f"{folder}/report.json"
+            command = [bin_folder / "ckpt-fixres", f"{folder}/in.safetensors", "--data", f"{folder}/train.txt"]
+            command += ["--train", "fc+norm", "--arch", name, "--resize", resize, "--crop", size, "--lr", RATE]
+            command += ["--epochs", epochs, "--quiet", "-o", out, "--report", report]
+            subprocess.run([str(part) for part in command], check=True)
+            found = load_file(out)
+            losses = [row["train"]["loss"] for row in json.loads(Path(report).read_text())["epochs"]]
+        loss_error = max(abs(a - b) for a, b in zip(losses, curve, strict=True))
+        update_error = 0.0
+        for key, value in expected.items():
+            update = (value - start[key]).double().abs().max().item()
+            difference = (found[key].double() - value.double()).abs().max().item()
+            update_error = max(update_error, difference / update if update else difference)
+        worst = max(worst, loss_error, update_error)
+        print(f"fc+norm of {name}\t{loss_error:.1e}\t{update_error:.1e} of the update\t-\t{curve[-1]:.4f}", flush=True)
+    return worst
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin", type=Path)
@@ -236,6 +305,7 @@ def main():
             agreement = (ours == model(val_images).argmax(1)).double().mean().item()
         failed |= not (loss_error < 1e-3 and tensor_error < 1e-3)
         print(f"{name}\t{loss_error:.1e}\t{tensor_error:.1e}\t{agreement:.4f}\t{curve[-1]:.4f}", flush=True)
+    failed |= not layer_norms(arguments.bin, min(arguments.epochs, 5)) < 1e-3
     sys.exit(1 if failed else 0)
 
 

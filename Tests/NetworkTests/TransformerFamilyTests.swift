@@ -147,6 +147,40 @@ struct TransformerFamilyTests {
     #expect(error.kind == .badData)
   }
 
+  @Test func unnamedTransformersSayWhatIsAssumed() throws {
+    let shapes = vit(width: 192, blocks: 12, patch: 16, grid: 14)
+    #expect(
+      try NetworkDescription(Shapes(shapes)).assumption
+        == "no tensor shows its 3 heads, eps of 1e-06, gelu and pooling of the class token")
+    let named = try NetworkDescription(Shapes(shapes), architecture: "vit_tiny_patch16_224")
+    #expect(named.assumption == nil)
+  }
+
+  @Test func tabulatedNetworksNeedTheirLayout() throws {
+    let table = PublishedTable(
+      heads: [["head"]], resizable: ["pos_embed"], "net 0 heads=2\n    other 0 heads=3 flag")
+    #expect(table.rows.map(\.name) == ["net", "other"] && table.rows[1].has("flag"))
+    #expect(table.rows[1].integer("heads") == 3 && table.rows[1].description == "heads=3 flag")
+    func digest(_ shapes: [String: [Int]]) -> UInt64 {
+      let state = StateDict(Shapes(shapes))
+      return Layout(state.source.tensors, heads: [("head", "head")], resizable: ["pos_embed"]).digest
+    }
+    let base: [String: [Int]] = ["head.weight": [10, 4], "pos_embed": [1, 9, 4], "norm.weight": [4]]
+    var changed = base
+    (changed["head.weight"], changed["pos_embed"]) = ([7, 4], [1, 16, 4])
+    #expect(digest(base) == digest(changed))
+    changed["norm.weight"] = [5]
+    #expect(digest(base) != digest(changed))
+  }
+
+  @Test func onlySizeRefusesOthers() throws {
+    let nodes = [Graph.Node(name: "input", operation: .input, inputs: [], channels: 3)]
+    let graph = Graph(nodes: nodes, output: 0, onlySize: 224)
+    #expect(try graph.sizes(height: 224, width: 224).count == 1)
+    let error = try #require(throws: NetworkError.self) { try graph.sizes(height: 256, width: 224) }
+    #expect(error == .inputOfOtherSize(height: 256, width: 224, only: 224) && error.kind == .usage)
+  }
+
   /// Published with 12 and with 16 heads.
   @Test func networksThatDifferInHeadsNeedTheirName() throws {
     let shapes = vit(width: 768, blocks: 12, patch: 16, grid: 14, hasClassToken: false)

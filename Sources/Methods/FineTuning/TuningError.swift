@@ -19,6 +19,8 @@ public enum TuningError: ClassifiedError, Equatable {
   case cacheFailed(path: String, reason: String)
   /// A network without a BatchNorm that reaches the pooling through a sum and an activation alone.
   case noLastBatchNorm(architecture: String)
+  /// A network without a LayerNorm that reaches the classifier through pooling alone.
+  case noLastLayerNorm(architecture: String)
   /// A network that does not end in a fully connected layer.
   case noClassifier(architecture: String)
   /// A file that no run can be resumed from, or not this one.
@@ -60,6 +62,8 @@ extension TuningError {
       "\(path): \(reason)"
     case .noLastBatchNorm(let architecture):
       "\(architecture) has no BatchNorm directly before its pooling"
+    case .noLastLayerNorm(let architecture):
+      "\(architecture) has no LayerNorm directly before its classifier or pooling"
     case .noClassifier(let architecture):
       "\(architecture) does not end in a fully connected layer after its pooling, which fine-tuning needs"
     case .badCounter(let path, let tensor, let found):

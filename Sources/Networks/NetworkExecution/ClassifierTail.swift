@@ -31,6 +31,8 @@ public struct ClassifierTail: Sendable, Hashable {
   public let lastBatchNorm: BatchNormLayer?
   /// True if a residual is added after the last BatchNorm.
   public let hasResidual: Bool
+  /// The LayerNorm between which and the classifier there is nothing but pooling; nil where there is none.
+  public let lastLayerNorm: LayerNormLayer?
 
   /// Step of the last BatchNorm.
   let stepIndex: Int?
@@ -38,6 +40,18 @@ public struct ClassifierTail: Sendable, Hashable {
   let inputNode: Int
   /// Step of the classifier.
   let classifierStep: Int
+}
+
+/// A LayerNorm of a network: y = (x - mean) / sqrt(variance + eps) * weight + bias over the channels of a pixel or token.
+public struct LayerNormLayer: Sendable, Hashable {
+  /// The module's name in the state dict, for example `norm` or `head.norm`.
+  public let name: String
+  /// Key of the scale.
+  public let weightKey: TensorName
+  /// Key of the shift; nil without one.
+  public let biasKey: TensorName?
+  /// Node of the graph.
+  let node: Int
 }
 
 extension ClassifierTail {
@@ -63,13 +77,39 @@ extension ClassifierTail {
       lastBatchNorm = plan.graph.batchNorms[index]
       hasResidual = steps[last].epilogue.residual != nil
       stepIndex = last
+      lastLayerNorm = nil
     } else {
       pooling = .other
       activation = .identity
       lastBatchNorm = nil
       hasResidual = false
       stepIndex = nil
+      // Pooling is linear and leaves channels alone, so scale and shift may as well follow it.
+      var node = inputNode
+      while let index = producer(node), steps[index].poolsTokens { node = steps[index].inputs[0] }
+      lastLayerNorm =
+        plan.readers[node].count == 1 ? producer(node).flatMap { LayerNormLayer(steps[$0]) } : nil
     }
+  }
+}
+
+extension PlanStep {
+  /// True if the step takes the mean of tokens, or some of them.
+  fileprivate var poolsTokens: Bool {
+    switch operation {
+    case .globalAverage, .tokens: epilogue.isEmpty
+    default: false
+    }
+  }
+}
+
+extension LayerNormLayer {
+  /// - Returns: nil for steps of other kinds, and for norms that have no scale of their own for every channel.
+  fileprivate init?(_ step: PlanStep) {
+    guard case .layerNorm(let norm) = step.operation, step.epilogue.isEmpty, norm.groups == 1,
+      let weight = norm.weight
+    else { return nil }
+    self.init(name: step.name, weightKey: weight, biasKey: norm.bias, node: step.node)
   }
 }
 

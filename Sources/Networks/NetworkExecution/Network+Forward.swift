@@ -85,6 +85,24 @@ extension Network {
     return TailFeatures(input: features, residual: residual)
   }
 
+  /// The classifier's inputs as they would be without scale and shift of the last LayerNorm, in inference mode:
+  /// `[n, 1, 1, channels]`.
+  ///
+  /// The classifier's inputs are these times that scale, plus that shift.
+  /// - Parameter input: `[n, h, w, channels]`, normalized as in training.
+  /// - Precondition: `classifier.lastLayerNorm` is not nil.
+  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
+  public func normalizedTailInputs(_ input: Tensor) throws -> TailFeatures {
+    guard let classifier, let norm = classifier.lastLayerNorm else {
+      preconditionFailure("\(architectureName) has no LayerNorm before its classifier")
+    }
+    let features = Tensor(uninitialized: [try imageCount(input), 1, 1, classifier.featureCount])
+    try forEachChunk(of: input, end: classifier.classifierStep, bareNorm: norm.node) { executor, first in
+      executor.map(classifier.inputNode).copy(to: features.pointer + first * classifier.featureCount)
+    }
+    return TailFeatures(input: features, residual: nil)
+  }
+
   /// Runs the first `end` steps on all images and passes `body` the executors with their results, some images
   /// each.
   ///
@@ -92,7 +110,7 @@ extension Network {
   /// would wait for one another. With few images the threads share every layer. Several threads may call
   /// `body` at a time.
   func forEachChunk(
-    of input: Tensor, end: Int, statistics: [RunningStatistics]? = nil,
+    of input: Tensor, end: Int, statistics: [RunningStatistics]? = nil, bareNorm: Int? = nil,
     _ body: (_ executor: Executor, _ first: Int) throws -> Void
   ) throws {
     let images = try imageCount(input)
@@ -111,7 +129,7 @@ extension Network {
     func run(_ stageCount: Int, _ first: Int, _ count: Int) throws -> Executor {
       let executor = Executor(
         self, mode: .inference, affines: affines, images: count, sizes: sizes,
-        pool: isDivided ? .caller : pool)
+        pool: isDivided ? .caller : pool, bareNorm: bareNorm)
       if stageCount > 1 {
         let before = stages[stageCount - 2]
         let map = FeatureMap(buffers, images: count, size: sizes[before.output])

@@ -63,6 +63,14 @@ public struct NetworkDescription: Sendable {
   public init(_ checkpoint: any CheckpointSource, architecture: String? = nil) throws {
     let state = StateDict(checkpoint)
     let family = try ArchitectureRegistry.architecture(for: state, named: architecture)
+    try self.init(checkpoint, as: family, state: state, requested: architecture)
+  }
+
+  /// The network that a family makes of a checkpoint's keys and shapes.
+  init(
+    _ checkpoint: any CheckpointSource, as family: any Architecture, state: StateDict,
+    requested architecture: String?
+  ) throws {
     var builder = GraphBuilder(state, architecture: family.name)
     let output = try family.build(&builder)
     let prefixes = type(of: family).ignorablePrefixes

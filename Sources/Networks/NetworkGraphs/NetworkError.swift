@@ -39,6 +39,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case exceedsMemory(height: Int, width: Int, images: Int, needed: Int, available: Int)
   /// The input does not divide into the network's patches of `patch` by `patch` pixels.
   case inputNotOfPatches(height: Int, width: Int, patch: Int)
+  /// The network has weights for the tokens of inputs of `only` by `only` pixels alone.
+  case inputOfOtherSize(height: Int, width: Int, only: Int)
   /// This processor does not support bfloat16 products.
   case noBFloat16
   /// Activations that do not fit into memory cannot be written to disk either.
@@ -49,7 +51,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   /// Kind of failure, for exit statuses.
   public var kind: FailureKind {
     switch self {
-    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .inputNotOfPatches, .noBFloat16:
+    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .inputNotOfPatches,
+      .inputOfOtherSize, .noBFloat16:
       .usage
     case .scratchFile: .io
     default: .badData
@@ -100,6 +103,8 @@ extension NetworkError: CustomStringConvertible {
     case .inputNotOfPatches(let height, let width, let patch):
       "an input of \(height)x\(width) pixels does not divide into patches of \(patch) pixels; the nearest that does has "
         + "\(nearest(height, patch))x\(nearest(width, patch))"
+    case .inputOfOtherSize(let height, let width, let only):
+      "an input of \(height)x\(width) pixels: the network has weights for tokens of \(only)x\(only) pixels alone"
     case .noBFloat16:
       "this processor does not support bfloat16 arithmetic (AMX or AVX-512 BF16)"
     case .scratchFile(let folder, let reason):

@@ -10,7 +10,7 @@ import NetworkCommand
 struct FixRes: NetworkTool {
   static let configuration = CommandConfiguration(
     commandName: "ckpt-fixres",
-    abstract: "Fine-tune the classifier and the last BatchNorm of a checkpoint at test resolution.",
+    abstract: "Fine-tune the classifier and the last normalization of a checkpoint at test resolution.",
     discussion: """
       The backbone is frozen and the preprocessing deterministic, so its features are computed once and reused in \
       every epoch.
@@ -74,7 +74,8 @@ struct FixRes: NetworkTool {
     options.mixing = caching.mixing.policy
     let tail = try TunableTail(
       loaded.network, checkpoint: loaded.source,
-      needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen)
+      needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen,
+      needsLayerNorm: options.layers == .classifierAndLayerNorm)
 
     // Everything that can be refused is, before the long work.
     // A new classifier has the classes of the data that it is trained on.
@@ -163,7 +164,7 @@ extension TuningError: AdvisedError {
     switch self {
     case .featureOverflow: "give --cache-dtype f32 or bf16"
     case .outOfMemory: "a smaller --memory puts them into a scratch file"
-    case .noLastBatchNorm: "--train fc trains the classifier alone"
+    case .noLastBatchNorm, .noLastLayerNorm: "--train fc trains the classifier alone"
     case .batchWithoutVariance: "give a larger --batch-size, or --bn recalibrate or frozen"
     case .diverged: "try a smaller --lr"
     case .foreignState: "remove it or name another --resume"

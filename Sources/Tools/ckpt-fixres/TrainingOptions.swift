@@ -8,7 +8,8 @@ import NetworkExecution
 struct TrainingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Layers to train (default: fc+bn; fc if no BatchNorm precedes the pooling).", valueName: "layers"))
+      "Layers to train; norm is the last LayerNorm (default: fc+bn; fc if no BatchNorm precedes the pooling).",
+      valueName: "layers"))
   var train: TuningOptions.Layers?
 
   @Option(
@@ -78,6 +79,9 @@ struct TrainingOptions: ParsableArguments {
     try OptionBounds.check(["--ema-every": emaEvery, "--swa-start": swaStart, "--early-stop": earlyStop])
     if ema != nil && swaStart != nil { throw ValidationError("--ema and --swa-start exclude each other") }
     if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
+    if train == .classifierAndLayerNorm && (bn ?? .frozen) != .frozen {
+      throw ValidationError("fc+norm trains a LayerNorm, which has no statistics: it does not go with --bn")
+    }
     if faithful && (train ?? .classifier) != .classifier {
       throw ValidationError("--faithful trains fc alone: the published code never trains the BatchNorm")
     }
@@ -90,11 +94,16 @@ struct TrainingOptions: ParsableArguments {
     if let train { options.layers = train }
     if train == nil && !hasBatchNorm {
       options.layers = .classifier
-      console.notice("no BatchNorm directly before the pooling: the classifier alone is trained")
+      let hasLayerNorm = network.classifier?.lastLayerNorm != nil
+      console.notice(
+        "no BatchNorm directly before the pooling: the classifier alone is trained"
+          + (hasLayerNorm ? " (--train fc+norm trains the last LayerNorm with it)" : ""))
     }
     if let bn {
       options.batchNorm = bn
-    } else if options.layers == .classifier && !(faithful && hasBatchNorm) {
+    } else if options.layers == .classifierAndLayerNorm
+      || (options.layers == .classifier && !(faithful && hasBatchNorm))
+    {
       options.batchNorm = .frozen
     }
     if let epochs { options.epochs = epochs }

@@ -78,6 +78,7 @@ struct TuningReport {
       ("model", .string(model)), ("architecture", .string(network.architectureName)),
       ("classifier", .string(tail.classifierName)),
       ("batch_norm", tail.includesBatchNorm ? tail.batchNormName.map { .string($0) } ?? .null : .null),
+      ("layer_norm", tail.includesLayerNorm ? tail.layerNormName.map { .string($0) } ?? .null : .null),
       ("options", .object(options)), ("images", JSON(images)),
       (
         "epochs",

@@ -5,6 +5,8 @@ import TensorMath
 import TestSupport
 import Testing
 
+@testable import NetworkGraphs
+
 /// A small network of some family, its weights drawn from a seed, and PyTorch's float64 logits for it.
 struct FamilyGolden: Sendable, CustomTestStringConvertible {
   let testDescription: String
@@ -22,6 +24,20 @@ struct FamilyGolden: Sendable, CustomTestStringConvertible {
   }()
 
   var architecture: String? { json["architecture"]?.stringValue }
+
+  /// The network of the file: recognized, or of a family that has published layouts alone with the file's settings.
+  func description() throws -> NetworkDescription {
+    guard let family = json["family"]?.stringValue, let settings = json["settings"]?.stringValue else {
+      return try NetworkDescription(checkpoint(), architecture: architecture)
+    }
+    let type = try #require(
+      ArchitectureRegistry.families.compactMap { $0 as? any TabulatedArchitecture.Type }
+        .first { "\($0)" == family })
+    let table = PublishedTable(heads: [], "small 0 \(settings)")
+    let checkpoint = try checkpoint()
+    return try NetworkDescription(
+      checkpoint, as: type.init(table.rows[0], assumption: nil), state: StateDict(checkpoint), requested: nil)
+  }
 
   func checkpoint() throws -> MemoryCheckpoint {
     let tensors = try #require(json["tensors"]?.arrayValue).enumerated().map { seed, entry in

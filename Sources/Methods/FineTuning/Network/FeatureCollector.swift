@@ -48,7 +48,9 @@ public final class FeatureCollector {
   /// - Throws: `TuningError` for images of another size than the first batch's and for features that do not
   ///   fit.
   public func add(_ images: Tensor) throws {
-    let features = try tail.network.tailInputs(images)
+    let features =
+      tail.includesLayerNorm
+      ? try tail.network.normalizedTailInputs(images) : try tail.network.tailInputs(images)
     let (n, height, width, channels) = (
       features.input.shape[0], features.input.shape[1], features.input.shape[2], features.input.shape[3]
     )

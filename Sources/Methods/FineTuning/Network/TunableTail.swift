@@ -14,6 +14,8 @@ public struct TunableTail: Sendable {
   /// True if maps are cached and the last BatchNorm belongs to the tail; false if pooled features after it
   /// are cached.
   public let includesBatchNorm: Bool
+  /// True if features without scale and shift of the last LayerNorm are cached, which belongs to the tail.
+  public let includesLayerNorm: Bool
   /// Activation between the cached features and the pooling.
   public let activation: Activation
   /// The checkpoint's parameters.
@@ -27,9 +29,13 @@ public struct TunableTail: Sendable {
   ///   - network: network with the weights of `checkpoint`.
   ///   - checkpoint: source of the parameters of classifier and BatchNorm.
   ///   - needsBatchNorm: true if the last BatchNorm is trained or its statistics change.
+  ///   - needsLayerNorm: true if the last LayerNorm is trained.
   /// - Throws: `TuningError.noClassifier`; `TuningError.noLastBatchNorm` where that BatchNorm is needed and
-  ///   the network has none directly before its pooling; errors of reading the checkpoint.
-  public init(_ network: Network, checkpoint: any CheckpointSource, needsBatchNorm: Bool) throws {
+  ///   the network has none directly before its pooling; `TuningError.noLastLayerNorm` likewise; errors of reading
+  ///   the checkpoint.
+  public init(
+    _ network: Network, checkpoint: any CheckpointSource, needsBatchNorm: Bool, needsLayerNorm: Bool = false
+  ) throws {
     self.network = network
     self.checkpoint = checkpoint
     guard let classifier = network.classifier else {
@@ -40,6 +46,10 @@ public struct TunableTail: Sendable {
     if needsBatchNorm && classifier.lastBatchNorm == nil {
       throw TuningError.noLastBatchNorm(architecture: network.architectureName)
     }
+    includesLayerNorm = needsLayerNorm
+    if needsLayerNorm && classifier.lastLayerNorm == nil {
+      throw TuningError.noLastLayerNorm(architecture: network.architectureName)
+    }
     activation = needsBatchNorm ? classifier.activation : .identity
     func floats(_ key: TensorName) throws -> [Float] { try network.parameter(key).floats() }
     let weight = try floats(classifier.weightKey)
@@ -49,11 +59,17 @@ public struct TunableTail: Sendable {
       bias: try classifier.biasKey.map(floats),
       batchNorm: needsBatchNorm
         ? try classifier.lastBatchNorm.map { try Self.batchNorm($0, of: checkpoint) } : nil,
+      layerNorm: needsLayerNorm
+        ? try classifier.lastLayerNorm.map {
+          LayerNormParameters(weight: try floats($0.weightKey), bias: try $0.biasKey.map(floats))
+        } : nil,
       classes: network.classCount, channels: classifier.featureCount)
   }
 
   /// Name of the last BatchNorm; nil where there is none directly before the pooling.
   public var batchNormName: String? { classifier.lastBatchNorm?.name }
+  /// Name of the last LayerNorm; nil where there is none directly before classifier or pooling.
+  public var layerNormName: String? { classifier.lastLayerNorm?.name }
   /// Name of the classifier.
   public var classifierName: String { classifier.name }
 
@@ -109,9 +125,12 @@ public struct TunableTail: Sendable {
         layer.weightKey, layer.biasKey, layer.runningMeanKey, layer.runningVarKey, layer.numBatchesTrackedKey,
       ]
     }
+    if includesLayerNorm, let layer = classifier.lastLayerNorm {
+      own += [layer.weightKey] + (layer.biasKey.map { [$0] } ?? [])
+    }
     var hash = ContentHash()
     hash.add(network.description.layerDescription)
-    hash.add(includesBatchNorm ? "maps" : "pooled")
+    hash.add(includesBatchNorm ? "maps" : includesLayerNorm ? "normalized" : "pooled")
     for spec in checkpoint.tensors.sorted(by: { $0.name < $1.name }) where !own.contains(spec.name) {
       hash.add(spec.name.string)
       hash.add("\(spec.dtype.name) \(spec.shape)")
@@ -140,6 +159,10 @@ public struct TunableTail: Sendable {
       classifier.weightKey, weight.map(Double.init), (isTransposed ? shape.reversed() : shape) + tail)
     if let key = classifier.biasKey, let bias = tuned.bias {
       try replace(key, bias.map(Double.init), [tuned.classes])
+    }
+    if let layer = classifier.lastLayerNorm, let norm = tuned.layerNorm {
+      try replace(layer.weightKey, norm.weight.map(Double.init))
+      if let key = layer.biasKey, let bias = norm.bias { try replace(key, bias.map(Double.init)) }
     }
     guard let layer = classifier.lastBatchNorm, let norm = tuned.batchNorm else { return result }
     try replace(layer.weightKey, norm.gamma.map(Double.init))

@@ -14,10 +14,12 @@ final class Tail {
   let channels: Int
   let weight: TrainableParameter
   let bias: TrainableParameter?
-  /// BatchNorm's γ and β in the padded layout of the features; ones and zeros where there is none.
+  /// The norm's γ and β in the padded layout of the features; ones and zeros where there is none.
   let gamma: TrainableParameter
   let beta: TrainableParameter
   private(set) var statistics: BatchNormParameters?
+  /// The LayerNorm that γ and β belong to, as it was in the beginning.
+  private let layerNorm: LayerNormParameters?
 
   private let stride: Int
   private let affine: TailNormalization
@@ -45,7 +47,9 @@ final class Tail {
       TrainableParameter(Tensor(shape: [$0.count], values: $0), decays: decaysBias)
     }
     statistics = parameters.batchNorm
-    affine = TailNormalization(parameters.batchNorm, channels: channels, stride: stride)
+    layerNorm = parameters.layerNorm
+    affine = TailNormalization(
+      parameters.batchNorm, parameters.layerNorm, channels: parameters.channels, stride: stride)
     gamma = TrainableParameter(affine.gamma, decays: false)
     beta = TrainableParameter(affine.beta, decays: false)
     pooled = Tensor(shape: [capacity, stride])
@@ -62,8 +66,18 @@ final class Tail {
     norm?.gamma = Array(gamma.value.values.prefix(channels))
     norm?.beta = Array(beta.value.values.prefix(channels))
     return TailParameters(
-      weight: weight.value.values, bias: bias?.value.values, batchNorm: norm, classes: classes,
-      channels: channels)
+      weight: weight.value.values, bias: bias?.value.values, batchNorm: norm,
+      layerNorm: layerNorm.map {
+        LayerNormParameters(
+          weight: Array(gamma.value.values.prefix(channels)),
+          bias: $0.bias.map { _ in Array(beta.value.values.prefix(channels)) })
+      }, classes: classes, channels: channels)
+  }
+
+  /// The norm's parameters that training may change.
+  var normParameters: [TrainableParameter] {
+    if statistics != nil { return [gamma, beta] }
+    return layerNorm.map { $0.bias == nil ? [gamma] : [gamma, beta] } ?? []
   }
 
   /// The parameters with those of `trained`, in that order, replaced by `values`.
@@ -73,8 +87,12 @@ final class Tail {
       let rounded = value.map(Float.init)
       switch parameter {
       case weight: result.weight = rounded
-      case gamma: result.batchNorm?.gamma = Array(rounded.prefix(channels))
-      case beta: result.batchNorm?.beta = Array(rounded.prefix(channels))
+      case gamma:
+        result.batchNorm?.gamma = Array(rounded.prefix(channels))
+        result.layerNorm?.weight = Array(rounded.prefix(channels))
+      case beta:
+        result.batchNorm?.beta = Array(rounded.prefix(channels))
+        result.layerNorm?.bias = Array(rounded.prefix(channels))
       default: result.bias = rounded
       }
     }
@@ -149,8 +167,8 @@ final class Tail {
   ///
   /// - Parameters:
   ///   - logitsGradient: dLoss/dLogits, [rows, classes].
-  ///   - trainsBatchNorm: true if γ's and β's gradients are wanted too.
-  func backward(_ gradient: [Double], rows: Int, trainsBatchNorm: Bool) {
+  ///   - trainsNorm: true if γ's and β's gradients are wanted too.
+  func backward(_ gradient: [Double], rows: Int, trainsNorm: Bool) {
     let byLogits = logitsGradient.pointer
     for i in 0..<rows * classes { byLogits[i] = Float(gradient[i]) }
     pool.forEachRange(of: classes, length: Self.classBlock) { range in
@@ -165,7 +183,7 @@ final class Tail {
         bias.gradient.pointer[j] = Float(sum)
       }
     }
-    guard trainsBatchNorm else { return }
+    guard trainsNorm else { return }
     pool.forEachRange(of: channels, length: Self.channelBlock) { range in
       let byPooled = pooledGradient.pointer
       GEMM.multiply(
@@ -199,15 +217,17 @@ struct TailNormalization {
   let beta: Tensor
   private let eps: Double
 
-  /// `batchNorm` with its running statistics; z = x for nil.
-  init(_ batchNorm: BatchNormParameters?, channels: Int, stride: Int) {
+  /// The BatchNorm with its running statistics, or scale and shift of the LayerNorm; z = x without either.
+  init(
+    _ batchNorm: BatchNormParameters?, _ layerNorm: LayerNormParameters? = nil, channels: Int, stride: Int
+  ) {
     func padded(_ values: [Float]) -> Tensor {
       Tensor(shape: [stride], values: values + Array(repeating: 0, count: stride - channels))
     }
     mean = Tensor(shape: [stride])
     invStd = padded(Array(repeating: 1, count: channels))
-    gamma = padded(batchNorm?.gamma ?? Array(repeating: 1, count: channels))
-    beta = padded(batchNorm?.beta ?? Array(repeating: 0, count: channels))
+    gamma = padded(batchNorm?.gamma ?? layerNorm?.weight ?? Array(repeating: 1, count: channels))
+    beta = padded(batchNorm?.beta ?? layerNorm?.bias ?? Array(repeating: 0, count: channels))
     eps = batchNorm?.eps ?? 0
     if let batchNorm { setStatistics(mean: batchNorm.runningMean, variance: batchNorm.runningVar) }
   }

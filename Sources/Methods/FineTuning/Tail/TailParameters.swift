@@ -10,6 +10,8 @@ public struct TailParameters: Sendable, Equatable {
   public var bias: [Float]?
   /// The BatchNorm that the cached features are the input of; nil when they are pooled already.
   public var batchNorm: BatchNormParameters?
+  /// The LayerNorm whose scale and shift the cached features lack; nil where they have them.
+  public var layerNorm: LayerNormParameters?
   /// Outputs of the classifier.
   public let classes: Int
   /// Inputs of the classifier.
@@ -19,14 +21,18 @@ public struct TailParameters: Sendable, Equatable {
   ///   - weight: [classes, channels] in row-major order.
   ///   - bias: one per class; nil for a classifier without.
   ///   - batchNorm: the last BatchNorm; nil when features are pooled already.
+  ///   - layerNorm: the last LayerNorm; nil when features have its scale and shift.
   ///   - classes: outputs of the classifier.
   ///   - channels: inputs of the classifier.
   public init(
-    weight: [Float], bias: [Float]?, batchNorm: BatchNormParameters?, classes: Int, channels: Int
+    weight: [Float], bias: [Float]?, batchNorm: BatchNormParameters?, layerNorm: LayerNormParameters? = nil,
+    classes: Int, channels: Int
   ) {
+    precondition(batchNorm == nil || layerNorm == nil, "one norm precedes the pooling")
     self.weight = weight
     self.bias = bias
     self.batchNorm = batchNorm
+    self.layerNorm = layerNorm
     self.classes = classes
     self.channels = channels
   }
@@ -45,6 +51,10 @@ public struct TailParameters: Sendable, Equatable {
       try check("BatchNorm bias", batchNorm.beta.count, channels)
       try check("BatchNorm running_mean", batchNorm.runningMean.count, channels)
       try check("BatchNorm running_var", batchNorm.runningVar.count, channels)
+    }
+    if let layerNorm {
+      try check("LayerNorm weight", layerNorm.weight.count, channels)
+      if let bias = layerNorm.bias { try check("LayerNorm bias", bias.count, channels) }
     }
   }
 }
@@ -104,6 +114,22 @@ public struct BatchNormParameters: Sendable, Equatable {
   }
 }
 
+/// Scale and shift of the last LayerNorm.
+public struct LayerNormParameters: Sendable, Equatable {
+  /// Scale, one per channel.
+  public var weight: [Float]
+  /// Shift, one per channel; nil for a LayerNorm without.
+  public var bias: [Float]?
+
+  /// - Parameters:
+  ///   - weight: one per channel.
+  ///   - bias: one per channel; nil for a LayerNorm without.
+  public init(weight: [Float], bias: [Float]?) {
+    self.weight = weight
+    self.bias = bias
+  }
+}
+
 /// Initialization of a new classifier.
 public enum HeadInitialisation: String, Sendable, CaseIterable {
   /// Weight and bias 0.
@@ -113,7 +139,7 @@ public enum HeadInitialisation: String, Sendable, CaseIterable {
 }
 
 extension TailParameters {
-  /// This BatchNorm with a newly initialized classifier of `classes` outputs.
+  /// This norm with a newly initialized classifier of `classes` outputs.
   public func withNewHead(classes: Int, _ initialisation: HeadInitialisation, seed: UInt64) -> TailParameters
   {
     var generator = SeededGenerator(seed: seed)
@@ -126,7 +152,7 @@ extension TailParameters {
     }
     let weight = values(classes * channels)
     return TailParameters(
-      weight: weight, bias: bias.map { _ in values(classes) }, batchNorm: batchNorm, classes: classes,
-      channels: channels)
+      weight: weight, bias: bias.map { _ in values(classes) }, batchNorm: batchNorm, layerNorm: layerNorm,
+      classes: classes, channels: channels)
   }
 }

@@ -140,7 +140,7 @@ final class QuasiNewtonRun: TuningRun {
     for chunk in chunks {
       tail.poolFeatures(images(chunk))
       let range = chunk.startIndex * tail.classes..<chunk.endIndex * tail.classes
-      tail.backward(Array(byLogits[range]), rows: chunk.count, trainsBatchNorm: false)
+      tail.backward(Array(byLogits[range]), rows: chunk.count, trainsNorm: false)
       for i in 0..<weightCount { gradient[i] += Double(tail.weight.gradient.pointer[i]) }
       guard let bias = tail.bias else { continue }
       for i in 0..<bias.count { gradient[weightCount + i] += Double(bias.gradient.pointer[i]) }

@@ -27,7 +27,7 @@ final class StochasticRun: TuningRun {
     optimizer = options.makeOptimizer()
     var trained = [tail.weight]
     if let bias = tail.bias { trained.append(bias) }
-    if options.trainsBatchNorm(of: tail) { trained += [tail.gamma, tail.beta] }
+    if options.layers != .classifier { trained += tail.normParameters }
     self.trained = trained
     stepsPerEpoch = (source.imageCount - 1) / options.batchSize + 1
     generator = SeededGenerator(seed: options.seed)
@@ -125,7 +125,9 @@ final class StochasticRun: TuningRun {
       throw TuningError.diverged(epoch: epoch + 1, step: step + 1, loss: loss)
     }
     metrics.add(batch, loss: loss)
-    tail.backward(gradient, rows: next.images.count, trainsBatchNorm: options.trainsBatchNorm(of: tail))
+    tail.backward(
+      gradient, rows: next.images.count,
+      trainsNorm: options.layers != .classifier && !tail.normParameters.isEmpty)
     if let limit = options.clipNorm { clip(to: limit) }
     optimizer.step(trained, learningRate: learningRate, pool: tail.pool)
     let done = epoch * stepsPerEpoch + step + 1
@@ -156,10 +158,6 @@ final class StochasticRun: TuningRun {
 }
 
 extension TuningOptions {
-  func trainsBatchNorm(of tail: Tail) -> Bool {
-    layers == .classifierAndBatchNorm && tail.statistics != nil
-  }
-
   func makeOptimizer() -> any Optimizer {
     switch optimizer {
     case .adam: Adam(.adam, weightDecay: weightDecay)

@@ -8,6 +8,8 @@ public struct TuningOptions: Sendable {
     case classifier = "fc"
     /// The classifier, and scale and shift of the last BatchNorm.
     case classifierAndBatchNorm = "fc+bn"
+    /// The classifier, and scale and shift of the last LayerNorm.
+    case classifierAndLayerNorm = "fc+norm"
   }
 
   /// Statistics that the last BatchNorm normalizes with.
@@ -50,7 +52,7 @@ public struct TuningOptions: Sendable {
   public var momentum = 0.9
   /// True for Nesterov momentum in SGD.
   public var nesterov = false
-  /// Weight decay of the classifier's weight, not of its bias or BatchNorm.
+  /// Weight decay of the classifier's weight, not of its bias or the norm.
   public var weightDecay = 1e-4
   /// True if weight decay applies to the classifier's bias too.
   public var decaysBias = false
@@ -102,8 +104,11 @@ public struct TuningOptions: Sendable {
     if let patience { try check("early stop", patience, "a number above zero", patience > 0) }
     try check(
       "optimiser", optimizer.rawValue,
-      "sgd, adam, adamw or lamb when BatchNorm is trained or in batch mode (lbfgs trains the classifier alone)",
+      "sgd, adam, adamw or lamb when a norm is trained or in batch mode (lbfgs trains the classifier alone)",
       optimizer != .lbfgs || (layers == .classifier && batchNorm != .batch))
+    try check(
+      "BatchNorm statistics", batchNorm.rawValue, "frozen when a LayerNorm is trained",
+      layers != .classifierAndLayerNorm || batchNorm == .frozen)
     if let order {
       try check("epochs of the given order", order.count, "\(epochs)", order.count == epochs)
     }

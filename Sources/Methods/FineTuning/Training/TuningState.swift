@@ -39,6 +39,10 @@ extension TuningState {
     func put(_ prefix: String, _ parameters: TailParameters) {
       put("\(prefix).weight", parameters.weight)
       if let bias = parameters.bias { put("\(prefix).bias", bias) }
+      if let norm = parameters.layerNorm {
+        put("\(prefix).norm.weight", norm.weight)
+        if let bias = norm.bias { put("\(prefix).norm.bias", bias) }
+      }
       guard let norm = parameters.batchNorm else { return }
       put("\(prefix).gamma", norm.gamma)
       put("\(prefix).beta", norm.beta)
@@ -103,6 +107,10 @@ extension TuningState {
       var result = start
       result.weight = try floats("\(prefix).weight", start.weight.count)
       if start.bias != nil { result.bias = try floats("\(prefix).bias", start.classes) }
+      if let norm = start.layerNorm {
+        result.layerNorm?.weight = try floats("\(prefix).norm.weight", start.channels)
+        if norm.bias != nil { result.layerNorm?.bias = try floats("\(prefix).norm.bias", start.channels) }
+      }
       guard start.batchNorm != nil else { return result }
       result.batchNorm?.gamma = try floats("\(prefix).gamma", start.channels)
       result.batchNorm?.beta = try floats("\(prefix).beta", start.channels)
@@ -175,9 +183,10 @@ extension TuningOptions {
   func trainedCounts(of start: TailParameters) -> [Int] {
     var counts = [start.weight.count]
     if let bias = start.bias { counts.append(bias.count) }
-    if layers == .classifierAndBatchNorm, start.batchNorm != nil {
-      let stride = FeatureShape.stride(channels: start.channels)
-      counts += [stride, stride]
+    let stride = FeatureShape.stride(channels: start.channels)
+    if layers != .classifier, start.batchNorm != nil { counts += [stride, stride] }
+    if layers != .classifier, let norm = start.layerNorm {
+      counts += norm.bias == nil ? [stride] : [stride, stride]
     }
     return counts
   }

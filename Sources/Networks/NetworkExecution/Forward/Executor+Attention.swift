@@ -54,7 +54,8 @@ extension Executor {
     let grid = WindowGrid(windows, height: input.size.height, width: input.size.width)
     let tokens = grid.tokens
     let biases = network.tables.table(node: step.node, height: grid.rows.side, width: grid.columns.side) {
-      weights.biases(windows.bias, heads: attention.heads, rows: grid.rows.side, columns: grid.columns.side)
+      weights.positions.biases(
+        heads: attention.heads, rows: grid.rows.side, columns: grid.columns.side)
     }
     // Of every window, for all images and heads.
     let places = (0..<grid.count).map { (sources: grid.sources(of: $0), regions: grid.regions(of: $0)) }
@@ -130,11 +131,13 @@ private struct WindowGrid {
     let side: Int
     let shift: Int
     let filling: AttentionWindows.Filling
+    let arrangement: AttentionWindows.Arrangement
 
     var count: Int { whole / side }
 
     /// The pixel at a position of the shifted map; nil for one that fills it up.
     func source(_ position: Int) -> Int? {
+      if arrangement == .grid { return position % side * count + position / side }
       switch filling {
       case .beforeShift:
         let place = (position + shift) % whole
@@ -158,7 +161,7 @@ private struct WindowGrid {
       let side = windows.side(for: extent)
       return Axis(
         extent: extent, whole: (extent + side - 1) / side * side, side: side,
-        shift: windows.shift(for: extent), filling: windows.filling)
+        shift: windows.shift(for: extent), filling: windows.filling, arrangement: windows.arrangement)
     }
     (rows, columns) = (axis(height), axis(width))
   }

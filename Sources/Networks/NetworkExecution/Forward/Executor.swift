@@ -19,6 +19,8 @@ final class Executor {
   let sizes: [MapSize]
   /// Indices of the BatchNorms that normalize with the batch in batch-statistics mode; nil is all of them.
   let measuredLayers: Set<Int>?
+  /// Node of a LayerNorm that leaves out its scale and shift.
+  let bareNorm: Int?
   /// True if maps may be channel ranges of wider ones, so that concatenating and splitting copies less.
   let sharesMaps: Bool
   private var maps: [Int: FeatureMap] = [:]
@@ -42,10 +44,11 @@ final class Executor {
   ///   - plan: A plan that replaces the network's.
   ///   - pool: A pool that replaces the network's.
   ///   - scratch: File for maps that are not needed at once.
+  ///   - bareNorm: Node of a LayerNorm that leaves out its scale and shift.
   init(
     _ network: Network, mode: ForwardMode, affines: [ChannelAffine], images: Int, sizes: [MapSize],
     measuredLayers: Set<Int>? = nil, sharesMaps: Bool = true, plan: Plan? = nil, pool: ThreadPool? = nil,
-    scratch: ScratchFile? = nil
+    scratch: ScratchFile? = nil, bareNorm: Int? = nil
   ) {
     self.network = network
     self.plan = plan ?? network.plan
@@ -57,6 +60,7 @@ final class Executor {
     self.sharesMaps = sharesMaps
     self.pool = pool ?? network.pool
     self.scratch = scratch
+    self.bareNorm = bareNorm
   }
 
   deinit {
@@ -245,6 +249,14 @@ final class Executor {
     case .embed(let embedding): embed(step, embedding, into: output)
     case .tokens(let range): takeTokens(step, from: range.lowerBound, into: output)
     case .mergePatches: mergePatches(step, into: output)
+    case .crossAttention(let attention): attendAcross(step, attention, into: output)
+    case .crossCovariance(let attention): attendBetweenChannels(step, attention, into: output)
+    case .rotate(let rotation): rotate(step, rotation, into: output)
+    case .groupNorm(let norm): groupNorm(step, norm, into: output)
+    case .parameter: repeatParameter(step, into: output)
+    case .transpose: transpose(step, into: output)
+    case .joinTokens: joinTokens(step, into: output)
+    case .wavePositions(let waves): wavePositions(waves, into: output)
     case .input, .batchNorm, .gate: preconditionFailure("not an operation of its own")
     }
     return nil

@@ -67,12 +67,7 @@ extension PointwiseFunction {
         y[index] = x[index] < 0 ? x[index] * slopes[index % slopes.count] : x[index]
       }
     case .elu(let alpha): each(y, x, count) { $0 < 0 ? alpha * expm1f($0) : $0 }
-    case .gelu:
-      let factor = Float(0.5).squareRoot()
-      each(y, x, count) { 0.5 * $0 * (1 + erff($0 * factor)) }
-    case .geluTanh:
-      let factor = (2 / Float.pi).squareRoot()
-      each(y, x, count) { 0.5 * $0 * (1 + tanhf(factor * ($0 + 0.044715 * $0 * $0 * $0))) }
+    case .squaredRelu: each(y, x, count) { max($0, 0) * max($0, 0) }
     case .softplus: each(y, x, count, Self.softplus)
     case .mish: each(y, x, count) { $0 * tanhf(Self.softplus($0)) }
     case .tanh: each(y, x, count) { tanhf($0) }

@@ -15,6 +15,8 @@ struct Parameters: Sendable {
   private(set) var embeddings: [Int: EmbeddingWeights] = [:]
   /// Relative positions of attention in windows, by node.
   private(set) var attentions: [Int: AttentionWeights] = [:]
+  /// Position biases and head mixings of attention across maps, by node.
+  private(set) var mixers: [Int: MixingWeights] = [:]
 
   /// - Parameters:
   ///   - kernels: Kernels that the weights are packed for.
@@ -58,6 +60,13 @@ struct Parameters: Sendable {
         attentions[index] = try AttentionWeights(
           attention, windows, channels: node.channels,
           filling: windows.fillingBias.map { try floats($0, channels: 3 * node.channels, state) }, state)
+      case .groupNorm(let norm):
+        factors[index] = (try state.floats(norm.weight), try norm.bias.map { try state.floats($0) })
+      case .parameter(let key, _): factors[index] = (try state.floats(key), nil)
+      case .crossCovariance(let attention): factors[index] = (try state.floats(attention.temperature), nil)
+      case .crossAttention(let attention): mixers[index] = try MixingWeights(attention, state)
+      case .rotate(let rotation):
+        if case .mixed(let key, _) = rotation.angles { factors[index] = (try state.floats(key), nil) }
       case .acrossChannels(let weight, _, _): factors[index] = (try state.floats(weight), nil)
       default: break
       }
@@ -132,7 +141,10 @@ struct LayerWeights: Sendable {
     _ convolution: Convolution, _ state: StateDict, kernels: ck_layer_kernels, sums: ConvolutionSums,
     precision: ComputePrecision
   ) throws {
-    let source = try state.floats(convolution.weight)
+    var source = try state.floats(convolution.weight)
+    if let standardization = convolution.standardization {
+      try standardization.apply(to: &source, outputs: convolution.outputChannels, state)
+    }
     bias = try convolution.bias.map { try state.floats($0) }
     let groups = convolution.groups
     let outputs = convolution.outputChannels / groups
@@ -256,6 +268,22 @@ struct LayerWeights: Sendable {
       }
     }
     weight = packed
+  }
+}
+
+extension WeightStandardization {
+  /// Standardizes every output's weights, with moments in float64.
+  fileprivate func apply(to weights: inout [Float], outputs: Int, _ state: StateDict) throws {
+    let gains = try gain.map { try state.floats($0) }
+    let count = weights.count / outputs
+    for output in 0..<outputs {
+      let range = output * count..<(output + 1) * count
+      let mean = weights[range].reduce(0.0) { $0 + Double($1) } / Double(count)
+      let variance =
+        weights[range].reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(count)
+      let factor = Double(scale) * Double(gains?[output] ?? 1) / (variance + Double(eps)).squareRoot()
+      for index in range { weights[index] = Float((Double(weights[index]) - mean) * factor) }
+    }
   }
 }
 

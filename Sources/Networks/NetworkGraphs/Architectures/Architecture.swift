@@ -43,7 +43,9 @@ enum ArchitectureRegistry {
     ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
     MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self,
     EfficientNetPyTorch.self, SmallImageResNet.self,
-    ConvNeXt.self, VisionTransformer.self, SwinTransformer.self,
+    ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
+    MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
+    PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }

@@ -107,6 +107,7 @@ struct VisionTransformer: Architecture {
   private let shape: Shape
   private let choices: Choices
   private let grid: Int
+  let assumption: String?
 
   var headName: String { keys.head }
 
@@ -156,7 +157,7 @@ struct VisionTransformer: Architecture {
         throw NetworkError.otherArchitecture(
           label: state.label, requested: requested, found: candidates.first?.name ?? Self.describe(shape))
       }
-      (name, choices) = (match.name, match.choices)
+      (name, choices, assumption) = (match.name, match.choices, nil)
       return
     }
     // Of names for the same network, that which says no more than the tensors do.
@@ -167,6 +168,9 @@ struct VisionTransformer: Architecture {
       throw NetworkError.ambiguous(label: state.label, candidates: candidates.map(\.name))
     }
     (name, choices) = (plain.name, plain.choices)
+    assumption =
+      "no tensor shows its \(choices.heads) heads, eps of \(choices.eps), \(choices.activation) "
+      + "and pooling of the \(choices.averages ? "mean" : "class token")"
   }
 
   /// The side of the square grid of position embeddings, and true if prefix tokens have none; nil where the number of

@@ -19,6 +19,8 @@ package struct Graph: Sendable, Equatable {
   package var sizeDivisor = 1
   /// Height and width of patches that an input must divide into.
   package var patchSize = 1
+  /// The only height and width that layers have weights for; nil takes others too.
+  package var onlySize: Int?
 
   package var batchNorms: [BatchNormLayer] {
     nodes.compactMap { node in
@@ -140,6 +142,11 @@ extension Graph {
     guard height % patchSize == 0, width % patchSize == 0 else {
       throw NetworkError.inputNotOfPatches(height: height, width: width, patch: patchSize)
     }
+    if let onlySize {
+      guard height == onlySize, width == onlySize else {
+        throw NetworkError.inputOfOtherSize(height: height, width: width, only: onlySize)
+      }
+    }
     var sizes: [MapSize] = []
     sizes.reserveCapacity(nodes.count)
     for node in nodes {
@@ -193,6 +200,9 @@ extension Graph {
       return inputs[0]
     case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches:
       return size(ofTokens: node, input: inputs[0])
+    case .crossAttention, .rotate, .crossCovariance, .groupNorm, .parameter, .transpose, .joinTokens,
+      .wavePositions:
+      return size(ofMixing: node, inputs: inputs)
     case .add, .multiply, .concatenate:
       guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {
         return nil
@@ -205,13 +215,14 @@ extension Graph {
   package func multiplyAdds(height: Int, width: Int) throws(NetworkError) -> Int {
     let largest = 1 << 56
     var total = 0
-    for (node, size) in zip(nodes, try sizes(height: height, width: width)) {
+    let sizes = try sizes(height: height, width: width)
+    for (node, size) in zip(nodes, sizes) {
       let product: Int? =
         switch node.operation {
         case .convolution(let convolution): size.count.multiplied(exactlyBy: convolution.depth)
         case .linear(let linear): linear.inputs.multiplied(exactlyBy: linear.outputChannels)
         case .attention(let attention): Self.multiplyAdds(attention, size: size)
-        default: 0
+        default: Self.multiplyAdds(of: node, sizes: sizes)
         }
       total = min(total + min(product ?? largest, largest), largest)
     }

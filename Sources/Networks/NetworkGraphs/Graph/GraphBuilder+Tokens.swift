@@ -31,7 +31,7 @@ extension GraphBuilder {
   }
 
   /// The tensor `key` with a number for each channel; other axes may have an extent of 1.
-  private mutating func channelVector(_ key: String, _ x: Value) throws -> TensorName {
+  mutating func channelVector(_ key: String, _ x: Value) throws -> TensorName {
     let shape = state.shape(key) ?? []
     return try require(key, shape: shape.filter { $0 != 1 } == [x.channels] ? shape : [x.channels]).name
   }
@@ -78,10 +78,11 @@ extension GraphBuilder {
   /// - Parameters:
   ///   - prefix: Keys of prefix tokens, `[1, count, channels]`.
   ///   - prefixCount: Number of all of them.
+  ///   - positions: Key of the position embeddings; nil adds none.
   ///   - embeddedPrefixCount: Number of them with position embeddings.
   ///   - grid: Side of the square grid of the pixels' position embeddings.
   mutating func embed(
-    _ x: Value, prefix: [String], prefixCount: Int, positions: String, embeddedPrefixCount: Int, grid: Int,
+    _ x: Value, prefix: [String], prefixCount: Int, positions: String?, embeddedPrefixCount: Int, grid: Int,
     resampling: TokenEmbedding.Resampling
   ) throws -> Value {
     var count = 0
@@ -89,7 +90,9 @@ extension GraphBuilder {
     precondition(count == prefixCount, "the family has counted the prefix tokens")
     let embedding = TokenEmbedding(
       prefix: prefix.map { TensorName($0) }, prefixCount: prefixCount,
-      positions: try require(positions, shape: [1, embeddedPrefixCount + grid * grid, x.channels]).name,
+      positions: try positions.map {
+        try require($0, shape: [1, embeddedPrefixCount + grid * grid, x.channels]).name
+      },
       embeddedPrefixCount: embeddedPrefixCount, grid: (grid, grid), resampling: resampling)
     return append("tokens", .embed(embedding), [x], channels: x.channels)
   }

@@ -21,6 +21,8 @@ struct GraphBuilder {
   var defaultPadding: Padding?
   /// Height and width of patches that an input must divide into.
   var patchSize = 1
+  /// The only height and width of an input that layers have weights for; nil takes others too.
+  var onlySize: Int?
   private var nodes: [Graph.Node] = []
   /// The tensors that the graph reads, by name.
   private(set) var consumed: [TensorName: TensorSpec] = [:]
@@ -30,7 +32,9 @@ struct GraphBuilder {
     self.architecture = architecture
   }
 
-  func graph(output: Value) -> Graph { Graph(nodes: nodes, output: output.index, patchSize: patchSize) }
+  func graph(output: Value) -> Graph {
+    Graph(nodes: nodes, output: output.index, patchSize: patchSize, onlySize: onlySize)
+  }
 
   /// Floating-point tensors of the state dict that no layer reads, in its order.
   ///
@@ -98,7 +102,7 @@ struct GraphBuilder {
   ///   - padding: Padding; nil pads such that a stride of 1 keeps the size (odd kernels).
   mutating func convolution(
     _ x: Value, _ name: String, kernel: Int? = nil, stride: Int = 1, padding: Padding? = nil,
-    dilation: Int = 1, groups: Groups = .one
+    dilation: Int = 1, groups: Groups = .one, standardization: WeightStandardization? = nil
   ) throws -> Value {
     let key = name + ".weight"
     let wanted: Int? =
@@ -122,7 +126,8 @@ struct GraphBuilder {
         kernel: (height, width), stride: (stride, stride),
         padding: padding ?? (height == 1 && width == 1 ? half : defaultPadding ?? half),
         dilation: (dilation, dilation)),
-      groups: x.channels / depth, inputChannels: x.channels, outputChannels: outputs)
+      groups: x.channels / depth, inputChannels: x.channels, outputChannels: outputs,
+      standardization: standardization)
     return append(name, .convolution(convolution), [x], channels: outputs)
   }
 

@@ -61,6 +61,19 @@ package enum Operation: Sendable, Equatable {
   case tokens(Range<Int>)
   /// Blocks of 2x2 pixels become one with the channels [column][row][channel]; an odd map is filled up with zeros.
   case mergePatches
+  case crossAttention(CrossAttention)
+  case rotate(RotaryEmbedding)
+  case crossCovariance(CrossCovariance)
+  case groupNorm(GroupNorm)
+  /// Learned tokens, `[1, count, channels]`, which are the same for every image; the input gives their number alone.
+  case parameter(TensorName, count: Int)
+  /// Tokens become channels and channels tokens.
+  case transpose
+  /// The tokens of all inputs, one after the other.
+  case joinTokens
+  /// Sines and cosines of the places of pixels, [row or column][wave][sine, cosine] (Ali et al.: "XCiT", 2021); the input
+  /// gives the size of the map alone.
+  case wavePositions(waves: Int)
 }
 
 /// A convolution with the names of its weights.
@@ -71,9 +84,22 @@ package struct Convolution: Sendable, Equatable {
   package let groups: Int
   package let inputChannels: Int
   package let outputChannels: Int
+  /// Standardization of the weight; nil takes it as it is.
+  package var standardization: WeightStandardization? = nil
 
   /// Products per output pixel and output channel.
   package var depth: Int { window.kernel.height * window.kernel.width * inputChannels / groups }
+}
+
+/// Weights of an output to mean 0 and variance 1, times a factor and a learned gain: w = scale gain (v - mean) / sqrt(variance + eps).
+///
+/// Qiao et al.: "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization" (2019); Brock et al.:
+/// "Characterizing signal propagation" (2021) for the factor and the gain.
+package struct WeightStandardization: Sendable, Equatable {
+  /// Key of the gain, one number for each output; nil is 1.
+  package let gain: TensorName?
+  package let scale: Float
+  package let eps: Float
 }
 
 /// A fully connected layer with the names of its weights.
@@ -123,10 +149,8 @@ package enum PointwiseFunction: Sendable, Equatable {
   case parametricRelu(slopes: ChannelFactors.Values)
   /// x, or alpha (e^x - 1) below zero.
   case elu(alpha: Float)
-  /// x times the normal distribution function of x.
-  case gelu
-  /// The approximation by tanh (Hendrycks, Gimpel 2016).
-  case geluTanh
+  /// The square of max(x, 0).
+  case squaredRelu
   /// log(1 + e^x)
   case softplus
   /// x tanh(softplus(x))

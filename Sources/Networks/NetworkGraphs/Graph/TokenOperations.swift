@@ -11,6 +11,11 @@ package struct LayerNorm: Sendable, Equatable {
   /// Key of the shift; nil is 0.
   package let bias: TensorName?
   package let eps: Float
+  /// True if the mean is not subtracted, and the mean square takes the place of the variance (Zhang, Sennrich: "Root Mean
+  /// Square Layer Normalization", 2019).
+  package var keepsMean = false
+  /// Ranges of channels that are normalized each on its own with the same weights, as heads of attention are.
+  package var groups = 1
 }
 
 /// Competition between channels: y = x + bias + weight * x * g / (mean of g over the channels + eps), where g is a
@@ -52,6 +57,22 @@ package struct AttentionWindows: Sendable, Equatable {
     /// 16 sigmoid(W relu(V d + v)) of logarithmic distances d (Swin V2). The distances are scaled to those of
     /// windows of `trained` pixels; nil is the window's own extent.
     case network(hidden: TensorName, hiddenBias: TensorName, output: TensorName, trained: Int?)
+    /// W relu(V d + v) + w of logarithmic distances d, sign(n) ln(1 + |n|) of n pixels (Swin V2 in its first form).
+    case linearNetwork(
+      hidden: TensorName, hiddenBias: TensorName, output: TensorName, outputBias: TensorName)
+    /// For every head a row for every distance down and a column for every distance to the right, of the key from the
+    /// query (MaxViT in TensorFlow).
+    case tableByHead(TensorName)
+    /// Nothing is added.
+    case zero
+  }
+
+  /// Pixels that a window holds.
+  package enum Arrangement: Sendable, Equatable {
+    /// Neighbors.
+    case windows
+    /// As many as in a window, evenly spread over the map (MaxViT).
+    case grid
   }
 
   /// Order of shifting the map and filling it up to whole windows, which differ where it is not a multiple of them.
@@ -70,6 +91,7 @@ package struct AttentionWindows: Sendable, Equatable {
   package let filling: Filling
   /// True if a map smaller than a window is one window of its own size; false fills it up.
   package let shrinks: Bool
+  package var arrangement = Arrangement.windows
 }
 
 /// The tokens of a map: prefix tokens such as the class token, then a token for each pixel, with position embeddings.
@@ -106,10 +128,16 @@ extension Graph {
     switch node.operation {
     case .attention(let attention):
       // A table for the distances of whole windows has none for smaller ones.
-      if let windows = attention.windows, windows.shrinks, case .table = windows.bias,
-        min(input.height, input.width) < windows.side
-      {
-        return nil
+      if let windows = attention.windows {
+        if windows.shrinks, case .table = windows.bias, min(input.height, input.width) < windows.side {
+          return nil
+        }
+        // Pixels that fill up a map have no place in a grid.
+        if windows.arrangement == .grid,
+          !input.height.isMultiple(of: windows.side) || !input.width.isMultiple(of: windows.side)
+        {
+          return nil
+        }
       }
       return MapSize(height: input.height, width: input.width, channels: node.channels)
     case .layerNorm, .globalResponseNorm:

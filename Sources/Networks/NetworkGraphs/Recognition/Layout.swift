@@ -14,12 +14,27 @@ struct Layout {
   ///   - head: The last layer's published name, whose first extent is the number of classes.
   ///   - ownHead: The same layer's name in the state dict.
   init(_ specs: some Sequence<TensorSpec>, head: String, ownHead: String) {
+    self.init(specs, heads: [(head, ownHead)], resizable: [])
+  }
+
+  /// - Parameters:
+  ///   - specs: The tensors of the network.
+  ///   - heads: Published name and own name of every last layer.
+  ///   - resizable: Ends of the names of tensors whose shapes depend on the size of the images.
+  init(
+    _ specs: some Sequence<TensorSpec>, heads: [(published: String, own: String)], resizable: [String]
+  ) {
     let lines = specs.map { spec in
       var name = spec.name.string
-      let suffix = ["weight", "bias"].first { name == "\(ownHead).\($0)" }
-      if let suffix { name = "\(head).\(suffix)" }
+      var isHead = false
+      for (published, own) in heads {
+        guard let suffix = ["weight", "bias"].first(where: { name == "\(own).\($0)" }) else { continue }
+        (name, isHead) = ("\(published).\(suffix)", true)
+        break
+      }
+      let isResizable = resizable.contains { name.utf8.reversed().starts(with: $0.utf8.reversed()) }
       let extents = spec.shape.enumerated().map { axis, extent in
-        axis == 0 && suffix != nil ? "*" : String(extent)
+        (axis == 0 && isHead) || isResizable ? "*" : String(extent)
       }
       return Array("\(name):\(extents.joined(separator: ","))\n".utf8)
     }

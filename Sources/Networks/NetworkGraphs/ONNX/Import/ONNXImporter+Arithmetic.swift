@@ -14,7 +14,7 @@ extension ONNXImporter {
     },
     "LeakyRelu": { try $0.function($1, .leakyRelu(slope: Float($1.real("alpha") ?? 0.01))) },
     "Elu": { try $0.function($1, .elu(alpha: Float($1.real("alpha") ?? 1))) },
-    "Gelu": { try $0.function($1, $1.text("approximate") == "tanh" ? .geluTanh : .gelu) },
+    "Gelu": { try $0.activation($1, $1.text("approximate") == "tanh" ? .geluTanh : .gelu) },
     "Softplus": { try $0.function($1, .softplus) },
     "Mish": { try $0.function($1, .mish) },
     "Tanh": { try $0.function($1, .tanh) },

@@ -1,0 +1,159 @@
+import Checkpoint
+
+// Operations that mix tokens, beyond the plain attention of a fused map of queries, keys and values.
+
+/// Multi-head attention of the tokens of one map to those of another. The inputs are queries, keys and values, each
+/// [head][channel of the head]; heads of keys and values may be shared by several heads of queries.
+///
+/// Vaswani et al.: "Attention Is All You Need" (2017); Touvron et al.: "Going deeper with Image Transformers" (2021) for
+/// the talking heads and the class token that attends to the others.
+package struct CrossAttention: Sendable, Equatable {
+  /// Heads of the queries.
+  package let heads: Int
+  /// Heads of keys and values, a divisor of `heads`.
+  package var keyHeads: Int
+  /// Factor of the products of queries and keys.
+  package let scale: Float
+  /// Numbers added to the scores.
+  package var bias: PositionBias?
+  /// Linear maps across the heads, of scores and of the softmax's results.
+  package var talking: (before: HeadMixing, after: HeadMixing)?
+
+  package init(
+    heads: Int, keyHeads: Int? = nil, scale: Float, bias: PositionBias? = nil,
+    talking: (before: HeadMixing, after: HeadMixing)? = nil
+  ) {
+    (self.heads, self.keyHeads, self.scale) = (heads, keyHeads ?? heads, scale)
+    (self.bias, self.talking) = (bias, talking)
+  }
+
+  package static func == (a: CrossAttention, b: CrossAttention) -> Bool {
+    a.heads == b.heads && a.keyHeads == b.keyHeads && a.scale == b.scale && a.bias == b.bias
+      && a.talking?.before == b.talking?.before && a.talking?.after == b.talking?.after
+  }
+}
+
+/// A fully connected layer across the heads of attention.
+package struct HeadMixing: Sendable, Equatable {
+  package let weight: TensorName
+  package let bias: TensorName
+}
+
+/// Learned numbers added to the scores of attention, by the positions of the two tokens.
+package struct PositionBias: Sendable, Equatable {
+  package enum Kind: Sendable, Equatable {
+    /// A row for every distance of two pixels, then three for: class token to pixel, pixel to class token, class token
+    /// to itself; a column for every head (BEiT).
+    case distancesAndClass(TensorName)
+    /// By the distance of two pixels as in windows, and 0 for `prefix` tokens before them.
+    case relative(AttentionWindows.Bias, prefix: Int)
+    /// A row for every head, a column for every pair of absolute distances, row by row (LeViT).
+    case absoluteDistances(TensorName)
+  }
+
+  package let kind: Kind
+  /// Rows and columns of the keys' grid.
+  package let rows: Int
+  package let columns: Int
+  /// Steps between the queries on the keys' grid.
+  package var stride = 1
+
+  /// Tokens beside the pixels of the grid.
+  package var prefixCount: Int {
+    switch kind {
+    case .distancesAndClass: 1
+    case .relative(_, let prefix): prefix
+    case .absoluteDistances: 0
+    }
+  }
+}
+
+/// Rotary position embeddings: pairs of the channels of a head turned by angles that depend on the token's place.
+///
+/// Su et al.: "RoFormer" (2021); Heo et al.: "Rotary Position Embedding for Vision Transformer" (2024) for the mixed
+/// frequencies; Siméoni et al.: "DINOv3" (2025) for the centered ones.
+package struct RotaryEmbedding: Sendable, Equatable {
+  package enum Angles: Sendable, Equatable {
+    /// Row and column in patches, plus an offset, times frequencies that fall geometrically from 1 to almost
+    /// 1 / `temperature`. With a reference the grid is scaled to that many patches.
+    case axial(temperature: Float, reference: Int?, offset: Float)
+    /// Centers of patches from -1 to 1 along each axis, times 2 pi times such frequencies.
+    case centered(temperature: Float)
+    /// Learned frequencies, [axis][layer][head][pair].
+    case mixed(TensorName, layer: Int)
+  }
+
+  package let heads: Int
+  /// Tokens before those of the grid, which are not turned.
+  package let prefixCount: Int
+  package let angles: Angles
+  /// True if columns come before rows.
+  package let swapsAxes: Bool
+  /// True if a pair is a channel of the first half and one of the second; false pairs neighbors.
+  package let pairsHalves: Bool
+  /// Pixels of the network's input along each side of a token.
+  package let patch: Int
+}
+
+/// Attention between channels: in every head the softmax of temperature * K^T Q, whose columns over the tokens have
+/// length 1. The input is queries, keys and values, [3][head][channel of the head].
+///
+/// Ali et al.: "XCiT: Cross-Covariance Image Transformers" (2021).
+package struct CrossCovariance: Sendable, Equatable {
+  package let heads: Int
+  package let temperature: TensorName
+}
+
+/// A GroupNorm: every group of channels over all pixels to mean 0 and variance 1, then scale and shift.
+///
+/// Wu, He: "Group Normalization" (2018).
+package struct GroupNorm: Sendable, Equatable {
+  package let groups: Int
+  package let weight: TensorName
+  /// Key of the shift; nil is 0.
+  package let bias: TensorName?
+  package let eps: Float
+}
+
+extension Graph {
+  /// The size of the map of one of this file's operations; nil for maps that it cannot take.
+  static func size(ofMixing node: Node, inputs: [MapSize]) -> MapSize? {
+    let first = inputs[0]
+    func shaped(_ height: Int, _ width: Int) -> MapSize {
+      MapSize(height: height, width: width, channels: node.channels)
+    }
+    switch node.operation {
+    case .crossAttention(let attention):
+      guard inputs[1].pixels == inputs[2].pixels else { return nil }
+      if let bias = attention.bias {
+        guard inputs[1].pixels == bias.prefixCount + bias.rows * bias.columns else { return nil }
+        func steps(_ extent: Int) -> Int { (extent + bias.stride - 1) / bias.stride }
+        guard first.pixels == bias.prefixCount + steps(bias.rows) * steps(bias.columns) else { return nil }
+      }
+      return shaped(first.height, first.width)
+    case .rotate(let rotation):
+      return first.pixels >= rotation.prefixCount ? shaped(first.height, first.width) : nil
+    case .crossCovariance, .groupNorm, .wavePositions: return shaped(first.height, first.width)
+    case .parameter(_, let count): return shaped(count, 1)
+    case .transpose: return first.pixels == node.channels ? shaped(first.channels, 1) : nil
+    case .joinTokens: return shaped(inputs.reduce(0) { $0 + $1.pixels }, 1)
+    default: return nil
+    }
+  }
+
+  /// Multiply-adds of the scores and the weighted sums of values of one image.
+  static func multiplyAdds(of node: Node, sizes: [MapSize]) -> Int? {
+    let inputs = node.inputs.map { sizes[$0] }
+    switch node.operation {
+    case .crossAttention(let attention):
+      let shared = attention.heads / attention.keyHeads
+      return inputs[0].pixels.multiplied(exactlyBy: inputs[0].channels + inputs[2].channels * shared)?
+        .multiplied(exactlyBy: inputs[1].pixels)
+    case .crossCovariance(let attention):
+      let channels = inputs[0].channels / 3
+      return inputs[0].pixels.multiplied(exactlyBy: 2 * channels)?
+        .multiplied(exactlyBy: channels / attention.heads)
+    default: return 0
+    }
+  }
+}

@@ -1,0 +1,558 @@
+"""Writes Sources/Networks/NetworkGraphs/Recognition/Tables/*.swift: the networks that timm and torchvision publish for
+families whose tensors do not show all that they compute.
+
+    python Tests/Interop/make_published_tables.py [FAMILY…]
+
+A line is a name, the digest of the layout of its state dict (as in make_published_names.py, with `*` also for shapes that
+depend on the size of the images), and the settings that only the name tells, read off the built network. Networks with
+parts that the Swift family does not compute are left out, so that they stay unknown.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+import timm
+import torch
+import torchvision
+from torch import nn
+
+from make_published_names import digest
+
+FOLDER = Path(__file__).resolve().parents[2] / "Sources/Networks/NetworkGraphs/Recognition/Tables"
+ACTIVATIONS = {
+    "GELU": "gelu", "GELUTanh": "geluTanh", "QuickGELU": "quickGelu", "SiLU": "silu", "ReLU": "relu", "ReLU6": "relu6",
+    "Hardswish": "hardswish", "HardSwish": "hardswish", "Sigmoid": "sigmoid", "Identity": "identity",
+    "Hardsigmoid": "hardsigmoid", "HardSigmoid": "hardsigmoid",
+}  # fmt: skip
+
+
+class Unsupported(Exception):
+    """A network has a part that the Swift family does not compute."""
+
+
+def require(condition, what):
+    if not condition:
+        raise Unsupported(what)
+
+
+def activation(module):
+    """The Swift name of an activation."""
+    kind = type(module).__name__
+    if kind == "GELU" and getattr(module, "approximate", "none") == "tanh":
+        return "geluTanh"
+    require(kind in ACTIVATIONS, f"activation {kind}")
+    return ACTIVATIONS[kind]
+
+
+def one(values, what):
+    """The only one of some values."""
+    values = set(values)
+    require(len(values) == 1, f"{what} {values}")
+    return values.pop()
+
+
+def present(module):
+    return module is not None and not isinstance(module, nn.Identity)
+
+
+def norm_settings(model):
+    """The kind and eps of all layer norms."""
+    norms = [m for m in model.modules() if hasattr(m, "eps") and getattr(m, "weight", None) is not None]
+    kind = one({"rms" if "Rms" in type(m).__name__ else "layer" for m in norms}, "norms")
+    require(all("LayerNorm" in type(m).__name__ or type(m).__name__ == "RmsNorm" for m in norms), "other norms")
+    return {"eps": f"{one({m.eps for m in norms}, 'eps'):g}", **({"rms": None} if kind == "rms" else {})}
+
+
+def mlp_settings(mlp):
+    kind = type(mlp).__name__
+    require(kind in ("Mlp", "GluMlp", "SwiGLU"), kind)
+    require(kind != "GluMlp" or not mlp.gate_last, "gate in the second half")
+    form = {"Mlp": "plain", "GluMlp": "packed", "SwiGLU": "gated"}[kind]
+    return {"mlp": form, "act": activation(mlp.act)}
+
+
+def rope_settings(rope):
+    kind = type(rope).__name__
+    if rope is None:
+        return {}
+    if kind == "RotaryEmbeddingMixed":
+        return {"rope": "mixed", **({"xy": None} if rope.grid_indexing == "xy" else {})}
+    settings = {"temperature": f"{rope.temperature:g}"}
+    if rope.grid_indexing == "xy":
+        settings["xy"] = None
+    if kind == "RotaryEmbeddingDinoV3":
+        require(rope.normalize_coords == "separate" and rope.grid_offset == 0 and rope.min_period is None, "rope")
+        return {"rope": "centered", **settings}
+    require(kind == "RotaryEmbeddingCat" and rope.grid_type == "index", kind)
+    if rope.ref_feat_shape is not None:
+        settings["reference"] = one(rope.ref_feat_shape, "reference")
+    if rope.grid_offset:
+        settings["offset"] = f"{rope.grid_offset:g}"
+    return {"rope": "axial", **settings}
+
+
+def tokens(name, model):
+    """TokenTransformer."""
+    from make_transformer_names import row
+
+    kind = type(model).__name__
+    require(kind in ("VisionTransformer", "Beit", "Eva", "VisionTransformerRelPos"), kind)
+    require(kind != "VisionTransformer" or row(name, model) is None, "plain")
+    block = model.blocks[0]
+    form = {
+        "Block": "pre-norm", "EvaBlock": "pre-norm", "ResPostBlock": "post-norm", "EvaBlockPostNorm": "post-norm",
+        "RelPosBlock": "pre-norm", "ResPostRelPosBlock": "post-norm", "ParallelThingsBlock": "parallel-layers",
+        "ParallelScalingBlock": "parallel-parts",
+    }.get(type(block).__name__)  # fmt: skip
+    require(form, type(block).__name__)
+    attention = block.attns[0].attn if form == "parallel-layers" else block if form == "parallel-parts" else block.attn
+    kinds = ("Attention", "EvaAttention", "AttentionRope", "ParallelScalingBlock", "RelPosAttention")
+    require(type(attention).__name__ in kinds, type(attention).__name__)
+    mlp = block.ffns[0].mlp if form == "parallel-layers" else getattr(block, "mlp", None)
+    settings = {"heads": attention.num_heads, "blocks": len(model.blocks), "block": form, **norm_settings(model)}
+    settings |= mlp_settings(mlp) if mlp is not None else {"act": activation(block.mlp_act)}
+    prefix = 1 if kind == "Beit" else model.num_prefix_tokens
+    settings["prefix"] = prefix
+    positions = getattr(model, "shared_rel_pos", None) or getattr(attention, "rel_pos", None)
+    if positions is not None:
+        require(type(positions).__name__ in ("RelPosBias", "RelPosMlp"), type(positions).__name__)
+        require(getattr(positions, "pretrained_window_size", (0, 0)) == (0, 0), "window")
+        if getattr(positions, "mode", "cr") != "cr":
+            settings["swin-positions"] = None
+    if positions is not None or getattr(attention, "relative_position_bias_table", None) is not None:
+        settings["grid"] = one(model.patch_embed.grid_size, "grid")
+    if getattr(model, "pos_embed", None) is not None:
+        grid = model.patch_embed.grid_size
+        require(grid[0] == grid[1], "grid")
+        bare = model.pos_embed.shape[1] == grid[0] * grid[1]
+        require(bare or model.pos_embed.shape[1] == grid[0] * grid[1] + prefix, "positions")
+        if not bare:
+            settings["embedded"] = None
+    require(getattr(model, "rel_pos_bias", None) is None, "shared bias")
+    settings["pool"] = model.global_pool
+    require(model.global_pool in ("avg", "token", "map"), model.global_pool)
+    if getattr(model, "attn_pool", None) is not None:
+        pool = model.attn_pool
+        require(type(pool).__name__ == "AttentionPoolLatent" and pool.pool == "token", "pool")
+        require(pool.latent_len == 1 and pool.pos_embed is None and not present(pool.q_norm), "pool")
+        settings |= {"pool-heads": pool.num_heads, "pool-act": activation(pool.mlp.act)}
+    if getattr(model, "pool_include_prefix", False) or (kind == "Eva" and model.global_pool == "map"):
+        settings["pools-prefix"] = None
+    if getattr(model, "rope", None) is not None:
+        settings |= rope_settings(model.rope)
+        if getattr(attention, "rotate_half", False):
+            settings["halves"] = None
+    for other in model.blocks:
+        part = other.attns[0].attn if form == "parallel-layers" else other if mlp is None else other.attn
+        require(part.num_heads == attention.num_heads, "heads")
+    return settings
+
+
+def mixer(name, model):
+    """Mixer."""
+    require(type(model).__name__ == "MlpMixer", "kind")
+    block = model.blocks[0]
+    kind = type(block).__name__
+    require(kind in ("MixerBlock", "ResBlock", "SpatialGatingBlock"), kind)
+    mlp = block.mlp_channels
+    settings = {"tokens": model.stem.num_patches, "blocks": len(model.blocks), "act": activation(mlp.act)}
+    if kind == "SpatialGatingBlock":
+        require(type(mlp).__name__ == "GatedMlp" and not present(mlp.norm), "mlp")
+        settings |= {"gated": None, "gate-eps": f"{mlp.gate.norm.eps:g}", "eps": f"{model.norm.eps:g}"}
+        return settings
+    if type(mlp).__name__ == "GluMlp":
+        require(mlp.gate_last and not present(mlp.norm), "gate")
+        settings["glu"] = None
+    else:
+        require(type(mlp).__name__ == "Mlp", "mlp")
+    if type(model.norm).__name__ != "Affine":
+        settings["eps"] = norm_settings(model)["eps"]
+    return settings
+
+
+def metaformer(name, model):
+    """MetaFormer."""
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    parts = {
+        "block": [norm for block in blocks for norm in (block.norm1, block.norm2)],
+        "downsample": [model.stem.norm, *(stage.downsample.norm for stage in model.stages if present(stage.downsample))],
+        "output": [model.head.norm], "head": [getattr(model.head.fc, "norm", None)],
+    }  # fmt: skip
+    settings = {"blocks": ",".join(str(len(stage.blocks)) for stage in model.stages)}
+    for part, norms in parts.items():
+        norms = [norm for norm in norms if present(norm)]
+        if not norms:
+            continue
+        kinds = one({"group" if "GroupNorm1" in type(norm).__name__ else "layer" for norm in norms}, "norms")
+        require(kinds == "group" or all("LayerNorm" in type(norm).__name__ for norm in norms), "norms")
+        settings[f"{part}-eps"] = f"{one({norm.eps for norm in norms}, 'eps'):g}"
+        if kinds == "group":
+            settings[f"{part}-group"] = None
+    for block in blocks:
+        mixer = block.token_mixer
+        require(type(mixer).__name__ in ("Pooling", "SepConv", "Attention"), type(mixer).__name__)
+        if type(mixer).__name__ == "Attention":
+            settings["head-width"] = mixer.head_dim
+        if type(mixer).__name__ == "SepConv":
+            require(type(mixer.act1).__name__ == "StarReLU" and not present(mixer.act2), "activations")
+    if type(blocks[0].mlp.act).__name__ != "StarReLU":
+        settings["act"] = one({activation(block.mlp.act) for block in blocks}, "activations")
+    if hasattr(model.head.fc, "act"):
+        require(type(model.head.fc.act).__name__ == "SquaredReLU", "head")
+    return settings
+
+
+def norm_free(name, model):
+    """NormFreeNet."""
+    convolutions = [m for m in model.modules() if hasattr(m, "gain")]
+    stem = [m for m in model.stem if hasattr(m, "gain")]
+    act = model.final_act
+    settings = {
+        "stem": ",".join(str(m.stride[0]) for m in stem),
+        "blocks": ",".join(str(len(stage)) for stage in model.stages),
+        "alpha": f"{one({block.alpha for stage in model.stages for block in stage}, 'alpha'):g}",
+        "eps": f"{one({m.eps for m in convolutions}, 'eps'):g}",
+        "first-stride": model.stages[0][0].conv2.stride[0],
+    }
+    if any(type(m).__name__ == "MaxPool2d" for m in model.stem):
+        settings["stem-pool"] = None
+    if type(act).__name__ == "GammaAct":
+        settings |= {"act": act.act_fn.__name__, "gamma": repr(act.gamma), "gamma-in-act": None}
+        require(settings["act"] in ACTIVATIONS.values(), settings["act"])
+    else:
+        gamma = [m.scale * m.weight[0].numel() ** 0.5 for m in convolutions]
+        require(max(gamma) - min(gamma) < 1e-12, "gamma")
+        settings |= {"act": activation(act), "gamma": f"{gamma[0]:.12g}"}
+    if type(stem[0]).__name__.endswith("Same"):
+        settings["same"] = None
+    variance = 1.0
+    for stage in model.stages:
+        for index, block in enumerate(stage):
+            require(abs(block.beta - variance**-0.5) < 1e-9 and block.conv2.dilation == (1, 1), "block")
+            variance = (1.0 if index == 0 else variance) + block.alpha**2
+    block = model.stages[0][0]
+    gate = block.attn if present(block.attn) else block.attn_last
+    if present(gate):
+        require(type(gate).__name__ in ("SEModule", "EcaModule"), type(gate).__name__)
+        settings["gate-gain"] = f"{block.attn_gain:g}"
+        if type(gate).__name__ == "SEModule":
+            require(not gate.add_maxpool and activation(gate.gate) == "sigmoid", "gate")
+            settings["gate-act"] = activation(gate.act)
+    return settings
+
+
+def pool_kind(pool):
+    """Name of a pooling, and true if it fills maps up as TensorFlow does."""
+    kind = type(pool).__name__
+    kernel = one(pool.kernel_size, "kernel") if isinstance(pool.kernel_size, tuple) else pool.kernel_size
+    require(kernel in (2, 3), kernel)
+    require(kind in ("AvgPool2d", "MaxPool2d", "AvgPool2dSame", "MaxPool2dSame"), kind)
+    return ("max" if kind.startswith("Max") else "avg") + ("2" if kernel == 2 else "")
+
+
+def maxxvit(name, model):
+    """MaxViT."""
+    settings = {"blocks": ",".join(str(len(stage.blocks)) for stage in model.stages)}
+    modules = list(model.modules())
+    kinds = {type(m).__name__ for m in modules}
+    mobile = [m for m in modules if type(m).__name__ == "MbConvBlock"]
+    next_ = [m for m in modules if type(m).__name__ == "ConvNeXtBlock"]
+    attention = [m for m in modules if type(m).__name__ in ("Attention2d", "AttentionCl")]
+    transformers = [m for m in modules if type(m).__name__ == "TransformerBlock2d"]
+    parts = [m for m in modules if type(m).__name__ in ("PartitionAttentionCl", "PartitionAttention2d")]
+    parallel = [m for m in modules if type(m).__name__ == "ParallelPartitionAttention"]
+    require("StdConv2d" not in kinds and "GroupNormAct" not in kinds, "norms")
+    stem = model.stem
+    settings["conv-act"] = activation(stem.norm1.act)
+    conv_norms = [stem.norm1, *(n for m in mobile for n in (m.pre_norm, m.norm1, m.norm2)), *(m.norm for m in next_)]
+    settings["conv-eps"] = f"{one({n.eps for n in conv_norms}, 'conv eps'):g}"
+    if type(stem.conv1).__name__ == "Conv2dSame":
+        settings["same"] = None
+    else:
+        require(stem.conv1.padding == (1, 1) and type(stem.conv1).__name__ == "Conv2d", "stem")
+    if mobile:
+        for m in mobile:
+            require(type(m.norm1).__name__ in ("BatchNormAct2d", "LayerNormAct2d"), type(m.norm1).__name__)
+            require(activation(m.norm1.act) == activation(m.norm2.act) == settings["conv-act"], "activations")
+        pre = one({present(m.pre_norm.act) for m in mobile}, "pre-norm")
+        if pre:
+            settings["pre-act"] = None
+        first = [m for m in mobile if present(m.shortcut)]
+        if first:
+            settings["conv-pool"] = one({pool_kind(m.shortcut.pool) for m in first}, "pool")
+            m = first[0]
+            mode = "pool" if present(m.down) else "1x1" if m.conv1_1x1.stride[0] == 2 else "dw"
+            settings["stride-mode"] = mode
+            if mode == "pool":
+                settings["down-pool"] = one({pool_kind(m.down.pool) for m in first}, "pool")
+        gates = [g for m in mobile for g in (m.se, m.se_early) if present(g)]
+        for gate in gates:
+            require(type(gate).__name__ in ("SEModule", "EcaModule"), type(gate).__name__)
+        if gates and type(gates[0]).__name__ == "SEModule":
+            require(not any(g.add_maxpool or present(g.bn) for g in gates), "gate")
+            settings["gate-act"] = one({activation(g.act) for g in gates}, "gate")
+    if next_:
+        first = [m for m in next_ if type(m.shortcut).__name__ == "Downsample2d"]
+        require(all(pool_kind(m.shortcut.pool) == "avg2" for m in first), "pool")
+        mode = one({"pool" if present(m.down) else "dw" for m in first}, "mode")
+        settings["stride-mode"] = mode
+        if mode == "pool":
+            settings["down-pool"] = one({pool_kind(m.down.pool) for m in first}, "pool")
+        require(one({activation(m.mlp.act) for m in next_}, "act") == settings["conv-act"], "act")
+        require(all(type(m.norm).__name__.startswith("LayerNorm") for m in next_), "norm")
+        require(not any("Norm" in type(n).__name__ for m in next_ for n in [m.mlp.norm] if hasattr(m.mlp, "norm") and present(n)), "mlp norm")  # noqa: E501
+    settings["head-width"] = one({m.dim_head for m in attention}, "heads")
+    if one({m.head_first for m in attention}, "head-first"):
+        settings["head-first"] = None
+    positions = {type(m.rel_pos).__name__ for m in attention if m.rel_pos is not None}
+    require(positions <= {"RelPosBias", "RelPosBiasTf", "RelPosMlp"}, positions)
+    require(all(m.rel_pos.mode == "cr" for m in attention if type(m.rel_pos).__name__ == "RelPosMlp"), "positions")
+    blocks = transformers + parts + parallel
+    settings["act"] = one({activation(m.mlp.act) for m in blocks}, "act")
+    norms = [n for m in blocks for n in (m.norm1, m.norm2)]
+    norms = [n.norm if isinstance(n, nn.Sequential) else n for n in norms]
+    norms.append(model.head.norm if hasattr(model.head, "pre_logits") else model.norm)
+    require(all(type(n).__name__.startswith("LayerNorm") for n in norms), "norms")
+    settings["norm-eps"] = f"{one({n.eps for n in norms}, 'norm eps'):g}"
+    if hasattr(model.head, "pre_logits"):
+        require(type(model.head.pre_logits.act).__name__ == "Tanh", "head")
+    if transformers:
+        settings["only"] = one(model.img_size, "size")
+        first = [m for m in transformers if present(m.shortcut)]
+        if first:
+            settings["attention-pool"] = one({pool_kind(m.shortcut.pool) for m in first}, "pool")
+    if parts or parallel:
+        require(not transformers, "both")
+        settings["window"] = one({s for m in parts + parallel for s in m.partition_size}, "window")
+    return settings
+
+
+def xcit(name, model):
+    """XCiT."""
+    require(activation(model.patch_embed.proj[1]) == "gelu", "act")
+    require(model.global_pool == "token", "pool")
+    for block in model.blocks:
+        require(activation(block.mlp.act) == activation(block.local_mp.act) == "gelu", "act")
+    if model.pos_embed is not None:
+        require(model.pos_embed.temperature == 10000 and model.pos_embed.hidden_dim == 32, "positions")
+    norms = [n for block in model.blocks for n in (block.norm1, block.norm2, block.norm3)]
+    norms += [n for block in model.cls_attn_blocks for n in (block.norm1, block.norm2)] + [model.norm]
+    settings = {
+        "heads": one({b.attn.num_heads for b in [*model.blocks, *model.cls_attn_blocks]}, "heads"),
+        "eps": f"{one({n.eps for n in norms}, 'eps'):g}", "blocks": len(model.blocks),
+        "class-blocks": len(model.cls_attn_blocks),
+    }  # fmt: skip
+    if one({block.tokens_norm for block in model.cls_attn_blocks}, "norms"):
+        settings["tokens-norm"] = None
+    return settings
+
+
+def cait(name, model):
+    """CaiT."""
+    blocks = [*model.blocks, *model.blocks_token_only]
+    require(all(activation(block.mlp.act) == "gelu" for block in blocks) and model.global_pool == "token", "act")
+    return {
+        "heads": one({block.attn.num_heads for block in blocks}, "heads"), "eps": norm_settings(model)["eps"],
+        "blocks": len(model.blocks), "class-blocks": len(model.blocks_token_only),
+        "grid": one(model.patch_embed.grid_size, "grid"),
+    }  # fmt: skip
+
+
+def swin_cr(name, model):
+    """SwinTransformerCR."""
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    require(model.patch_size == 4 and all(activation(block.mlp.act) == "gelu" for block in blocks), "parts")
+    for stage in model.stages:
+        for index, block in enumerate(stage.blocks):
+            window = one(block.window_size, "window")
+            require(not block.attn.sequential_attn, "sequential")
+            require(one(block.shift_size, "shift") in (0, window // 2 if index % 2 else 0), "shift")
+    return {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages), "eps": norm_settings(model)["eps"],
+        "windows": ",".join(str(stage.blocks[0].window_size[0]) for stage in model.stages),
+        "only": one(model.img_size, "size"),
+    }  # fmt: skip
+
+
+def pyramid(name, model):
+    """PyramidTransformer."""
+    is_twins = type(model).__name__ == "Twins"
+    stages = list(model.blocks) if is_twins else [stage.blocks for stage in model.stages]
+    blocks = [block for stage in stages for block in stage]
+    inner = [n.norm for n in model.modules() if type(n).__name__ in ("OverlapPatchEmbed", "PatchEmbed")]
+    inner += [block.attn.norm for block in blocks if getattr(block.attn, "norm", None) is not None]
+    outer = [n for block in blocks for n in (block.norm1, block.norm2)]
+    outer += [model.norm] if is_twins else [stage.norm for stage in model.stages]
+    require(all("LayerNorm" in type(n).__name__ for n in inner + outer), "norms")
+    require(all(activation(block.mlp.act) == "gelu" for block in blocks), "act")
+    settings = {
+        "blocks": ",".join(str(len(stage)) for stage in stages),
+        "heads": ",".join(str(one({block.attn.num_heads for block in stage}, "heads")) for stage in stages),
+        "eps": f"{one({n.eps for n in outer}, 'eps'):g}", "inner-eps": f"{one({n.eps for n in inner}, 'eps'):g}",
+    }  # fmt: skip
+    if is_twins:
+        settings["twins"] = None
+        windows = {block.attn.ws for block in blocks if type(block.attn).__name__ == "LocallyGroupedAttn"}
+        if windows:
+            settings["window"] = one(windows, "windows")
+    elif one({block.attn.pool is not None for block in blocks}, "linear"):
+        require(all(block.attn.pool.output_size == 7 for block in blocks), "pool")
+        settings["linear"] = None
+    return settings
+
+
+def focalnet(name, model):
+    """FocalNet."""
+    settings = {"blocks": ",".join(str(len(stage.blocks)) for stage in model.layers), "eps": norm_settings(model)["eps"]}
+    blocks = [block for stage in model.layers for block in stage.blocks]
+    require(all(activation(block.mlp.act) == activation(block.modulation.act) == "gelu" for block in blocks), "act")
+    if one({block.modulation.normalize_modulator for block in blocks}, "normalized"):
+        settings["normalized"] = None
+    if hasattr(model.head, "pre_logits"):
+        require(type(model.head.pre_logits.act).__name__ == "Tanh", "head")
+    return settings
+
+
+def levit(name, model):
+    """LeViT."""
+    attention = [m for m in model.modules() if type(m).__name__ in ("Attention", "AttentionDownsample")]
+    acts = [m.act for m in model.modules() if type(m).__name__ == "LevitMlp"]
+    acts += [m.proj.act for m in attention] + [m for key, m in model.stem.named_children() if key.startswith("act")]
+    for m in attention:
+        down = m.q.down if type(m).__name__ == "AttentionDownsample" else None
+        if down is not None:
+            require(getattr(down, "pool", None) is None, "pool")
+            require(m.stride == 2 and (not m.use_conv or down.kernel_size == 1), "stride")
+    strides = {2 ** len([1 for key, _ in model.stem.named_children() if key.startswith("conv")])}
+    resolution = one(model.stages[0].blocks[0].attn.resolution, "resolution")
+    return {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages), "act": one(map(activation, acts), "act"),
+        "key-width": one({m.key_dim for m in attention}, "keys"), "only": resolution * one(strides, "stride"),
+    }  # fmt: skip
+
+
+def mambaout(name, model):
+    """MambaOut."""
+    norms = norm_settings(model)
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    settings = {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages), "eps": norms["eps"],
+        "act": one({activation(m) for m in [model.stem.act, *(block.act for block in blocks)]}, "act"),
+    }  # fmt: skip
+    kinds = one({type(stage.downsample).__name__ for stage in list(model.stages)[1:]}, "downsample")
+    if kinds == "DownsampleNormFirst":
+        settings["norm-first"] = None
+    act = model.head.pre_logits.act
+    return settings | ({"head-tanh": None} if type(act).__name__ == "Tanh" else {"head-act": activation(act)})
+
+
+def inception_next(name, model):
+    """InceptionNeXt."""
+    norms = [m for m in model.modules() if type(m).__name__ == "BatchNorm2d"]
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    for block in blocks:
+        require(type(block.token_mixer).__name__ in ("InceptionDWConv2d", "Conv2d"), type(block.token_mixer).__name__)
+        require(activation(block.mlp.act) == "gelu" and not present(block.mlp.norm), "mlp")
+    require(activation(model.head.act) == "gelu", "head")
+    return {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
+        "eps": f"{one({n.eps for n in norms}, 'eps'):g}", "head-eps": f"{model.head.norm.eps:g}",
+    }  # fmt: skip
+
+
+def timm_names(*modules):
+    return [("timm", name) for module in modules for name in timm.list_models(module=module)]
+
+
+# family: (Swift type, names, settings of a network, ends of the names of tensors that depend on the size of images)
+FAMILIES = {
+    "tokens": ("TokenTransformer", lambda: timm_names("vision_transformer", "beit", "eva", "deit", "vision_transformer_relpos"),
+               tokens, ["pos_embed"]),
+    "mixer": ("Mixer", lambda: timm_names("mlp_mixer"), mixer, []),
+    "metaformer": ("MetaFormer", lambda: timm_names("metaformer"), metaformer, []),
+    "nfnet": ("NormFreeNet", lambda: timm_names("nfnet"), norm_free, []),
+    "maxxvit": ("MaxViT", lambda: timm_names("maxxvit"), maxxvit, []),
+    "xcit": ("XCiT", lambda: timm_names("xcit"), xcit, []),
+    "swin_cr": ("SwinTransformerCR", lambda: timm_names("swin_transformer_v2_cr"), swin_cr, []),
+    "pyramid": ("PyramidTransformer", lambda: timm_names("pvt_v2", "twins"), pyramid, []),
+    "focalnet": ("FocalNet", lambda: timm_names("focalnet"), focalnet, []),
+    "levit": ("LeViT", lambda: timm_names("levit"), levit, []),
+    "mambaout": ("MambaOut", lambda: timm_names("mambaout"), mambaout, []),
+    "inception_next": ("InceptionNeXt", lambda: timm_names("inception_next"), inception_next, []),
+    "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
+}
+
+
+def build(source, name, classes):
+    if source == "torchvision":
+        return torchvision.models.get_model(name, weights=None, num_classes=classes)
+    try:
+        with torch.device("meta"):
+            return timm.create_model(name, num_classes=classes)
+    except (NotImplementedError, RuntimeError):  # an initializer that reads values
+        return timm.create_model(name, num_classes=classes)
+
+
+def layout(model, resizable):
+    """Names and shapes of all floating-point tensors, and the last layers of those whose extents are classes."""
+    rows, heads = [], []
+    for name, tensor in model.state_dict().items():
+        if not tensor.is_floating_point():
+            continue
+        shape = list(tensor.shape)
+        if any(name.endswith(end) for end in resizable):
+            shape = [None] * len(shape)
+        elif CLASSES in shape[:1] and name.rsplit(".", 1)[-1] in ("weight", "bias"):
+            shape[0] = None
+            heads.append(name.rsplit(".", 1)[0])
+        rows.append((name, shape))
+    return rows, sorted(set(heads))
+
+
+CLASSES = 997  # a prime that no layer has for its width
+
+
+def write(family):
+    struct, names, settings_of, resizable = FAMILIES[family]
+    lines, heads = {}, set()
+    for source, name in names():
+        try:
+            model = build(source, name, CLASSES)
+            settings = settings_of(name, model)
+        except Unsupported as reason:
+            print(f"{name}: {reason}", flush=True)
+            continue
+        rows, own = layout(model, resizable)
+        heads.add(tuple(own))
+        words = [key if value is None else f"{key}={value}" for key, value in settings.items()]
+        lines[name] = " ".join([name, digest(rows), *words])
+    lists = (", ".join(f'"{head}"' for head in sorted(own, key=lambda head: (len(head), head))) for own in sorted(heads))
+    quoted = ", ".join(f"[{own}]" for own in lists)
+    ends = ", ".join(f'"{end}"' for end in resizable)
+    text = "\n".join(f"    {lines[name]}" for name in sorted(lines))
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / f"{struct}Table.swift").write_text(f'''// swift-format-ignore-file
+// Written by Tests/Interop/make_published_tables.py with torchvision {torchvision.__version__} and timm
+// {timm.__version__}: see `PublishedTable`.
+
+extension {struct} {{
+  static let table = PublishedTable(heads: [{quoted}], resizable: [{ends}], """
+{text}
+    """)
+}}
+''')
+    print(f"{family}: {len(lines)} names", flush=True)
+
+
+def main():
+    warnings.simplefilter("ignore")
+    # Values do not matter, and drawing them takes most of the time.
+    for name in ("trunc_normal_", "normal_", "uniform_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_"):
+        setattr(nn.init, name, lambda tensor, *args, **options: tensor)
+    for family in sys.argv[1:] or FAMILIES:
+        write(family)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,321 @@
+import Checkpoint
+import Foundation
+import Platform
+import Statistics
+import TensorMath
+import Testing
+
+@testable import NetworkExecution
+@testable import NetworkGraphs
+
+/// Layers that mix tokens, against their definitions in float64.
+struct MixingLayerTests {
+  private static func random(_ count: Int, seed: UInt64) -> [Float] {
+    var generator = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in Float(generator.normal()) }
+  }
+
+  private static func error(_ found: [Float], _ expected: [Double]) -> Double {
+    guard found.count == expected.count else { return .infinity }
+    return zip(found, expected).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
+      / expected.reduce(1e-30) { max($0, abs($1)) }
+  }
+
+  /// The result of an operation on slices of the input's channels.
+  private func run(
+    _ operation: NetworkGraphs.Operation, on input: Tensor, slices: [Range<Int>], channels: Int,
+    tensors: [TensorName: [Float]] = [:], patch: Int = 1
+  ) throws -> Tensor {
+    var nodes = [Graph.Node(name: "input", operation: .input, inputs: [], channels: input.shape[3])]
+    for range in slices {
+      nodes.append(
+        Graph.Node(name: "slice", operation: .slice(range), inputs: [0], channels: range.count))
+    }
+    let inputs = slices.isEmpty ? [0] : Array(1...slices.count)
+    nodes.append(Graph.Node(name: "layer", operation: operation, inputs: inputs, channels: channels))
+    let checkpoint = MemoryCheckpoint(tensors.mapValues { TensorValue(f32: $0, shape: [$0.count]) })
+    let description = NetworkDescription(
+      Graph(nodes: nodes, output: nodes.count - 1), name: "test", checkpoint: checkpoint,
+      weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    return try #require(try network.features(of: ["layer"], input)["layer"])
+  }
+
+  private func map(_ images: Int, _ height: Int, _ width: Int, _ channels: Int, seed: UInt64) -> Tensor {
+    let shape = [images, height, width, channels]
+    return Tensor(shape: shape, values: Self.random(shape.reduce(1, *), seed: seed))
+  }
+
+  private func softmax(_ scores: [Double]) -> [Double] {
+    let powers = scores.map { exp($0 - scores.max()!) }
+    return powers.map { $0 / powers.reduce(0, +) }
+  }
+
+  /// Queries, keys and values of one image: heads of keys that several heads of queries share, and talking heads.
+  @Test(arguments: [(3, 3, false), (4, 2, false), (2, 2, true)])
+  func attendsAcrossMaps(heads: Int, keyHeads: Int, talks: Bool) throws {
+    let (tokens, width, valueWidth) = (7, 4, 3)
+    let (q, k) = (heads * width, keyHeads * width)
+    let input = map(1, tokens, 1, q + k + keyHeads * valueWidth, seed: 1)
+    let mixing = ["before", "after"].map { name in
+      (
+        HeadMixing(weight: TensorName(name), bias: TensorName(name + "-bias")),
+        Self.random(heads * heads, seed: name == "after" ? 3 : 2), Self.random(heads, seed: 4)
+      )
+    }
+    var tensors: [TensorName: [Float]] = [:]
+    for (mixing, weight, bias) in mixing { (tensors[mixing.weight], tensors[mixing.bias]) = (weight, bias) }
+    let found = try run(
+      .crossAttention(
+        CrossAttention(
+          heads: heads, keyHeads: keyHeads, scale: 0.5, talking: talks ? (mixing[0].0, mixing[1].0) : nil)),
+      on: input, slices: [0..<q, q..<q + k, q + k..<input.shape[3]], channels: heads * valueWidth,
+      tensors: tensors)
+
+    let all = input.values.map(Double.init)
+    func value(_ token: Int, _ channel: Int) -> Double { all[token * input.shape[3] + channel] }
+    func mix(_ layer: (HeadMixing, [Float], [Float]), _ x: [[Double]]) -> [[Double]] {
+      guard talks else { return x }
+      return (0..<heads).map { head in
+        x[0].indices.map { index in
+          (0..<heads).reduce(Double(layer.2[head])) {
+            $0 + Double(layer.1[head * heads + $1]) * x[$1][index]
+          }
+        }
+      }
+    }
+    var expected: [Double] = []
+    for query in 0..<tokens {
+      let scores = (0..<heads).map { head in
+        (0..<tokens).map { key in
+          (0..<width).reduce(0.0) {
+            $0 + 0.5 * value(query, head * width + $1)
+              * value(key, q + head / (heads / keyHeads) * width + $1)
+          }
+        }
+      }
+      let shares = mix(mixing[1], mix(mixing[0], scores).map(softmax))
+      for head in 0..<heads {
+        for channel in 0..<valueWidth {
+          expected.append(
+            (0..<tokens).reduce(0.0) {
+              $0 + shares[head][$1]
+                * value($1, q + k + head / (heads / keyHeads) * valueWidth + channel)
+            })
+        }
+      }
+    }
+    #expect(Self.error(found.values, expected) < 1e-5)
+  }
+
+  /// With zero queries the result is the mean of values weighed by the softmax of the biases alone.
+  @Test func positionBiasesFollowDistances() throws {
+    let (rows, columns, stride) = (3, 4, 2)
+    let (queries, keys) = (2 * 2, rows * columns)
+    let table = Self.random(keys, seed: 5)
+    let bias = PositionBias(
+      kind: .absoluteDistances("table"), rows: rows, columns: columns, stride: stride)
+    let checkpoint = MemoryCheckpoint(["table": TensorValue(f32: table, shape: [1, keys])])
+    let attention = CrossAttention(heads: 1, scale: 1, bias: bias)
+    let biases = try #require(try MixingWeights(attention, StateDict(checkpoint)).biases)
+    #expect(biases.shape == [1, queries, keys])
+    for query in 0..<queries {
+      for key in 0..<keys {
+        let down = abs(query / 2 * stride - key / columns)
+        let right = abs(query % 2 * stride - key % columns)
+        #expect(biases.values[query * keys + key] == table[down * columns + right])
+      }
+    }
+  }
+
+  @Test func classTokenHasItsOwnBiases() throws {
+    // One head; distances of a 1x2 grid are -1, 0, 1, then class to pixel, pixel to class, class to class.
+    let table: [Float] = [1, 2, 3, 4, 5, 6]
+    let bias = PositionBias(kind: .distancesAndClass("table"), rows: 1, columns: 2)
+    let checkpoint = MemoryCheckpoint(["table": TensorValue(f32: table, shape: [6, 1])])
+    let attention = CrossAttention(heads: 1, scale: 1, bias: bias)
+    let biases = try #require(try MixingWeights(attention, StateDict(checkpoint)).biases)
+    #expect(biases.values == [6, 4, 4, 5, 2, 1, 5, 3, 2])
+  }
+
+  @Test func channelsAttendToChannels() throws {
+    let (tokens, heads, width) = (11, 2, 3)
+    let channels = heads * width
+    let input = map(2, tokens, 1, 3 * channels, seed: 6)
+    let found = try run(
+      .crossCovariance(CrossCovariance(heads: heads, temperature: "temperature")), on: input, slices: [],
+      channels: channels, tensors: ["temperature": [0.7, 2]])
+    var expected: [Double] = []
+    for image in 0..<2 {
+      func column(_ part: Int, _ channel: Int) -> [Double] {
+        (0..<tokens).map {
+          Double(input.values[(image * tokens + $0) * 3 * channels + part * channels + channel])
+        }
+      }
+      func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+      var rows = [[Double]](repeating: [], count: tokens)
+      for channel in 0..<channels {
+        let q = column(0, channel)
+        let own = channel / width * width..<channel / width * width + width
+        let shares = softmax(
+          own.map { other in
+            let k = column(1, other)
+            return dot(q, k) / (dot(q, q) * dot(k, k)).squareRoot() * (channel < width ? 0.7 : 2)
+          }.map { Double($0) })
+        for token in 0..<tokens {
+          rows[token].append(zip(own, shares).reduce(0.0) { $0 + $1.1 * column(2, $1.0)[token] })
+        }
+      }
+      expected += rows.flatMap { $0 }
+    }
+    #expect(Self.error(found.values, expected) < 1e-5)
+  }
+
+  /// Neighbors or halves as pairs; the first token is no pixel.
+  @Test(arguments: [true, false])
+  func rotationsTurnPairsByTheirPlaces(pairsHalves: Bool) throws {
+    // A map of 2x3 pixels and a token before them, as a sequence of tokens of an image of 4x6 pixels.
+    let (heads, width, rows, columns) = (2, 8, 2, 3)
+    let channels = heads * width
+    let rotation = RotaryEmbedding(
+      heads: heads, prefixCount: 1, angles: .axial(temperature: 100, reference: 4, offset: 0.5),
+      swapsAxes: false, pairsHalves: pairsHalves, patch: 2)
+    var nodes = [Graph.Node(name: "input", operation: .input, inputs: [], channels: channels)]
+    nodes.append(
+      Graph.Node(
+        name: "pool", operation: .averagePool(Window(2, stride: 2), countIncludePad: true), inputs: [0],
+        channels: channels))
+    let embedding = TokenEmbedding(
+      prefix: ["token"], prefixCount: 1, positions: nil, embeddedPrefixCount: 0, grid: (0, 0),
+      resampling: .antialiased)
+    nodes.append(
+      Graph.Node(name: "tokens", operation: .embed(embedding), inputs: [1], channels: channels))
+    nodes.append(Graph.Node(name: "layer", operation: .rotate(rotation), inputs: [2], channels: channels))
+    let token = Self.random(channels, seed: 7)
+    let checkpoint = MemoryCheckpoint(["token": TensorValue(f32: token, shape: [1, 1, channels])])
+    let description = NetworkDescription(
+      Graph(nodes: nodes, output: 3), name: "test", checkpoint: checkpoint, weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    let features = try network.features(
+      of: ["tokens", "layer"], map(1, 2 * rows, 2 * columns, channels, seed: 8))
+    let x = try #require(features["tokens"]).values
+    var expected = x.map(Double.init)
+    for pixel in 0..<rows * columns {
+      let row = (Double(pixel / columns) + 0.5) / Double(rows) * 4
+      let column = (Double(pixel % columns) + 0.5) / Double(columns) * 4
+      for head in 0..<heads {
+        for pair in 0..<width / 2 {
+          let band = pair % 2 == 0 ? 1.0 : 0.1
+          let angle = (pair < 2 ? row : column) * band
+          let first = (pixel + 1) * channels + head * width + (pairsHalves ? pair : 2 * pair)
+          let second = first + (pairsHalves ? width / 2 : 1)
+          let (a, b) = (Double(x[first]), Double(x[second]))
+          expected[first] = a * cos(angle) - b * sin(angle)
+          expected[second] = b * cos(angle) + a * sin(angle)
+        }
+      }
+    }
+    #expect(Array(x.prefix(channels)) == token)
+    #expect(Self.error(try #require(features["layer"]).values, expected) < 1e-6)
+  }
+
+  @Test(arguments: [1, 2])
+  func groupNormIsThatOfEveryGroup(groups: Int) throws {
+    let (pixels, channels) = (15, 6)
+    let input = map(2, 3, 5, channels, seed: 9)
+    let (weight, bias) = (Self.random(channels, seed: 10), Self.random(channels, seed: 11))
+    let found = try run(
+      .groupNorm(GroupNorm(groups: groups, weight: "weight", bias: "bias", eps: 0.25)), on: input,
+      slices: [], channels: channels, tensors: ["weight": weight, "bias": bias])
+    var expected = input.values.map(Double.init)
+    let width = channels / groups
+    for image in 0..<2 {
+      for group in 0..<groups {
+        let places = (0..<pixels * width).map {
+          (image * pixels + $0 / width) * channels + group * width + $0 % width
+        }
+        let mean = places.reduce(0) { $0 + Double(input.values[$1]) } / Double(places.count)
+        let variance =
+          places.reduce(0) { $0 + pow(Double(input.values[$1]) - mean, 2) } / Double(places.count)
+        for place in places {
+          let channel = place % channels
+          expected[place] =
+            (expected[place] - mean) / (variance + 0.25).squareRoot() * Double(weight[channel])
+            + Double(bias[channel])
+        }
+      }
+    }
+    #expect(Self.error(found.values, expected) < 1e-5)
+  }
+
+  /// Two heads with the same weights, without subtraction of the mean.
+  @Test func rootMeanSquaresOfHeads() throws {
+    let input = map(1, 2, 2, 6, seed: 12)
+    let weight = Self.random(3, seed: 13)
+    let norm = LayerNorm(weight: "weight", bias: nil, eps: 0.5, keepsMean: true, groups: 2)
+    let found = try run(
+      .layerNorm(norm), on: input, slices: [], channels: 6, tensors: ["weight": weight])
+    let expected = input.values.indices.map { index in
+      let head = index / 3 * 3..<index / 3 * 3 + 3
+      let square = head.reduce(0) { $0 + pow(Double(input.values[$1]), 2) } / 3
+      return Double(input.values[index]) / (square + 0.5).squareRoot() * Double(weight[index % 3])
+    }
+    #expect(Self.error(found.values, expected) < 1e-6)
+  }
+
+  @Test func transposesAndJoinsTokens() throws {
+    let input = Tensor(shape: [1, 2, 1, 3], values: [1, 2, 3, 4, 5, 6])
+    let transposed = try run(.transpose, on: input, slices: [], channels: 2)
+    #expect(transposed.shape == [1, 3, 1, 2] && transposed.values == [1, 4, 2, 5, 3, 6])
+    let joined = try run(.joinTokens, on: input, slices: [0..<1, 2..<3], channels: 1)
+    #expect(joined.shape == [1, 4, 1, 1] && joined.values == [1, 4, 3, 6])
+    // The weights of a transposed map are those of its number of tokens.
+    #expect(throws: NetworkError.inputTooSmall(height: 2, width: 1, layer: "layer")) {
+      try run(.transpose, on: input, slices: [], channels: 4)
+    }
+  }
+
+  @Test func gridsHoldPixelsThatAreFarApart() throws {
+    // Attention with scores of 0 averages the values of every group of four pixels.
+    let (height, width) = (4, 6)
+    let values = (0..<height * width).map { Float($0 * $0) }
+    let input = Tensor(shape: [1, height, width, 3], values: values.flatMap { [0, 0, $0] })
+    func averages(_ arrangement: AttentionWindows.Arrangement) throws -> [Float] {
+      let windows = AttentionWindows(
+        side: 2, shift: 0, bias: .zero, fillingBias: nil, filling: .afterShift, shrinks: false,
+        arrangement: arrangement)
+      return try run(
+        .attention(Attention(heads: 1, scores: .scaled, windows: windows)), on: input, slices: [],
+        channels: 1
+      ).values
+    }
+    func mean(_ places: [(Int, Int)]) -> Float {
+      places.reduce(0) { $0 + values[$1.0 * width + $1.1] } / Float(places.count)
+    }
+    let windows = try averages(.windows)
+    let grids = try averages(.grid)
+    for row in 0..<height {
+      for column in 0..<width {
+        let (top, left) = (row / 2 * 2, column / 2 * 2)
+        let near = [(top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)]
+        let (y, x) = (row % 2, column % 3)
+        let far = [(y, x), (y, x + 3), (y + 2, x), (y + 2, x + 3)]
+        #expect(abs(windows[row * width + column] - mean(near)) < 1e-3)
+        #expect(abs(grids[row * width + column] - mean(far)) < 1e-3)
+      }
+    }
+  }
+
+  @Test func standardizedWeightsHaveTheirGain() throws {
+    let weights: [Float] = [1, 2, 3, 6]
+    let convolution = Convolution(
+      weight: "weight", bias: nil, window: Window(1), groups: 1, inputChannels: 4, outputChannels: 1,
+      standardization: WeightStandardization(gain: "gain", scale: 3, eps: 0.5))
+    let input = Tensor(shape: [1, 1, 4, 4], values: (0..<16).map { $0 % 5 == 0 ? 1 : 0 })
+    let found = try run(
+      .convolution(convolution), on: input, slices: [], channels: 1,
+      tensors: ["weight": weights, "gain": [2]])
+    // Mean 3 and variance 3.5.
+    #expect(Self.error(found.values, [-6, -3, 0, 9]) < 1e-6)
+  }
+}
