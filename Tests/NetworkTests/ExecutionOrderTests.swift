@@ -11,8 +11,7 @@ import Testing
 struct ExecutionOrderTests {
   struct Subject: Sendable, CustomTestStringConvertible {
     let testDescription: String
-    let checkpoint: MemoryCheckpoint
-    var architecture: String?
+    let description: NetworkDescription
     let input: Tensor
   }
 
@@ -20,15 +19,15 @@ struct ExecutionOrderTests {
   static let subjects: [Subject] = {
     var subjects = FamilyGolden.all.map { golden in
       Subject(
-        testDescription: golden.testDescription, checkpoint: try! golden.checkpoint(),
-        architecture: golden.architecture, input: try! golden.input(images: 7))
+        testDescription: golden.testDescription, description: try! golden.description(),
+        input: try! golden.input(images: 7))
     }
     var generator = SeededGenerator(seed: 31)
     for (index, checkpoint) in InstructionSetTests.checkpoints.enumerated() {
       let pixels = (0..<13 * 33 * 47 * 3).map { _ in Float(generator.normal()) }
       subjects.append(
         Subject(
-          testDescription: "wide \(index)", checkpoint: checkpoint,
+          testDescription: "wide \(index)", description: try! NetworkDescription(checkpoint),
           input: Tensor(shape: [13, 33, 47, 3], values: pixels)))
     }
     return subjects
@@ -40,8 +39,7 @@ struct ExecutionOrderTests {
     var options = ComputeOptions(instructionSet: set)
     options.liveFloatsPerThread = liveFloats
     return try Network(
-      subject.checkpoint, architecture: subject.architecture, pool: ThreadPool(threads: threads),
-      options: options)
+      subject.description, pool: ThreadPool(threads: threads), options: options)
   }
 
   @Test(arguments: subjects, FamilyGoldenTests.sets)

@@ -157,13 +157,17 @@ struct MixingLayerTests {
       for channel in 0..<channels {
         let q = column(0, channel)
         let own = channel / width * width..<channel / width * width + width
-        let shares = softmax(
-          own.map { other in
-            let k = column(1, other)
-            return dot(q, k) / (dot(q, q) * dot(k, k)).squareRoot() * (channel < width ? 0.7 : 2)
-          }.map { Double($0) })
+        let temperature: Double = channel < width ? Double(Float(0.7)) : 2
+        let scores: [Double] = own.map { other in
+          let k = column(1, other)
+          let cosine: Double = dot(q, k) / (dot(q, q) * dot(k, k)).squareRoot()
+          return cosine * temperature
+        }
+        let shares = softmax(scores)
         for token in 0..<tokens {
-          rows[token].append(zip(own, shares).reduce(0.0) { $0 + $1.1 * column(2, $1.0)[token] })
+          var sum: Double = 0
+          for (other, share) in zip(own, shares) { sum += share * column(2, other)[token] }
+          rows[token].append(sum)
         }
       }
       expected += rows.flatMap { $0 }
