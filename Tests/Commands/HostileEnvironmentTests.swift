@@ -268,7 +268,7 @@ import Testing
       )
     }
     let sizes = "--crop 48 --resize 54 --data $TRAIN --limit 64"
-    for file in ["crop.st", "resize.st", "ratio.st"] { try run("ckpt-bnfix \(file) \(sizes) -o \(file).o") }
+    for file in ["crop.st", "resize.st", "ratio.st"] { try run("ckpt-bnfix \(file) \(sizes) -o o-\(file)") }
     try run("ckpt-sweep resize.st \(sizes)")
     let teacher = "ckpt-fixres $MODEL \(sizes) --teacher crop.st --epochs 1 -o o.st"
     try expectRefusal(teacher, "would make images of 2049 pixels, which is used beyond 2048 only on request")

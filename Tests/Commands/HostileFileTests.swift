@@ -72,10 +72,10 @@ import Testing
       message: "expected a label at [3], found 9.223372036854776e+18"),
     Case(
       file: "bnpart-batch-f64-nan.safetensors", command: merge,
-      message: #"tensor "batch" is F64 [2] for 2 batches"#),
+      message: #"tensor "batch": expected I64 [2], found F64 [2]"#),
     Case(
       file: "bnpart-batches-1000000000.safetensors", command: merge,
-      message: #"tensor "batch" is I64 [2] for 1000000000 batches"#),
+      message: #"tensor "batch": expected I64 [1000000000], found I64 [2]"#),
     Case(
       file: "bnpart-m2--1e30.safetensors", command: merge,
       message: #"tensor "bn1.m2" holds the impossible -1e+30"#),
@@ -166,7 +166,8 @@ import Testing
     for inputs in [files, sets] {
       var results: Set<Data> = []
       for _ in 0..<3 {
-        let command = "timeout -s KILL 60 ckpt-average --order given \(inputs.joined(separator: " ")) -o -"
+        let command =
+          "timeout -s KILL 60 ckpt-average --allow-duplicates \(inputs.joined(separator: " ")) -o -"
         let outcome = try Tool.shell(command)
         #expect(outcome.status == 0, "\(outcome.messages)")
         results.insert(outcome.output)
@@ -246,7 +247,7 @@ import Testing
         "ckpt-fixres '\(folder.file("n.st"))' --data fixtures/digits/train --limit 64 --epochs 1 -o OUT")
       #expect(outcome.status == 65)
       #expect(
-        outcome.messages.contains(#"tensor "layer4.1.bn2.num_batches_tracked": expected "#),
+        outcome.messages.contains(#""layer4.1.bn2.num_batches_tracked""#),
         "\(outcome.messages)")
       #expect(outcome.messages.split(separator: "\n").count == 1, "\(outcome.messages)")
     }

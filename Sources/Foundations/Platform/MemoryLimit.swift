@@ -11,12 +11,7 @@ package var memoryLimit: Int {
 /// The limit of `ulimit -v`.
 private var addressSpaceLimit: Int {
   var limit = rlimit()
-  #if canImport(Glibc)
-    let resource = __rlimit_resource_t(bitPattern: RLIMIT_AS.rawValue)
-  #else
-    let resource = RLIMIT_AS
-  #endif
-  return getrlimit(resource, &limit) == 0 ? Int(clamping: limit.rlim_cur) : Int.max
+  return getrlimit(addressSpaceResource, &limit) == 0 ? Int(clamping: limit.rlim_cur) : Int.max
 }
 
 /// The least memory limit of this process's control group and of those around it; `Int.max` without one.

@@ -146,7 +146,7 @@ public struct TensorStatistics: Sendable, Equatable {
       )
     }
 
-    init(_ values: UnsafeMutableBufferPointer<Double>, at index: Int) {
+    @inline(__always) init(_ values: UnsafeMutableBufferPointer<Double>, at index: Int) {
       let start = UnsafeRawPointer(values.baseAddress! + index)
       a = start.loadUnaligned(as: Pair.self)
       b = start.loadUnaligned(fromByteOffset: 16, as: Pair.self)
@@ -154,28 +154,28 @@ public struct TensorStatistics: Sendable, Equatable {
       d = start.loadUnaligned(fromByteOffset: 48, as: Pair.self)
     }
 
-    mutating func add(_ other: Eight) {
+    @inline(__always) mutating func add(_ other: Eight) {
       a += other.a
       b += other.b
       c += other.c
       d += other.d
     }
 
-    mutating func addSquares(of other: Eight, from center: Eight) {
+    @inline(__always) mutating func addSquares(of other: Eight, from center: Eight) {
       a += (other.a - center.a) * (other.a - center.a)
       b += (other.b - center.b) * (other.b - center.b)
       c += (other.c - center.c) * (other.c - center.c)
       d += (other.d - center.d) * (other.d - center.d)
     }
 
-    mutating func takeSmaller(_ other: Eight) {
+    @inline(__always) mutating func takeSmaller(_ other: Eight) {
       a.replace(with: other.a, where: other.a .< a)
       b.replace(with: other.b, where: other.b .< b)
       c.replace(with: other.c, where: other.c .< c)
       d.replace(with: other.d, where: other.d .< d)
     }
 
-    mutating func takeLarger(_ other: Eight) {
+    @inline(__always) mutating func takeLarger(_ other: Eight) {
       a.replace(with: other.a, where: other.a .> a)
       b.replace(with: other.b, where: other.b .> b)
       c.replace(with: other.c, where: other.c .> c)
