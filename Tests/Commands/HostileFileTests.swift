@@ -194,7 +194,9 @@ import Testing
     try FileManager.default.removeItem(atPath: folder.file("a/b/a.webp"))
     // 480 scans of 179 million pixels, in a file that is large enough for the pixels.
     var jpeg = [UInt8](
-      try Data(contentsOf: Fixtures.root.appendingPathComponent("images/corpus/420-41x29-progressive.jpg")))
+      try Data(
+        contentsOf: Fixtures.root.appendingPathComponent("goldens/ImageData/corpus/420-41x29-progressive.jpg")
+      ))
     let frame = try #require(jpeg.indices.first { jpeg[$0] == 0xff && jpeg[$0 + 1] == 0xc2 })
     for field in [5, 7] { jpeg.replaceSubrange(frame + field..<frame + field + 2, with: [0x34, 0x40]) }
     let scan: [UInt8] = [0xff, 0xda, 0, 8, 1, 1, 0, 1, 63, 0, 0]
