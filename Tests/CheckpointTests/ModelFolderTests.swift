@@ -75,7 +75,7 @@ import Testing
 
   /// Arguments of the constructor decide what a network computes, though no tensor shows them.
   @Test(arguments: [
-    (#"{"bn_eps": 0.001}"#, ["bn_eps=0.001"]), (#"{"global_pool": "max"}"#, ["global_pool=max"]),
+    (#"{"bn_eps": 0.001}"#, ["bn_eps=0.001"]), (#"{"global_pool": ["max"]}"#, [#"global_pool=["max"]"#]),
     (#"{"global_pool": "avg", "drop_rate": 0.2, "num_classes": 7, "in_chans": 3, "act_layer": null}"#, []),
     (#"{"block_args": {"attn_layer": "eca"}, "drop_path_rate": 0.1}"#, [#"block_args={"attn_layer":"eca"}"#]),
     ("{}", []), ("7", []),

@@ -102,10 +102,16 @@ class Reference:
         if candidate.channels == 1:
             self.mean = self.std = (0.5, 0.5, 0.5)
         own = config.get("input_size", (3, 224, 224))[-1]
-        own = candidate.model_args.get("img_size", own)
-        sizes = (own,) if config.get("fixed_input_size") else (*SIZES, own)
+        self.size = candidate.model_args.get("img_size", own)
+        self.sizes = (self.size,) if config.get("fixed_input_size") else (*SIZES, self.size)
+        self.state = {name: t.detach().clone().contiguous() for name, t in self.model.state_dict().items()}
+        self.images = folder / f"images-{self.size}"
+        image_folder(self.images, self.size, grey=candidate.channels == 1)
+
+    def measure(self, candidate, folder):
+        """Statistics from images, a scaled classifier and the loss, at the first size that the network takes."""
         problem = None
-        for size in dict.fromkeys(sizes):
+        for size in dict.fromkeys(self.sizes):
             images = folder / f"images-{size}"
             pixels = image_folder(images, size, grey=candidate.channels == 1)
             x = (pixels - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
@@ -197,21 +203,42 @@ def outcome(tool, reference, candidate, mode, folder):
     return "right", f"{error:.1e}", "-"
 
 
+def refusal(tool, reference, candidate, mode, folder):
+    """Why the tool does not understand the file, or None. Names and shapes decide, so that it needs no statistics."""
+    path, options = saved(reference, candidate, mode, folder)
+    try:
+        done = run(tool, path, [*options, "--limit", "1"], reference)
+    except subprocess.TimeoutExpired:
+        return None
+    return shortened(done.stderr, folder) if done.returncode in (64, 65, 66) else None
+
+
 def measure(tool, candidate, count, send):
-    """Sends the rows of one candidate; runs in a process of its own, whose memory goes with it."""
+    """Sends the rows of one candidate; runs in a process of its own, whose memory goes with it.
+
+    A file that is refused whatever its values is not calibrated first: most of the time would go there.
+    """
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     start = [candidate.source, candidate.family, candidate.name]
     with tempfile.TemporaryDirectory(prefix="scan-") as folder:
         folder = Path(folder)
+        rows, modes = [], list(candidate.modes)
         try:
             reference = Reference(candidate, folder)
+            for mode in candidate.modes:
+                reason = refusal(tool, reference, candidate, mode, folder / f"first-{mode}")
+                subprocess.run(["rm", "-rf", str(folder / f"first-{mode}")], check=True)
+                if reason is not None:
+                    rows.append([*start, mode, count, reference.size, "refused", "-", reason])
+                    modes.remove(mode)
+            if modes:
+                reference.measure(candidate, folder)
         except Exception as error:  # noqa: BLE001: timm lists networks that need other packages or inputs
             text = shortened(f"{type(error).__name__}: {error}", folder)
-            send.send([[*start, mode, count, "-", "unmeasured", "-", text] for mode in candidate.modes])
+            send.send(rows + [[*start, mode, count, "-", "unmeasured", "-", text] for mode in modes])
             return
-        rows = []
-        for mode in candidate.modes:
+        for mode in modes:
             result = outcome(tool, reference, candidate, mode, folder / mode)
             rows.append([*start, mode, count, reference.size, *result])
             subprocess.run(["rm", "-rf", str(folder / mode)], check=True)

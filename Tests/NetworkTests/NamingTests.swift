@@ -1,6 +1,9 @@
 import Checkpoint
-import NetworkGraphs
+import Foundation
+import TestSupport
 import Testing
+
+@testable import NetworkGraphs
 
 /// Networks under the names of repositories other than torchvision's and timm's.
 struct NamingTests {
@@ -50,6 +53,39 @@ struct NamingTests {
       Issue.record("a head of 640 is not published")
       return
     }
+  }
+
+  /// timm records the pooling of every network, its own too.
+  @Test(arguments: [("vit", "token", "avg"), ("resnet-cifar-layers", "avg", "max")])
+  func recordedPoolingIsCompared(golden: String, own: String, other: String) throws {
+    let folder = try TemporaryFolder()
+    let whole = try checkpoint(golden)
+    let architecture = golden == "vit" ? "test_vit" : "resnet18-cifar"
+    func description(_ pooling: String, of path: String) throws -> NetworkDescription {
+      let configuration =
+        #"{"architecture": "\#(architecture)", "model_args": {"global_pool": "\#(pooling)", "num_classes": 10}}"#
+      try Data(configuration.utf8).write(to: URL(fileURLWithPath: folder.file("config.json")))
+      return try NetworkDescription(recordedIn: openCheckpoint(.path(path)))
+    }
+    try writeCheckpoint(
+      Dictionary(uniqueKeysWithValues: whole.tensors.map { ($0.name, try whole.value($0.name)) }),
+      metadata: Metadata(), to: .path(folder.file("model.safetensors")))
+    #expect(try description(own, of: folder.path).evidence == .record("config.json"))
+    #expect(
+      throws: NetworkError.recordedArguments(
+        label: folder.file("model.safetensors"), name: architecture, source: "config.json",
+        arguments: ["global_pool=\(other)"])
+    ) { try description(other, of: folder.path) }
+    // The metadata of an output say the same.
+    _ = try description(own, of: folder.path)
+    let standalone = try openCheckpoint(.path(folder.path)).standaloneMetadata
+    #expect(
+      standalone[MetadataKey.architecture] == architecture + (own == "avg" ? "" : " global_pool=\(own)"))
+    try writeCheckpoint(
+      Dictionary(uniqueKeysWithValues: whole.tensors.map { ($0.name, try whole.value($0.name)) }),
+      metadata: standalone, to: .path(folder.file("alone.st")))
+    let alone = try NetworkDescription(recordedIn: openCheckpoint(.path(folder.file("alone.st"))))
+    #expect(alone.architectureName == architecture && alone.evidence == .record("ckpt.arch"))
   }
 
   /// Only a network that pools where the plain one strides is published with these tensors.

@@ -28,6 +28,7 @@ public struct NetworkDescription: Sendable {
   public let checkpoint: any CheckpointSource
   /// All BatchNorms in execution order.
   public let batchNorms: [BatchNormLayer]
+  private var pooling: String?
   package let graph: Graph
   /// The checkpoint's tensors plus those that only the ONNX file has.
   package let weights: StateDict
@@ -98,6 +99,7 @@ public struct NetworkDescription: Sendable {
       builder.graph(output: output), name: name, alternatives: architecture == nil ? family.rarer : [],
       assumption: family.assumption, transformsInput: type(of: family).transformsInput,
       checkpoint: checkpoint, weights: state)
+    pooling = family.pooling
     if architecture != nil { evidence = .request }
   }
 
@@ -114,7 +116,13 @@ public struct NetworkDescription: Sendable {
       do {
         let recorded = try Self.recordedName(of: checkpoint)
         try self.init(checkpoint, architecture: recorded?.name)
-        if let recorded { evidence = .record(recorded.source) }
+        guard let recorded else { return }
+        evidence = .record(recorded.source)
+        if let pooling = recorded.pooling, pooling != self.pooling {
+          throw NetworkError.recordedArguments(
+            label: checkpoint.label, name: recorded.name, source: recorded.source,
+            arguments: [Self.poolingArgument + pooling])
+        }
       } catch NetworkError.unknownName(let name, _) {
         throw NetworkError.unknownRecordedName(
           label: checkpoint.label, name: name, source: MetadataKey.architecture)
@@ -122,11 +130,21 @@ public struct NetworkDescription: Sendable {
     }
   }
 
-  /// The architecture named by a checkpoint, and where; nil where it names none.
+  private static let poolingArgument = "global_pool="
+
+  /// The architecture named by a checkpoint, where, and the pooling before its classifier in timm's words, which timm
+  /// records even if it is the network's own; nil where the checkpoint names none.
   private static func recordedName(
     of checkpoint: any CheckpointSource
-  ) throws -> (name: String, source: String)? {
-    if let name = checkpoint.metadata[MetadataKey.architecture] { return (name, MetadataKey.architecture) }
+  ) throws -> (name: String, source: String, pooling: String?)? {
+    if let text = checkpoint.metadata[MetadataKey.architecture] {
+      // Arguments follow the name: `vit_tiny_patch16_224 global_pool=token`.
+      let words = text.split(separator: " ")
+      guard let last = words.last, words.count == 2, last.hasPrefix(poolingArgument) else {
+        return (text, MetadataKey.architecture, nil)
+      }
+      return (String(words[0]), MetadataKey.architecture, String(last.dropFirst(poolingArgument.count)))
+    }
     guard let recorded = checkpoint.origin.model, let name = recorded.architecture else { return nil }
     // Tags of timm's weights follow the architecture's name: `resnet50.a1_in1k`.
     let bare = String(name.prefix { $0 != "." })
@@ -135,7 +153,7 @@ public struct NetworkDescription: Sendable {
         label: checkpoint.label, name: name, source: recorded.source.rawValue, arguments: recorded.arguments)
     }
     if ArchitectureRegistry.names.contains(bare) || PublishedNames.digests[bare] != nil {
-      return (bare, recorded.source.rawValue)
+      return (bare, recorded.source.rawValue, recorded.pooling)
     }
     // Names of hyperparameters are the choice of a Lightning module's author.
     if recorded.source == .lightning { return nil }

@@ -63,6 +63,9 @@ public struct RecordedModel: Sendable, Equatable {
   /// Arguments of the architecture that change what it computes, as `name=value`: a network that was built with them is
   /// not the published one. Those that only matter in training are left out.
   public var arguments: [String] = []
+  /// timm's `global_pool`: the reduction before the classifier, such as `avg` or `token`. timm writes it even if it is the
+  /// network's own.
+  public var pooling: String?
   /// Number of classes.
   public var classCount: Int?
   /// Names of the classes, in the order of the logits.
@@ -133,7 +136,11 @@ extension CheckpointSource {
     {
       // Tags of timm's weights follow the architecture's name.
       let bare = String(decoding: name.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
-      metadata[MetadataKey.architecture] = ([bare] + model.arguments).joined(separator: " ")
+      // Networks without a class token have one way of pooling, unless another is asked for.
+      let hasToken = tensors.contains { $0.name.string.hasSuffix("cls_token") }
+      let pooling = model.pooling.flatMap { $0 == "avg" && !hasToken ? nil : "global_pool=\($0)" }
+      metadata[MetadataKey.architecture] =
+        ([bare] + model.arguments + (pooling.map { [$0] } ?? [])).joined(separator: " ")
     }
     if let model = origin.model { metadata.add(model, classCount: model.classCount) }
     return metadata
@@ -162,6 +169,7 @@ extension RecordedModel {
     let cfg = json["pretrained_cfg"] ?? json
     architecture = json["architecture"]?.text ?? cfg["architecture"]?.text
     arguments = Self.decisive(json["model_args"])
+    pooling = json["model_args"]?["global_pool"]?.text
     classCount = (json["num_classes"] ?? cfg["num_classes"])?.intValue
     let names = json["label_names"] ?? cfg["label_names"] ?? (json["labels"] ?? cfg["labels"])
     classNames = names?.arrayValue.flatMap { array in
@@ -184,14 +192,11 @@ extension RecordedModel {
       "drop_connect_rate",
       "attn_drop_rate", "proj_drop_rate", "pos_drop_rate", "patch_drop_rate", "bn_momentum", "zero_init_last",
       "weight_init", "pretrained", "pretrained_cfg", "checkpoint_path", "scriptable", "exportable", "no_jit",
-      "global_pool=avg", "global_pool=",
     ].map { TensorName($0) }
-    return (arguments?.objectValue ?? []).filter { $0.1 != .null }.map { name, value in
-      "\(name)=\(value.stringValue ?? value.encoded())"
-    }.filter { argument in
-      let name = String(decoding: argument.utf8.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self)
-      return !harmless.contains(TensorName(name)) && !harmless.contains(TensorName(argument))
-    }
+    return (arguments?.objectValue ?? []).filter { name, value in
+      let isPooling = TensorName(name) == TensorName("global_pool") && value.stringValue != nil
+      return value != .null && !isPooling && !harmless.contains(TensorName(name))
+    }.map { name, value in "\(name)=\(value.stringValue ?? value.encoded())" }
   }
 
   /// The arguments of torchvision's reference training.
@@ -212,9 +217,8 @@ extension RecordedModel {
   fileprivate init(timm arch: String?, _ args: JSON) {
     self.init(source: .timm)
     architecture = arch ?? args["model"]?.text ?? args["arch"]?.text
-    var named = [("global_pool", args["gp"]), ("bn_eps", args["bn_eps"])].compactMap { name, value in
-      value.map { (name, $0) }
-    }
+    pooling = args["gp"]?.text ?? args["model_kwargs"]?["global_pool"]?.text
+    var named = args["bn_eps"].map { [("bn_eps", $0)] } ?? []
     if args["bn_tf"] == .bool(true) { named.append(("bn_tf", .bool(true))) }
     arguments = Self.decisive(.object(named)) + Self.decisive(args["model_kwargs"])
     classCount = args["num_classes"]?.size

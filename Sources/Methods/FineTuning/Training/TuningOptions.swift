@@ -103,7 +103,7 @@ public struct TuningOptions: Sendable {
     if let clipNorm { try check("clip norm", clipNorm, "a number above zero", clipNorm > 0) }
     if let patience { try check("early stop", patience, "a number above zero", patience > 0) }
     try check(
-      "optimiser", optimizer.rawValue,
+      "optimizer", optimizer.rawValue,
       "sgd, adam, adamw or lamb when a norm is trained or in batch mode (lbfgs trains the classifier alone)",
       optimizer != .lbfgs || (layers == .classifier && batchNorm != .batch))
     try check(
@@ -113,7 +113,7 @@ public struct TuningOptions: Sendable {
       try check("epochs of the given order", order.count, "\(epochs)", order.count == epochs)
     }
     try check(
-      "optimiser", optimizer.rawValue, "sgd, adam, adamw or lamb with mixup or CutMix",
+      "optimizer", optimizer.rawValue, "sgd, adam, adamw or lamb with mixup or CutMix",
       optimizer != .lbfgs || mixing.isEmpty)
     try schedule.validate()
     try averaging.validate()
@@ -123,7 +123,7 @@ public struct TuningOptions: Sendable {
   func validateForStream() throws {
     guard optimizer != .lbfgs else {
       throw TuningError.invalidOption(
-        what: "optimiser", value: optimizer.rawValue,
+        what: "optimizer", value: optimizer.rawValue,
         expected: "sgd, adam, adamw or lamb when images are read again every epoch")
     }
     guard batchNorm != .recalibrate else {

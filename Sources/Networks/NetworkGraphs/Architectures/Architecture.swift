@@ -13,6 +13,8 @@ protocol Architecture: Sendable {
   var rarer: [String] { get }
   /// A convention that no tensor shows, on one line; nil where there is none, and where the network was named.
   var assumption: String? { get }
+  /// Reduction of the last map or tokens to the features of the classifier, in timm's words: `avg`, `token` or `map`.
+  var pooling: String { get }
   /// True if torchvision's published weights of the family take inputs scaled to ±1 (`transform_input`).
   static var transformsInput: Bool { get }
   /// The last layer's published name, such as `fc`.
@@ -29,6 +31,9 @@ extension Architecture {
 
   /// Nil: most networks are what their tensors show.
   var assumption: String? { nil }
+
+  /// The mean over all places, as in most networks.
+  var pooling: String { "avg" }
 
   /// False: most networks take images as they are normalized for them.
   static var transformsInput: Bool { false }

@@ -18,6 +18,8 @@ struct CaiT: TabulatedArchitecture {
     (heads, eps) = (row.integer("heads"), row.real("eps"))
   }
 
+  var pooling: String { "token" }
+
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     let patch = b.state.shape("patch_embed.proj.weight")?.last ?? 16
     let grid = row.integer("grid")

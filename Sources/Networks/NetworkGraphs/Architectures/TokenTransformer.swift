@@ -44,6 +44,8 @@ struct TokenTransformer: TabulatedArchitecture {
     return try b.head(x, "head")
   }
 
+  var pooling: String { row.text("pool") }
+
   /// The side of a square.
   private static func side(_ count: Int) -> Int { Int(Double(max(count, 0)).squareRoot().rounded()) }
 

@@ -188,6 +188,8 @@ struct VisionTransformer: Architecture {
     "vit width \(shape.width) blocks \(shape.blocks) patch \(shape.patch)"
   }
 
+  var pooling: String { choices.averages && !shape.isDistilled ? "avg" : "token" }
+
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     let patch = shape.patch
     b.patchSize = patch

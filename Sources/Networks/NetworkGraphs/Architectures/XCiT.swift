@@ -18,6 +18,8 @@ struct XCiT: TabulatedArchitecture {
     (heads, eps) = (row.integer("heads"), row.real("eps"))
   }
 
+  var pooling: String { "token" }
+
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = b.input()
     let layers = (0..<4).map { "patch_embed.proj.\(2 * $0)" }.filter { b.state.contains("\($0).0.weight") }
