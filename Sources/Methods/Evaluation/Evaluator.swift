@@ -207,7 +207,7 @@ struct PassPlan {
     var recalibration: Recalibration?
   }
 
-  /// What tells passes apart: a network has one recalibration for every preprocessing.
+  /// Identity of a pass; a network has one recalibration for every preprocessing.
   private struct PassKey: Hashable {
     var network: Int
     var view: Int

@@ -15,7 +15,7 @@ public struct NetworkDescription: Sendable {
   /// Other networks whose checkpoints have the same tensors but which compute differently; empty where the
   /// architecture is certain.
   public let alternatives: [String]
-  /// What decided on the architecture.
+  /// The source that determined the architecture.
   public private(set) var evidence = Evidence.tensors
   /// A convention that no tensor shows and that was assumed, on one line; nil where the network was named.
   public let assumption: String?
@@ -33,7 +33,7 @@ public struct NetworkDescription: Sendable {
   /// The checkpoint's tensors plus those that only the ONNX file has.
   package let weights: StateDict
 
-  /// What decides on a network, which its tensors confirm.
+  /// A source that determines a network; its tensors confirm it.
   public enum Evidence: Sendable, Equatable, CustomStringConvertible {
     /// A name that was asked for.
     case request

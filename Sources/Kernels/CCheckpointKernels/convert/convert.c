@@ -59,7 +59,7 @@ static float_format f8_format(ck_f8_kind kind) {
   }
 }
 
-// `*out` gets the bits; the result tells whether the value was in range.
+// `*out` gets the bits; the result is true if the value was in range.
 static inline bool narrow_one(float_format f, double value, bool saturate, uint32_t *out) {
   uint64_t bits;
   memcpy(&bits, &value, sizeof bits);

@@ -4,7 +4,7 @@
 
 #include "ck_image.h"
 
-// A codec is one function: without `rgb` it tells width and height of the image in `header`, with it it decodes the
+// A codec is one function: without `rgb` it sets width and height of the image in `header`, with it it decodes the
 // image as `header` has it.
 typedef ck_image_status codec(
     const uint8_t *data, size_t size, ck_image_header *header, uint8_t *rgb, char *message);

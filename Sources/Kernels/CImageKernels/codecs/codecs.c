@@ -14,7 +14,7 @@ static ck_image_format format_of(const uint8_t *data, size_t size) {
   return CK_IMAGE_FORMAT_UNKNOWN;
 }
 
-// What a file is that is none of the formats read, as far as its first bytes tell.
+// Name of a format that is not read, as far as the first bytes show it.
 static const char *other_format(const uint8_t *data, size_t size) {
   static const struct {
     size_t offset;

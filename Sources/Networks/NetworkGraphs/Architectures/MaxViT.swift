@@ -45,7 +45,7 @@ struct MaxViT: TabulatedArchitecture {
     return try b.head(x, "head.fc")
   }
 
-  /// What the place of a block in the network decides.
+  /// Properties of a block that follow from its place in the network.
   private struct Site {
     let stride: Int
     /// Rows and columns of the stage's maps, where attention is to all pixels.

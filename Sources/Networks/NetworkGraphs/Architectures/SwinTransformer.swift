@@ -3,7 +3,7 @@ import Checkpoint
 /// Swin Transformer V1 and V2 with the key names of timm and torchvision.
 ///
 /// Liu et al., "Swin Transformer" (2021) and "Swin Transformer V2" (2022). Tensors show the windows of V1, and of V2 in
-/// torchvision's files; in timm's files of V2 only the published name tells them.
+/// torchvision's files; in timm's files of V2 only the published name determines them.
 struct SwinTransformer: Architecture {
   /// Key names of a library.
   private struct Keys {

@@ -55,7 +55,7 @@ struct VisionTransformer: Architecture {
     var prefixCount: Int { (hasClassToken ? 1 : 0) + (isDistilled ? 1 : 0) + registers }
   }
 
-  /// The parts that only names tell.
+  /// Parts that only the name determines.
   private struct Choices: Equatable {
     let heads: Int
     let eps: Double

@@ -122,7 +122,7 @@ extension GraphBuilder {
     return append(key, .parameter(spec.name, count: spec.shape[1]), [x], channels: spec.shape[2])
   }
 
-  /// Channels as tokens: a map of `tokens` tokens becomes one of so many channels.
+  /// Channels as tokens: a map of `tokens` tokens becomes one of as many channels.
   mutating func transpose(_ x: Value, tokens: Int) -> Value {
     append("transpose", .transpose, [x], channels: tokens)
   }

@@ -58,7 +58,7 @@ package struct PositionBias: Sendable, Equatable {
   /// Steps between the queries on the keys' grid.
   package var stride = 1
 
-  /// Tokens beside the pixels of the grid.
+  /// Tokens other than the pixels of the grid.
   package var prefixCount: Int {
     switch kind {
     case .distancesAndClass: 1

@@ -1,7 +1,7 @@
 import Checkpoint
 
 /// The published networks of a family whose tensors do not show all that they compute, with the settings that only
-/// their names tell.
+/// their names determine.
 ///
 /// A line of the text is a name, the digest of the network's layout, and settings: `key=value`, or a bare key. The
 /// tables are written by `Tests/Interop/make_published_tables.py`.
