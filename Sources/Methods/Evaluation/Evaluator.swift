@@ -109,7 +109,9 @@ public final class Evaluator {
 
   /// Bytes of the inputs that `run` has in memory at a time, at least: an image is decoded once for all settings.
   ///
-  /// - Parameter batchSize: images per batch; nil is what `run` chooses.
+  /// - Parameters:
+  ///   - settings: the settings to measure.
+  ///   - batchSize: images per batch; nil is what `run` chooses.
   public static func inputBytes(of settings: [Setting], batchSize: Int?) -> Int {
     let plan = PassPlan(settings, active: Array(settings.indices))
     return plan.bytesPerImage.multiplied(exactlyBy: batchSize ?? plan.defaultBatchSize) ?? Int.max
