@@ -120,7 +120,7 @@ def torch_to_safetensors(folder):
             convert(folder / "x.pt", folder / "x.safetensors")
             same(load_file(folder / "x.safetensors"), contents if wanted is None else wanted, f"legacy {legacy}")
         torch.save({"a": state, "b": state}, folder / "x.pt", _use_new_zipfile_serialization=not legacy)
-        convert(folder / "x.pt", folder / "x.safetensors", fails='of equal standing: "a", "b"; --key chooses one')
+        convert(folder / "x.pt", folder / "x.safetensors", fails='equally plausible state dicts: "a", "b"; --key chooses one')
         convert(folder / "x.pt", folder / "x.safetensors", "--key", "b")
         same(load_file(folder / "x.safetensors"), state, "key")
 
