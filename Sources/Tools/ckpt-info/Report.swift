@@ -152,10 +152,12 @@ extension Info {
         report.remarks.append(("same tensors as", .text(network.alternatives.joined(separator: ", "))))
       }
       report.remarks.append(("classes", .integer(network.classCount)))
-    } catch let error as NetworkError {
+    } catch NetworkError.leftoverTensors(_, let architecture, let names, let count) {
       // Most files that are listed hold other things than classifiers; only a network that nearly fits is worth a remark.
-      if case .leftoverTensors = error { report.remarks.append(("no network", .text(error.description))) }
-    }
+      let more = count > names.count ? " and \(count - names.count) more" : ""
+      let list = names.map(\.string).joined(separator: ", ")
+      report.remarks.append(("not recognized", .text("\(architecture) but for \(list)\(more)")))
+    } catch {}
     report.metadata = source.metadata
     return report
   }
