@@ -46,8 +46,8 @@ struct SweepJob {
         try networks[network].checkMemory(setting.preprocessing, images: command.input.batchSize ?? 1)
       }
     }
-    // What is wrong with the labels is told before the time for statistics is spent.
-    try Evaluator.checkLabels(of: dataset, images: images, networks)
+    // Before time is spent on statistics; the labels were checked when the data set was opened.
+    try Evaluator.check(networks, images: images, of: dataset)
     let earlier = try command.parts.earlier(recipe, shard: shard, networks: networks)
     if let earlier {
       recalibrations = earlier.recalibrations
@@ -60,8 +60,9 @@ struct SweepJob {
       recalibrations = []
     }
     sweep = try Evaluator(
-      networks: networks, settings: settings, dataset: dataset, images: images, recalibrations: recalibrations
-    )
+      networks: networks, settings: settings, dataset: dataset, images: images,
+      recalibrations: recalibrations,
+      multiplyAdds: recipe.multiplyAdds)
     if let earlier { sweep.resume(earlier.measurements) } else if !recalibrations.isEmpty { try save() }
   }
 

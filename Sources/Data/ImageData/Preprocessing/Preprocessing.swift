@@ -20,7 +20,7 @@ public struct Preprocessing: Sendable, Equatable {
   public var isFlipped = false
 
   /// Lengths in pixels that options and metadata may ask for; memory grows with their square.
-  public static let sizes = 1...16384
+  public static let sizes = RecordedPreprocessing.sizes
 
   /// A center crop of the image resized by its shorter side.
   /// - Precondition: Sizes are positive; `mean` and `std` have three elements.
