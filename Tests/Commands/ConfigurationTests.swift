@@ -100,12 +100,12 @@ import Testing
     }
   }
 
-  /// Shares and sizes are a file's numbers.
+  /// A `crop_pct` near 0 would give a size that no integer holds.
   @Test(arguments: [
     #""input_size": [3, 48, 48], "crop_pct": 1e-300"#, #""input_size": [3, 9000000000, 9000000000]"#,
     #""input_size": [3, 48, 64]"#, #""input_size": [3, 48, 48], "interpolation": "magic""#,
   ])
-  func sizesThatNobodyCanUseAreNotTakenOver(configuration: String) throws {
+  func ignoresImpossibleSizesOfTheConfiguration(configuration: String) throws {
     let path = try model("odd", #"{"architecture": "resnet18", "pretrained_cfg": {\#(configuration)}}"#)
     let out = folder.file("odd.safetensors")
     _ = try run("ckpt-average", [path, "-o", out])

@@ -3,7 +3,7 @@ import ImageData
 import Statistics
 import TestSupport
 
-/// What `fixtures/goldens/ImageData/make_image_goldens.py` recorded of Pillow and torchvision.
+/// Reference results of Pillow and torchvision, recorded by `fixtures/goldens/ImageData/make_image_goldens.py`.
 enum ImageGolden {
   static func rows(_ table: String) throws -> [[String]] {
     let text = try String(contentsOfFile: Fixtures.path("goldens/ImageData/\(table)"), encoding: .utf8)

@@ -1,3 +1,4 @@
+import Checkpoint
 import Testing
 
 @testable import ImageData
@@ -34,6 +35,10 @@ import Testing
     #expect(Preprocessing.resize(crop: 224, cropPercentage: 0.965) == 232)
     #expect(Preprocessing.resize(crop: 288, cropPercentage: 0.95) == 303)
     #expect(Preprocessing.resize(crop: 299, cropPercentage: 0.875) == 341)
+  }
+
+  @Test func recordsNameTheFiltersThereAre() {
+    #expect(RecordedPreprocessing.filters == Interpolation.allCases.map(\.rawValue))
   }
 
   @Test func halvesOfTheOffsetGoToTheEvenNeighbour() {

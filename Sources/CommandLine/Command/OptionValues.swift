@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoint
 
 /// Bounds of the numbers that options take, checked and told alike in all tools.
 ///
@@ -86,7 +87,7 @@ package enum OptionBounds {
 package struct SizeList: ExpressibleByArgument, Sendable, Equatable {
   package let sizes: [Int]
 
-  package static let limit = 1...16384
+  package static let limit = RecordedPreprocessing.sizes
 
   package init?(argument: String) {
     var sizes: [Int] = []

@@ -29,11 +29,12 @@ public final class Evaluator {
   ///   - dataset: labeled images.
   ///   - images: indices of the images to use, in order; nil is all of them.
   ///   - recalibrations: statistics for the settings with recalibrated BatchNorm.
+  ///   - multiplyAdds: multiply-adds per image of every setting, if known already; nil counts them.
   /// - Throws: `EvaluationError` for no images and networks that cannot be compared or pooled; `ImageDataError`
   ///   for missing or impossible labels.
   public init(
     networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil,
-    recalibrations: [Recalibration] = []
+    recalibrations: [Recalibration] = [], multiplyAdds: [Int]? = nil
   ) throws {
     precondition(
       !settings.isEmpty && settings.allSatisfy { $0.networks.allSatisfy(networks.indices.contains) })
@@ -47,26 +48,24 @@ public final class Evaluator {
     self.dataset = dataset
     measurements = Measurements(
       settings: settings, images: images ?? Array(0..<dataset.count),
-      multiplyAdds: try Self.multiplyAdds(of: settings, networks))
-    try Self.checkLabels(of: dataset, images: measurements.images, networks)
+      multiplyAdds: try multiplyAdds ?? Self.multiplyAdds(of: settings, networks))
+    try Self.check(networks, images: measurements.images, of: dataset)
+    try dataset.checkLabels(
+      of: measurements.images, classCount: networks[0].classCount, classifier: "the network")
   }
 
   private var settings: [Setting] { measurements.settings }
   private var images: [Int] { measurements.images }
 
-  /// Refuses images without a label or with a label outside the networks' classes, and networks of different
-  /// class counts.
+  /// Refuses networks of different class counts, and no images.
   ///
-  /// - Throws: `EvaluationError` for the networks and for no images, `ImageDataError` for the labels.
-  public static func checkLabels(
-    of dataset: any ImageDataset, images: [Int], _ networks: [Network]
-  ) throws {
+  /// - Throws: `EvaluationError`.
+  public static func check(_ networks: [Network], images: [Int], of dataset: any ImageDataset) throws {
     let classes = networks[0].classCount
     for network in networks where network.classCount != classes {
       throw EvaluationError.unequalClassCounts(classes, network.classCount)
     }
     guard !images.isEmpty else { throw EvaluationError.noImages(dataset: dataset.name) }
-    try dataset.checkLabels(of: images, classCount: classes, classifier: "the network")
   }
 
   /// Multiply-adds per image of every setting.

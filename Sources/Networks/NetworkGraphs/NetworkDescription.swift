@@ -15,7 +15,7 @@ public struct NetworkDescription: Sendable {
   /// Other networks whose checkpoints have the same tensors but which compute differently; empty where the
   /// architecture is certain.
   public let alternatives: [String]
-  /// The source that determined the architecture.
+  /// Source that determined the architecture.
   public private(set) var evidence = Evidence.tensors
   /// A convention that no tensor shows and that was assumed, on one line; nil where the network was named.
   public let assumption: String?
@@ -33,7 +33,7 @@ public struct NetworkDescription: Sendable {
   /// The checkpoint's tensors plus those that only the ONNX file has.
   package let weights: StateDict
 
-  /// A source that determines a network; its tensors confirm it.
+  /// Source that determines the architecture before the tensors confirm it.
   public enum Evidence: Sendable, Equatable, CustomStringConvertible {
     /// A name that was asked for.
     case request
@@ -44,7 +44,7 @@ public struct NetworkDescription: Sendable {
     /// Names and shapes of the tensors alone.
     case tensors
 
-    /// The words for a report.
+    /// Noun phrase for a report.
     public var description: String {
       switch self {
       case .request: "the name given"

@@ -43,8 +43,8 @@ struct SweepJob {
         .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)
       })
     try Self.checkMemory(settings, networks, batchSize: command.input.batchSize)
-    // What is wrong with the labels is told before the time for statistics is spent.
-    try Evaluator.checkLabels(of: dataset, images: images, networks)
+    // Before time is spent on statistics; the labels were checked when the data set was opened.
+    try Evaluator.check(networks, images: images, of: dataset)
     let earlier = try command.parts.earlier(recipe, shard: shard, networks: networks)
     if let earlier {
       recalibrations = earlier.recalibrations
@@ -57,8 +57,9 @@ struct SweepJob {
       recalibrations = []
     }
     sweep = try Evaluator(
-      networks: networks, settings: settings, dataset: dataset, images: images, recalibrations: recalibrations
-    )
+      networks: networks, settings: settings, dataset: dataset, images: images,
+      recalibrations: recalibrations,
+      multiplyAdds: recipe.multiplyAdds)
     if let earlier { sweep.resume(earlier.measurements) } else if !recalibrations.isEmpty { try save() }
   }
 

@@ -20,7 +20,7 @@ public struct Preprocessing: Sendable, Hashable {
   public var isFlipped = false
 
   /// Lengths in pixels that options and metadata may ask for; memory grows with their square.
-  public static let sizes = 1...16384
+  public static let sizes = RecordedPreprocessing.sizes
 
   /// The largest length that is used because a checkpoint records it: time and memory grow with its square, and a file
   /// of any size may name it.

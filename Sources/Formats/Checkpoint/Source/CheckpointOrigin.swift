@@ -99,6 +99,11 @@ public struct RecordedPreprocessing: Sendable, Equatable {
   /// Standard deviation of each channel.
   public var std: [Double]?
 
+  /// Lengths in pixels that options and metadata may ask for; memory grows with their square.
+  public static let sizes = 1...16384
+  /// Filters of the resize that the tools have.
+  package static let filters = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+
   /// Creates a record without entries.
   public init() {}
 
@@ -107,12 +112,11 @@ public struct RecordedPreprocessing: Sendable, Equatable {
   ///
   /// A size without a resize or a share is timm's, whose default share is 0.875. The resized side is truncated, as timm does.
   public var metadataEntries: [String: String] {
-    let sizes = 1...16384
-    guard let size = inputSize, size.count == 3, size[1] == size[2], sizes.contains(size[1]),
-      ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"].contains(interpolation ?? "bilinear")
+    guard let size = inputSize, size.count == 3, size[1] == size[2], Self.sizes.contains(size[1]),
+      interpolation.map(Self.filters.contains) ?? true
     else { return [:] }
     let resized = resize.map(Double.init) ?? (Double(size[1]) / (cropShare ?? 0.875)).rounded(.down)
-    guard let resized = Int(exactly: resized), sizes.contains(resized) else { return [:] }
+    guard let resized = Int(exactly: resized), Self.sizes.contains(resized) else { return [:] }
     var entries = [MetadataKey.crop: "\(size[1])", MetadataKey.resize: "\(resized)"]
     entries[MetadataKey.interpolation] = interpolation
     if let cropMode, ["squash", "border"].contains(cropMode) { entries[MetadataKey.resizeMode] = cropMode }

@@ -122,7 +122,7 @@ struct Numbers: Equatable {
     return zip(a, b).map { $0 == 1 ? $1 : $0 }
   }
 
-  /// The product of extents; nil where one is negative or a product of some of them overflows, even next to a zero too.
+  /// The product of extents; nil if one is negative, or if the product of some of them overflows, even if another is 0.
   static func checkedCount(_ shape: [Int]) -> Int? {
     shape.allSatisfy { $0 >= 0 } ? shape.checkedProduct : nil
   }
