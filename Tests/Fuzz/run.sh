@@ -27,6 +27,8 @@ for module in "${kernels[@]}"; do
   flags+=(-Xcc -I -Xcc "$PWD/Sources/Kernels/$module/include")
 done
 rm -f "$build/modules/module.modulemap"
+# Headers hold the tables of functions, which all objects must agree on.
+newest_header=$(find Sources/Kernels -name '*.h' -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-)
 for module in "${kernels[@]}"; do
   while read -r source; do
     # Swift's own arithmetic traps; that of C does with this, except where kernels read unaligned on purpose.
@@ -34,7 +36,7 @@ for module in "${kernels[@]}"; do
     # The network's kernels are linked, but have no part in reading and would take long to compile.
     case $source in */CNetworkKernels/*) options=(-O0) ;; esac
     object="$build/kernels/$(tr / - <<<"${source%.c}").o"
-    [ "$object" -nt "$source" ] || clang "${options[@]}" "${includes[@]}" -c "$source" -o "$object"
+    [[ $object -nt $source && $object -nt $newest_header ]] || clang "${options[@]}" "${includes[@]}" -c "$source" -o "$object"
   done < <(find "Sources/Kernels/$module" -name '*.c')
   printf 'module %s { umbrella header "%s"\n export * }\n' "$module" \
     "$PWD/Sources/Kernels/$module/include/$module.h" >>"$build/modules/module.modulemap"
