@@ -308,8 +308,10 @@ import Testing
     }
   }
 
-  /// What cannot be allocated ends in a line, and no half output stays.
-  @Test func memoryThatIsNotThereEndsWithALine() throws {
+  /// What cannot be allocated ends in a line, and no half output stays. The address sanitizer, whose shadow takes more
+  /// address space than the limit, ends with its own.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil))
+  func memoryThatIsNotThereEndsWithALine() throws {
     try run(
       """
       head -c 400000000 /dev/zero >zeros
