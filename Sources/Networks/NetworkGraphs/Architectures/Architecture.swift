@@ -52,7 +52,7 @@ enum ArchitectureRegistry {
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
     PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
     ByobNet.self, CSPNet.self, DeepLayerAggregation.self, VoVNet.self, HighResolutionNet.self,
-    DualPathNet.self, GhostNet.self, RepViT.self, RepGhostNet.self, ReXNet.self, SelecSLS.self,
+    DualPathNet.self, GhostNet.self, RepViT.self, ReXNet.self, SelecSLS.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
