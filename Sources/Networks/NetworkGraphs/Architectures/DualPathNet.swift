@@ -60,13 +60,16 @@ struct DualPathNet: TabulatedArchitecture {
     }
     var y = try preactivated(&b, x, "\(name).c1x1_a")
     y = try preactivated(&b, y, "\(name).c3x3_b", stride: stride)
-    let (sum, more): (GraphBuilder.Value, GraphBuilder.Value)
+    let sum: GraphBuilder.Value
+    let more: GraphBuilder.Value
     if b.state.contains("\(name).c1x1_c1.weight") {
       y = b.activation(try b.batchNorm(y, "\(name).c1x1_c.bn"), act)
-      (sum, more) = (try b.convolution(y, "\(name).c1x1_c1"), try b.convolution(y, "\(name).c1x1_c2"))
+      sum = try b.convolution(y, "\(name).c1x1_c1")
+      more = try b.convolution(y, "\(name).c1x1_c2")
     } else {
       y = try preactivated(&b, y, "\(name).c1x1_c")
-      (sum, more) = try (part(&b, y, 0..<summed, name), part(&b, y, summed..<max(summed, y.channels), name))
+      sum = try part(&b, y, 0..<summed, name)
+      more = try part(&b, y, summed..<max(summed, y.channels), name)
     }
     let kept = try part(&b, past, 0..<summed, name)
     let joined = try part(&b, past, summed..<max(summed, past.channels), name)
@@ -80,7 +83,7 @@ struct DualPathNet: TabulatedArchitecture {
     guard !range.isEmpty, range.upperBound <= x.channels else {
       throw NetworkError.otherArchitecture(
         label: b.state.label, requested: Self.family,
-        found: "\(x.channels) channels in \(name), of which \(range.lowerBound) to \(range.upperBound) are needed")
+        found: "\(x.channels) channels in \(name), not more than \(max(range.lowerBound, range.upperBound - 1))")
     }
     return b.slice(x, range)
   }

@@ -225,6 +225,11 @@ struct GraphBuilder {
     append("shuffle", .shuffle(groups: groups), [x], channels: x.channels)
   }
 
+  /// The map at the size of another, every pixel the nearest of the map.
+  mutating func stretched(_ x: Value, like other: Value) -> Value {
+    append("stretch", .stretch, [x, other], channels: x.channels)
+  }
+
   mutating func maxPool(_ x: Value, _ window: Window) -> Value {
     append("maxpool", .maxPool(window), [x], channels: x.channels)
   }
