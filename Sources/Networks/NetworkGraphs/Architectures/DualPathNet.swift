@@ -41,7 +41,7 @@ struct DualPathNet: TabulatedArchitecture {
     if state.contains("\(name).c1x1_c1.weight") { return outputs("c1x1_c1") }
     // The projection ends with two pieces to be joined, the block's last convolution with one.
     let projection = max(outputs("c1x1_w_s1.conv"), outputs("c1x1_w_s2.conv"))
-    return 2 * outputs("c1x1_c.conv") - projection
+    return max(0, 2 * outputs("c1x1_c.conv") - projection)
   }
 
   private func preactivated(
