@@ -485,6 +485,8 @@ def gate_settings(gates, outer="sigmoid"):
         kind = type(gate).__name__
         require(kind in ("SEModule", "EcaModule", "GlobalContext", "EffectiveSEModule", "SqueezeExcite"), kind)
         require(not getattr(gate, "add_maxpool", False), "gate")
+        if kind == "EcaModule":
+            require(gate.conv2 is None and activation(gate.gate) == "sigmoid", "gate")
         if kind == "GlobalContext":
             require(gate.mlp_add is None and gate.conv_attn is not None, "context")
             require(activation(gate.mlp_scale.act) == "relu" and activation(gate.gate) == "sigmoid", "context")
@@ -496,7 +498,7 @@ def gate_settings(gates, outer="sigmoid"):
             own["gate"] = activation(gate.gate)
         for key, value in own.items():
             require(settings.setdefault(key, value) == value, f"{key} {value}")
-    if settings.get("gate") == outer:
+    if outer and settings.get("gate") == outer:
         del settings["gate"]
     return settings
 
@@ -613,8 +615,8 @@ def hrnet(name, model):
     convolutional(model)
     require(type(model).__name__ == "HighResolutionNet" and len(model.incre_modules) == 4, "head")
     blocks = [m for m in model.modules() if type(m).__name__ in ("BasicBlock", "Bottleneck")]
-    require(all(m.se is None and getattr(m, "aa", None) is None for m in blocks), "blocks")
-    require(all(activation(m) == "relu" for m in model.modules() if type(m).__name__ == "ReLU"), "act")
+    require(not any(present(m.se) or present(m.aa) for m in blocks), "blocks")
+    require(all(activation(m.act1) == "relu" for m in [model, *blocks]), "act")
     return {}
 
 
@@ -648,6 +650,7 @@ def ghostnet(name, model):
     require(activation(model.act1) == activation(model.act2) == "relu", "act")
     last = model.blocks[-1][0]
     require(type(last).__name__ == "ConvBnAct" and activation(last.bn1.act) == "relu", "last")
+    require(not any(present(getattr(m, "aa", None)) for m in model.modules()), "blur")
     settings = {"blocks": joined(len(stage) for stage in model.blocks)}
     return settings | gate_settings(gates, outer=None)
 
