@@ -16,6 +16,8 @@ struct DeepLayerAggregation: TabulatedArchitecture {
   }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
+    // Shortcuts are pooled, which drops the last pixel of an odd map, where convolutions keep it.
+    b.patchSize = 32
     var x = try b.pair(b.input(), "base_layer", .relu)
     for (level, stride) in [(0, 1), (1, 2)] {
       var index = 0

@@ -55,7 +55,8 @@ struct DualPathNet: TabulatedArchitecture {
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, stride: Int, summed: Int
   ) throws -> GraphBuilder.Value {
     var past = x
-    if let layer = ["c1x1_w_s1", "c1x1_w_s2"].first(where: { b.state.contains("\(name).\($0).conv.weight") }) {
+    if let layer = ["c1x1_w_s1", "c1x1_w_s2"].first(where: { b.state.contains("\(name).\($0).conv.weight") })
+    {
       past = try preactivated(&b, x, "\(name).\(layer)", stride: stride)
     }
     var y = try preactivated(&b, x, "\(name).c1x1_a")
@@ -83,7 +84,8 @@ struct DualPathNet: TabulatedArchitecture {
     guard !range.isEmpty, range.upperBound <= x.channels else {
       throw NetworkError.otherArchitecture(
         label: b.state.label, requested: Self.family,
-        found: "\(x.channels) channels in \(name), not more than \(max(range.lowerBound, range.upperBound - 1))")
+        found:
+          "\(x.channels) channels in \(name), not more than \(max(range.lowerBound, range.upperBound - 1))")
     }
     return b.slice(x, range)
   }

@@ -68,7 +68,8 @@ struct GhostNet: TabulatedArchitecture {
       let scaled = try b.unit(own, "\(name).cheap_rpr_scale", norm: "bn1", .identity)
       let kept = try b.batchNorm(own, "\(name).cheap_rpr_skip")
       cheap = try branches(
-        &b, own, "\(name).cheap_rpr_conv", stride: 1, plus: b.add(scaled, kept, "\(name).cheap_rpr_scale.conv"))
+        &b, own, "\(name).cheap_rpr_conv", stride: 1,
+        plus: b.add(scaled, kept, "\(name).cheap_rpr_scale.conv"))
       cheap = b.activation(cheap, act)
     } else {
       own = try b.pair(x, "\(name).primary_conv", act)
