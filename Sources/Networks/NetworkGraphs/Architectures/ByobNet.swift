@@ -99,13 +99,12 @@ struct ByobNet: TabulatedArchitecture {
       b.state.contains("\(name).\($0).conv.weight")
     }
     var sum: GraphBuilder.Value?
+    if b.state.contains("\(name).identity.running_mean") { sum = try b.batchNorm(x, "\(name).identity") }
     for part in parts {
       let y = try b.unit(x, "\(name).\(part)", stride: stride, .identity)
-      sum = try sum.map { try b.add(y, $0, "\(name).\(part).conv") } ?? y
+      if let before = sum { sum = try b.add(y, before, "\(name).\(part).conv") } else { sum = y }
     }
-    guard let sum else { return x }
-    guard b.state.contains("\(name).identity.running_mean") else { return sum }
-    return try b.add(b.batchNorm(x, "\(name).identity"), sum, name)
+    return sum ?? x
   }
 
   private func gated(

@@ -60,7 +60,7 @@ struct CSPNet: TabulatedArchitecture {
       let part = try unit(&b, blocks(&b, second, name), "\(name).conv_transition_b")
       joined = b.concatenate([first, part])
     } else {
-      joined = b.concatenate([try blocks(&b, first, name), second])
+      joined = try b.concatenate([blocks(&b, first, name), second])
     }
     return try unit(&b, joined, "\(name).conv_transition")
   }

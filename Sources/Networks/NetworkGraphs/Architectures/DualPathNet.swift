@@ -74,7 +74,7 @@ struct DualPathNet: TabulatedArchitecture {
     }
     let kept = try part(&b, past, 0..<summed, name)
     let joined = try part(&b, past, summed..<max(summed, past.channels), name)
-    return b.concatenate([try b.add(kept, sum, name), joined, more])
+    return try b.concatenate([b.add(kept, sum, name), joined, more])
   }
 
   /// Some of the channels of a map that must have them.

@@ -81,6 +81,7 @@ struct GhostNet: TabulatedArchitecture {
       }
       cheap = try b.pair(own, "\(name).cheap_operation", act)
     }
+    // The published networks have an even number of channels, so that nothing is cut off.
     let y = b.concatenate([own, cheap])
     guard b.state.isConvolution("\(name).short_conv.0.weight") else { return y }
     var factor = b.averagePool(x, Window(2, stride: 2))

@@ -19,7 +19,7 @@ struct HighResolutionNet: TabulatedArchitecture {
     b.patchSize = 32
     var x = try b.convolutionNorm(b.input(), "conv1", "bn1", stride: 2, .relu)
     x = try b.convolutionNorm(x, "conv2", "bn2", stride: 2, .relu)
-    var branches = [try layers(&b, x, "layer1")]
+    var branches = try [layers(&b, x, "layer1")]
     for stage in 2...4 {
       branches = try transition(&b, branches, "transition\(stage - 1)")
       for module in 0..<b.state.count("stage\(stage).", ".branches.0.0.conv1.weight") {
