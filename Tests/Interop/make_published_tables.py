@@ -488,9 +488,10 @@ def gate_settings(gates, outer="sigmoid"):
         if kind == "EcaModule":
             require(gate.conv2 is None and activation(gate.gate) == "sigmoid", "gate")
         if kind == "GlobalContext":
-            require(gate.mlp_add is None and gate.conv_attn is not None, "context")
-            require(activation(gate.mlp_scale.act) == "relu" and activation(gate.gate) == "sigmoid", "context")
-            require(gate.mlp_scale.norm.eps == 1e-6, "context")
+            require(gate.conv_attn is not None and activation(gate.gate) == "sigmoid", "context")
+            for mlp in (gate.mlp_add, gate.mlp_scale):
+                if mlp is not None:
+                    require(activation(mlp.act) == "relu" and mlp.norm.eps == 1e-6, "context")
         own = {}
         if kind in ("SEModule", "SqueezeExcite"):
             own["gate-act"] = activation(gate.act if kind == "SEModule" else gate.act1)

@@ -47,16 +47,28 @@ extension GraphBuilder {
     return state.contains("\(name).conv.weight") ? try channelAttention(x, "\(name).conv") : x
   }
 
-  /// Global context (Cao et al.: "GCNet", 2019): every channel times a gate that two layers compute from the mean of all
-  /// pixels, weighted by a softmax of one score each.
+  /// Global context (Cao et al.: "GCNet", 2019): two layers make numbers for the channels from the mean of all pixels,
+  /// weighted by a softmax of one score each. They are added to every pixel, or gate it.
   private mutating func globalContext(_ x: Value, _ name: String) throws -> Value {
     let scores = try pointwise(x, "\(name).conv_attn", outputs: 1)
     // A query of 1 leaves the scores as they are.
     let query = ones(like: globalAverage(scores))
     let context = try attention(query, scores, x, name, CrossAttention(heads: 1, scale: 1))
-    var factor = try pointwise(context, "\(name).mlp_scale.fc1")
-    factor = try norm(factor, "\(name).mlp_scale.norm", eps: 1e-6)
-    factor = try pointwise(activation(factor, .relu), "\(name).mlp_scale.fc2", outputs: x.channels)
-    return gate(x, by: activation(factor, .sigmoid))
+    var y = x
+    if state.contains("\(name).mlp_scale.fc1.weight") {
+      let factor = try perceptron(context, "\(name).mlp_scale", outputs: x.channels)
+      y = gate(y, by: activation(factor, .sigmoid))
+    }
+    if state.contains("\(name).mlp_add.fc1.weight") {
+      let summand = try perceptron(context, "\(name).mlp_add", outputs: x.channels)
+      y = try add(y, stretched(summand, like: y), "\(name).mlp_add.fc2")
+    }
+    return y
+  }
+
+  /// Two layers with a LayerNorm between them, for the numbers of a global context.
+  private mutating func perceptron(_ x: Value, _ name: String, outputs: Int) throws -> Value {
+    let y = try norm(pointwise(x, "\(name).fc1"), "\(name).norm", eps: 1e-6)
+    return try pointwise(activation(y, .relu), "\(name).fc2", outputs: outputs)
   }
 }
