@@ -461,6 +461,242 @@ def inception_next(name, model):
     }  # fmt: skip
 
 
+def convolutional(model, eps=1e-5):
+    """Requires convolutions that pad by half their kernels, and BatchNorms of one eps."""
+    for m in model.modules():
+        kind = type(m).__name__
+        if isinstance(m, nn.Conv2d):
+            require(kind == "Conv2d" and m.dilation == (1, 1), kind)
+            require(tuple(m.padding) == tuple((k - 1) // 2 for k in m.kernel_size), f"padding {m.padding}")
+        require("EvoNorm" not in kind and "GroupNorm" not in kind and "FilterResponse" not in kind, kind)
+        if "BatchNorm" in kind:
+            require(m.eps == eps and m.momentum == 0.1, f"{kind} of eps {m.eps}")
+
+
+def norm_activations(model):
+    """The activations that follow a BatchNorm directly."""
+    return [m.act for m in model.modules() if type(m).__name__ == "BatchNormAct2d" and present(m.act)]
+
+
+def gate_settings(gates, outer="sigmoid"):
+    """Activations of gates of channels; those that are not named are ReLU and `outer`."""
+    settings = {}
+    for gate in gates:
+        kind = type(gate).__name__
+        require(kind in ("SEModule", "EcaModule", "GlobalContext", "EffectiveSEModule", "SqueezeExcite"), kind)
+        require(not getattr(gate, "add_maxpool", False), "gate")
+        if kind == "EcaModule":
+            require(gate.conv2 is None and activation(gate.gate) == "sigmoid", "gate")
+        if kind == "GlobalContext":
+            require(gate.conv_attn is not None and activation(gate.gate) == "sigmoid", "context")
+            for mlp in (gate.mlp_add, gate.mlp_scale):
+                if mlp is not None:
+                    require(activation(mlp.act) == "relu" and mlp.norm.eps == 1e-6, "context")
+        own = {}
+        if kind in ("SEModule", "SqueezeExcite"):
+            own["gate-act"] = activation(gate.act if kind == "SEModule" else gate.act1)
+        if kind not in ("EcaModule", "GlobalContext"):
+            own["gate"] = activation(gate.gate)
+        for key, value in own.items():
+            require(settings.setdefault(key, value) == value, f"{key} {value}")
+    if outer and settings.get("gate") == outer:
+        del settings["gate"]
+    return settings
+
+
+def strides_of(module, without=("shortcut",)):
+    """The largest stride of the convolutions and pools in a module."""
+    kinds = (nn.Conv2d, nn.AvgPool2d)
+    own = [m for key, m in module.named_modules() if isinstance(m, kinds) and not key.startswith(without)]
+    return max(m.stride if isinstance(m.stride, int) else m.stride[0] for m in own)
+
+
+def joined(values):
+    return ",".join(str(value) for value in values)
+
+
+def byobnet(name, model):
+    """ByobNet."""
+    convolutional(model)
+    kinds = {type(m).__name__ for m in model.modules()}
+    require(kinds.isdisjoint({"SelfAttnBlock", "BatNonLocalAttn", "RotAttentionPool2d"}), kinds)
+    blocks = [block for stage in model.stages for block in stage]
+    own = {"BasicBlock", "BottleneckBlock", "DarkBlock", "EdgeBlock", "RepVggBlock", "MobileOneBlock"}
+    require({type(block).__name__ for block in blocks} <= own, "blocks")
+    acts = norm_activations(model) + [block.act for block in blocks if present(block.act)]
+    settings = {
+        "act": one(map(activation, acts), "act"),
+        "blocks": joined(len(stage) for stage in model.stages),
+        "strides": joined(strides_of(stage[0]) for stage in model.stages),
+    }
+    for stage in model.stages:
+        require(all(strides_of(block) == 1 for block in list(stage)[1:]), "strides")
+    if type(model.stem).__name__ == "Stem":
+        layers = [m for key, m in model.stem.named_children() if key.startswith("conv")]
+        settings["stem"] = joined(strides_of(m) for m in layers)
+        pool = getattr(model.stem, "pool", None)
+        if pool is not None:
+            settings["stem-pool"] = pool_kind(pool)
+    else:
+        require(strides_of(model.stem) == 2, "stem")
+    linear = {not present(block.act) for block in blocks}
+    if one(linear, "last activations"):
+        settings["linear"] = None
+    if any(getattr(m, "aa", None) is not None for m in model.modules()):
+        pools = {type(m.aa).__name__ for m in model.modules() if getattr(m, "aa", None) is not None}
+        require(pools == {"AvgPool2d"}, pools)
+        settings["pooled-strides"] = None
+    gates = [g for m in [*blocks, model.stem] for g in (getattr(m, "attn", None), getattr(m, "attn_last", None)) if present(g)]
+    settings |= gate_settings(gates)
+    require("gate" not in settings, "gate")
+    head = model.head
+    if type(head).__name__ == "AttentionPool2d":
+        require(head.pool_type == "token" and head.cls_token is None and head.qkv is None, "head")
+        settings |= {"pool-heads": head.num_heads, "only": 32 * one(head.feat_size, "size")}
+    elif type(head).__name__ == "NormMlpClassifierHead":
+        require(activation(head.pre_logits.act) == settings["act"], "head")
+    return settings
+
+
+def leaky(acts):
+    """The only activation as settings; timm's older networks have leaky ones."""
+    if {type(m).__name__ for m in acts} == {"LeakyReLU"}:
+        return {"slope": f"{one({m.negative_slope for m in acts}, 'slope'):g}"}
+    return {"act": one(map(activation, acts), "act")}
+
+
+def cspnet(name, model):
+    """CSPNet."""
+    convolutional(model)
+    require(all(getattr(m, "aa", None) is None for m in model.modules()), "blur")
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    exits = [block.act3 for block in blocks if hasattr(block, "act3")]
+    layers = [m for key, m in model.stem.named_children() if key.startswith("conv")]
+    settings = leaky(norm_activations(model) + exits) | {
+        "stem": joined(strides_of(m) for m in layers),
+        "strides": joined(strides_of(stage) for stage in model.stages),
+    }
+    if hasattr(model.stem, "pool"):
+        require(type(model.stem.pool).__name__ == "MaxPool2d" and pool_kind(model.stem.pool) == "max", "pool")
+        settings["stem-pool"] = None
+    expansions = {present(stage.conv_exp.bn.act) for stage in model.stages if hasattr(stage, "conv_exp")}
+    if expansions and not one(expansions, "expansion"):
+        settings["cross-linear"] = None
+    gates = [g for m in blocks for g in (getattr(m, key, None) for key in ("attn", "attn2", "attn3")) if present(g)]
+    return settings | gate_settings(gates)
+
+
+def dla(name, model):
+    """DeepLayerAggregation."""
+    convolutional(model)
+    roots = {m.shortcut for m in model.modules() if type(m).__name__ == "DlaRoot"}
+    return {"root-shortcut": None} if one(roots, "roots") else {}
+
+
+def vovnet(name, model):
+    """VoVNet."""
+    convolutional(model)
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    settings = {
+        "act": one(map(activation, norm_activations(model)), "act"),
+        "stem": joined(strides_of(m) for m in model.stem),
+        "blocks": joined(len(stage.blocks) for stage in model.stages),
+    }
+    if model.stages[0].pool is not None:
+        settings["first-pool"] = None
+    residual = [block.residual for stage in model.stages for block in list(stage.blocks)[1:]]
+    require(not any(stage.blocks[0].residual for stage in model.stages), "residual")
+    if residual and one(residual, "residual"):
+        settings["residual"] = None
+    return settings | gate_settings([block.attn for block in blocks if present(block.attn)])
+
+
+def hrnet(name, model):
+    """HighResolutionNet."""
+    convolutional(model)
+    require(type(model).__name__ == "HighResolutionNet" and len(model.incre_modules) == 4, "head")
+    blocks = [m for m in model.modules() if type(m).__name__ in ("BasicBlock", "Bottleneck")]
+    require(not any(present(m.se) or present(m.aa) for m in blocks), "blocks")
+    require(all(activation(m.act1) == "relu" for m in [model, *blocks]), "act")
+    return {}
+
+
+def dpn(name, model):
+    """DualPathNet."""
+    convolutional(model, eps=1e-3)
+    features = dict(model.features.named_children())
+    stem, last = features["conv1_1"].bn.act, features["conv5_bn_ac"].bn.act
+    blocks = {key: m for key, m in features.items() if type(m).__name__ == "DualPathBlock"}
+    acts = [act for block in blocks.values() for act in norm_activations(block)]
+    settings = {
+        "eps": "0.001", "act": one(map(activation, acts), "act"), "stem-act": activation(stem),
+        "blocks": joined(sum(key.startswith(f"conv{stage}_") for key in blocks) for stage in (2, 3, 4, 5)),
+    }  # fmt: skip
+    if type(last).__name__ == "ELU":
+        require(last.alpha == 1, "elu")
+        return settings | {"last-elu": None}
+    return settings | {"last-act": activation(last)}
+
+
+def ghostnet(name, model):
+    """GhostNet."""
+    convolutional(model)
+    blocks = [m for m in model.modules() if type(m).__name__.startswith(("GhostBottleneck", "RepGhostBottleneck"))]
+    gates = [m.se for m in blocks if present(m.se)]
+    ghosts = [m for m in model.modules() if type(m).__name__.startswith(("GhostModule", "RepGhostModule"))]
+    for block in blocks:
+        require(block.stride in (1, 2), "stride")
+    for m in ghosts:
+        require(m.out_chs % 2 == 0, "odd channels")
+    require(activation(model.act1) == activation(model.act2) == "relu", "act")
+    last = model.blocks[-1][0]
+    require(type(last).__name__ == "ConvBnAct" and activation(last.bn1.act) == "relu", "last")
+    require(not any(present(getattr(m, "aa", None)) for m in model.modules()), "blur")
+    settings = {"blocks": joined(len(stage) for stage in model.blocks)}
+    return settings | gate_settings(gates, outer=None)
+
+
+def repvit(name, model):
+    """RepViT."""
+    convolutional(model)
+    mlps = [m for m in model.modules() if type(m).__name__ == "RepVitMlp"]
+    blocks = [m for m in model.modules() if type(m).__name__ == "RepViTBlock"]
+    require(not model.head.distilled_training, "head")
+    settings = {
+        "act": one(map(activation, [model.stem.act1, *(m.act for m in mlps)]), "act"),
+        "blocks": joined(len(stage.blocks) for stage in model.stages),
+    }
+    settings |= gate_settings([m.se for m in blocks if present(m.se)])
+    require("gate" not in settings, "gate")
+    return settings
+
+
+def rexnet(name, model):
+    """ReXNet."""
+    convolutional(model)
+    blocks = list(model.features)[:-1]
+    for block in blocks:
+        kept = strides_of(block) == 1 and block.in_channels <= block.out_channels
+        require(block.use_shortcut == kept, "shortcut")
+    settings = {
+        "act": one(map(activation, norm_activations(model)), "act"),
+        "depthwise-act": one({activation(block.act_dw) for block in blocks}, "act"),
+        "strides": joined(strides_of(block) for block in blocks),
+    }
+    settings |= gate_settings([block.se for block in blocks if present(block.se)])
+    require("gate" not in settings, "gate")
+    return settings
+
+
+def selecsls(name, model):
+    """SelecSLS."""
+    convolutional(model)
+    return {
+        "strides": joined(strides_of(block) for block in model.features),
+        "head-strides": joined(strides_of(layer) for layer in model.head),
+    }
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -481,6 +717,16 @@ FAMILIES = {
     "mambaout": ("MambaOut", lambda: timm_names("mambaout"), mambaout, []),
     "inception_next": ("InceptionNeXt", lambda: timm_names("inception_next"), inception_next, []),
     "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
+    "byobnet": ("ByobNet", lambda: timm_names("byobnet"), byobnet, []),
+    "cspnet": ("CSPNet", lambda: timm_names("cspnet"), cspnet, []),
+    "dla": ("DeepLayerAggregation", lambda: timm_names("dla"), dla, []),
+    "vovnet": ("VoVNet", lambda: timm_names("vovnet"), vovnet, []),
+    "hrnet": ("HighResolutionNet", lambda: timm_names("hrnet"), hrnet, []),
+    "dpn": ("DualPathNet", lambda: timm_names("dpn"), dpn, []),
+    "ghostnet": ("GhostNet", lambda: timm_names("ghostnet", "repghost"), ghostnet, []),
+    "repvit": ("RepViT", lambda: timm_names("repvit"), repvit, []),
+    "rexnet": ("ReXNet", lambda: timm_names("rexnet"), rexnet, []),
+    "selecsls": ("SelecSLS", lambda: timm_names("selecsls"), selecsls, []),
 }
 
 

@@ -310,6 +310,39 @@ struct MixingLayerTests {
     }
   }
 
+  /// Pixels of a pooled map at the places of the map before, whose size is no multiple of it.
+  @Test func stretchesByNearestPixels() throws {
+    let (height, width, channels) = (7, 9, 2)
+    let input = map(2, height, width, channels, seed: 6)
+    let checkpoint = MemoryCheckpoint([:])
+    let nodes = [
+      Graph.Node(name: "input", operation: .input, inputs: [], channels: channels),
+      Graph.Node(
+        name: "pool", operation: .maxPool(Window(2, stride: 2)), inputs: [0], channels: channels),
+      Graph.Node(name: "layer", operation: .stretch, inputs: [1, 0], channels: channels),
+    ]
+    let description = NetworkDescription(
+      Graph(nodes: nodes, output: 2), name: "test", checkpoint: checkpoint, weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    let found = try #require(try network.features(of: ["layer"], input)["layer"])
+    #expect(found.shape == input.shape)
+    var expected: [Double] = []
+    for image in 0..<2 {
+      for row in 0..<height {
+        for column in 0..<width {
+          let (top, left) = (2 * (row * (height / 2) / height), 2 * (column * (width / 2) / width))
+          for channel in 0..<channels {
+            let pixels = [(0, 0), (0, 1), (1, 0), (1, 1)].map { down, right in
+              input.values[((image * height + top + down) * width + left + right) * channels + channel]
+            }
+            expected.append(Double(pixels.max()!))
+          }
+        }
+      }
+    }
+    #expect(found.values.map(Double.init) == expected)
+  }
+
   @Test func standardizedWeightsHaveTheirGain() throws {
     let weights: [Float] = [1, 2, 3, 6]
     let convolution = Convolution(

@@ -55,6 +55,15 @@ struct NamingTests {
     }
   }
 
+  @Test(arguments: [nil, "repvgg_a0"])
+  func saysThatBranchesAreMerged(name: String?) throws {
+    let weight = TensorValue(f32: Array(repeating: 0, count: 8 * 3 * 9), shape: [8, 3, 3, 3])
+    let bias = TensorValue(f32: Array(repeating: 0, count: 8), shape: [8])
+    let merged = MemoryCheckpoint(["stem.reparam_conv.weight": weight, "stem.reparam_conv.bias": bias])
+    #expect(
+      try error(merged, name) == .mergedBranches(label: "memory", tensor: "stem.reparam_conv.weight"))
+  }
+
   /// timm records the pooling of every network, its own too.
   @Test(arguments: [("vit", "token", "avg"), ("resnet-cifar-layers", "avg", "max")])
   func recordedPoolingIsCompared(golden: String, own: String, other: String) throws {

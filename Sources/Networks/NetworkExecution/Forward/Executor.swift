@@ -239,6 +239,7 @@ final class Executor {
     case .spaceToDepth(let rows, let columns):
       spaceToDepth(step, rows: rows, columns: columns, into: output)
     case .enlarge(let rows, let columns): enlarge(step, rows: rows, columns: columns, into: output)
+    case .stretch: stretch(step, into: output)
     case .acrossChannels(_, let taps, let padding):
       convolveAcrossChannels(step, taps: taps, padding: padding, into: output)
     case .softmax(let groups): softmax(step, groups: groups, into: output)

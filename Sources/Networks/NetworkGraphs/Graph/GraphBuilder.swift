@@ -182,7 +182,14 @@ struct GraphBuilder {
   /// The classifier's fully connected layer. Training scripts often put a dropout before it, so that `name`
   /// is a `Sequential(Dropout, Linear)`: then it is the only layer below the name.
   mutating func head(_ x: Value, _ name: String) throws -> Value {
-    try linear(x, state.headName(name) ?? name)
+    let own = state.headName(name) ?? name
+    guard state.isConvolution(own + ".weight") else { return try linear(x, own) }
+    // Some families store it as a 1x1 convolution.
+    let spec = try require(own + ".weight", shape: [nil, x.channels, 1, 1])
+    let layer = Linear(
+      weight: spec.name, bias: try bias(own, channels: spec.shape[0]), height: 1, width: 1,
+      inputChannels: x.channels, outputChannels: spec.shape[0])
+    return append(own, .linear(layer), [x], channels: spec.shape[0])
   }
 
   // MARK: Layers without
@@ -216,6 +223,11 @@ struct GraphBuilder {
 
   mutating func shuffle(_ x: Value, groups: Int) -> Value {
     append("shuffle", .shuffle(groups: groups), [x], channels: x.channels)
+  }
+
+  /// The map at the size of another, every pixel the nearest of the map.
+  mutating func stretched(_ x: Value, like other: Value) -> Value {
+    append("stretch", .stretch, [x, other], channels: x.channels)
   }
 
   mutating func maxPool(_ x: Value, _ window: Window) -> Value {
