@@ -51,6 +51,7 @@ enum ArchitectureRegistry {
     ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
     PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
+    Res2Net.self, ResNeSt.self, SKNet.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }

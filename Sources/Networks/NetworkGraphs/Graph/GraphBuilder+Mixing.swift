@@ -92,6 +92,21 @@ extension GraphBuilder {
     return gate(x, by: activation(factor, .sigmoid))
   }
 
+  /// The softmax over `groups` ranges of the channels of a one-pixel map, element by element of a range.
+  mutating func softmax(_ x: Value, groups: Int) -> Value {
+    append("softmax", .softmax(groups: groups), [x], channels: x.channels)
+  }
+
+  /// The sum of `groups` ranges of channels.
+  mutating func sumOfGroups(_ x: Value, _ groups: Int) -> Value {
+    append("sum", .sumOfGroups(groups), [x], channels: x.channels / max(groups, 1))
+  }
+
+  /// Output channel i is input channel `order[i]`.
+  mutating func reorder(_ x: Value, _ order: [Int]) -> Value {
+    append("reorder", .reorder(order), [x], channels: order.count)
+  }
+
   /// Sines and cosines of the places of the pixels of `x`.
   mutating func wavePositions(_ x: Value, waves: Int) -> Value {
     append("positions", .wavePositions(waves: waves), [x], channels: 4 * waves)
