@@ -8,6 +8,8 @@ depend on the size of the images), and the settings that only the name tells, re
 parts that the Swift family does not compute are left out, so that they stay unknown.
 """
 
+import functools
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -461,6 +463,135 @@ def inception_next(name, model):
     }  # fmt: skip
 
 
+# Networks that `MobileBlocks` knows; tables leave out whatever has their tensors.
+MOBILE_BLOCKS = re.compile(
+    r"(tf_)?(mobilenetv3_(large_075|large_100|small_075|small_100)|efficientnet_(b[0-8]|lite[0-4]|e[sml])"
+    r"|efficientnetv2_(s|m|l|b[0-3]))"
+    r"|mobilenetv2_(050|100|110d|120d|140)|mobilenetv3_small_050|mnasnet_(050|075|100|140|small)"
+    r"|semnasnet_(050|075|100|140)|spnasnet_100|fbnetc_100|efficientnetv2_rw_[tsm]")
+
+
+@functools.cache
+def layouts_of_mobile_blocks():
+    """Digests of the networks that `MobileBlocks` knows."""
+    lines = (FOLDER.parent / "PublishedNames.swift").read_text().splitlines()
+    rows = [line.split() for line in lines if re.fullmatch(r"    \w+( [0-9a-f]{16})+", line)]
+    return {value for name, *values in rows if MOBILE_BLOCKS.fullmatch(name) for value in values}
+
+
+def anti_aliasing(layer):
+    """What replaces a stride, and the stride."""
+    kind = type(layer).__name__
+    if kind == "AvgPool2d":
+        stride = layer.stride if isinstance(layer.stride, int) else one(layer.stride, "stride")
+        require(layer.kernel_size in (stride, (stride, stride)) and not layer.ceil_mode, "mean")
+        return "mean", stride
+    require(kind == "BlurPool2d" and layer.filt_size == 3 and layer.padding == [1] * 4, kind)
+    require(layer.pad_mode in ("reflect", "constant"), layer.pad_mode)
+    return ("blur" if layer.pad_mode == "reflect" else "blur-zeros"), layer.stride
+
+
+def strides(module, smoothing):
+    """The stride of a convolution with or without a layer that replaces it."""
+    convolution = getattr(module, "conv", module)
+    if isinstance(convolution, nn.ModuleDict):
+        convolution = convolution["0"]
+    stride = one(convolution.stride, "stride")
+    layer = getattr(module, "aa", None)
+    if not present(layer):
+        return stride
+    kind, other = anti_aliasing(layer)
+    require(stride == 1, "stride")
+    smoothing.add(kind)
+    return other
+
+
+def mobile(name, model):
+    """MobileNetwork."""
+    require(type(model).__name__ in ("EfficientNet", "MobileNetV3"), type(model).__name__)
+    require(digest(layout(model, [])[0]) not in layouts_of_mobile_blocks(), "known to MobileBlocks")
+    norms = [m for m in model.modules() if "Norm" in type(m).__name__ and hasattr(m, "eps")]
+    require(all(type(n).__name__ in ("BatchNormAct2d", "BatchNorm2d") for n in norms), "norms")
+    act = activation(model.bn1.act)
+    require(model.global_pool.pool_type == "avg" and model.conv_stem.stride == (2, 2), "stem or pool")
+    heads = [getattr(model, key, None) for key in ("bn2", "norm_head")]
+    ends = [head.act for head in heads if present(head)] + [m for m in [getattr(model, "act2", None)] if present(m)]
+    require(all(activation(m) == act for m in ends), "head")
+    require(len(ends) == (1 if present(model.conv_head) else 0), "head")
+    smoothing, gates, stages, key_strides, numbers_of_heads = set(), set(), [], set(), set()
+    for stage in model.blocks:
+        codes = []
+        for block in stage:
+            kind = type(block).__name__
+            acts, inactive, stride, parts = [], [], 1, []
+            if kind == "ConvBnAct":
+                parts, acts = [block.conv], [block.bn1]
+            elif kind == "DepthwiseSeparableConv":
+                parts, acts = [block.conv_dw], [block.bn1] + ([block.bn2] if block.has_pw_act else [])
+                inactive = [] if block.has_pw_act else [block.bn2]
+            elif kind == "InvertedResidual":
+                parts, acts, inactive = [block.conv_dw], [block.bn1, block.bn2], [block.bn3]
+            elif kind == "EdgeResidual":
+                parts, acts, inactive = [block.conv_exp], [block.bn1], [block.bn2]
+            elif kind == "UniversalInvertedResidual":
+                middle = [block.dw_mid] if present(block.dw_mid) else []
+                outer = [m for m in (block.dw_start, block.dw_end) if present(m)]
+                parts, acts = middle + outer, [m.bn for m in [block.pw_exp, *middle]]
+                inactive = [m.bn for m in [block.pw_proj, *outer]]
+            else:
+                require(kind == "MobileAttention" and block.conv_cpe_dw is None, kind)
+                inactive = [block.norm]
+                attention = block.attn
+                if type(attention).__name__ == "Attention2d":
+                    require(not attention.head_first, "heads")
+                    numbers_of_heads.add(attention.num_heads)
+                else:
+                    require(not attention.has_query_strides, "query strides")
+                    if attention.kv_stride > 1:
+                        key_strides.add(attention.kv_stride)
+            for part in parts:
+                # Blocks other than universal ones keep the replacement of a stride beside the convolution.
+                owner = block if kind not in ("UniversalInvertedResidual",) else None
+                if owner is not None and present(getattr(owner, "aa", None)):
+                    replaced, factor = anti_aliasing(owner.aa)
+                    smoothing.add(replaced)
+                    require(strides(part, smoothing) == 1, "stride")
+                    stride *= factor
+                else:
+                    stride *= strides(part, smoothing)
+            if getattr(block, "conv_s2d", None) is not None:
+                require(activation(block.bn_s2d.act) == activation(acts[0].act), "act")
+            require(not any(present(norm.act) for norm in inactive), "act")
+            own = one({activation(norm.act) for norm in acts}, "act") if acts else act
+            require(own in (act, "relu"), own)
+            if present(getattr(block, "se", None)):
+                require(type(block.se).__name__ == "SqueezeExcite", type(block.se).__name__)
+                gates.add((activation(block.se.act1), activation(block.se.gate), own))
+            codes.append(
+                f"{stride}" + ("s" if block.has_skip else "")
+                + ("p" if getattr(block, "has_pw_act", False) else "") + ("r" if own != act else ""))
+        stages.append(",".join(codes))
+    settings = {
+        "blocks": "/".join(stages), "act": act, "eps": f"{one({n.eps for n in norms}, 'eps'):g}",
+        "momentum": f"{one({n.momentum for n in norms}, 'momentum'):g}",
+    }  # fmt: skip
+    if gates:
+        settings["gate"] = one({gate for _, gate, _ in gates}, "gate")
+        if not all(inner == own for inner, _, own in gates):
+            settings["gate-act"] = one({inner for inner, _, _ in gates}, "gate")
+    if smoothing:
+        settings["aa"] = one(smoothing, "smoothing")
+    if key_strides:
+        settings["key-stride"] = one(key_strides, "strides")
+    if numbers_of_heads:
+        settings["heads"] = one(numbers_of_heads, "heads")
+    wide = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size[0] > 1 and m.kernel_size[0] % 2]
+    require(all(m.dilation == (1, 1) for m in wide), "dilation")
+    if one({type(m).__name__ == "Conv2dSame" for m in wide if m.stride != (1, 1)}, "padding"):
+        settings["same"] = None
+    return settings
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -480,6 +611,7 @@ FAMILIES = {
     "levit": ("LeViT", lambda: timm_names("levit"), levit, []),
     "mambaout": ("MambaOut", lambda: timm_names("mambaout"), mambaout, []),
     "inception_next": ("InceptionNeXt", lambda: timm_names("inception_next"), inception_next, []),
+    "mobile": ("MobileNetwork", lambda: timm_names("efficientnet", "mobilenetv3", "hardcorenas"), mobile, []),
     "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
 }
 

@@ -46,7 +46,7 @@ extension Architecture {
 enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
     ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
-    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self,
+    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileNetwork.self, MobileBlocks.self,
     EfficientNetPyTorch.self, SmallImageResNet.self,
     ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,

@@ -226,13 +226,16 @@ struct GraphBuilder {
     append("avgpool", .averagePool(window, countIncludePad: countIncludePad), [x], channels: x.channels)
   }
 
-  /// The map blurred by the weights 1, 2, 1 along both axes, mirrored at its edges, at every `stride`th pixel (Zhang:
-  /// "Making Convolutional Networks Shift-Invariant Again", 2019).
-  mutating func blurPool(_ x: Value, stride: Int = 2) -> Value {
-    let margins = Margins(top: 1, left: 1, bottom: 1, right: 1, filling: .reflect)
+  /// The map blurred by the weights 1, 2, 1 along both axes, at every `stride`th pixel (Zhang: "Making Convolutional
+  /// Networks Shift-Invariant Again", 2019).
+  ///
+  /// - Parameter mirrors: True if the map is mirrored at its edges, false if zeros surround it.
+  mutating func blurPool(_ x: Value, stride: Int = 2, mirrors: Bool = true) -> Value {
+    let margins = Margins(top: 1, left: 1, bottom: 1, right: 1, filling: mirrors ? .reflect : .constant(0))
     let padded = append("blur", .pad(margins), [x], channels: x.channels)
     // Two means of two neighbors have these weights.
-    return averagePool(averagePool(padded, Window(2)), Window(2, stride: stride))
+    let means = averagePool(padded, Window(2))
+    return averagePool(means, Window(2, stride: stride))
   }
 
   mutating func globalAverage(_ x: Value) -> Value {
