@@ -14,7 +14,10 @@ import timm
 import torch
 import torchvision
 
-TIMM_MODULES = ["densenet", "efficientnet", "inception_v3", "mobilenetv3", "regnet", "res2net", "resnest", "resnet", "sknet", "vgg"]
+TIMM_MODULES = [
+    "densenet", "efficientnet", "hgnet", "inception_resnet_v2", "inception_v3", "inception_v4", "mobilenetv3", "regnet",
+    "res2net", "resnest", "resnet", "senet", "sknet", "vgg", "xception",
+]
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 OUTPUT = Path(__file__).resolve().parents[2] / "Sources/Networks/NetworkGraphs/Recognition/PublishedNames.swift"
 

@@ -550,15 +550,11 @@ def mobile(name, model):
                     if attention.kv_stride > 1:
                         key_strides.add(attention.kv_stride)
             for part in parts:
-                # Blocks other than universal ones keep the replacement of a stride beside the convolution.
-                owner = block if kind not in ("UniversalInvertedResidual",) else None
-                if owner is not None and present(getattr(owner, "aa", None)):
-                    replaced, factor = anti_aliasing(owner.aa)
-                    smoothing.add(replaced)
-                    require(strides(part, smoothing) == 1, "stride")
-                    stride *= factor
-                else:
-                    stride *= strides(part, smoothing)
+                stride *= strides(part, smoothing)
+            if present(getattr(block, "aa", None)):
+                require(stride == 1, "stride")
+                replaced, stride = anti_aliasing(block.aa)
+                smoothing.add(replaced)
             if getattr(block, "conv_s2d", None) is not None:
                 require(activation(block.bn_s2d.act) == activation(acts[0].act), "act")
             require(not any(present(norm.act) for norm in inactive), "act")
@@ -592,6 +588,37 @@ def mobile(name, model):
     return settings
 
 
+def resnet_v2(name, model):
+    """ResNetV2."""
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    kind = one({type(block).__name__ for block in blocks}, "blocks")
+    require(kind in ("PreActBasic", "PreActBottleneck"), kind)
+    norms = [m for m in model.modules() if hasattr(m, "act") and hasattr(m, "eps")]
+    form = one({type(m).__name__ for m in norms}, "norms")
+    require(form in ("BatchNormAct2d", "GroupNormAct"), form)
+    settings = {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
+        "act": one({activation(m.act) for m in norms}, "act"), "eps": f"{one({m.eps for m in norms}, 'eps'):g}",
+    }  # fmt: skip
+    if form == "GroupNormAct":
+        settings["groups"] = one({m.num_groups for m in norms}, "groups")
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m is not model.head.fc]
+    layer = one({type(m).__name__ for m in convolutions}, "convolutions")
+    require(layer in ("Conv2d", "StdConv2d"), layer)
+    if layer == "StdConv2d":
+        settings["standardized"] = f"{one({m.eps for m in convolutions}, 'eps'):g}"
+    require(all(m.dilation == (1, 1) and m.groups == 1 for m in convolutions), "convolutions")
+    pool = model.stem.pool
+    require(type(pool).__name__ == "MaxPool2d" and pool.kernel_size == 3 and pool.stride == 2, "pool")
+    if hasattr(model.stem, "pad"):
+        require(pool.padding == 0, "pool")
+        settings["zeros"] = None
+    downsamples = {type(block.downsample).__name__ for block in blocks if block.downsample is not None}
+    if one(downsamples, "downsample") == "DownsampleAvg":
+        settings["means"] = None
+    return settings
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -612,6 +639,7 @@ FAMILIES = {
     "mambaout": ("MambaOut", lambda: timm_names("mambaout"), mambaout, []),
     "inception_next": ("InceptionNeXt", lambda: timm_names("inception_next"), inception_next, []),
     "mobile": ("MobileNetwork", lambda: timm_names("efficientnet", "mobilenetv3", "hardcorenas"), mobile, []),
+    "resnet_v2": ("ResNetV2", lambda: timm_names("resnetv2"), resnet_v2, []),
     "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
 }
 

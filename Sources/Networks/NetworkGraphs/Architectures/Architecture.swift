@@ -51,7 +51,8 @@ enum ArchitectureRegistry {
     ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
     PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
-    Res2Net.self, ResNeSt.self, SKNet.self,
+    Res2Net.self, ResNeSt.self, SKNet.self, ResNetV2.self, SENet.self, HGNet.self,
+    InceptionV4.self, InceptionResNetV2.self, Xception.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }

@@ -144,9 +144,11 @@ struct GraphBuilder {
     return append(name, .batchNorm(layer), [x], channels: x.channels)
   }
 
-  /// The fully connected layer `name` on a flattened map of the given size.
+  /// The fully connected layer `name` on a flattened map of the given size, stored as a matrix, or as a 1x1 convolution
+  /// for a map of one pixel.
   mutating func linear(_ x: Value, _ name: String, height: Int = 1, width: Int = 1) throws -> Value {
-    let spec = try require(name + ".weight", shape: [nil, height * width * x.channels])
+    let tail = height * width == 1 && state.isConvolution(name + ".weight") ? [1, 1] : []
+    let spec = try require(name + ".weight", shape: [nil, height * width * x.channels] + tail)
     let linear = Linear(
       weight: spec.name, bias: try bias(name, channels: spec.shape[0]), height: height, width: width,
       inputChannels: x.channels, outputChannels: spec.shape[0])
