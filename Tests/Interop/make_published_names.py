@@ -15,7 +15,7 @@ import torch
 import torchvision
 
 TIMM_MODULES = [
-    "densenet", "efficientnet", "hgnet", "inception_resnet_v2", "inception_v3", "inception_v4", "mobilenetv3", "regnet",
+    "densenet", "efficientnet", "efficientvit_mit", "hgnet", "inception_resnet_v2", "inception_v3", "inception_v4", "mobilenetv3", "regnet",
     "res2net", "resnest", "resnet", "senet", "sknet", "vgg", "xception",
 ]
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")

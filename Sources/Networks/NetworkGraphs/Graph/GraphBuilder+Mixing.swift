@@ -127,6 +127,18 @@ extension GraphBuilder {
       channels: qkv.channels / 3)
   }
 
+  /// Attention without softmax of queries, keys and values, [head][query, key, value][channel of the head].
+  mutating func linearAttention(_ qkv: Value, _ name: String, heads: Int, eps: Double) throws -> Value {
+    guard heads > 0, qkv.channels % (3 * heads) == 0 else {
+      throw NetworkError.otherArchitecture(
+        label: state.label, requested: architecture,
+        found: "\(qkv.channels / 3) channels, which \(heads) heads do not share")
+    }
+    return append(
+      name + ".attention", .linearAttention(LinearAttention(heads: heads, eps: Float(eps))), [qkv],
+      channels: qkv.channels / 3)
+  }
+
   mutating func rotate(_ x: Value, _ rotation: RotaryEmbedding) -> Value {
     append("rope", .rotate(rotation), [x], channels: x.channels)
   }
