@@ -619,6 +619,34 @@ def resnet_v2(name, model):
     return settings
 
 
+def fastvit(name, model):
+    """FastViT."""
+    require(type(model).__name__ == "FastVit", type(model).__name__)
+    norms = [m for m in model.modules() if "BatchNorm" in type(m).__name__]
+    ones = [m for m in model.modules() if type(m).__name__ == "MobileOneBlock"]
+    mixers = [m for m in model.modules() if type(m).__name__ == "RepMixer"]
+    mlps = [m for m in model.modules() if type(m).__name__ == "ConvMlp"]
+    large = [m for m in model.modules() if type(m).__name__ == "ReparamLargeKernelConv"]
+    require(not any(m.inference_mode for m in ones + mixers), "fused")
+    require({activation(m.act) for m in [*ones, *mlps] if present(m.act)} == {"gelu"}, "act")
+    for mixer in mixers:
+        require(not present(mixer.mixer.act) and not present(mixer.norm.act), "act")
+    require(all(present(m.act) for m in [*model.stem, model.final_conv]), "act")
+    require(all(m.stride == 2 for m in large) and [m.stride for m in model.stem] == [2, 2, 1], "stride")
+    require(all(m.stride == 1 for m in ones if m not in list(model.stem)), "stride")
+    settings = {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
+        "eps": f"{one({n.eps for n in norms}, 'eps'):g}",
+    }  # fmt: skip
+    attention = {m.head_dim for m in model.modules() if type(m).__name__ == "Attention"}
+    settings["head-width"] = one(attention, "heads") if attention else 32
+    active = {present(m.act) for m in large}
+    if one(active, "act"):
+        require({activation(m.act) for m in large} == {"gelu"}, "act")
+        settings["large-act"] = None
+    return settings
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -640,6 +668,7 @@ FAMILIES = {
     "inception_next": ("InceptionNeXt", lambda: timm_names("inception_next"), inception_next, []),
     "mobile": ("MobileNetwork", lambda: timm_names("efficientnet", "mobilenetv3", "hardcorenas"), mobile, []),
     "resnet_v2": ("ResNetV2", lambda: timm_names("resnetv2"), resnet_v2, []),
+    "fastvit": ("FastViT", lambda: timm_names("fastvit"), fastvit, []),
     "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
 }
 
