@@ -92,8 +92,12 @@ struct EfficientViT: Architecture {
     }
     // The convolutions that mix scales have a group for each of queries, keys and values of a head.
     let width = b.state.shape("\(name).aggreg.0.1.weight")?.dropFirst().first ?? 0
+    guard width > 0 else {
+      throw NetworkError.otherArchitecture(
+        label: b.state.label, requested: b.architecture, found: "attention of a single scale")
+    }
     let all = b.concatenate(scales)
-    let y = try b.linearAttention(all, name, heads: all.channels / 3 / max(width, 1), eps: 1e-5)
+    let y = try b.linearAttention(all, name, heads: all.channels / 3 / width, eps: 1e-5)
     return try unit(&b, y, "\(name).proj", .identity)
   }
 

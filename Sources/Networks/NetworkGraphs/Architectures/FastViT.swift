@@ -1,3 +1,5 @@
+import Checkpoint
+
 /// FastViT and MobileCLIP's image encoders with timm's key names, before their branches are fused.
 ///
 /// Vasu et al., "FastViT: A Fast Hybrid Vision Transformer using Structural Reparameterization" (2023) and "An Improved One
@@ -91,7 +93,8 @@ struct FastViT: TabulatedArchitecture {
     }
     guard var sum = results.first else {
       throw NetworkError.missingTensor(
-        label: b.state.label, tensor: "\(name).conv_kxk.0.conv.weight", architecture: b.architecture)
+        label: b.state.label, tensor: TensorName("\(name).conv_kxk.0.conv.weight"),
+        architecture: b.architecture)
     }
     for result in results.dropFirst() { sum = try b.add(sum, result, "\(name).conv_kxk.0.conv") }
     let y = try gated(&b, sum, name)

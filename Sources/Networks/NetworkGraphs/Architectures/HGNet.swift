@@ -1,3 +1,5 @@
+import Checkpoint
+
 /// PP-HGNet and PP-HGNetV2 with timm's key names.
 ///
 /// Networks of PaddlePaddle's PaddleClas without a paper of their own: every block concatenates its input and the results

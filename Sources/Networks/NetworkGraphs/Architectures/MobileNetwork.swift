@@ -130,25 +130,25 @@ struct MobileNetwork: TabulatedArchitecture {
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String
   ) throws -> GraphBuilder.Value {
     let start = try b.batchNorm(x, "\(name).norm")
-    let name = "\(name).attn"
-    if b.state.contains("\(name).qkv.weight") {
-      let y = try b.attention(b.pointwise(start, "\(name).qkv"), name, heads: row.integer("heads"))
-      return try scaled(&b, b.pointwise(y, "\(name).proj"), String(name.dropLast(5)))
+    let layers = "\(name).attn"
+    if b.state.contains("\(layers).qkv.weight") {
+      let y = try b.attention(b.pointwise(start, "\(layers).qkv"), layers, heads: row.integer("heads"))
+      return try scaled(&b, b.pointwise(y, "\(layers).proj"), name)
     }
     func projected(_ part: String) throws -> GraphBuilder.Value {
       var y = start
-      if b.state.contains("\(name).\(part).down_conv.weight") {
+      if b.state.contains("\(layers).\(part).down_conv.weight") {
         y = try b.convolutionNorm(
-          y, "\(name).\(part).down_conv", "\(name).\(part).norm", stride: row.integer("key-stride"),
+          y, "\(layers).\(part).down_conv", "\(layers).\(part).norm", stride: row.integer("key-stride"),
           groups: .depthwise, .identity)
       }
-      return try b.pointwise(y, "\(name).\(part).proj")
+      return try b.pointwise(y, "\(layers).\(part).proj")
     }
     let (q, k, v) = (try projected("query"), try projected("key"), try projected("value"))
     let attention = CrossAttention(
       heads: q.channels / k.channels, keyHeads: 1, scale: 1 / Float(k.channels).squareRoot())
-    let y = try b.attention(q, k, v, name, attention)
-    return try scaled(&b, b.pointwise(y, "\(name).output.proj"), String(name.dropLast(5)))
+    let y = try b.attention(q, k, v, layers, attention)
+    return try scaled(&b, b.pointwise(y, "\(layers).output.proj"), name)
   }
 
   // MARK: Parts of blocks

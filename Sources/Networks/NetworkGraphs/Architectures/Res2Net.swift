@@ -37,14 +37,15 @@ struct Res2Net: Architecture {
     let whole = try b.convolutionNorm(x, "\(name).conv1", "\(name).bn1", kernel: 1, .relu)
     let layers = b.state.count("\(name).convs.", ".weight")
     let width = b.state.shape("\(name).convs.0.weight")?.first ?? 0
-    guard width > 0, whole.channels == width * (layers > 1 ? layers + 1 : max(1, whole.channels / width)),
-      whole.channels <= width * (layers + 1)
+    let scale = whole.channels / max(width, 1)
+    // The last part has no convolution of its own; a scale of 1 has no such part.
+    guard width > 0, whole.channels == scale * width, scale == layers + 1 || (scale == 1 && layers == 1)
     else {
       throw NetworkError.wrongShape(
         label: b.state.label, tensor: try b.require("\(name).conv1.weight", shape: [nil, nil, 1, 1]),
         expected: [width * (layers + 1), x.channels, 1, 1])
     }
-    let parts = (0..<whole.channels / width).map { b.slice(whole, $0 * width..<($0 + 1) * width) }
+    let parts = (0..<scale).map { b.slice(whole, $0 * width..<($0 + 1) * width) }
     var results: [GraphBuilder.Value] = []
     for index in 0..<layers {
       var part = parts[index]
@@ -54,8 +55,7 @@ struct Res2Net: Architecture {
           part, "\(name).convs.\(index)", "\(name).bns.\(index)", kernel: 3, stride: stride,
           groups: .fromShape, .relu))
     }
-    // The last part has no convolution of its own; a scale of 1 has no such part.
-    if parts.count > layers {
+    if scale > layers {
       results.append(
         isFirst ? b.averagePool(parts[layers], Window(3, stride: stride, padding: 1)) : parts[layers])
     }

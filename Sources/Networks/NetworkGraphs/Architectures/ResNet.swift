@@ -260,7 +260,7 @@ extension StateDict {
   /// Blocks in each stage of a ResNet, counted by a key that every block has.
   func residualBlocks(_ suffix: String) -> [Int] {
     var blocks: [Int] = []
-    while case let count = count("layer\(blocks.count + 1).", suffix), count > 0 { blocks.append(count) }
+    while case let count = self.count("layer\(blocks.count + 1).", suffix), count > 0 { blocks.append(count) }
     return blocks
   }
 }
