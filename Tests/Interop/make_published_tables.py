@@ -647,6 +647,26 @@ def fastvit(name, model):
     return settings
 
 
+def aligned_xception(name, model):
+    """AlignedXception."""
+    norms = [m for m in model.modules() if "BatchNorm" in type(m).__name__]
+    acts = [m for key, m in model.named_modules() if key.rsplit(".", 1)[-1].startswith("act") and present(m)]
+    require({activation(m) for m in acts} == {"relu"}, "act")
+    codes = []
+    for block in model.blocks:
+        stack = dict(block.stack.named_children())
+        convolutions = [stack[f"conv{index}"] for index in (1, 2, 3)]
+        strides = [one(m.conv_dw.stride, "stride") for m in convolutions]
+        require(strides[:2] == [1, 1] and all(m.conv_dw.dilation == (1, 1) for m in convolutions), "stride")
+        starts = "act1" in stack
+        if type(block).__name__ == "XceptionModule":
+            require(all(present(m.act_dw) != starts and present(m.act_pw) != starts for m in convolutions), "act")
+        else:
+            require(type(block).__name__ == "PreXceptionModule", type(block).__name__)
+        codes.append(f"{strides[2]}" + ("" if block.no_skip else "s") + ("r" if starts else ""))
+    return {"blocks": ",".join(codes), "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -669,6 +689,7 @@ FAMILIES = {
     "mobile": ("MobileNetwork", lambda: timm_names("efficientnet", "mobilenetv3", "hardcorenas"), mobile, []),
     "resnet_v2": ("ResNetV2", lambda: timm_names("resnetv2"), resnet_v2, []),
     "fastvit": ("FastViT", lambda: timm_names("fastvit"), fastvit, []),
+    "xception": ("AlignedXception", lambda: timm_names("xception_aligned"), aligned_xception, []),
     "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
 }
 

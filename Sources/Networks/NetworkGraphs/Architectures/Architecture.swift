@@ -52,7 +52,8 @@ enum ArchitectureRegistry {
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
     PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
     Res2Net.self, ResNeSt.self, SKNet.self, ResNetV2.self, SENet.self, HGNet.self,
-    InceptionV4.self, InceptionResNetV2.self, Xception.self, EfficientViT.self, FastViT.self,
+    InceptionV4.self, InceptionResNetV2.self, Xception.self, AlignedXception.self, EfficientViT.self,
+    FastViT.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
