@@ -511,7 +511,8 @@ def mobile(name, model):
     require(type(model).__name__ in ("EfficientNet", "MobileNetV3"), type(model).__name__)
     require(digest(layout(model, [])[0]) not in layouts_of_mobile_blocks(), "known to MobileBlocks")
     norms = [m for m in model.modules() if "Norm" in type(m).__name__ and hasattr(m, "eps")]
-    require(all(type(n).__name__ in ("BatchNormAct2d", "BatchNorm2d") for n in norms), "norms")
+    is_group = {type(n).__name__ for n in norms} == {"GroupNormAct"}
+    require(is_group or all(type(n).__name__ in ("BatchNormAct2d", "BatchNorm2d") for n in norms), "norms")
     act = activation(model.bn1.act)
     require(model.global_pool.pool_type == "avg" and model.conv_stem.stride == (2, 2), "stem or pool")
     heads = [getattr(model, key, None) for key in ("bn2", "norm_head")]
@@ -567,10 +568,11 @@ def mobile(name, model):
                 f"{stride}" + ("s" if block.has_skip else "")
                 + ("p" if getattr(block, "has_pw_act", False) else "") + ("r" if own != act else ""))
         stages.append(",".join(codes))
-    settings = {
-        "blocks": "/".join(stages), "act": act, "eps": f"{one({n.eps for n in norms}, 'eps'):g}",
-        "momentum": f"{one({n.momentum for n in norms}, 'momentum'):g}",
-    }  # fmt: skip
+    settings = {"blocks": "/".join(stages), "act": act, "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
+    if is_group:
+        settings["group-size"] = one({n.num_channels // n.num_groups for n in norms}, "groups")
+    else:
+        settings["momentum"] = f"{one({n.momentum for n in norms}, 'momentum'):g}"
     if gates:
         settings["gate"] = one({gate for _, gate, _ in gates}, "gate")
         if not all(inner == own for inner, _, own in gates):

@@ -31,17 +31,18 @@ struct MobileNetwork: TabulatedArchitecture {
   }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
-    (b.eps, b.momentum) = (row.real("eps"), row.real("momentum"))
+    b.eps = row.real("eps")
+    if row.has("momentum") { b.momentum = row.real("momentum") }
     if row.has("same") { b.defaultPadding = .same }
     let act = row.activation("act")
-    var x = try b.convolutionNorm(b.input(), "conv_stem", "bn1", stride: 2, act)
+    var x = try layer(&b, b.input(), "conv_stem", "bn1", stride: 2, act, smooths: false)
     for (stage, codes) in row.text("blocks").split(separator: "/").enumerated() {
       for (index, code) in codes.split(separator: ",").enumerated() {
         x = try block(&b, x, "blocks.\(stage).\(index)", Block(code, act: act))
       }
     }
-    if b.state.contains("bn2.running_mean") {
-      x = b.globalAverage(try b.convolutionNorm(x, "conv_head", "bn2", kernel: 1, act))
+    if b.state.contains("bn2.weight") {
+      x = b.globalAverage(try layer(&b, x, "conv_head", "bn2", act))
     } else {
       x = b.globalAverage(x)
       if b.state.contains("conv_head.weight") {
@@ -169,14 +170,19 @@ struct MobileNetwork: TabulatedArchitecture {
       row.has("gate-act") ? row.activation("gate-act") : block.act, gate: row.activation("gate"))
   }
 
-  /// A convolution, its BatchNorm and activation; means or a blur take the place of a stride in some networks.
+  /// A convolution, its BatchNorm or GroupNorm, and activation; means or a blur take the place of a stride in some
+  /// networks.
   private func layer(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ convolution: String, _ norm: String, stride: Int = 1,
     groups: GraphBuilder.Groups = .one, _ act: Activation, smooths: Bool = true
   ) throws -> GraphBuilder.Value {
     let isSmoothed = smooths && stride > 1 && row.has("aa")
     var y = try self.convolution(&b, x, convolution, stride: isSmoothed ? 1 : stride, groups: groups)
-    y = b.activation(try b.batchNorm(y, norm), act)
+    y =
+      row.has("group-size")
+      ? try b.groupNorm(y, norm, groups: y.channels / max(row.integer("group-size"), 1), eps: b.eps)
+      : try b.batchNorm(y, norm)
+    y = b.activation(y, act)
     guard isSmoothed else { return y }
     return row.text("aa") == "mean"
       ? b.averagePool(y, Window(stride, stride: stride))

@@ -62,7 +62,7 @@ struct Xception: Architecture {
 ///
 /// Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation" (2018).
 struct AlignedXception: TabulatedArchitecture {
-  static let family = "xception"
+  static let family = "aligned_xception"
 
   let name: String
   let assumption: String?
