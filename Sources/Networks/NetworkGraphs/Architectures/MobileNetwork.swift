@@ -14,7 +14,7 @@ struct MobileNetwork: TabulatedArchitecture {
     (name, self.row, self.assumption) = (row.name, row, assumption)
   }
 
-  /// What no key shows of a block: its stride, then `s` for a shortcut, `p` for an activation at its end, `r` for ReLU
+  /// The settings of a block that no key shows: its stride, then `s` for a shortcut, `p` for an activation at its end, `r` for ReLU
   /// in place of the network's activation.
   private struct Block {
     let stride: Int

@@ -6,6 +6,7 @@ struct ResNeSt: Architecture {
   static let names = ["resnest"]
 
   let name: String
+  let assumption: String?
   private let blocks: [Int]
   /// Results of a middle convolution.
   private let radix: Int
@@ -28,11 +29,13 @@ struct ResNeSt: Architecture {
         found: "a middle convolution of fewer outputs than inputs")
     }
     name = "resnest \(list(blocks)) width \(inputs) radix \(radix)"
+    let place = Self.takesMeansFirst(radix: radix) ? "before" : "after"
+    assumption = requested == nil ? "no tensor shows that means are taken \(place) split attention" : nil
   }
 
   /// The published networks of a radix other than 2 take means before the convolution, the others after it; no key
   /// shows that.
-  private var takesMeansFirst: Bool { radix != 2 }
+  private static func takesMeansFirst(radix: Int) -> Bool { radix != 2 }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     try b.residualNetwork(blocks, block: block)
@@ -42,12 +45,13 @@ struct ResNeSt: Architecture {
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, stride: Int
   ) throws -> GraphBuilder.Value {
     let shortcut = try b.residualShortcut(x, name, stride: stride)
+    let isFirst = Self.takesMeansFirst(radix: radix)
     func mean(_ b: inout GraphBuilder, _ y: GraphBuilder.Value, _ isHere: Bool) -> GraphBuilder.Value {
       isHere && stride > 1 ? b.averagePool(y, Window(3, stride: stride, padding: 1)) : y
     }
     var y = try b.convolutionNorm(x, "\(name).conv1", "\(name).bn1", kernel: 1, .relu)
-    y = mean(&b, y, takesMeansFirst)
-    y = mean(&b, try splitAttention(&b, y, "\(name).conv2"), !takesMeansFirst)
+    y = mean(&b, y, isFirst)
+    y = mean(&b, try splitAttention(&b, y, "\(name).conv2"), !isFirst)
     y = try b.convolutionNorm(y, "\(name).conv3", "\(name).bn3", kernel: 1, .identity)
     return b.activation(try b.add(y, shortcut, "\(name).conv3"), .relu)
   }

@@ -241,7 +241,7 @@ extension GraphBuilder {
     return try convolutionNorm(x, "maxpool.0", "maxpool.1", kernel: 3, stride: 2, .relu)
   }
 
-  /// What the residual block `name` adds to its result: `x`, or a strided convolution of it, or a convolution of means
+  /// The summand of the residual block `name`: `x`, or a strided convolution of it, or a convolution of means
   /// (ResNet-D).
   mutating func residualShortcut(_ x: Value, _ name: String, stride: Int) throws -> Value {
     let layers = "\(name).downsample"
