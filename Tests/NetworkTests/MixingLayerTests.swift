@@ -203,6 +203,32 @@ struct MixingLayerTests {
     #expect(Self.error(found.values, expected) < 1e-5)
   }
 
+  /// Numbers of one pixel: a filter along the channels, a softmax over two ranges of them, and the sum of the two.
+  @Test func channelsAreWeighedByTheirNeighborsAndBranches() throws {
+    let (images, channels) = (2, 6)
+    let input = map(images, 1, 1, channels, seed: 22)
+    let filter: [Float] = [0.5, -1, 2]
+    let filtered = try run(
+      .acrossChannels(weight: "filter", taps: 3, padding: 1), on: input, slices: [], channels: channels,
+      tensors: ["filter": filter])
+    let shares = try run(.softmax(groups: 2), on: input, slices: [], channels: channels)
+    let sums = try run(.sumOfGroups(2), on: input, slices: [], channels: channels / 2)
+    var (expectedFiltered, expectedShares, expectedSums) = ([Double](), [Double](), [Double]())
+    for image in 0..<images {
+      let x = input.values[image * channels..<(image + 1) * channels].map(Double.init)
+      for channel in 0..<channels {
+        let taps = (0..<3).filter { x.indices.contains(channel + $0 - 1) }
+        expectedFiltered.append(taps.reduce(0.0) { $0 + Double(filter[$1]) * x[channel + $1 - 1] })
+      }
+      let pairs = (0..<3).map { softmax([x[$0], x[$0 + 3]]) }
+      expectedShares += pairs.map { $0[0] } + pairs.map { $0[1] }
+      expectedSums += (0..<3).map { x[$0] + x[$0 + 3] }
+    }
+    #expect(Self.error(filtered.values, expectedFiltered) < 1e-6)
+    #expect(Self.error(shares.values, expectedShares) < 1e-6)
+    #expect(Self.error(sums.values, expectedSums) < 1e-6)
+  }
+
   /// Weights 1, 2, 1 along both axes of the mirrored map, or of one with zeros around it.
   @Test(arguments: [true, false], [1, 2])
   func blursAtEveryStride(mirrors: Bool, stride: Int) throws {
