@@ -8,6 +8,8 @@ depend on the size of the images), and the settings that only the name tells, re
 parts that the Swift family does not compute are left out, so that they stay unknown.
 """
 
+import functools
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -697,6 +699,212 @@ def selecsls(name, model):
     }
 
 
+# Networks that `MobileBlocks` knows; tables leave out whatever has their tensors.
+MOBILE_BLOCKS = re.compile(
+    r"(tf_)?(mobilenetv3_(large_075|large_100|small_075|small_100)|efficientnet_(b[0-8]|lite[0-4]|e[sml])"
+    r"|efficientnetv2_(s|m|l|b[0-3]))"
+    r"|mobilenetv2_(050|100|110d|120d|140)|mobilenetv3_small_050|mnasnet_(050|075|100|140|small)"
+    r"|semnasnet_(050|075|100|140)|spnasnet_100|fbnetc_100|efficientnetv2_rw_[tsm]")
+
+
+@functools.cache
+def layouts_of_mobile_blocks():
+    """Digests of the networks that `MobileBlocks` knows."""
+    lines = (FOLDER.parent / "PublishedNames.swift").read_text().splitlines()
+    rows = [line.split() for line in lines if re.fullmatch(r"    \w+( [0-9a-f]{16})+", line)]
+    return {value for name, *values in rows if MOBILE_BLOCKS.fullmatch(name) for value in values}
+
+
+def anti_aliasing(layer):
+    """What replaces a stride, and the stride."""
+    kind = type(layer).__name__
+    if kind == "AvgPool2d":
+        stride = layer.stride if isinstance(layer.stride, int) else one(layer.stride, "stride")
+        require(layer.kernel_size in (stride, (stride, stride)) and not layer.ceil_mode, "mean")
+        return "mean", stride
+    require(kind == "BlurPool2d" and layer.filt_size == 3 and layer.padding == [1] * 4, kind)
+    require(layer.pad_mode in ("reflect", "constant"), layer.pad_mode)
+    return ("blur" if layer.pad_mode == "reflect" else "blur-zeros"), layer.stride
+
+
+def strides(module, smoothing):
+    """The stride of a convolution with or without a layer that replaces it."""
+    convolution = getattr(module, "conv", module)
+    if isinstance(convolution, nn.ModuleDict):
+        convolution = convolution["0"]
+    stride = one(convolution.stride, "stride")
+    layer = getattr(module, "aa", None)
+    if not present(layer):
+        return stride
+    kind, other = anti_aliasing(layer)
+    require(stride == 1, "stride")
+    smoothing.add(kind)
+    return other
+
+
+def mobile(name, model):
+    """MobileNetwork."""
+    require(type(model).__name__ in ("EfficientNet", "MobileNetV3"), type(model).__name__)
+    require(digest(layout(model, [])[0]) not in layouts_of_mobile_blocks(), "known to MobileBlocks")
+    norms = [m for m in model.modules() if "Norm" in type(m).__name__ and hasattr(m, "eps")]
+    is_group = {type(n).__name__ for n in norms} == {"GroupNormAct"}
+    require(is_group or all(type(n).__name__ in ("BatchNormAct2d", "BatchNorm2d") for n in norms), "norms")
+    act = activation(model.bn1.act)
+    require(model.global_pool.pool_type == "avg" and model.conv_stem.stride == (2, 2), "stem or pool")
+    heads = [getattr(model, key, None) for key in ("bn2", "norm_head")]
+    ends = [head.act for head in heads if present(head)] + [m for m in [getattr(model, "act2", None)] if present(m)]
+    require(all(activation(m) == act for m in ends), "head")
+    require(len(ends) == (1 if present(model.conv_head) else 0), "head")
+    smoothing, gates, stages, key_strides, numbers_of_heads = set(), set(), [], set(), set()
+    for stage in model.blocks:
+        codes = []
+        for block in stage:
+            kind = type(block).__name__
+            acts, inactive, stride, parts = [], [], 1, []
+            if kind == "ConvBnAct":
+                parts, acts = [block.conv], [block.bn1]
+            elif kind == "DepthwiseSeparableConv":
+                parts, acts = [block.conv_dw], [block.bn1] + ([block.bn2] if block.has_pw_act else [])
+                inactive = [] if block.has_pw_act else [block.bn2]
+            elif kind == "InvertedResidual":
+                parts, acts, inactive = [block.conv_dw], [block.bn1, block.bn2], [block.bn3]
+            elif kind == "EdgeResidual":
+                parts, acts, inactive = [block.conv_exp], [block.bn1], [block.bn2]
+            elif kind == "UniversalInvertedResidual":
+                middle = [block.dw_mid] if present(block.dw_mid) else []
+                outer = [m for m in (block.dw_start, block.dw_end) if present(m)]
+                parts, acts = middle + outer, [m.bn for m in [block.pw_exp, *middle]]
+                inactive = [m.bn for m in [block.pw_proj, *outer]]
+            else:
+                require(kind == "MobileAttention" and block.conv_cpe_dw is None, kind)
+                inactive = [block.norm]
+                attention = block.attn
+                if type(attention).__name__ == "Attention2d":
+                    require(not attention.head_first, "heads")
+                    numbers_of_heads.add(attention.num_heads)
+                else:
+                    require(not attention.has_query_strides, "query strides")
+                    if attention.kv_stride > 1:
+                        key_strides.add(attention.kv_stride)
+            for part in parts:
+                stride *= strides(part, smoothing)
+            if present(getattr(block, "aa", None)):
+                require(stride == 1, "stride")
+                replaced, stride = anti_aliasing(block.aa)
+                smoothing.add(replaced)
+            if getattr(block, "conv_s2d", None) is not None:
+                require(activation(block.bn_s2d.act) == activation(acts[0].act), "act")
+            require(not any(present(norm.act) for norm in inactive), "act")
+            own = one({activation(norm.act) for norm in acts}, "act") if acts else act
+            require(own in (act, "relu"), own)
+            if present(getattr(block, "se", None)):
+                require(type(block.se).__name__ == "SqueezeExcite", type(block.se).__name__)
+                gates.add((activation(block.se.act1), activation(block.se.gate), own))
+            codes.append(
+                f"{stride}" + ("s" if block.has_skip else "")
+                + ("p" if getattr(block, "has_pw_act", False) else "") + ("r" if own != act else ""))
+        stages.append(",".join(codes))
+    settings = {"blocks": "/".join(stages), "act": act, "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
+    if is_group:
+        settings["group-size"] = one({n.num_channels // n.num_groups for n in norms}, "groups")
+    else:
+        settings["momentum"] = f"{one({n.momentum for n in norms}, 'momentum'):g}"
+    if gates:
+        settings["gate"] = one({gate for _, gate, _ in gates}, "gate")
+        if not all(inner == own for inner, _, own in gates):
+            settings["gate-act"] = one({inner for inner, _, _ in gates}, "gate")
+    if smoothing:
+        settings["aa"] = one(smoothing, "smoothing")
+    if key_strides:
+        settings["key-stride"] = one(key_strides, "strides")
+    if numbers_of_heads:
+        settings["heads"] = one(numbers_of_heads, "heads")
+    wide = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size[0] > 1 and m.kernel_size[0] % 2]
+    require(all(m.dilation == (1, 1) for m in wide), "dilation")
+    if one({type(m).__name__ == "Conv2dSame" for m in wide if m.stride != (1, 1)}, "padding"):
+        settings["same"] = None
+    return settings
+
+
+def resnet_v2(name, model):
+    """ResNetV2."""
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    kind = one({type(block).__name__ for block in blocks}, "blocks")
+    require(kind in ("PreActBasic", "PreActBottleneck"), kind)
+    norms = [m for m in model.modules() if hasattr(m, "act") and hasattr(m, "eps")]
+    form = one({type(m).__name__ for m in norms}, "norms")
+    require(form in ("BatchNormAct2d", "GroupNormAct"), form)
+    settings = {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
+        "act": one({activation(m.act) for m in norms}, "act"), "eps": f"{one({m.eps for m in norms}, 'eps'):g}",
+    }  # fmt: skip
+    if form == "GroupNormAct":
+        settings["groups"] = one({m.num_groups for m in norms}, "groups")
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m is not model.head.fc]
+    layer = one({type(m).__name__ for m in convolutions}, "convolutions")
+    require(layer in ("Conv2d", "StdConv2d"), layer)
+    if layer == "StdConv2d":
+        settings["standardized"] = f"{one({m.eps for m in convolutions}, 'eps'):g}"
+    require(all(m.dilation == (1, 1) and m.groups == 1 for m in convolutions), "convolutions")
+    pool = model.stem.pool
+    require(type(pool).__name__ == "MaxPool2d" and pool.kernel_size == 3 and pool.stride == 2, "pool")
+    if hasattr(model.stem, "pad"):
+        require(pool.padding == 0, "pool")
+        settings["zeros"] = None
+    downsamples = {type(block.downsample).__name__ for block in blocks if block.downsample is not None}
+    if one(downsamples, "downsample") == "DownsampleAvg":
+        settings["means"] = None
+    return settings
+
+
+def fastvit(name, model):
+    """FastViT."""
+    require(type(model).__name__ == "FastVit", type(model).__name__)
+    norms = [m for m in model.modules() if "BatchNorm" in type(m).__name__]
+    ones = [m for m in model.modules() if type(m).__name__ == "MobileOneBlock"]
+    mixers = [m for m in model.modules() if type(m).__name__ == "RepMixer"]
+    mlps = [m for m in model.modules() if type(m).__name__ == "ConvMlp"]
+    large = [m for m in model.modules() if type(m).__name__ == "ReparamLargeKernelConv"]
+    require(not any(m.inference_mode for m in ones + mixers), "fused")
+    require({activation(m.act) for m in [*ones, *mlps] if present(m.act)} == {"gelu"}, "act")
+    for mixer in mixers:
+        require(not present(mixer.mixer.act) and not present(mixer.norm.act), "act")
+    require(all(present(m.act) for m in [*model.stem, model.final_conv]), "act")
+    require(all(m.stride == 2 for m in large) and [m.stride for m in model.stem] == [2, 2, 1], "stride")
+    require(all(m.stride == 1 for m in ones if m not in list(model.stem)), "stride")
+    settings = {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
+        "eps": f"{one({n.eps for n in norms}, 'eps'):g}",
+    }  # fmt: skip
+    attention = {m.head_dim for m in model.modules() if type(m).__name__ == "Attention"}
+    settings["head-width"] = one(attention, "heads") if attention else 32
+    active = {present(m.act) for m in large}
+    if one(active, "act"):
+        require({activation(m.act) for m in large} == {"gelu"}, "act")
+        settings["large-act"] = None
+    return settings
+
+
+def aligned_xception(name, model):
+    """AlignedXception."""
+    norms = [m for m in model.modules() if "BatchNorm" in type(m).__name__]
+    acts = [m for key, m in model.named_modules() if key.rsplit(".", 1)[-1].startswith("act") and present(m)]
+    require({activation(m) for m in acts} == {"relu"}, "act")
+    codes = []
+    for block in model.blocks:
+        stack = dict(block.stack.named_children())
+        convolutions = [stack[f"conv{index}"] for index in (1, 2, 3)]
+        strides = [one(m.conv_dw.stride, "stride") for m in convolutions]
+        require(strides[:2] == [1, 1] and all(m.conv_dw.dilation == (1, 1) for m in convolutions), "stride")
+        starts = "act1" in stack
+        if type(block).__name__ == "XceptionModule":
+            require(all(present(m.act_dw) != starts and present(m.act_pw) != starts for m in convolutions), "act")
+        else:
+            require(type(block).__name__ == "PreXceptionModule", type(block).__name__)
+        codes.append(f"{strides[2]}" + ("" if block.no_skip else "s") + ("r" if starts else ""))
+    return {"blocks": ",".join(codes), "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -716,6 +924,10 @@ FAMILIES = {
     "levit": ("LeViT", lambda: timm_names("levit"), levit, []),
     "mambaout": ("MambaOut", lambda: timm_names("mambaout"), mambaout, []),
     "inception_next": ("InceptionNeXt", lambda: timm_names("inception_next"), inception_next, []),
+    "mobile": ("MobileNetwork", lambda: timm_names("efficientnet", "mobilenetv3", "hardcorenas"), mobile, []),
+    "resnet_v2": ("ResNetV2", lambda: timm_names("resnetv2"), resnet_v2, []),
+    "fastvit": ("FastViT", lambda: timm_names("fastvit"), fastvit, []),
+    "xception": ("AlignedXception", lambda: timm_names("xception_aligned"), aligned_xception, []),
     "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
     "byobnet": ("ByobNet", lambda: timm_names("byobnet"), byobnet, []),
     "cspnet": ("CSPNet", lambda: timm_names("cspnet"), cspnet, []),

@@ -252,6 +252,7 @@ final class Executor {
     case .mergePatches: mergePatches(step, into: output)
     case .crossAttention(let attention): attendAcross(step, attention, into: output)
     case .crossCovariance(let attention): attendBetweenChannels(step, attention, into: output)
+    case .linearAttention(let attention): attendLinearly(step, attention, into: output)
     case .rotate(let rotation): rotate(step, rotation, into: output)
     case .groupNorm(let norm): groupNorm(step, norm, into: output)
     case .parameter: repeatParameter(step, into: output)

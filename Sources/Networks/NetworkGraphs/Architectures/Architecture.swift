@@ -46,13 +46,16 @@ extension Architecture {
 enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
     ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
-    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self,
+    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileNetwork.self, MobileBlocks.self,
     EfficientNetPyTorch.self, SmallImageResNet.self,
     ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
     PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
     ByobNet.self, CSPNet.self, DeepLayerAggregation.self, VoVNet.self, HighResolutionNet.self,
     DualPathNet.self, GhostNet.self, RepViT.self, ReXNet.self, SelecSLS.self,
+    Res2Net.self, ResNeSt.self, SKNet.self, ResNetV2.self, SENet.self, HGNet.self,
+    InceptionV4.self, InceptionResNetV2.self, Xception.self, AlignedXception.self, EfficientViT.self,
+    FastViT.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }

@@ -201,7 +201,8 @@ extension Graph {
       return inputs[0]
     case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches:
       return size(ofTokens: node, input: inputs[0])
-    case .crossAttention, .rotate, .crossCovariance, .groupNorm, .parameter, .transpose, .joinTokens,
+    case .crossAttention, .rotate, .crossCovariance, .linearAttention, .groupNorm, .parameter, .transpose,
+      .joinTokens,
       .wavePositions:
       return size(ofMixing: node, inputs: inputs)
     case .add, .multiply, .concatenate:

@@ -66,6 +66,7 @@ package enum Operation: Sendable, Equatable {
   case crossAttention(CrossAttention)
   case rotate(RotaryEmbedding)
   case crossCovariance(CrossCovariance)
+  case linearAttention(LinearAttention)
   case groupNorm(GroupNorm)
   /// Learned tokens, `[1, count, channels]`, which are the same for every image; the input gives their number alone.
   case parameter(TensorName, count: Int)
