@@ -755,7 +755,7 @@ def mobile(name, model):
     ends = [head.act for head in heads if present(head)] + [m for m in [getattr(model, "act2", None)] if present(m)]
     require(all(activation(m) == act for m in ends), "head")
     require(len(ends) == (1 if present(model.conv_head) else 0), "head")
-    smoothing, gates, stages, key_strides, numbers_of_heads = set(), set(), [], set(), set()
+    smoothing, gates, others, stages, key_strides, numbers_of_heads = set(), set(), set(), [], set(), set()
     for stage in model.blocks:
         codes = []
         for block in stage:
@@ -796,13 +796,15 @@ def mobile(name, model):
                 require(activation(block.bn_s2d.act) == activation(acts[0].act), "act")
             require(not any(present(norm.act) for norm in inactive), "act")
             own = one({activation(norm.act) for norm in acts}, "act") if acts else act
-            require(own in (act, "relu"), own)
+            if own not in (act, "relu"):
+                others.add(own)
             if present(getattr(block, "se", None)):
                 require(type(block.se).__name__ == "SqueezeExcite", type(block.se).__name__)
                 gates.add((activation(block.se.act1), activation(block.se.gate), own))
             codes.append(
                 f"{stride}" + ("s" if block.has_skip else "")
-                + ("p" if getattr(block, "has_pw_act", False) else "") + ("r" if own != act else ""))
+                + ("p" if getattr(block, "has_pw_act", False) else "")
+                + ("" if own == act else "r" if own == "relu" else "o"))
         stages.append(",".join(codes))
     settings = {"blocks": "/".join(stages), "act": act, "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
     if is_group:
@@ -813,6 +815,8 @@ def mobile(name, model):
         settings["gate"] = one({gate for _, gate, _ in gates}, "gate")
         if not all(inner == own for inner, _, own in gates):
             settings["gate-act"] = one({inner for inner, _, _ in gates}, "gate")
+    if others:
+        settings["other-act"] = one(others, "act")
     if smoothing:
         settings["aa"] = one(smoothing, "smoothing")
     if key_strides:

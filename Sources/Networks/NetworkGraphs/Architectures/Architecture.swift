@@ -1,3 +1,5 @@
+import Checkpoint
+
 /// A family of networks that is recognized by its keys and described through a graph builder.
 protocol Architecture: Sendable {
   /// The names that select the family, from torchvision or timm.

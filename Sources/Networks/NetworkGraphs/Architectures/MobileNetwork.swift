@@ -15,18 +15,20 @@ struct MobileNetwork: TabulatedArchitecture {
   }
 
   /// The settings of a block that no key shows: its stride, then `s` for a shortcut, `p` for an activation at its end, `r` for ReLU
-  /// in place of the network's activation.
+  /// or `o` for another one in place of the network's activation.
   private struct Block {
     let stride: Int
     let skips: Bool
     let endsActive: Bool
     let act: Activation
 
-    init(_ code: Substring, act: Activation) {
+    init(_ code: Substring, _ row: PublishedTable.Row) {
       stride = Int(code.prefix { $0.isNumber }) ?? 1
       skips = code.contains("s")
       endsActive = code.contains("p")
-      self.act = code.contains("r") ? .relu : act
+      act =
+        code.contains("r")
+        ? .relu : row.activation(code.contains("o") ? "other-act" : "act")
     }
   }
 
@@ -38,7 +40,7 @@ struct MobileNetwork: TabulatedArchitecture {
     var x = try layer(&b, b.input(), "conv_stem", "bn1", stride: 2, act, smooths: false)
     for (stage, codes) in row.text("blocks").split(separator: "/").enumerated() {
       for (index, code) in codes.split(separator: ",").enumerated() {
-        x = try block(&b, x, "blocks.\(stage).\(index)", Block(code, act: act))
+        x = try block(&b, x, "blocks.\(stage).\(index)", Block(code, row))
       }
     }
     if b.state.contains("bn2.weight") {

@@ -184,14 +184,7 @@ struct GraphBuilder {
   /// The classifier's fully connected layer. Training scripts often put a dropout before it, so that `name`
   /// is a `Sequential(Dropout, Linear)`: then it is the only layer below the name.
   mutating func head(_ x: Value, _ name: String) throws -> Value {
-    let own = state.headName(name) ?? name
-    guard state.isConvolution(own + ".weight") else { return try linear(x, own) }
-    // Some families store it as a 1x1 convolution.
-    let spec = try require(own + ".weight", shape: [nil, x.channels, 1, 1])
-    let layer = Linear(
-      weight: spec.name, bias: try bias(own, channels: spec.shape[0]), height: 1, width: 1,
-      inputChannels: x.channels, outputChannels: spec.shape[0])
-    return append(own, .linear(layer), [x], channels: spec.shape[0])
+    try linear(x, state.headName(name) ?? name)
   }
 
   // MARK: Layers without
