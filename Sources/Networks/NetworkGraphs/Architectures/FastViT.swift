@@ -38,12 +38,12 @@ struct FastViT: TabulatedArchitecture {
   private func downsample(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String
   ) throws -> GraphBuilder.Value {
-    var y = try unit(&b, x, "\(name).0.large_conv", stride: 2)
+    var y = try b.unit(x, "\(name).0.large_conv", stride: 2, .identity)
     if b.state.contains("\(name).0.small_conv.conv.weight") {
       y = try b.add(
-        y, unit(&b, x, "\(name).0.small_conv", stride: 2), "\(name).0.small_conv.conv")
+        y, b.unit(x, "\(name).0.small_conv", stride: 2, .identity), "\(name).0.small_conv.conv")
     }
-    y = try gated(&b, y, "\(name).0")
+    y = try b.channelGate(y, "\(name).0.se")
     if row.has("large-act") { y = b.activation(y, .gelu) }
     return try branches(&b, y, "\(name).1")
   }
@@ -70,7 +70,7 @@ struct FastViT: TabulatedArchitecture {
   private func mlp(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String
   ) throws -> GraphBuilder.Value {
-    let y = try b.pointwise(unit(&b, x, "\(name).conv"), "\(name).fc1")
+    let y = try b.pointwise(b.unit(x, "\(name).conv", .identity), "\(name).fc1")
     return try b.pointwise(b.activation(y, .gelu), "\(name).fc2", outputs: x.channels)
   }
 
@@ -83,13 +83,13 @@ struct FastViT: TabulatedArchitecture {
   ) throws -> GraphBuilder.Value {
     var results: [GraphBuilder.Value] = []
     if b.state.contains("\(name).conv_scale.conv.weight") {
-      results.append(try unit(&b, x, "\(name).conv_scale", stride: stride))
+      results.append(try b.unit(x, "\(name).conv_scale", stride: stride, .identity))
     }
     if b.state.contains("\(name).identity.running_mean") {
       results.append(try b.batchNorm(x, "\(name).identity"))
     }
     for index in 0..<b.state.count("\(name).conv_kxk.", ".conv.weight") {
-      results.append(try unit(&b, x, "\(name).conv_kxk.\(index)", stride: stride))
+      results.append(try b.unit(x, "\(name).conv_kxk.\(index)", stride: stride, .identity))
     }
     guard var sum = results.first else {
       throw NetworkError.missingTensor(
@@ -97,22 +97,8 @@ struct FastViT: TabulatedArchitecture {
         architecture: b.architecture)
     }
     for result in results.dropFirst() { sum = try b.add(sum, result, "\(name).conv_kxk.0.conv") }
-    let y = try gated(&b, sum, name)
+    let y = try b.channelGate(sum, "\(name).se")
     return isActive ? b.activation(y, .gelu) : y
-  }
-
-  private func unit(
-    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, stride: Int = 1
-  ) throws -> GraphBuilder.Value {
-    try b.convolutionNorm(
-      x, "\(name).conv", "\(name).bn", stride: stride, groups: .fromShape, .identity)
-  }
-
-  private func gated(
-    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String
-  ) throws -> GraphBuilder.Value {
-    guard b.state.contains("\(name).se.fc1.weight") else { return x }
-    return try b.squeezeExcite(x, "\(name).se.fc1", "\(name).se.fc2", .relu, gate: .sigmoid)
   }
 
   private func scaled(

@@ -83,7 +83,7 @@ struct HGNet: Architecture {
       if b.state.contains("\(part).conv.weight") {
         y = try layer(&b, y, part)
       } else {
-        y = try b.convolutionNorm(y, "\(part).conv1.conv", "\(part).conv1.bn", kernel: 1, .identity)
+        y = try b.unit(y, "\(part).conv1", .identity)
         y = try layer(&b, y, "\(part).conv2")
       }
       results.append(y)
@@ -109,8 +109,7 @@ struct HGNet: Architecture {
   private func layer(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, stride: Int = 1
   ) throws -> GraphBuilder.Value {
-    let y = try b.convolutionNorm(
-      x, "\(name).conv", "\(name).bn", stride: stride, groups: .fromShape, .relu)
+    let y = try b.unit(x, name, stride: stride, .relu)
     return try affine(&b, y, "\(name).lab")
   }
 

@@ -118,9 +118,7 @@ struct ResNet: Architecture {
     if isDeep != averages || isTiered || attends || isPoolReplaced { kind = "" }
     let antiAliased = Self.antiAliased[kind] ?? []
     if requested == nil, let only = antiAliased.first, Self.onlyAntiAliased.contains(only) {
-      throw NetworkError.unknownArchitecture(
-        label: state.label,
-        recognised: "\(description), or \(only), which pools where the former strides", known: [])
+      throw NetworkError.ambiguous(label: state.label, candidates: [only])
     }
     rarer = requested == nil ? antiAliased : []
     let plain = (match?.name ?? description) + (isForSmallImages ? Self.smallImages : "")

@@ -74,12 +74,12 @@ struct AlignedXception: TabulatedArchitecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     b.eps = row.real("eps")
-    var x = try b.convolutionNorm(b.input(), "stem.0.conv", "stem.0.bn", kernel: 3, stride: 2, .relu)
+    var x = try b.unit(b.input(), "stem.0", stride: 2, .relu)
     let isEarly = b.state.contains("stem.1.weight")
     x =
       isEarly
       ? try b.convolution(x, "stem.1", kernel: 3)
-      : try b.convolutionNorm(x, "stem.1.conv", "stem.1.bn", kernel: 3, .relu)
+      : try b.unit(x, "stem.1", .relu)
     // Every block has its stride, `s` for a shortcut, and `r` for ReLU before its convolutions alone.
     for (index, code) in row.text("blocks").split(separator: ",").enumerated() {
       let (name, stride) = ("blocks.\(index)", Int(code.prefix { $0.isNumber }) ?? 1)
@@ -108,8 +108,7 @@ struct AlignedXception: TabulatedArchitecture {
       return try b.convolution(x, "\(name).shortcut", kernel: 1, stride: stride)
     }
     guard b.state.contains("\(name).shortcut.conv.weight") else { return x }
-    return try b.convolutionNorm(
-      x, "\(name).shortcut.conv", "\(name).shortcut.bn", kernel: 1, stride: stride, .identity)
+    return try b.unit(x, "\(name).shortcut", stride: stride, .identity)
   }
 
   private func separable(
