@@ -1,4 +1,5 @@
 import CNetworkKernels
+import Checkpoint
 import Platform
 import Statistics
 import Testing
