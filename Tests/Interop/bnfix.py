@@ -7,9 +7,11 @@ of four, four and two. The references, all in float64: fvcore's update_bn_stats 
 torch.optim.swa_utils.update_bn (torch), and one batch of all images (sync layer, at batch sizes 4 and 10). One row per
 network, weights and estimator: the largest difference of a running mean, and of a running standard deviation, in units
 of that standard deviation. Differences above 1e-4 fail. A small network of every other family, with random parameters
-(lively.py), is compared with update_bn alone. The last row is about data of mean 1000 and deviation 0.05.
+(lively.py), is compared with update_bn alone; there PyTorch's own float32 statistics may show that more is rounding, as
+in Inception-v4. The last row is about data of mean 1000 and deviation 0.05.
 """
 
+import copy
 import pathlib
 import subprocess
 import sys
@@ -38,6 +40,8 @@ ese_vovnet19b_slim_dw hrnet_w18_small dpn48b ghostnet_050 ghostnetv2_100 repghos
 """.split()
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures"
 RESIZE, CROP, BATCH, IMAGES = 110, 96, 4, 10
+# Gates and last maps of a pixel or so need more values for statistics that float32 can tell.
+FAMILY_SIZE, FAMILY_BATCH = 128, 5
 TRAIN_SIZE, TRAIN_STEPS, TRAIN_BATCH, TRAIN_IMAGES = 48, 30, 32, 64
 LIMIT = 1e-4
 
@@ -110,6 +114,11 @@ def updated(model, batches):
     return ["--estimator", "torch"], statistics(model)
 
 
+def by_key(layers):
+    keys = ("running_mean", "running_var")
+    return {f"{layer}.{key}": value for layer, pair in layers.items() for key, value in zip(keys, pair)}
+
+
 def worst_difference(found, layers):
     worst = [0.0, 0.0]
     for layer, (mean, variance) in layers.items():
@@ -156,11 +165,11 @@ def main():
             (folder / "data" / f"{index:02}.jpg").write_bytes(path.read_bytes())
         images = tensors(paths, RESIZE, CROP)
 
-        def run(options):
+        def run(options, resize=RESIZE, crop=CROP):
             defaults = ["--batch-size", str(BATCH)] if "--batch-size" not in options else []
             subprocess.run(
-                [tool, folder / "model", "--data", folder / "data", "--no-shuffle", "--quiet", "--resize", str(RESIZE),
-                 "--crop", str(CROP), "-o", folder / "out", *defaults, *options], check=True)
+                [tool, folder / "model", "--data", folder / "data", "--no-shuffle", "--quiet", "--resize", str(resize),
+                 "--crop", str(crop), "-o", folder / "out", *defaults, *options], check=True)
             return load_file(folder / "out")
 
         def compare(network, weights, model):
@@ -178,12 +187,17 @@ def main():
             compare(network, "random", model)
             first, last = train(model.float(), train_images, train_labels)
             compare(network, f"trained, loss {first:.1f} to {last:.1f}", model)
+        larger = tensors(paths, FAMILY_SIZE, FAMILY_SIZE).double()
         for network in FAMILIES:
             torch.manual_seed(0)
             model = lively(timm.create_model(network, num_classes=10))
             save_file({key: value.clone().contiguous() for key, value in model.state_dict().items()}, folder / "model")
-            options, layers = updated(model.double(), list(images.double().split(BATCH)))
-            row(network, "lively", "torch", worst=worst_difference(run([*options, "--arch", network]), layers))
+            _, single = updated(copy.deepcopy(model), list(larger.float().split(FAMILY_BATCH)))
+            options, layers = updated(model.double(), list(larger.split(FAMILY_BATCH)))
+            options = [*options, "--arch", network, "--batch-size", str(FAMILY_BATCH)]
+            rounding = max(worst_difference(by_key(single), layers))
+            worst = worst_difference(run(options, FAMILY_SIZE, FAMILY_SIZE), layers)
+            row(network, "lively", "torch", worst=worst, limit=max(LIMIT, 2 * rounding))
         # Inputs and mean are float32, whose steps near 1000 are 1.2e-3 of this deviation: the mean may be off by two.
         row("resnet18", "shifted", "mean 1000", worst=far_from_zero(run, folder, paths), limit=2.5e-3)
     sys.exit(failed)
