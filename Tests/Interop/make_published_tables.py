@@ -977,18 +977,23 @@ CLASSES = 997  # a prime that no layer has for its width
 
 def write(family):
     struct, names, settings_of, resizable = FAMILIES[family]
-    lines, heads = {}, set()
+    lines, heads, others = {}, set(), {}
     for source, name in names():
+        model = build(source, name, CLASSES)
+        rows, own = layout(model, resizable)
         try:
-            model = build(source, name, CLASSES)
             settings = settings_of(name, model)
         except Unsupported as reason:
             print(f"{name}: {reason}", flush=True)
+            if str(reason) != "known to MobileBlocks":
+                others[digest(rows)] = name
             continue
-        rows, own = layout(model, resizable)
         heads.add(tuple(own))
         words = [key if value is None else f"{key}={value}" for key, value in settings.items()]
         lines[name] = " ".join([name, digest(rows), *words])
+    # Nothing tells a network from another of the same tensors that is not computed.
+    for name in [name for name, line in lines.items() if line.split()[1] in others]:
+        print(f"{name}: has the tensors of {others[lines.pop(name).split()[1]]}", flush=True)
     lists = (", ".join(f'"{head}"' for head in sorted(own, key=lambda head: (len(head), head))) for own in sorted(heads))
     quoted = ", ".join(f"[{own}]" for own in lists)
     ends = ", ".join(f'"{end}"' for end in resizable)

@@ -175,10 +175,10 @@ struct ResNet: Architecture {
     var y = x
     if isBottleneck {
       y = try b.convolutionNorm(y, "\(name).conv1", "\(name).bn1", kernel: 1, .relu)
-      y = try halved(&b, y, "\(name).conv2", "\(name).bn2", stride: stride)
+      y = try halved(&b, y, "\(name).conv2", "\(name).bn2", stride: stride, groups: .fromShape)
       y = try b.convolutionNorm(y, last, "\(name).bn3", kernel: 1, .identity)
     } else {
-      y = try halved(&b, y, "\(name).conv1", "\(name).bn1", stride: stride)
+      y = try halved(&b, y, "\(name).conv1", "\(name).bn1", stride: stride, groups: .one)
       y = try b.convolutionNorm(y, last, "\(name).bn2", kernel: 3, .identity)
     }
     if b.state.contains("\(name).se.fc1.weight") {
@@ -191,10 +191,11 @@ struct ResNet: Architecture {
 
   /// The 3x3 convolution of a block that halves the map, or not, at a stride of 1.
   private func halved(
-    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ convolution: String, _ norm: String, stride: Int
+    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ convolution: String, _ norm: String, stride: Int,
+    groups: GraphBuilder.Groups
   ) throws -> GraphBuilder.Value {
     let y = try b.convolutionNorm(
-      x, convolution, norm, kernel: 3, stride: halving == .stride ? stride : 1, groups: .fromShape, .relu)
+      x, convolution, norm, kernel: 3, stride: halving == .stride ? stride : 1, groups: groups, .relu)
     guard stride > 1 else { return y }
     switch halving {
     case .stride: return y
@@ -244,7 +245,10 @@ extension GraphBuilder {
   mutating func residualShortcut(_ x: Value, _ name: String, stride: Int) throws -> Value {
     let layers = "\(name).downsample"
     if state.isConvolution("\(layers).0.weight") {
-      return try convolutionNorm(x, "\(layers).0", "\(layers).1", stride: stride, .identity)
+      // The first port of SENet takes 3x3 where it strides.
+      let kernel = state.shape("\(layers).0.weight")?.last == 3 ? 3 : 1
+      return try convolutionNorm(
+        x, "\(layers).0", "\(layers).1", kernel: kernel, stride: stride, .identity)
     }
     guard state.isConvolution("\(layers).1.weight") else { return x }
     let means =
