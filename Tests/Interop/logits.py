@@ -84,6 +84,14 @@ maxxvitv2_nano_rw_256 xcit_nano_12_p16_224 xcit_tiny_12_p8_224 xcit_small_12_p16
 swinv2_cr_tiny_224 swinv2_cr_tiny_ns_224 pvt_v2_b0 pvt_v2_b2_li twins_svt_small twins_pcpvt_small focalnet_tiny_srf
 focalnet_tiny_lrf levit_128s levit_conv_128s levit_192 mambaout_femto mambaout_kobe
 mambaout_base_wide_rw inception_next_atto inception_next_tiny
+repvgg_a0 repvgg_b1g4 repvgg_d2se gernet_s gernet_l mobileone_s0 mobileone_s4 resnet51q resnet61q resnext26ts
+gcresnext26ts seresnext26ts eca_resnext26ts resnet32ts resnet33ts gcresnet33ts gcresnet50t regnetz_b16 regnetz_d8
+resnet50_clip resnet50_clip_gap resnet50_mlp test_byobnet cspresnet50 cspresnet50d cspresnext50 cspdarknet53 darknet53
+darknetaa53 sedarknet21 cs3darknet_s cs3darknet_focus_m cs3sedarknet_l cs3sedarknet_xdw cs3se_edgenet_x dla34 dla46x_c
+dla60 dla60_res2net dla60_res2next dla102x vovnet39a ese_vovnet19b_dw ese_vovnet39b eca_vovnet39b hrnet_w18_small
+hrnet_w18_small_v2 hrnet_w18_ssld hrnet_w30 dpn48b dpn68 dpn68b dpn92 ghostnet_050 ghostnet_100 ghostnetv2_100
+ghostnetv3_050 ghostnetv3_100 repghostnet_050 repghostnet_100 repvit_m1 repvit_m0_9 repvit_m1_1 rexnet_100 rexnet_150
+rexnetr_100 selecsls42b selecsls60
 """.split(),
 }
 

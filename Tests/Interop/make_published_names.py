@@ -14,12 +14,15 @@ import timm
 import torch
 import torchvision
 
-TIMM_MODULES = ["densenet", "efficientnet", "inception_v3", "mobilenetv3", "regnet", "resnet", "vgg"]
+TIMM_MODULES = [
+    "densenet", "efficientnet", "efficientvit_mit", "hgnet", "inception_resnet_v2", "inception_v3", "inception_v4", "mobilenetv3", "regnet",
+    "res2net", "resnest", "resnet", "senet", "sknet", "vgg", "xception",
+]
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 OUTPUT = Path(__file__).resolve().parents[2] / "Sources/Networks/NetworkGraphs/Recognition/PublishedNames.swift"
 
 # Blurring and averaging in place of strides, group norms, other activations or paddings than the family's.
-EXCLUDED_PARTS = ("aa", "blur", "_gn", "ecaresnet", "resnetrs", "resnetv2", "_can")
+EXCLUDED_PARTS = ("aa", "blur", "_gn", "resnetv2", "_can")
 
 
 def layout(build):

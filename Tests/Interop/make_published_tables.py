@@ -8,6 +8,8 @@ depend on the size of the images), and the settings that only the name tells, re
 parts that the Swift family does not compute are left out, so that they stay unknown.
 """
 
+import functools
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -461,6 +463,452 @@ def inception_next(name, model):
     }  # fmt: skip
 
 
+def convolutional(model, eps=1e-5):
+    """Requires convolutions that pad by half their kernels, and BatchNorms of one eps."""
+    for m in model.modules():
+        kind = type(m).__name__
+        if isinstance(m, nn.Conv2d):
+            require(kind == "Conv2d" and m.dilation == (1, 1), kind)
+            require(tuple(m.padding) == tuple((k - 1) // 2 for k in m.kernel_size), f"padding {m.padding}")
+        require("EvoNorm" not in kind and "GroupNorm" not in kind and "FilterResponse" not in kind, kind)
+        if "BatchNorm" in kind:
+            require(m.eps == eps and m.momentum == 0.1, f"{kind} of eps {m.eps}")
+
+
+def norm_activations(model):
+    """The activations that follow a BatchNorm directly."""
+    return [m.act for m in model.modules() if type(m).__name__ == "BatchNormAct2d" and present(m.act)]
+
+
+def gate_settings(gates, outer="sigmoid"):
+    """Activations of gates of channels; those that are not named are ReLU and `outer`."""
+    settings = {}
+    for gate in gates:
+        kind = type(gate).__name__
+        require(kind in ("SEModule", "EcaModule", "GlobalContext", "EffectiveSEModule", "SqueezeExcite"), kind)
+        require(not getattr(gate, "add_maxpool", False), "gate")
+        if kind == "EcaModule":
+            require(gate.conv2 is None and activation(gate.gate) == "sigmoid", "gate")
+        if kind == "GlobalContext":
+            require(gate.conv_attn is not None and activation(gate.gate) == "sigmoid", "context")
+            for mlp in (gate.mlp_add, gate.mlp_scale):
+                if mlp is not None:
+                    require(activation(mlp.act) == "relu" and mlp.norm.eps == 1e-6, "context")
+        own = {}
+        if kind in ("SEModule", "SqueezeExcite"):
+            own["gate-act"] = activation(gate.act if kind == "SEModule" else gate.act1)
+        if kind not in ("EcaModule", "GlobalContext"):
+            own["gate"] = activation(gate.gate)
+        for key, value in own.items():
+            require(settings.setdefault(key, value) == value, f"{key} {value}")
+    if outer and settings.get("gate") == outer:
+        del settings["gate"]
+    return settings
+
+
+def strides_of(module, without=("shortcut",)):
+    """The largest stride of the convolutions and pools in a module."""
+    kinds = (nn.Conv2d, nn.AvgPool2d)
+    own = [m for key, m in module.named_modules() if isinstance(m, kinds) and not key.startswith(without)]
+    return max(m.stride if isinstance(m.stride, int) else m.stride[0] for m in own)
+
+
+def joined(values):
+    return ",".join(str(value) for value in values)
+
+
+def byobnet(name, model):
+    """ByobNet."""
+    convolutional(model)
+    kinds = {type(m).__name__ for m in model.modules()}
+    require(kinds.isdisjoint({"SelfAttnBlock", "BatNonLocalAttn", "RotAttentionPool2d"}), kinds)
+    blocks = [block for stage in model.stages for block in stage]
+    own = {"BasicBlock", "BottleneckBlock", "DarkBlock", "EdgeBlock", "RepVggBlock", "MobileOneBlock"}
+    require({type(block).__name__ for block in blocks} <= own, "blocks")
+    acts = norm_activations(model) + [block.act for block in blocks if present(block.act)]
+    settings = {
+        "act": one(map(activation, acts), "act"),
+        "blocks": joined(len(stage) for stage in model.stages),
+        "strides": joined(strides_of(stage[0]) for stage in model.stages),
+    }
+    for stage in model.stages:
+        require(all(strides_of(block) == 1 for block in list(stage)[1:]), "strides")
+    if type(model.stem).__name__ == "Stem":
+        layers = [m for key, m in model.stem.named_children() if key.startswith("conv")]
+        settings["stem"] = joined(strides_of(m) for m in layers)
+        pool = getattr(model.stem, "pool", None)
+        if pool is not None:
+            settings["stem-pool"] = pool_kind(pool)
+    else:
+        require(strides_of(model.stem) == 2, "stem")
+    linear = {not present(block.act) for block in blocks}
+    if one(linear, "last activations"):
+        settings["linear"] = None
+    if any(getattr(m, "aa", None) is not None for m in model.modules()):
+        pools = {type(m.aa).__name__ for m in model.modules() if getattr(m, "aa", None) is not None}
+        require(pools == {"AvgPool2d"}, pools)
+        settings["pooled-strides"] = None
+    gates = [g for m in [*blocks, model.stem] for g in (getattr(m, "attn", None), getattr(m, "attn_last", None)) if present(g)]
+    settings |= gate_settings(gates)
+    require("gate" not in settings, "gate")
+    head = model.head
+    if type(head).__name__ == "AttentionPool2d":
+        require(head.pool_type == "token" and head.cls_token is None and head.qkv is None, "head")
+        settings |= {"pool-heads": head.num_heads, "only": 32 * one(head.feat_size, "size")}
+    elif type(head).__name__ == "NormMlpClassifierHead":
+        require(activation(head.pre_logits.act) == settings["act"], "head")
+    return settings
+
+
+def leaky(acts):
+    """The only activation as settings; timm's older networks have leaky ones."""
+    if {type(m).__name__ for m in acts} == {"LeakyReLU"}:
+        return {"slope": f"{one({m.negative_slope for m in acts}, 'slope'):g}"}
+    return {"act": one(map(activation, acts), "act")}
+
+
+def cspnet(name, model):
+    """CSPNet."""
+    convolutional(model)
+    require(all(getattr(m, "aa", None) is None for m in model.modules()), "blur")
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    exits = [block.act3 for block in blocks if hasattr(block, "act3")]
+    layers = [m for key, m in model.stem.named_children() if key.startswith("conv")]
+    settings = leaky(norm_activations(model) + exits) | {
+        "stem": joined(strides_of(m) for m in layers),
+        "strides": joined(strides_of(stage) for stage in model.stages),
+    }
+    if hasattr(model.stem, "pool"):
+        require(type(model.stem.pool).__name__ == "MaxPool2d" and pool_kind(model.stem.pool) == "max", "pool")
+        settings["stem-pool"] = None
+    expansions = {present(stage.conv_exp.bn.act) for stage in model.stages if hasattr(stage, "conv_exp")}
+    if expansions and not one(expansions, "expansion"):
+        settings["cross-linear"] = None
+    gates = [g for m in blocks for g in (getattr(m, key, None) for key in ("attn", "attn2", "attn3")) if present(g)]
+    return settings | gate_settings(gates)
+
+
+def dla(name, model):
+    """DeepLayerAggregation."""
+    convolutional(model)
+    roots = {m.shortcut for m in model.modules() if type(m).__name__ == "DlaRoot"}
+    return {"root-shortcut": None} if one(roots, "roots") else {}
+
+
+def vovnet(name, model):
+    """VoVNet."""
+    convolutional(model)
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    settings = {
+        "act": one(map(activation, norm_activations(model)), "act"),
+        "stem": joined(strides_of(m) for m in model.stem),
+        "blocks": joined(len(stage.blocks) for stage in model.stages),
+    }
+    if model.stages[0].pool is not None:
+        settings["first-pool"] = None
+    residual = [block.residual for stage in model.stages for block in list(stage.blocks)[1:]]
+    require(not any(stage.blocks[0].residual for stage in model.stages), "residual")
+    if residual and one(residual, "residual"):
+        settings["residual"] = None
+    return settings | gate_settings([block.attn for block in blocks if present(block.attn)])
+
+
+def hrnet(name, model):
+    """HighResolutionNet."""
+    convolutional(model)
+    require(type(model).__name__ == "HighResolutionNet" and len(model.incre_modules) == 4, "head")
+    blocks = [m for m in model.modules() if type(m).__name__ in ("BasicBlock", "Bottleneck")]
+    require(not any(present(m.se) or present(m.aa) for m in blocks), "blocks")
+    require(all(activation(m.act1) == "relu" for m in [model, *blocks]), "act")
+    return {}
+
+
+def dpn(name, model):
+    """DualPathNet."""
+    convolutional(model, eps=1e-3)
+    features = dict(model.features.named_children())
+    stem, last = features["conv1_1"].bn.act, features["conv5_bn_ac"].bn.act
+    blocks = {key: m for key, m in features.items() if type(m).__name__ == "DualPathBlock"}
+    acts = [act for block in blocks.values() for act in norm_activations(block)]
+    settings = {
+        "eps": "0.001", "act": one(map(activation, acts), "act"), "stem-act": activation(stem),
+        "blocks": joined(sum(key.startswith(f"conv{stage}_") for key in blocks) for stage in (2, 3, 4, 5)),
+    }  # fmt: skip
+    if type(last).__name__ == "ELU":
+        require(last.alpha == 1, "elu")
+        return settings | {"last-elu": None}
+    return settings | {"last-act": activation(last)}
+
+
+def ghostnet(name, model):
+    """GhostNet."""
+    convolutional(model)
+    blocks = [m for m in model.modules() if type(m).__name__.startswith(("GhostBottleneck", "RepGhostBottleneck"))]
+    gates = [m.se for m in blocks if present(m.se)]
+    ghosts = [m for m in model.modules() if type(m).__name__.startswith(("GhostModule", "RepGhostModule"))]
+    for block in blocks:
+        require(block.stride in (1, 2), "stride")
+    for m in ghosts:
+        require(m.out_chs % 2 == 0, "odd channels")
+    require(activation(model.act1) == activation(model.act2) == "relu", "act")
+    last = model.blocks[-1][0]
+    require(type(last).__name__ == "ConvBnAct" and activation(last.bn1.act) == "relu", "last")
+    require(not any(present(getattr(m, "aa", None)) for m in model.modules()), "blur")
+    settings = {"blocks": joined(len(stage) for stage in model.blocks)}
+    return settings | gate_settings(gates, outer=None)
+
+
+def repvit(name, model):
+    """RepViT."""
+    convolutional(model)
+    mlps = [m for m in model.modules() if type(m).__name__ == "RepVitMlp"]
+    blocks = [m for m in model.modules() if type(m).__name__ == "RepViTBlock"]
+    require(not model.head.distilled_training, "head")
+    settings = {
+        "act": one(map(activation, [model.stem.act1, *(m.act for m in mlps)]), "act"),
+        "blocks": joined(len(stage.blocks) for stage in model.stages),
+    }
+    settings |= gate_settings([m.se for m in blocks if present(m.se)])
+    require("gate" not in settings, "gate")
+    return settings
+
+
+def rexnet(name, model):
+    """ReXNet."""
+    convolutional(model)
+    blocks = list(model.features)[:-1]
+    for block in blocks:
+        kept = strides_of(block) == 1 and block.in_channels <= block.out_channels
+        require(block.use_shortcut == kept, "shortcut")
+    settings = {
+        "act": one(map(activation, norm_activations(model)), "act"),
+        "depthwise-act": one({activation(block.act_dw) for block in blocks}, "act"),
+        "strides": joined(strides_of(block) for block in blocks),
+    }
+    settings |= gate_settings([block.se for block in blocks if present(block.se)])
+    require("gate" not in settings, "gate")
+    return settings
+
+
+def selecsls(name, model):
+    """SelecSLS."""
+    convolutional(model)
+    return {
+        "strides": joined(strides_of(block) for block in model.features),
+        "head-strides": joined(strides_of(layer) for layer in model.head),
+    }
+
+
+# Networks that `MobileBlocks` knows; tables leave out whatever has their tensors.
+MOBILE_BLOCKS = re.compile(
+    r"(tf_)?(mobilenetv3_(large_075|large_100|small_075|small_100)|efficientnet_(b[0-8]|lite[0-4]|e[sml])"
+    r"|efficientnetv2_(s|m|l|b[0-3]))"
+    r"|mobilenetv2_(050|100|110d|120d|140)|mobilenetv3_small_050|mnasnet_(050|075|100|140|small)"
+    r"|semnasnet_(050|075|100|140)|spnasnet_100|fbnetc_100|efficientnetv2_rw_[tsm]")
+
+
+@functools.cache
+def layouts_of_mobile_blocks():
+    """Digests of the networks that `MobileBlocks` knows."""
+    lines = (FOLDER.parent / "PublishedNames.swift").read_text().splitlines()
+    rows = [line.split() for line in lines if re.fullmatch(r"    \w+( [0-9a-f]{16})+", line)]
+    return {value for name, *values in rows if MOBILE_BLOCKS.fullmatch(name) for value in values}
+
+
+def anti_aliasing(layer):
+    """What replaces a stride, and the stride."""
+    kind = type(layer).__name__
+    if kind == "AvgPool2d":
+        stride = layer.stride if isinstance(layer.stride, int) else one(layer.stride, "stride")
+        require(layer.kernel_size in (stride, (stride, stride)) and not layer.ceil_mode, "mean")
+        return "mean", stride
+    require(kind == "BlurPool2d" and layer.filt_size == 3 and layer.padding == [1] * 4, kind)
+    require(layer.pad_mode in ("reflect", "constant"), layer.pad_mode)
+    return ("blur" if layer.pad_mode == "reflect" else "blur-zeros"), layer.stride
+
+
+def strides(module, smoothing):
+    """The stride of a convolution with or without a layer that replaces it."""
+    convolution = getattr(module, "conv", module)
+    if isinstance(convolution, nn.ModuleDict):
+        convolution = convolution["0"]
+    stride = one(convolution.stride, "stride")
+    layer = getattr(module, "aa", None)
+    if not present(layer):
+        return stride
+    kind, other = anti_aliasing(layer)
+    require(stride == 1, "stride")
+    smoothing.add(kind)
+    return other
+
+
+def mobile(name, model):
+    """MobileNetwork."""
+    require(type(model).__name__ in ("EfficientNet", "MobileNetV3"), type(model).__name__)
+    require(digest(layout(model, [])[0]) not in layouts_of_mobile_blocks(), "known to MobileBlocks")
+    norms = [m for m in model.modules() if "Norm" in type(m).__name__ and hasattr(m, "eps")]
+    is_group = {type(n).__name__ for n in norms} == {"GroupNormAct"}
+    require(is_group or all(type(n).__name__ in ("BatchNormAct2d", "BatchNorm2d") for n in norms), "norms")
+    act = activation(model.bn1.act)
+    require(model.global_pool.pool_type == "avg" and model.conv_stem.stride == (2, 2), "stem or pool")
+    heads = [getattr(model, key, None) for key in ("bn2", "norm_head")]
+    ends = [head.act for head in heads if present(head)] + [m for m in [getattr(model, "act2", None)] if present(m)]
+    require(all(activation(m) == act for m in ends), "head")
+    require(len(ends) == (1 if present(model.conv_head) else 0), "head")
+    smoothing, gates, others, stages, key_strides, numbers_of_heads = set(), set(), set(), [], set(), set()
+    for stage in model.blocks:
+        codes = []
+        for block in stage:
+            kind = type(block).__name__
+            acts, inactive, stride, parts = [], [], 1, []
+            if kind == "ConvBnAct":
+                parts, acts = [block.conv], [block.bn1]
+            elif kind == "DepthwiseSeparableConv":
+                parts, acts = [block.conv_dw], [block.bn1] + ([block.bn2] if block.has_pw_act else [])
+                inactive = [] if block.has_pw_act else [block.bn2]
+            elif kind == "InvertedResidual":
+                parts, acts, inactive = [block.conv_dw], [block.bn1, block.bn2], [block.bn3]
+            elif kind == "EdgeResidual":
+                parts, acts, inactive = [block.conv_exp], [block.bn1], [block.bn2]
+            elif kind == "UniversalInvertedResidual":
+                middle = [block.dw_mid] if present(block.dw_mid) else []
+                outer = [m for m in (block.dw_start, block.dw_end) if present(m)]
+                parts, acts = middle + outer, [m.bn for m in [block.pw_exp, *middle]]
+                inactive = [m.bn for m in [block.pw_proj, *outer]]
+            else:
+                require(kind == "MobileAttention" and block.conv_cpe_dw is None, kind)
+                inactive = [block.norm]
+                attention = block.attn
+                if type(attention).__name__ == "Attention2d":
+                    require(not attention.head_first, "heads")
+                    numbers_of_heads.add(attention.num_heads)
+                else:
+                    require(not attention.has_query_strides, "query strides")
+                    if attention.kv_stride > 1:
+                        key_strides.add(attention.kv_stride)
+            for part in parts:
+                stride *= strides(part, smoothing)
+            if present(getattr(block, "aa", None)):
+                require(stride == 1, "stride")
+                replaced, stride = anti_aliasing(block.aa)
+                smoothing.add(replaced)
+            if getattr(block, "conv_s2d", None) is not None:
+                require(activation(block.bn_s2d.act) == activation(acts[0].act), "act")
+            require(not any(present(norm.act) for norm in inactive), "act")
+            own = one({activation(norm.act) for norm in acts}, "act") if acts else act
+            if own not in (act, "relu"):
+                others.add(own)
+            if present(getattr(block, "se", None)):
+                require(type(block.se).__name__ == "SqueezeExcite", type(block.se).__name__)
+                gates.add((activation(block.se.act1), activation(block.se.gate), own))
+            codes.append(
+                f"{stride}" + ("s" if block.has_skip else "")
+                + ("p" if getattr(block, "has_pw_act", False) else "")
+                + ("" if own == act else "r" if own == "relu" else "o"))
+        stages.append(",".join(codes))
+    settings = {"blocks": "/".join(stages), "act": act, "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
+    if is_group:
+        settings["group-size"] = one({n.num_channels // n.num_groups for n in norms}, "groups")
+    else:
+        settings["momentum"] = f"{one({n.momentum for n in norms}, 'momentum'):g}"
+    if gates:
+        settings["gate"] = one({gate for _, gate, _ in gates}, "gate")
+        if not all(inner == own for inner, _, own in gates):
+            settings["gate-act"] = one({inner for inner, _, _ in gates}, "gate")
+    if others:
+        settings["other-act"] = one(others, "act")
+    if smoothing:
+        settings["aa"] = one(smoothing, "smoothing")
+    if key_strides:
+        settings["key-stride"] = one(key_strides, "strides")
+    if numbers_of_heads:
+        settings["heads"] = one(numbers_of_heads, "heads")
+    wide = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size[0] > 1 and m.kernel_size[0] % 2]
+    require(all(m.dilation == (1, 1) for m in wide), "dilation")
+    if one({type(m).__name__ == "Conv2dSame" for m in wide if m.stride != (1, 1)}, "padding"):
+        settings["same"] = None
+    return settings
+
+
+def resnet_v2(name, model):
+    """ResNetV2."""
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    kind = one({type(block).__name__ for block in blocks}, "blocks")
+    require(kind in ("PreActBasic", "PreActBottleneck"), kind)
+    norms = [m for m in model.modules() if hasattr(m, "act") and hasattr(m, "eps")]
+    form = one({type(m).__name__ for m in norms}, "norms")
+    require(form in ("BatchNormAct2d", "GroupNormAct"), form)
+    settings = {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
+        "act": one({activation(m.act) for m in norms}, "act"), "eps": f"{one({m.eps for m in norms}, 'eps'):g}",
+    }  # fmt: skip
+    if form == "GroupNormAct":
+        settings["groups"] = one({m.num_groups for m in norms}, "groups")
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m is not model.head.fc]
+    layer = one({type(m).__name__ for m in convolutions}, "convolutions")
+    require(layer in ("Conv2d", "StdConv2d"), layer)
+    if layer == "StdConv2d":
+        settings["standardized"] = f"{one({m.eps for m in convolutions}, 'eps'):g}"
+    require(all(m.dilation == (1, 1) and m.groups == 1 for m in convolutions), "convolutions")
+    pool = model.stem.pool
+    require(type(pool).__name__ == "MaxPool2d" and pool.kernel_size == 3 and pool.stride == 2, "pool")
+    if hasattr(model.stem, "pad"):
+        require(pool.padding == 0, "pool")
+        settings["zeros"] = None
+    downsamples = {type(block.downsample).__name__ for block in blocks if block.downsample is not None}
+    if one(downsamples, "downsample") == "DownsampleAvg":
+        settings["means"] = None
+    return settings
+
+
+def fastvit(name, model):
+    """FastViT."""
+    require(type(model).__name__ == "FastVit", type(model).__name__)
+    norms = [m for m in model.modules() if "BatchNorm" in type(m).__name__]
+    ones = [m for m in model.modules() if type(m).__name__ == "MobileOneBlock"]
+    mixers = [m for m in model.modules() if type(m).__name__ == "RepMixer"]
+    mlps = [m for m in model.modules() if type(m).__name__ == "ConvMlp"]
+    large = [m for m in model.modules() if type(m).__name__ == "ReparamLargeKernelConv"]
+    require(not any(m.inference_mode for m in ones + mixers), "fused")
+    require({activation(m.act) for m in [*ones, *mlps] if present(m.act)} == {"gelu"}, "act")
+    for mixer in mixers:
+        require(not present(mixer.mixer.act) and not present(mixer.norm.act), "act")
+    require(all(present(m.act) for m in [*model.stem, model.final_conv]), "act")
+    require(all(m.stride == 2 for m in large) and [m.stride for m in model.stem] == [2, 2, 1], "stride")
+    require(all(m.stride == 1 for m in ones if m not in list(model.stem)), "stride")
+    settings = {
+        "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
+        "eps": f"{one({n.eps for n in norms}, 'eps'):g}",
+    }  # fmt: skip
+    attention = {m.head_dim for m in model.modules() if type(m).__name__ == "Attention"}
+    settings["head-width"] = one(attention, "heads") if attention else 32
+    active = {present(m.act) for m in large}
+    if one(active, "act"):
+        require({activation(m.act) for m in large} == {"gelu"}, "act")
+        settings["large-act"] = None
+    return settings
+
+
+def aligned_xception(name, model):
+    """AlignedXception."""
+    norms = [m for m in model.modules() if "BatchNorm" in type(m).__name__]
+    acts = [m for key, m in model.named_modules() if key.rsplit(".", 1)[-1].startswith("act") and present(m)]
+    require({activation(m) for m in acts} == {"relu"}, "act")
+    codes = []
+    for block in model.blocks:
+        stack = dict(block.stack.named_children())
+        convolutions = [stack[f"conv{index}"] for index in (1, 2, 3)]
+        strides = [one(m.conv_dw.stride, "stride") for m in convolutions]
+        require(strides[:2] == [1, 1] and all(m.conv_dw.dilation == (1, 1) for m in convolutions), "stride")
+        starts = "act1" in stack
+        if type(block).__name__ == "XceptionModule":
+            require(all(present(m.act_dw) != starts and present(m.act_pw) != starts for m in convolutions), "act")
+        else:
+            require(type(block).__name__ == "PreXceptionModule", type(block).__name__)
+        codes.append(f"{strides[2]}" + ("" if block.no_skip else "s") + ("r" if starts else ""))
+    return {"blocks": ",".join(codes), "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -480,7 +928,21 @@ FAMILIES = {
     "levit": ("LeViT", lambda: timm_names("levit"), levit, []),
     "mambaout": ("MambaOut", lambda: timm_names("mambaout"), mambaout, []),
     "inception_next": ("InceptionNeXt", lambda: timm_names("inception_next"), inception_next, []),
+    "mobile": ("MobileNetwork", lambda: timm_names("efficientnet", "mobilenetv3", "hardcorenas"), mobile, []),
+    "resnet_v2": ("ResNetV2", lambda: timm_names("resnetv2"), resnet_v2, []),
+    "fastvit": ("FastViT", lambda: timm_names("fastvit"), fastvit, []),
+    "xception": ("AlignedXception", lambda: timm_names("xception_aligned"), aligned_xception, []),
     "cait": ("CaiT", lambda: timm_names("cait"), cait, []),
+    "byobnet": ("ByobNet", lambda: timm_names("byobnet"), byobnet, []),
+    "cspnet": ("CSPNet", lambda: timm_names("cspnet"), cspnet, []),
+    "dla": ("DeepLayerAggregation", lambda: timm_names("dla"), dla, []),
+    "vovnet": ("VoVNet", lambda: timm_names("vovnet"), vovnet, []),
+    "hrnet": ("HighResolutionNet", lambda: timm_names("hrnet"), hrnet, []),
+    "dpn": ("DualPathNet", lambda: timm_names("dpn"), dpn, []),
+    "ghostnet": ("GhostNet", lambda: timm_names("ghostnet", "repghost"), ghostnet, []),
+    "repvit": ("RepViT", lambda: timm_names("repvit"), repvit, []),
+    "rexnet": ("ReXNet", lambda: timm_names("rexnet"), rexnet, []),
+    "selecsls": ("SelecSLS", lambda: timm_names("selecsls"), selecsls, []),
 }
 
 
@@ -515,18 +977,23 @@ CLASSES = 997  # a prime that no layer has for its width
 
 def write(family):
     struct, names, settings_of, resizable = FAMILIES[family]
-    lines, heads = {}, set()
+    lines, heads, others = {}, set(), {}
     for source, name in names():
+        model = build(source, name, CLASSES)
+        rows, own = layout(model, resizable)
         try:
-            model = build(source, name, CLASSES)
             settings = settings_of(name, model)
         except Unsupported as reason:
             print(f"{name}: {reason}", flush=True)
+            if str(reason) != "known to MobileBlocks":
+                others[digest(rows)] = name
             continue
-        rows, own = layout(model, resizable)
         heads.add(tuple(own))
         words = [key if value is None else f"{key}={value}" for key, value in settings.items()]
         lines[name] = " ".join([name, digest(rows), *words])
+    # Nothing tells a network from another of the same tensors that is not computed.
+    for name in [name for name, line in lines.items() if line.split()[1] in others]:
+        print(f"{name}: has the tensors of {others[lines.pop(name).split()[1]]}", flush=True)
     lists = (", ".join(f'"{head}"' for head in sorted(own, key=lambda head: (len(head), head))) for own in sorted(heads))
     quoted = ", ".join(f"[{own}]" for own in lists)
     ends = ", ".join(f'"{end}"' for end in resizable)

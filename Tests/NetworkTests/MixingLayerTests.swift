@@ -175,6 +175,98 @@ struct MixingLayerTests {
     #expect(Self.error(found.values, expected) < 1e-5)
   }
 
+  @Test func linearAttentionIsTheQuotientOfTwoSums() throws {
+    let (tokens, heads, width) = (11, 2, 3)
+    let channels = heads * width
+    let input = map(2, tokens, 1, 3 * channels, seed: 20)
+    let found = try run(
+      .linearAttention(LinearAttention(heads: heads, eps: 0.25)), on: input, slices: [], channels: channels)
+    var expected: [Double] = []
+    for image in 0..<2 {
+      func value(_ token: Int, _ head: Int, _ part: Int, _ channel: Int) -> Double {
+        Double(input.values[(image * tokens + token) * 3 * channels + (3 * head + part) * width + channel])
+      }
+      for token in 0..<tokens {
+        for head in 0..<heads {
+          let scores = (0..<tokens).map { other in
+            (0..<width).reduce(0.0) {
+              $0 + max(value(token, head, 0, $1), 0) * max(value(other, head, 1, $1), 0)
+            }
+          }
+          for channel in 0..<width {
+            let sum = (0..<tokens).reduce(0.0) { $0 + scores[$1] * value($1, head, 2, channel) }
+            expected.append(sum / (scores.reduce(0, +) + 0.25))
+          }
+        }
+      }
+    }
+    #expect(Self.error(found.values, expected) < 1e-5)
+  }
+
+  /// Numbers of one pixel: a filter along the channels, a softmax over two ranges of them, and the sum of the two.
+  @Test func channelsAreWeighedByTheirNeighborsAndBranches() throws {
+    let (images, channels) = (2, 6)
+    let input = map(images, 1, 1, channels, seed: 22)
+    let filter: [Float] = [0.5, -1, 2]
+    let filtered = try run(
+      .acrossChannels(weight: "filter", taps: 3, padding: 1), on: input, slices: [], channels: channels,
+      tensors: ["filter": filter])
+    let shares = try run(.softmax(groups: 2), on: input, slices: [], channels: channels)
+    let sums = try run(.sumOfGroups(2), on: input, slices: [], channels: channels / 2)
+    var (expectedFiltered, expectedShares, expectedSums) = ([Double](), [Double](), [Double]())
+    for image in 0..<images {
+      let x = input.values[image * channels..<(image + 1) * channels].map(Double.init)
+      for channel in 0..<channels {
+        let taps = (0..<3).filter { x.indices.contains(channel + $0 - 1) }
+        expectedFiltered.append(taps.reduce(0.0) { $0 + Double(filter[$1]) * x[channel + $1 - 1] })
+      }
+      let pairs = (0..<3).map { softmax([x[$0], x[$0 + 3]]) }
+      expectedShares += pairs.map { $0[0] } + pairs.map { $0[1] }
+      expectedSums += (0..<3).map { x[$0] + x[$0 + 3] }
+    }
+    #expect(Self.error(filtered.values, expectedFiltered) < 1e-6)
+    #expect(Self.error(shares.values, expectedShares) < 1e-6)
+    #expect(Self.error(sums.values, expectedSums) < 1e-6)
+  }
+
+  /// Weights 1, 2, 1 along both axes of the mirrored map, or of one with zeros around it.
+  @Test(arguments: [true, false], [1, 2])
+  func blursAtEveryStride(mirrors: Bool, stride: Int) throws {
+    let (height, width, channels) = (5, 6, 3)
+    let input = map(2, height, width, channels, seed: 21)
+    let checkpoint = MemoryCheckpoint([:])
+    var b = GraphBuilder(StateDict(checkpoint), architecture: "test")
+    let output = b.blurPool(b.input(channels: channels), stride: stride, mirrors: mirrors)
+    let description = NetworkDescription(
+      b.graph(output: output), name: "test", checkpoint: checkpoint, weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    let found = try #require(try network.features(of: ["avgpool"], input)["avgpool"])
+    #expect(found.shape == [2, (height + stride - 1) / stride, (width + stride - 1) / stride, channels])
+    func source(_ position: Int, _ extent: Int) -> Int? {
+      if (0..<extent).contains(position) { return position }
+      return mirrors ? (position < 0 ? -position : 2 * (extent - 1) - position) : nil
+    }
+    var expected: [Double] = []
+    for image in 0..<2 {
+      for row in Swift.stride(from: 0, to: height, by: stride) {
+        for column in Swift.stride(from: 0, to: width, by: stride) {
+          for channel in 0..<channels {
+            var sum = 0.0
+            for (dy, wy) in [(-1, 0.25), (0, 0.5), (1, 0.25)] {
+              for (dx, wx) in [(-1, 0.25), (0, 0.5), (1, 0.25)] {
+                guard let y = source(row + dy, height), let x = source(column + dx, width) else { continue }
+                let place = ((image * height + y) * width + x) * channels + channel
+                sum += wy * wx * Double(input.values[place])
+              }
+            }
+            expected.append(sum)
+          }
+        }
+      }
+    }
+    #expect(Self.error(found.values, expected) < 1e-6)
+  }
+
   /// Neighbors or halves as pairs; the first token is no pixel.
   @Test(arguments: [true, false])
   func rotationsTurnPairsByTheirPlaces(pairsHalves: Bool) throws {
@@ -308,6 +400,39 @@ struct MixingLayerTests {
         #expect(abs(grids[row * width + column] - mean(far)) < 1e-3)
       }
     }
+  }
+
+  /// Pixels of a pooled map at the places of the map before, whose size is no multiple of it.
+  @Test func stretchesByNearestPixels() throws {
+    let (height, width, channels) = (7, 9, 2)
+    let input = map(2, height, width, channels, seed: 6)
+    let checkpoint = MemoryCheckpoint([:])
+    let nodes = [
+      Graph.Node(name: "input", operation: .input, inputs: [], channels: channels),
+      Graph.Node(
+        name: "pool", operation: .maxPool(Window(2, stride: 2)), inputs: [0], channels: channels),
+      Graph.Node(name: "layer", operation: .stretch, inputs: [1, 0], channels: channels),
+    ]
+    let description = NetworkDescription(
+      Graph(nodes: nodes, output: 2), name: "test", checkpoint: checkpoint, weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    let found = try #require(try network.features(of: ["layer"], input)["layer"])
+    #expect(found.shape == input.shape)
+    var expected: [Double] = []
+    for image in 0..<2 {
+      for row in 0..<height {
+        for column in 0..<width {
+          let (top, left) = (2 * (row * (height / 2) / height), 2 * (column * (width / 2) / width))
+          for channel in 0..<channels {
+            let pixels = [(0, 0), (0, 1), (1, 0), (1, 1)].map { down, right in
+              input.values[((image * height + top + down) * width + left + right) * channels + channel]
+            }
+            expected.append(Double(pixels.max()!))
+          }
+        }
+      }
+    }
+    #expect(found.values.map(Double.init) == expected)
   }
 
   @Test func standardizedWeightsHaveTheirGain() throws {

@@ -152,6 +152,17 @@ struct NetworkErrorTests {
     #expect(try NetworkDescription(good).alternatives.isEmpty)
   }
 
+  @Test func networksThatBlurAreTakenWhenNamed() throws {
+    let checkpoint = StateDictMaker.resNet(blocks: [2, 2, 2, 2], isBottleneck: false, base: 64, classes: 3)
+    let blurred = try NetworkDescription(checkpoint, architecture: "resnetblur18")
+    #expect(blurred.architectureName == "resnetblur18" && blurred.alternatives.isEmpty)
+    let plain = try NetworkDescription(checkpoint, architecture: "resnet18")
+    #expect(blurred.graph != plain.graph)
+    #expect(
+      try blurred.graph.sizes(height: 65, width: 64).last == plain.graph.sizes(height: 65, width: 64).last)
+    #expect(try message(checkpoint, architecture: "resnetblur50").contains("found resnet18"))
+  }
+
   @Test func namesTheArchitectureFoundAndTheKnownOnes() throws {
     #expect(
       try message(good, architecture: "resnet50").contains(

@@ -46,7 +46,7 @@ package struct ModelOptions: ParsableArguments {
     let alternatives = network.description.alternatives
     if !alternatives.isEmpty, arch == "auto" {
       console.notice(
-        "\(model.source.label): taken for \(network.architectureName); \(alternatives.joined(separator: " or ")) has the same tensors and needs --arch with an ONNX file"
+        "\(model.source.label): taken for \(network.architectureName); if it is \(alternatives.joined(separator: " or ")), which has the same tensors, pass --arch with that name"
       )
     }
     if let assumption = network.description.assumption {

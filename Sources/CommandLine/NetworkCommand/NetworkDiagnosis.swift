@@ -32,7 +32,7 @@ extension NetworkError: AdvisedError {
   package var advice: String? {
     switch self {
     case .unknownArchitecture, .leftoverTensors, .unknownRecordedName, .recordedArguments,
-      .unnamedTransformer:
+      .unnamedTransformer, .mergedBranches:
       "pass --arch with an ONNX file of the network"
     case .ambiguous(_, let candidates) where candidates.count == 1:
       "pass --arch \(candidates[0]) if it is that"

@@ -87,7 +87,9 @@ public struct NetworkDescription: Sendable {
       builder.consumed.values, head: family.headName,
       ownHead: state.headName(family.headName) ?? family.headName)
     let published = PublishedNames.names(of: layout)
-    var name = published.contains(family.name) ? family.name : published.first ?? family.name
+    // A family confirms names that no layout has to itself.
+    let isOwn = published.contains(family.name) || family.name == architecture
+    var name = isOwn ? family.name : published.first ?? family.name
     if let architecture, PublishedNames.digests[architecture] != nil {
       if published.contains(architecture) {
         name = architecture

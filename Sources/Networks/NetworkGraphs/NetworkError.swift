@@ -18,6 +18,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case ambiguous(label: String, candidates: [String])
   /// A transformer of unpublished size, whose tensors do not show the number of its heads.
   case unnamedTransformer(label: String, found: String)
+  /// A block's branches are merged into the convolution `tensor`, and no family is known in that form.
+  case mergedBranches(label: String, tensor: TensorName)
   /// A tensor of the architecture is not in the checkpoint.
   case missingTensor(label: String, tensor: TensorName, architecture: String?)
   /// A tensor has another shape than the network needs; nil extents are free.
@@ -83,6 +85,9 @@ extension NetworkError: CustomStringConvertible {
           + candidates.joined(separator: ", ")
     case .unnamedTransformer(let label, let found):
       "\(escape(label)): \(found) is not a published network, and its tensors determine neither the number of heads nor the activation"
+    case .mergedBranches(let label, let tensor):
+      "\(escape(label)): the branches of its blocks are merged for inference (\"\(tensor.escaped)\"); networks are known "
+        + "with the branches of training alone, which averages and BatchNorm statistics need"
     case .missingTensor(let label, let tensor, let architecture):
       "\(escape(label)): tensor \"\(tensor.escaped)\" is missing"
         + (architecture.map { " (the other keys are those of \($0))" } ?? "")

@@ -25,16 +25,17 @@ struct FamilyGolden: Sendable, CustomTestStringConvertible {
 
   var architecture: String? { json["architecture"]?.stringValue }
 
-  /// The network of the file: recognized, or of a family that has published layouts alone with the file's settings.
-  func description() throws -> NetworkDescription {
+  func description() throws -> NetworkDescription { try description(of: checkpoint()) }
+
+  /// The network of a checkpoint: recognized, or of a family that has published layouts alone with the file's settings.
+  func description(of checkpoint: MemoryCheckpoint) throws -> NetworkDescription {
     guard let family = json["family"]?.stringValue, let settings = json["settings"]?.stringValue else {
-      return try NetworkDescription(checkpoint(), architecture: architecture)
+      return try NetworkDescription(checkpoint, architecture: architecture)
     }
     let type = try #require(
       ArchitectureRegistry.families.compactMap { $0 as? any TabulatedArchitecture.Type }
         .first { "\($0)" == family })
     let table = PublishedTable(heads: [], "small 0 \(settings)")
-    let checkpoint = try checkpoint()
     return try NetworkDescription(
       checkpoint, as: type.init(table.rows[0], assumption: nil), state: StateDict(checkpoint), requested: nil)
   }

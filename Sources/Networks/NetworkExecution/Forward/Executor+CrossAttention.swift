@@ -139,6 +139,42 @@ extension Executor {
     }
   }
 
+  /// In every head: q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0).
+  func attendLinearly(_ step: PlanStep, _ attention: LinearAttention, into output: FeatureMap) {
+    let input = map(step.inputs[0])
+    let tokens = input.size.pixels
+    let width = output.size.channels / attention.heads
+    // The last column holds the sums of keys, for a value of 1.
+    let columns = width + 1
+    let scratch = scratch((width + 1) * columns)
+    pool.forEach(images * attention.heads) { task, worker in
+      let (image, head) = (task / attention.heads, task % attention.heads)
+      let first = input.image(image) + 3 * head * width
+      let products = scratch[worker].buffer.pointer
+      products.update(repeating: 0, count: width * columns)
+      for token in 0..<tokens {
+        let k = first + token * input.stride + width
+        let v = k + width
+        for row in 0..<width where !(k[row] <= 0) {
+          let (key, sums) = (k[row], products + row * columns)
+          for column in 0..<width { sums[column] += key * v[column] }
+          sums[width] += key
+        }
+      }
+      let sums = products + width * columns
+      for token in 0..<tokens {
+        let q = first + token * input.stride
+        sums.update(repeating: 0, count: columns)
+        for row in 0..<width where !(q[row] <= 0) {
+          let (query, factors) = (q[row], products + row * columns)
+          for column in 0..<columns { sums[column] += query * factors[column] }
+        }
+        let y = output.image(image) + token * output.stride + head * width
+        for column in 0..<width { y[column] = sums[column] / (sums[width] + attention.eps) }
+      }
+    }
+  }
+
   func rotate(_ step: PlanStep, _ rotation: RotaryEmbedding, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let width = output.size.channels / rotation.heads

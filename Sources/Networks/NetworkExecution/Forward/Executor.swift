@@ -239,6 +239,7 @@ final class Executor {
     case .spaceToDepth(let rows, let columns):
       spaceToDepth(step, rows: rows, columns: columns, into: output)
     case .enlarge(let rows, let columns): enlarge(step, rows: rows, columns: columns, into: output)
+    case .stretch: stretch(step, into: output)
     case .acrossChannels(_, let taps, let padding):
       convolveAcrossChannels(step, taps: taps, padding: padding, into: output)
     case .softmax(let groups): softmax(step, groups: groups, into: output)
@@ -251,6 +252,7 @@ final class Executor {
     case .mergePatches: mergePatches(step, into: output)
     case .crossAttention(let attention): attendAcross(step, attention, into: output)
     case .crossCovariance(let attention): attendBetweenChannels(step, attention, into: output)
+    case .linearAttention(let attention): attendLinearly(step, attention, into: output)
     case .rotate(let rotation): rotate(step, rotation, into: output)
     case .groupNorm(let norm): groupNorm(step, norm, into: output)
     case .parameter: repeatParameter(step, into: output)

@@ -1,3 +1,5 @@
+import Checkpoint
+
 /// A family of networks that is recognized by its keys and described through a graph builder.
 protocol Architecture: Sendable {
   /// The names that select the family, from torchvision or timm.
@@ -46,17 +48,25 @@ extension Architecture {
 enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
     ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
-    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileBlocks.self,
+    MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileNetwork.self, MobileBlocks.self,
     EfficientNetPyTorch.self, SmallImageResNet.self,
     ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
     PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
+    ByobNet.self, CSPNet.self, DeepLayerAggregation.self, VoVNet.self, HighResolutionNet.self,
+    DualPathNet.self, GhostNet.self, RepViT.self, ReXNet.self, SelecSLS.self,
+    Res2Net.self, ResNeSt.self, SKNet.self, ResNetV2.self, SENet.self, HGNet.self,
+    InceptionV4.self, InceptionResNetV2.self, Xception.self, AlignedXception.self, EfficientViT.self,
+    FastViT.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
 
   /// The named architecture, or the one recognized from the keys.
   static func architecture(for state: StateDict, named requested: String?) throws -> any Architecture {
+    if let merged = mergedConvolution(of: state), !families.contains(where: { $0.recognises(state) }) {
+      throw NetworkError.mergedBranches(label: state.label, tensor: merged)
+    }
     guard let requested else {
       if let family = families.first(where: { $0.recognises(state) }) {
         return try family.init(state, name: nil)
@@ -92,6 +102,14 @@ enum ArchitectureRegistry {
       return try family.init(state, name: nil)
     }
     throw NetworkError.unknownName(requested, known: families.compactMap { $0.names.first })
+  }
+
+  /// The first convolution that stands for the branches of a block, under the names of timm or of RepVGG's authors.
+  private static func mergedConvolution(of state: StateDict) -> TensorName? {
+    state.source.tensors.first {
+      let name = $0.name.string
+      return name.hasSuffix("reparam_conv.weight") || name.hasSuffix("rbr_reparam.weight")
+    }?.name
   }
 
   /// Summary of a state dict that no family recognizes.

@@ -194,13 +194,15 @@ extension Graph {
     case .enlarge(let rows, let columns):
       return MapSize(
         height: inputs[0].height * rows, width: inputs[0].width * columns, channels: node.channels)
+    case .stretch: return MapSize(height: inputs[1].height, width: inputs[1].width, channels: node.channels)
     case .acrossChannels, .softmax: return inputs[0].pixels == 1 ? inputs[0] : nil
     case .mask:
       guard inputs[0].height == inputs[1].height, inputs[0].width == inputs[1].width else { return nil }
       return inputs[0]
     case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches:
       return size(ofTokens: node, input: inputs[0])
-    case .crossAttention, .rotate, .crossCovariance, .groupNorm, .parameter, .transpose, .joinTokens,
+    case .crossAttention, .rotate, .crossCovariance, .linearAttention, .groupNorm, .parameter, .transpose,
+      .joinTokens,
       .wavePositions:
       return size(ofMixing: node, inputs: inputs)
     case .add, .multiply, .concatenate:

@@ -92,6 +92,21 @@ extension GraphBuilder {
     return gate(x, by: activation(factor, .sigmoid))
   }
 
+  /// The softmax over `groups` ranges of the channels of a one-pixel map, element by element of a range.
+  mutating func softmax(_ x: Value, groups: Int) -> Value {
+    append("softmax", .softmax(groups: groups), [x], channels: x.channels)
+  }
+
+  /// The sum of `groups` ranges of channels.
+  mutating func sumOfGroups(_ x: Value, _ groups: Int) -> Value {
+    append("sum", .sumOfGroups(groups), [x], channels: x.channels / max(groups, 1))
+  }
+
+  /// Output channel i is input channel `order[i]`.
+  mutating func reorder(_ x: Value, _ order: [Int]) -> Value {
+    append("reorder", .reorder(order), [x], channels: order.count)
+  }
+
   /// Sines and cosines of the places of the pixels of `x`.
   mutating func wavePositions(_ x: Value, waves: Int) -> Value {
     append("positions", .wavePositions(waves: waves), [x], channels: 4 * waves)
@@ -109,6 +124,18 @@ extension GraphBuilder {
     return append(
       name + ".attention",
       .crossCovariance(CrossCovariance(heads: heads, temperature: temperature.name)), [qkv],
+      channels: qkv.channels / 3)
+  }
+
+  /// Attention without softmax of queries, keys and values, [head][query, key, value][channel of the head].
+  mutating func linearAttention(_ qkv: Value, _ name: String, heads: Int, eps: Double) throws -> Value {
+    guard heads > 0, qkv.channels % (3 * heads) == 0 else {
+      throw NetworkError.otherArchitecture(
+        label: state.label, requested: architecture,
+        found: "\(qkv.channels / 3) channels, which \(heads) heads do not share")
+    }
+    return append(
+      name + ".attention", .linearAttention(LinearAttention(heads: heads, eps: Float(eps))), [qkv],
       channels: qkv.channels / 3)
   }
 

@@ -144,9 +144,11 @@ struct GraphBuilder {
     return append(name, .batchNorm(layer), [x], channels: x.channels)
   }
 
-  /// The fully connected layer `name` on a flattened map of the given size.
+  /// The fully connected layer `name` on a flattened map of the given size, stored as a matrix, or as a 1x1 convolution
+  /// for a map of one pixel.
   mutating func linear(_ x: Value, _ name: String, height: Int = 1, width: Int = 1) throws -> Value {
-    let spec = try require(name + ".weight", shape: [nil, height * width * x.channels])
+    let tail = height * width == 1 && state.isConvolution(name + ".weight") ? [1, 1] : []
+    let spec = try require(name + ".weight", shape: [nil, height * width * x.channels] + tail)
     let linear = Linear(
       weight: spec.name, bias: try bias(name, channels: spec.shape[0]), height: height, width: width,
       inputChannels: x.channels, outputChannels: spec.shape[0])
@@ -218,12 +220,29 @@ struct GraphBuilder {
     append("shuffle", .shuffle(groups: groups), [x], channels: x.channels)
   }
 
+  /// The map at the size of another, every pixel the nearest of the map.
+  mutating func stretched(_ x: Value, like other: Value) -> Value {
+    append("stretch", .stretch, [x, other], channels: x.channels)
+  }
+
   mutating func maxPool(_ x: Value, _ window: Window) -> Value {
     append("maxpool", .maxPool(window), [x], channels: x.channels)
   }
 
   mutating func averagePool(_ x: Value, _ window: Window, countIncludePad: Bool = true) -> Value {
     append("avgpool", .averagePool(window, countIncludePad: countIncludePad), [x], channels: x.channels)
+  }
+
+  /// The map blurred by the weights 1, 2, 1 along both axes, at every `stride`th pixel (Zhang: "Making Convolutional
+  /// Networks Shift-Invariant Again", 2019).
+  ///
+  /// - Parameter mirrors: True if the map is mirrored at its edges, false if zeros surround it.
+  mutating func blurPool(_ x: Value, stride: Int = 2, mirrors: Bool = true) -> Value {
+    let margins = Margins(top: 1, left: 1, bottom: 1, right: 1, filling: mirrors ? .reflect : .constant(0))
+    let padded = append("blur", .pad(margins), [x], channels: x.channels)
+    // Two means of two neighbors have these weights.
+    let means = averagePool(padded, Window(2))
+    return averagePool(means, Window(2, stride: stride))
   }
 
   mutating func globalAverage(_ x: Value) -> Value {

@@ -104,6 +104,15 @@ package struct CrossCovariance: Sendable, Equatable {
   package let temperature: TensorName
 }
 
+/// Attention without softmax: in every head q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0), so that its
+/// cost grows with the number of tokens alone. The input is [head][query, key, value][channel of the head].
+///
+/// Katharopoulos et al.: "Transformers are RNNs" (2020); Cai et al.: "EfficientViT" (2023).
+package struct LinearAttention: Sendable, Equatable {
+  package let heads: Int
+  package let eps: Float
+}
+
 /// A GroupNorm: every group of channels over all pixels to mean 0 and variance 1, then scale and shift.
 ///
 /// Wu, He: "Group Normalization" (2018).
@@ -133,7 +142,8 @@ extension Graph {
       return shaped(first.height, first.width)
     case .rotate(let rotation):
       return first.pixels >= rotation.prefixCount ? shaped(first.height, first.width) : nil
-    case .crossCovariance, .groupNorm, .wavePositions: return shaped(first.height, first.width)
+    case .crossCovariance, .linearAttention, .groupNorm, .wavePositions:
+      return shaped(first.height, first.width)
     case .parameter(_, let count): return shaped(count, 1)
     case .transpose: return first.pixels == node.channels ? shaped(first.channels, 1) : nil
     case .joinTokens: return shaped(inputs.reduce(0) { $0 + $1.pixels }, 1)
@@ -153,6 +163,10 @@ extension Graph {
       let channels = inputs[0].channels / 3
       return inputs[0].pixels.multiplied(exactlyBy: 2 * channels)?
         .multiplied(exactlyBy: channels / attention.heads)
+    case .linearAttention(let attention):
+      let channels = inputs[0].channels / 3
+      return inputs[0].pixels.multiplied(exactlyBy: 2 * channels)?
+        .multiplied(exactlyBy: channels / attention.heads + 1)
     default: return 0
     }
   }

@@ -43,6 +43,8 @@ package enum Operation: Sendable, Equatable {
   case spaceToDepth(rows: Int, columns: Int)
   /// Every pixel becomes a block of equal ones.
   case enlarge(rows: Int, columns: Int)
+  /// The first map at the size of the second, every pixel the nearest of the first (PyTorch's `interpolate`).
+  case stretch
   /// A convolution of a single filter along the channels of a one-pixel map (efficient channel attention).
   case acrossChannels(weight: TensorName, taps: Int, padding: Int)
   /// The softmax over `groups` ranges of channels, element by element of a range, of a one-pixel map.
@@ -64,6 +66,7 @@ package enum Operation: Sendable, Equatable {
   case crossAttention(CrossAttention)
   case rotate(RotaryEmbedding)
   case crossCovariance(CrossCovariance)
+  case linearAttention(LinearAttention)
   case groupNorm(GroupNorm)
   /// Learned tokens, `[1, count, channels]`, which are the same for every image; the input gives their number alone.
   case parameter(TensorName, count: Int)

@@ -14,6 +14,15 @@ extension PublishedNames {
     densenet169 01a2a7df34298f41
     densenet201 c98701e8b9b01da7
     densenet264d f37dc8e1330a461a
+    ecaresnet101d b3f43d158f27d664
+    ecaresnet101d_pruned 456e43307f4c8bb4
+    ecaresnet200d d2d29cf5514b34f8
+    ecaresnet269d 6760f2e21e4aa36e
+    ecaresnet26t 866cb6d23bf01cf2
+    ecaresnet50d c33b08c0a864c6f6
+    ecaresnet50d_pruned cadbbce7841c9282
+    ecaresnet50t abd078c31736a9ce
+    ecaresnetlight 3e7b94fcff95315d
     ecaresnext26t_32x4d 2a6f6ed603858514
     ecaresnext50t_32x4d 28d264b9a4e73c09
     efficientnet_b0 61a732c4478b0b80 c8a2dbe11987f646
@@ -56,18 +65,47 @@ extension PublishedNames {
     efficientnetv2_rw_t 214f8c9df56fa1b4
     efficientnetv2_s a2ea1e523f7f5cda
     efficientnetv2_xl cf2dd1d32bd3d74b
+    efficientvit_b0 2431ce1424d1e715
+    efficientvit_b1 ea31669207c8d9bf
+    efficientvit_b2 e32a9acf6e42d6c2
+    efficientvit_b3 b9007dcaf64e8670
+    efficientvit_l1 d91527b6d4697c0d
+    efficientvit_l2 64a641f6260646d5
+    efficientvit_l3 f3141fc6c5e0828e
     fbnetc_100 e8e859a6c9cbb66e
     fbnetv3_b 80afb342e2e447dc
     fbnetv3_d 41b29b1006793177
     fbnetv3_g 7428521dc24fe5e1
     gc_efficientnetv2_rw_t ba1e89c9c9b87909
     googlenet 009417aa534eac6f
+    hgnet_base a7daed317d1f3ab2
+    hgnet_small a64112bc06150e1e
+    hgnet_tiny a5d95b5de44179cb
+    hgnetv2_b0 07e17a42276b4180
+    hgnetv2_b1 f743b58e8dde2fcd
+    hgnetv2_b2 5becf1e8645eab94
+    hgnetv2_b3 22451014fc9f6447
+    hgnetv2_b4 1f6643784bbf57f2
+    hgnetv2_b5 c6fb8e147c915987
+    hgnetv2_b6 12ba0ff6585a1786
+    inception_resnet_v2 60b95d08065db6f2
     inception_v3 891f6e7285792949
+    inception_v4 4685432a15ed4e30
     lcnet_035 9379419959b93362
     lcnet_050 9d4df522534dc4f6
     lcnet_075 0d6da00680a0a9d1
     lcnet_100 fd6df54768285167
     lcnet_150 27ec59308e862eb3
+    legacy_senet154 d48a413678b533f7
+    legacy_seresnet101 1d033c9808821a03
+    legacy_seresnet152 6f9cf409b84e7968
+    legacy_seresnet18 dc9b4c367922869f
+    legacy_seresnet34 dc7b2664ab810666
+    legacy_seresnet50 f1268d37f1657ce1
+    legacy_seresnext101_32x4d eb8b7897adbe834d
+    legacy_seresnext26_32x4d ec79e52e28bf36c0
+    legacy_seresnext50_32x4d e5a4cf722970421a
+    legacy_xception 066abf4a5d252f51
     maxvit_t 0ead186a0bca8e56
     mixnet_l 3f20cb02ec02767a
     mixnet_m 6b7591145b9f7c97
@@ -168,6 +206,23 @@ extension PublishedNames {
     regnetz_005 b0617e24b411a511
     regnetz_040 83852416b7ba906c
     regnetz_040_h adce869123c9d7c8
+    res2net101_26w_4s a09ef6e896698e0c
+    res2net101d eb275d475a5101c1
+    res2net50_14w_8s f5a7ad75d17dba83
+    res2net50_26w_4s bbec171a45e690e1
+    res2net50_26w_6s ffefc43d7667c621
+    res2net50_26w_8s d439d2bb4a4b890b
+    res2net50_48w_2s ae81b0c836b9d03b
+    res2net50d 1dfcfe6ef0097124
+    res2next50 8fa1c32969ae3f66
+    resnest101e 7ab6764856a2d4dc
+    resnest14d cfb7e8e573e10ad5
+    resnest200e fb635ba163c844c8
+    resnest269e aa5263ba143273e0
+    resnest26d 86feb55169a540b2
+    resnest50d 456c822b1c7b87c2
+    resnest50d_1s4x24d bda9b02e65b0ec46
+    resnest50d_4s2x40d fa54e04cbe8fdd33
     resnet101 42b85bd6f93e9606
     resnet101c 99457e93f1f33789
     resnet101d b233ba6b4fd7637f
@@ -192,6 +247,13 @@ extension PublishedNames {
     resnet50d ae5b35f8a8ebe0de
     resnet50s 85f61ff024cd1b8d
     resnet50t 3ca944724c9914f6
+    resnetrs101 0883d4b83bbce577
+    resnetrs152 44314a316bd2ed21
+    resnetrs200 13c817f727d9a941
+    resnetrs270 9788cfc342becd9a
+    resnetrs350 da650b4bd362a45b
+    resnetrs420 8ad67fad02a3a51d
+    resnetrs50 402475f576900790
     resnext101_32x16d 2ea7171c3bcbe2a3
     resnext101_32x32d 6ce58db676e61a83
     resnext101_32x4d e30fe114cc7f71e8
@@ -224,6 +286,11 @@ extension PublishedNames {
     shufflenet_v2_x1_0 22d51ff31ffa156d
     shufflenet_v2_x1_5 04cd3b1f604b2dfb
     shufflenet_v2_x2_0 5ef1cd4fbf0032fa
+    skresnet18 7bba1714e7e2f068
+    skresnet34 9d6c0320f663333a
+    skresnet50 e8bdbc21df7021cd
+    skresnet50d ab915d365e6d6b6a
+    skresnext50_32x4d 4aba57670d63416c
     spnasnet_100 53731c8b932a2b0c
     squeezenet1_0 df3bbfcea86e7ec7
     squeezenet1_1 f8872df5079a8340

@@ -103,7 +103,8 @@ extension TabulatedArchitecture {
 
   init(_ state: StateDict, name: String?) throws {
     let row = try Self.table.row(of: state, named: name, family: Self.family)
-    self.init(row, assumption: name == nil ? "no tensor shows its settings: \(row.description)" : nil)
+    let isCertain = name != nil || row.description.isEmpty
+    self.init(row, assumption: isCertain ? nil : "no tensor shows its settings: \(row.description)")
   }
 
   var headName: String { Self.table.heads[0][0] }
