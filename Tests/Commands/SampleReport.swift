@@ -28,6 +28,6 @@ enum SampleReport {
       dataset: "digits/val", rows: rows,
       verdict: SweepReport.Verdict(
         method: .none, metric: .top1, preference: .accuracy, chosen: chosen, selectingCount: 200,
-        scoringCount: 200, top1: 0.75, top5: 0.95, loss: 0.25, optimism: 0.004))
+        scoringCount: 200, top1: 0.75, top5: 0.95, loss: 0.25, optimism: 0.004, top1Optimism: 0.004))
   }
 }

@@ -43,12 +43,25 @@ import Testing
     var raced = report
     raced.rows[1].top1 = Proportion(successes: 20, count: 20)
     raced.rows[1].isIndistinguishable = false
-    raced.verdict.optimism = nil
+    (raced.verdict.optimism, raced.verdict.top1Optimism) = (nil, nil)
     let lines = raced.table().split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines[2].hasPrefix("x^     60") && !lines[2].contains("█"))
     #expect(lines[5].hasSuffix("; x dropped by the race after n images"))
     #expect(lines[6].contains("too good by an unknown amount"))
     #expect(try JSON.parse(Array(raced.json().utf8))["selection"]?["optimism"] == .null)
+  }
+
+  @Test func theBiasIsThatOfTheScoresShown() {
+    var other = report
+    (other.verdict.metric, other.verdict.optimism, other.verdict.top1Optimism) = (.loss, 0.0123, 0.0015)
+    #expect(
+      other.summaryLines[0].hasSuffix(
+        "top-1 75.00 %, loss 0.2500 on the 200 images that also chose it, too good by about 0.15 points and about 0.0123 nats"
+      ))
+    (other.verdict.metric, other.verdict.optimism) = (.top5, 0)
+    #expect(
+      other.summaryLines[0].hasSuffix(
+        "too good by about 0.15 points in top-1, less than 0.01 points in top-5"))
   }
 
   @Test func whatVariesHasAColumn() {

@@ -145,6 +145,15 @@ struct SweepCommand: NetworkTool {
       try sweep.run(batchSize: input.batchSize, workers: global.threadCount)
       report.verdict.confirmation = .init(dataset: dataset.name, outcomes: sweep.measurements.outcomes[0])
     }
+    report.transformsInput = Set(
+      outcome.models.indices.filter { outcome.models[$0].network.description.transformsInput })
+    let isScaled =
+      chosen.preprocessing.mean == [0.5, 0.5, 0.5] && chosen.preprocessing.std == [0.5, 0.5, 0.5]
+    if outcome.models.isEmpty, results.preset == .torchvision, isScaled {
+      console.notice(
+        "the states do not name the network: for Inception v3 and GoogLeNet, whose torchvision models scale inputs to ±1 themselves, take ImageNet's mean and std instead of the preset's"
+      )
+    }
     // Before the checkpoint, so that a long sweep's result is not lost to a full disk.
     try results.print(report, console: console)
     try results.writeFiles(

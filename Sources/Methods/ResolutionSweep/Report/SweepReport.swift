@@ -10,6 +10,8 @@ public struct SweepReport: Sendable {
   public var rows: [SweepRow]
   /// The choice.
   public var verdict: Verdict
+  /// Indices of the networks whose torchvision models transform normalized inputs once more (`transform_input`).
+  public var transformsInput: Set<Int> = []
 
   /// Method of choosing from a sweep.
   public struct Request: Sendable {
@@ -74,7 +76,8 @@ public struct SweepReport: Sendable {
     let finalists = try Self.finalists(rows, of: measured, budget: request.budget)
     let finals = finalists.map { measured.outcomes[$0] }
     let selection = try Selection(
-      request.metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: request.method,
+      request.metric.matrix(finals), shown: [Metric.top1.matrix(finals)],
+      costs: finalists.map { Double(costs[$0]) }, method: request.method,
       isShuffled: isShuffled, rule: request.rule, seed: request.seed)
     for member in selection.confidenceSet.members { rows[finalists[member]].isIndistinguishable = true }
     for (place, row) in finalists.enumerated() { rows[row].deficit = selection.confidenceSet.deficits[place] }
@@ -87,8 +90,9 @@ public struct SweepReport: Sendable {
       chosen: finalists[selection.chosen], selectingCount: selection.selectingImages.count,
       scoringCount: selection.scoringImages.count, top1: scoring(.top1), top5: scoring(.top5),
       loss: scoring(.loss),
-      // The winner's luck is relative to all settings, of which a race keeps only the last.
-      optimism: measured.complete.count < rows.count ? nil : selection.optimism)
+      // The choice's luck is relative to all settings, of which a race keeps only the last.
+      optimism: measured.complete.count < rows.count ? nil : selection.optimism,
+      top1Optimism: measured.complete.count < rows.count ? nil : selection.shownOptimism?[0])
   }
 
   private static func name(of setting: Setting, _ names: [String]) -> String {

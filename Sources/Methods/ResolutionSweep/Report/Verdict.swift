@@ -22,9 +22,11 @@ extension SweepReport {
     public var top5: Double
     /// Mean cross-entropy of the scoring images in nats.
     public var loss: Double
-    /// Optimistic bias of the best measured score, in units of the metric; nil where it cannot be estimated:
-    /// a single image, or a race that dropped settings.
+    /// Optimistic bias of the choice's score on the choosing images, in units of the metric; nil where it cannot be
+    /// estimated: a single image, or a race that dropped settings.
     public var optimism: Double?
+    /// The same bias of its top-1 accuracy, a fraction of 1.
+    public var top1Optimism: Double?
     /// The chosen setting on another data set.
     public var confirmation: Confirmation?
   }

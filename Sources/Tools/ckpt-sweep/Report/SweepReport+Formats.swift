@@ -149,7 +149,9 @@ extension SweepReport {
 
   /// The chosen preprocessing as a library's configuration.
   public func text(of preset: Preset) -> String {
-    preset.text(for: rows[verdict.chosen].setting)
+    let setting = rows[verdict.chosen].setting
+    return preset.text(
+      for: setting, transformsInput: setting.networks.contains(where: transformsInput.contains))
   }
 
   /// The choice, its score and what the score is worth; then the confirmation, if there is one.
