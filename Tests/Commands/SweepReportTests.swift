@@ -93,13 +93,54 @@ import Testing
     #expect(
       rows[0] == [
         "resize", "crop", "interpolation", "n", "top1", "top5", "loss", "calibration_error", "multiply_adds",
-        "indistinguishable", "pareto", "chosen",
+        "indistinguishable", "pareto", "chosen", "balanced_accuracy", "macro_f1", "brier",
+        "adaptive_calibration_error",
       ])
     #expect(rows.count == 4)
     #expect(rows.allSatisfy { $0.count == rows[0].count })
     #expect(rows[1][0...6] == ["56", "48", "bilinear", "200", "0.75", "0.95", "0.25"])
-    #expect(rows[1].suffix(3) == ["1", "1", "1"])
-    #expect(rows[3].suffix(3) == ["0", "1", "0"])
+    #expect(rows[1][9...11] == ["1", "1", "1"])
+    #expect(rows[3][9...11] == ["0", "1", "0"])
+  }
+
+  @Test func commaSeparatedValuesQuoteWhatNeedsIt() {
+    var other = report
+    for index in other.rows.indices { other.rows[index].checkpoint = "a,\"b\".pth" }
+    let lines = other.csv().split(separator: "\r\n", omittingEmptySubsequences: false)
+    #expect(lines.count == 5 && lines[4].isEmpty)
+    #expect(lines[0].hasPrefix("checkpoint,resize,crop,interpolation,n,top1,"))
+    #expect(lines[1].hasPrefix("\"a,\"\"b\"\".pth\",56,48,bilinear,200,0.75,"))
+  }
+
+  @Test func markdownIsOneTable() {
+    var other = report
+    for index in other.rows.indices { other.rows[index].checkpoint = "a|b_c" }
+    let lines = other.markdown().split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(
+      lines[0]
+        == "| checkpoint | resize | crop | interpolation | n | top-1 % | top-5 % | loss | ECE % | M mult-adds |"
+    )
+    #expect(lines[1] == "| :-- | --: | --: | :-- | --: | --: | --: | --: | --: | --: |")
+    #expect(
+      lines[2]
+        == "| **a\\|b\\_c** | **56** | **48** | **bilinear** | **200** | **75.00** | **95.00** | **0.2500** | **25.00** | **18.1** |"
+    )
+    #expect(lines[3].hasPrefix("| a\\|b\\_c | 60 | 48 | bilinear | 200 | 77.50 |"))
+  }
+
+  @Test func latexIsOneTabular() {
+    var other = report
+    for index in other.rows.indices { other.rows[index].checkpoint = "50%_a&b" }
+    let lines = other.latex().split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines[0].hasPrefix("% 50%_a&b, resize 56") || lines[0].hasPrefix("% resize 56"))
+    #expect(lines[1] == "\\begin{tabular}{lrrlrrrrrr}")
+    #expect(
+      lines[3]
+        == "  checkpoint & resize & crop & interpolation & n & top-1 \\% & top-5 \\% & loss & ECE \\% & M mult-adds \\\\"
+    )
+    #expect(lines[5].hasPrefix("  \\textbf{50\\%\\_a\\&b} & \\textbf{56} & "))
+    #expect(lines[6].hasPrefix("  50\\%\\_a\\&b & 60 & 48 & bilinear & 200 & 77.50 & "))
+    #expect(lines[9] == "\\end{tabular}")
   }
 
   @Test func jsonHasTheSchemasMembers() throws {

@@ -101,7 +101,7 @@ private func parseWeights(_ argument: String) throws -> [Double] {
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Teacher for distillation: a checkpoint, or a file with a tensor \"logits\" [images, classes].",
+      "Teacher for distillation: a checkpoint, or logits [images, classes] as a .npy file or the tensor \"logits\" of a file.",
       valueName: "checkpoint"),
     completion: .file())
   var teacher: String?
@@ -131,6 +131,15 @@ struct TeacherOptions: ParsableArguments {
     arithmetic: ArithmeticOptions, pool: ThreadPool, console: Console
   ) throws -> TeacherModel? {
     guard let teacher else { return nil }
+    if teacher.ends(in: ".npy") {
+      let (rows, columns, values) = try readNumPyMatrix(teacher)
+      guard [rows, columns] == [images, classes] else {
+        throw Failure(
+          .badData, "\(teacher): expected shape \([images, classes]), found \([rows, columns])")
+      }
+      let checksum = values.withUnsafeBytes { crc32($0) }
+      return TeacherModel(outputs: .stored(values), digest: "crc32:\(hexadecimal(checksum))")
+    }
     var options = OpenOptions()
     options.temporaryFolder = temporaryFolder
     let source = try openModel(teacher, options: options)

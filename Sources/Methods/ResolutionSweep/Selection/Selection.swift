@@ -9,13 +9,23 @@ public enum Metric: String, CaseIterable, Sendable {
   case top5
   /// Negated mean cross-entropy in nats.
   case loss
+  /// Mean over the classes of the share of their images that are right.
+  case balanced
+  /// Mean over the classes of the harmonic mean of recall and precision.
+  case macroF1 = "macro-f1"
+  /// Negated mean Brier score.
+  case brier
 
-  /// The score of every image: 1 or 0, or the negated cross-entropy in nats.
+  /// The score of every image, whose mean is the metric: 1 or 0, the negated cross-entropy in nats or Brier score, or
+  /// the image's part in a mean over classes.
   package func scores(_ outcomes: SettingOutcomes) -> [Double] {
     switch self {
     case .top1: outcomes.correct(top: 1).map { $0 ? 1 : 0 }
     case .top5: outcomes.correct(top: 5).map { $0 ? 1 : 0 }
     case .loss: outcomes.losses.map(-)
+    case .balanced: ClassTally(outcomes).balancedScores(outcomes)
+    case .macroF1: ClassTally(outcomes).macroF1Scores(outcomes)
+    case .brier: outcomes.brierScores.map(-)
     }
   }
 

@@ -31,6 +31,9 @@ extension SweepReport.Verdict {
     case .top1: accuracy
     case .top5: "\(accuracy), top-5 \(percent(top5))"
     case .loss: accuracy + String(format: ", loss %.4f", loss)
+    case .balanced: "\(accuracy), balanced accuracy \(percent(balancedAccuracy))"
+    case .macroF1: "\(accuracy), macro F1 \(percent(macroF1))"
+    case .brier: accuracy + String(format: ", Brier score %.4f", brierScore)
     }
   }
 
@@ -40,9 +43,10 @@ extension SweepReport.Verdict {
     return switch metric {
     case .top1: points(top1Optimism)
     case .top5: "\(points(top1Optimism)) in top-1, \(points(optimism)) in top-5"
-    case .loss:
-      points(top1Optimism) + " and "
-        + (optimism < 0.00005 ? "less than 0.0001 nats" : String(format: "about %.4f nats", optimism))
+    case .balanced: "\(points(top1Optimism)) in top-1, \(points(optimism)) in balanced accuracy"
+    case .macroF1: "\(points(top1Optimism)) in top-1, \(points(optimism)) in macro F1"
+    case .loss: "\(points(top1Optimism)) and \(number(optimism)) nats"
+    case .brier: "\(points(top1Optimism)) in top-1, \(number(optimism)) in the Brier score"
     }
   }
 
@@ -61,7 +65,9 @@ extension SweepReport.Verdict {
       ("method", .string(method.name)), ("metric", .string(metric.rawValue)),
       ("prefer", .string(preference.rawValue)), ("row", JSON(chosen)),
       ("n_selecting", JSON(selectingCount)), ("n", JSON(scoringCount)), ("top1", JSON(top1)),
-      ("top5", JSON(top5)), ("loss", JSON(loss)), ("optimism", optimism.map { JSON($0) } ?? .null),
+      ("top5", JSON(top5)), ("loss", JSON(loss)),
+      ("balanced_accuracy", JSON(balancedAccuracy)), ("macro_f1", JSON(macroF1)), ("brier", JSON(brierScore)),
+      ("optimism", optimism.map { JSON($0) } ?? .null),
       ("optimism_top1", top1Optimism.map { JSON($0) } ?? .null),
     ]
     if let confirmation { members.append(("confirmation", confirmation.json)) }
@@ -69,6 +75,10 @@ extension SweepReport.Verdict {
   }
 
   private func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }
+
+  private func number(_ value: Double) -> String {
+    value < 0.00005 ? "less than 0.0001" : String(format: "about %.4f", value)
+  }
 
   private func points(_ share: Double) -> String {
     share < 0.00005 ? "less than 0.01 points" : String(format: "about %.2f points", 100 * share)
