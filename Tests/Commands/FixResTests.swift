@@ -81,6 +81,76 @@ import Testing
     #expect(result.metadata["ckpt.classes"] == #"["0","1","2","3","4","5","6","7","8","9"]"#)
   }
 
+  /// A learning rate that ruins the network: never without a word, and with early stopping not at all.
+  @Test func aResultWorseThanTheStartIsSaidAndAvoided() throws {
+    let folder = try TemporaryFolder()
+    let ruin = ["--val", Self.val, "--lr", "50"]
+    let worse = try tune(folder, "worse", ruin)
+    #expect(
+      worse.status == 0 && worse.messages.contains("worse on the validation images"), "\(worse.messages)")
+    let kept = try tune(folder, "kept", ruin + ["--early-stop", "1", "--report", folder.file("r.json")])
+    #expect(kept.status == 0 && kept.messages.contains("the start kept"), "\(kept.messages)")
+    #expect(!kept.messages.contains("images that also chose the epoch"))
+    let better = try tune(folder, "better", ["--val", Self.val, "--lr", "1e-2", "--early-stop", "1"])
+    #expect(better.messages.contains("images that also chose the epoch"), "\(better.messages)")
+    let report = try JSON.parse([UInt8](bytes(folder, "r.json")))
+    #expect(report["kept_epoch"]?.intValue == 0)
+    #expect(report["validation"]?["chose_epoch"] == .bool(true))
+    #expect(report["validation"]?["difference"]?.doubleValue == 0)
+    let (before, after) = try (openCheckpoint(.path(Self.model)), openCheckpoint(.path(folder.file("kept"))))
+    for tensor in before.tensors {
+      #expect(try after.value(tensor.name).bytes == before.value(tensor.name).bytes, "\(tensor.name)")
+    }
+  }
+
+  @Test func aMovingAverageThatHardlyMovesIsSaid() throws {
+    let folder = try TemporaryFolder()
+    // 3 epochs of 8 steps: 0.9999^24 of the start are left.
+    let slow = try tune(folder, "slow", ["--ema", "0.9999"])
+    #expect(slow.status == 0 && slow.messages.contains("hardly moves: after 24 updates"), "\(slow.messages)")
+    #expect(slow.messages.contains("99.8 %"))
+    #expect(try tune(folder, "newest", ["--ema", "0.01"]).messages.contains("hardly looks back"))
+    #expect(try !tune(folder, "usual", ["--ema", "0.9"]).messages.contains("hardly"))
+  }
+
+  @Test func lbfgsSaysWhenItHasNotArrived() throws {
+    let folder = try TemporaryFolder()
+    let solver = ["--train", "fc", "--optimizer", "lbfgs", "--report", folder.file("r.json")]
+    let short = try tune(folder, "short", solver)
+    #expect(short.messages.contains("has not reached the minimum after 3 iterations"), "\(short.messages)")
+    let whole = try tune(folder, "whole", solver + ["--epochs", "1000"])
+    #expect(whole.status == 0 && !whole.messages.contains("not reached"), "\(whole.messages)")
+    let report = try JSON.parse([UInt8](bytes(folder, "r.json")))
+    #expect(report["optimality"]?["reached"] == .bool(true))
+    #expect(try #require(report["optimality"]?["distance"]?.doubleValue) <= 0.01)
+  }
+
+  /// A teacher that is the student itself, seen through the same random transforms, agrees with it perfectly before the
+  /// first step; logits of other views would not.
+  @Test func aTeacherSeesTheStudentsViews() throws {
+    let folder = try TemporaryFolder()
+    let alone = [
+      "--augment", "train", "--views", "2", "--train", "fc", "--lr", "1e-30", "--teacher", Self.model,
+      "--temperature", "1", "--crop", "48", "--resize", "54",
+    ]
+    func loss(_ weight: String) throws -> Double {
+      try losses(folder, alone + ["--distill-weight", weight])[0]
+    }
+    // The divergence of equal distributions is 0.
+    #expect(try abs(loss("1")) < 1e-6)
+    #expect(try loss("0") > 0.01)
+    let stored = try tune(
+      folder, "out", ["--augment", "train", "--teacher", try storedLogits(folder)])
+    #expect(stored.status == 64 && stored.messages.contains("--augment train"), "\(stored.messages)")
+  }
+
+  private func storedLogits(_ folder: TemporaryFolder) throws -> String {
+    try writeCheckpoint(
+      ["logits": TensorValue(f32: Array(repeating: 0, count: 4500), shape: [450, 10])], metadata: Metadata(),
+      to: .path(folder.file("logits")))
+    return folder.file("logits")
+  }
+
   func losses(_ folder: TemporaryFolder, _ extra: [String]) throws -> [Double] {
     let outcome = try tune(folder, "out", ["--report", folder.file("r.json")] + extra)
     #expect(outcome.status == 0, "\(outcome.messages)")
@@ -118,6 +188,7 @@ import Testing
   static let contradictions = [
     ["--cutmix", "1"], ["--reread", "--cache", "."], ["--reread", "--bn", "recalibrate"],
     ["--reread", "--train", "fc", "--optimizer", "lbfgs"], ["--mixup", "0"],
+    ["--lamb-trust", "always"], ["--overlap-smoothing", "0"], ["--overlap-classes", "all"],
     ["--mixup", "1", "--teacher", model], ["--mixup", "1", "--train", "fc", "--optimizer", "lbfgs"],
   ]
 

@@ -53,6 +53,18 @@ import Testing
     )
   }
 
+  /// torchvision's Inception v3 and GoogLeNet normalize inputs that were normalized as ImageNet's to ±1 themselves.
+  @Test func presetsOfTransformedInputsUndoTheTransform() {
+    var chosen = Setting(preprocessing: Preprocessing(resize: 342, crop: 299))
+    (chosen.preprocessing.mean, chosen.preprocessing.std) = ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
+    #expect(
+      Preset.torchvision.text(for: chosen, transformsInput: true)
+        == "ImageClassification(crop_size=299, resize_size=342, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation=InterpolationMode.BILINEAR)  # for a model with transform_input"
+    )
+    // timm's do not transform.
+    #expect(Preset.timm.text(for: chosen, transformsInput: true).contains("mean=(0.5, 0.5, 0.5)"))
+  }
+
   @Test func presetsSayWhatTheyCannotExpress() {
     var chosen = Setting(preprocessing: Preprocessing(resize: 224, crop: 224))
     chosen.pooling = .testTime(window: 7)

@@ -145,6 +145,16 @@ private func evaluatorExample(network: Network, dataset: any ImageDataset) throw
   for outcomes in evaluator.measurements.outcomes { print(outcomes.accuracy().value, outcomes.meanLoss) }
 }
 
+private func realLabelsExample() throws {
+  let real = try RealLabels(path: "real.json")
+  if let classes = try real.classes(of: "val/n01440764/ILSVRC2012_val_00000293.JPEG") { print(classes) }
+}
+
+private func temperatureExample(table: LogitTable) throws {
+  let scaling = try TemperatureScaling(table, seed: 0)
+  print(scaling.temperature, scaling.before.calibrationError, scaling.after.calibrationError)
+}
+
 private func collectorExample(
   tail: TunableTail, dataset: any ImageDataset, loader: BatchLoader, pool: ThreadPool
 ) throws {

@@ -36,6 +36,16 @@ class SplitMix64:
     def __init__(self, seed):
         self.state = seed
 
+    @classmethod
+    def purpose(cls, seed, name, index=0):
+        """The generator of one of a run's draws: seed, FNV-1a of the purpose's name and index, hashed together."""
+        fnv, state = 0xCBF29CE484222325, 0
+        for byte in name.encode():
+            fnv = ((fnv ^ byte) * 0x100000001B3) & MASK
+        for part in (seed, fnv, index):
+            state = cls(state ^ part).next()
+        return cls(state)
+
     def next(self):
         self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
         z = self.state
@@ -90,7 +100,7 @@ class Mixing:
         self.features = features
 
     def draw(self, number, seed=0):
-        generator = SplitMix64(SplitMix64((~seed + number) & MASK).next())
+        generator = SplitMix64.purpose(seed, "mixing", number)
         kind, alpha = self.kinds[generator.below(len(self.kinds))]
         return kind, generator.beta(alpha), generator
 
@@ -144,7 +154,7 @@ def reference(checkpoint, images, labels, epochs, mode, trains_bn, smoothing, te
     optimizer = torch.optim.SGD(
         [{"params": [model.fc.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
     )
-    generator = SplitMix64(0)
+    generator = SplitMix64.purpose(0, "image order")
     steps = epochs * math.ceil(len(labels) / BATCH)
     done, curve = 0, []
     for _ in range(epochs):
@@ -188,7 +198,7 @@ def reference_layer_norm(model, norm, head, images, labels, epochs):
     optimizer = torch.optim.SGD(
         [{"params": [head.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
     )
-    generator, curve, done = SplitMix64(0), [], 0
+    generator, curve, done = SplitMix64.purpose(0, "image order"), [], 0
     steps = epochs * math.ceil(len(labels) / BATCH)
     for _ in range(epochs):
         total = 0.0

@@ -41,8 +41,12 @@ extension BNFix {
       let json = reportJSON(model, calibration: calibration, drifts: drifts, recipe: recipe, gate: verdict)
       try writeFile((json.encoded() + "\n").utf8, to: report)
     }
-    if let verdict, let required = gate.require, !verdict.satisfies(required) {
-      throw Failure(.negativeVerdict, "not \(required.rawValue), nothing written: \(verdict)")
+    if let verdict, let required = gate.require {
+      guard verdict.satisfies(required, margin: gate.margin) else {
+        let margin = gate.margin.map { String(format: " by a margin of %.2f points", 100 * $0) } ?? ""
+        throw Failure(.negativeVerdict, "not \(required.rawValue)\(margin), nothing written: \(verdict)")
+      }
+      if required == .notWorse, gate.margin == nil, let loss = verdict.unnoticedLoss { console.notice(loss) }
     }
     guard let destination else { return }
     var metadata = model.metadata

@@ -26,12 +26,20 @@ struct GateOptions: ParsableArguments {
       valueName: "verdict"))
   var require: GateRequirement?
 
+  @Option(
+    help: ArgumentHelp(
+      "Margin of --require, as a fraction of 1: the 95 % interval must exclude a loss of this size (not-worse) or a smaller gain (better).",
+      valueName: "f"))
+  var margin: Double?
+
   enum GateRequirement: String, ExpressibleByArgument, CaseIterable {
     case better
     case notWorse = "not-worse"
   }
 
   func validate() throws {
+    try OptionBounds.check(["--margin": margin], .share)
+    if margin != nil && require == nil { throw ValidationError("--margin needs --require") }
     if gate != nil { return }
     if require != nil { throw ValidationError("--require needs --gate") }
     if gateViews != .center { throw ValidationError("--gate-views needs --gate") }
@@ -40,9 +48,6 @@ struct GateOptions: ParsableArguments {
 
 /// Top-1 on the same images before and after.
 struct GateResult {
-  /// A difference that chance gives less often than this counts as one.
-  static let significance = 0.05
-
   let dataset: String
   let views: CropViews
   let before: Proportion
@@ -82,12 +87,21 @@ struct GateResult {
     comparison = PairedComparison(second, first)
   }
 
-  func satisfies(_ verdict: GateOptions.GateRequirement) -> Bool {
-    let isSignificant = comparison.mcNemarMidP < Self.significance
-    return switch verdict {
-    case .better: isSignificant && comparison.difference > 0
-    case .notWorse: !(isSignificant && comparison.difference < 0)
+  func satisfies(_ verdict: GateOptions.GateRequirement, margin: Double?) -> Bool {
+    switch verdict {
+    case .better: comparison.isBetter(margin: margin)
+    case .notWorse: comparison.isNotWorse(margin: margin)
     }
+  }
+
+  /// The loss that a gate without margin lets pass, where these images leave room for one.
+  var unnoticedLoss: String? {
+    let bound = comparison.interval.lowerBound
+    guard bound < 0 else { return nil }
+    return String(
+      format:
+        "\(before.count) images do not exclude a loss of %.2f points; --margin sets what --require not-worse may let pass",
+      -100 * bound)
   }
 
   var json: JSON {

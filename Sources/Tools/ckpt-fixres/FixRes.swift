@@ -93,13 +93,18 @@ struct FixRes: NetworkTool {
     let validationDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
     let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
+    let steps =
+      options.epochs * (options.optimizer == .lbfgs ? 1 : (dataset.count - 1) / options.batchSize + 1)
+    if let warning = training.averagingWarning(options.averaging, steps: steps) { console.warning(warning) }
     let begin = head.apply(to: tail.start, seed: options.seed)
     let teacherModel = try teacher.open(
       images: dataset.count, classes: classes, names: names, preprocessing: resolved.preprocessing,
       arithmetic: arithmetic, pool: pool, console: console)
-    if case .stored? = teacherModel?.outputs, caching.reread {
+    if case .stored? = teacherModel?.outputs, caching.reread || caching.augment != .test {
       throw Failure(
-        .usage, "--reread shows other images than those of the stored logits; give --teacher a checkpoint")
+        .usage,
+        "\(caching.reread ? "--reread" : "--augment \(caching.augment.rawValue)") shows other images than those of the stored logits; give --teacher a checkpoint"
+      )
     }
     let history = historyOptions(options, resolved, teacherModel)
     let run = try Checkpointing(
@@ -117,7 +122,6 @@ struct FixRes: NetworkTool {
     let featureTime = start.duration(to: clock.now)
     let before = try head.numClasses == nil ? validation.map { try tuner.measure(begin, on: $0) } : nil
     var records: [EpochRecord] = []
-    let steps = options.epochs * ((dataset.count - 1) / options.batchSize + 1)
     let progress = console.progress("tuning", total: steps, unit: "steps")
     let tuned = try train.tune(
       tuner, begin, validation: validation, resuming: state,
@@ -133,9 +137,11 @@ struct FixRes: NetworkTool {
     let result = TuningReport(
       tool: Self.toolName, model: label, network: loaded.network, tail: tail,
       options: history, images: dataset.count, records: records, keepsBest: options.patience != nil,
+      isResumed: state != nil,
       before: before, after: after,
       featureTime: featureTime, trainTime: trainTime)
     console.notice(result.summary)
+    if let warning = result.warning { console.warning(warning) }
     var metadata = loaded.metadata
     resolved.record(in: &metadata)
     head.record(dataset.classNames, in: &metadata)

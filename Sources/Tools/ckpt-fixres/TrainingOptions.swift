@@ -17,7 +17,10 @@ struct TrainingOptions: ParsableArguments {
       "Statistics of the last BatchNorm (default: batch; frozen with fc).", valueName: "mode"))
   var bn: TuningOptions.BatchNormMode?
 
-  @Option(help: ArgumentHelp("Passes over the data (default: 30).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Passes over the data (default: 30; at most 1000 with lbfgs, which ends at the minimum).",
+      valueName: "n"))
   var epochs: Int?
 
   @Option(help: ArgumentHelp("Images per step (default: 64).", valueName: "n"))
@@ -26,6 +29,12 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Optimizer; lbfgs uses all images at once and needs --train fc.", valueName: "name"))
   var optimizer = TuningOptions.OptimizerKind.sgd
+
+  @Option(
+    help: ArgumentHelp(
+      "Parameters whose steps lamb scales by the trust ratio: all, as in its paper, or those with weight decay, as in timm (default: decayed).",
+      valueName: "always|decayed"))
+  var lambTrust: TuningOptions.TrustRatio?
 
   @Option(help: ArgumentHelp("Momentum of SGD.", valueName: "m"))
   var momentum = 0.9
@@ -78,6 +87,9 @@ struct TrainingOptions: ParsableArguments {
     try OptionBounds.check(["--epochs": epochs, "--batch-size": batchSize], 1...1_000_000)
     try OptionBounds.check(["--ema-every": emaEvery, "--swa-start": swaStart, "--early-stop": earlyStop])
     if ema != nil && swaStart != nil { throw ValidationError("--ema and --swa-start exclude each other") }
+    if lambTrust != nil && optimizer != .lamb {
+      throw ValidationError("--lamb-trust goes with --optimizer lamb")
+    }
     if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
     if train == .classifierAndLayerNorm && (bn ?? .frozen) != .frozen {
       throw ValidationError("fc+norm trains a LayerNorm, which has no statistics: it does not go with --bn")
@@ -86,6 +98,9 @@ struct TrainingOptions: ParsableArguments {
       throw ValidationError("--faithful trains fc alone: the published code never trains the BatchNorm")
     }
   }
+
+  /// Iterations of L-BFGS after which it is given up, unless `--epochs` says otherwise.
+  private static let mostIterations = 1000
 
   /// The options of the method, but for learning rate and loss.
   func makeOptions(network: Network, console: Console) throws -> TuningOptions {
@@ -106,6 +121,7 @@ struct TrainingOptions: ParsableArguments {
     {
       options.batchNorm = .frozen
     }
+    if optimizer == .lbfgs { options.epochs = Self.mostIterations }
     if let epochs { options.epochs = epochs }
     if let batchSize {
       if faithful { options.learningRate *= Double(batchSize) / Double(options.batchSize) }
@@ -114,6 +130,7 @@ struct TrainingOptions: ParsableArguments {
     options.optimizer = optimizer
     options.momentum = momentum
     options.nesterov = nesterov
+    if let lambTrust { options.trustRatio = lambTrust }
     options.weightDecay = weightDecay
     options.clipNorm = clipNorm
     if let ema { options.averaging = .ema(decay: ema, every: emaEvery) }
@@ -132,6 +149,7 @@ struct TrainingOptions: ParsableArguments {
     ]
     if nesterov { entries.append(("nesterov", .bool(true))) }
     if faithful { entries.append(("faithful", .bool(true))) }
+    if options.optimizer == .lamb { entries.append(("lamb_trust", .string(options.trustRatio.rawValue))) }
     if let clipNorm { entries.append(("clip_norm", JSON(clipNorm))) }
     if let ema { entries += [("ema", JSON(ema)), ("ema_every", JSON(emaEvery))] }
     if let swaStart { entries.append(("swa_start", JSON(swaStart))) }
@@ -143,6 +161,25 @@ struct TrainingOptions: ParsableArguments {
 extension TuningOptions.Layers: ExpressibleByArgument {}
 extension TuningOptions.BatchNormMode: ExpressibleByArgument {}
 extension TuningOptions.OptimizerKind: ExpressibleByArgument {}
+extension TuningOptions.TrustRatio: ExpressibleByArgument {}
+
+extension TrainingOptions {
+  /// A moving average that hardly moves from the start, or hardly looks back from the newest weights: usually a decay
+  /// that was meant for another number of steps.
+  ///
+  /// - Parameter steps: number of steps of the whole run.
+  func averagingWarning(_ averaging: WeightAveraging, steps: Int) -> String? {
+    guard case .ema(let decay, let every) = averaging else { return nil }
+    func percent(_ share: Double) -> String { String(format: "%.1f %%", 100 * share) }
+    let initial = averaging.initialShare(steps: steps)
+    if initial > 0.5 {
+      return
+        "the moving average hardly moves: after \(steps / every) updates with decay \(decay) the checkpoint's own weights still have \(percent(initial)) of it; a smaller --ema or more --epochs would follow the training"
+    }
+    guard let newest = averaging.newestShare, newest > 0.9 else { return nil }
+    return "the moving average hardly looks back: the newest weights have \(percent(newest)) of it"
+  }
+}
 
 /// A new classifier, for transfer to other classes.
 struct HeadOptions: ParsableArguments {

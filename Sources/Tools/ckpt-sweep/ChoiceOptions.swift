@@ -56,7 +56,7 @@ struct ChoiceOptions: ParsableArguments {
 
   /// All images in the order that the seed gives.
   func shuffledImages(_ count: Int) -> [Int] {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(seed: seed, for: "order of a race")
     return generator.permutation(count)
   }
 

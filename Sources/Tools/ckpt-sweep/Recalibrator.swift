@@ -48,7 +48,7 @@ struct CalibrationOptions: ParsableArguments {
 
   /// The images that statistics are made of, in their order: those that ckpt-bnfix takes with the same seed.
   func images(of dataset: any ImageDataset, seed: UInt64) -> [Int] {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(seed: seed, for: "image order")
     return Array(generator.permutation(dataset.count).prefix(imageCount))
   }
 }

@@ -43,7 +43,7 @@ struct ResultOptions: ParsableArguments {
     help: ArgumentHelp("Also print the choice as a configuration of this library.", valueName: "library"))
   var preset: Preset?
 
-  enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, json }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, csv, json, markdown, latex }
 
   func validate() throws {
     if let predictions, !predictions.ends(in: ".npy"), !predictions.ends(in: ".tsv") {
@@ -72,12 +72,15 @@ struct ResultOptions: ParsableArguments {
           timing: timing, preset: preset,
           width: terminalWidth(of: output == "-" ? STDERR_FILENO : STDOUT_FILENO))
       case .tsv: report.tsv(timing: timing)
+      case .csv: report.csv(timing: timing)
+      case .markdown: report.markdown(timing: timing)
+      case .latex: report.latex(timing: timing)
       case .json: report.json(timing: timing, preset: preset)
       }
     if output == "-" { try StandardError.write(text) } else { try StandardOutput.write(text) }
     if format != .table {
       for line in report.summaryLines { console.notice(line) }
-      if format == .tsv, let preset {
+      if format != .json, let preset {
         for line in report.text(of: preset).split(separator: "\n") { console.notice(String(line)) }
       }
     }

@@ -25,6 +25,7 @@ struct SweepCommand: NetworkTool {
   @OptionGroup(title: "Settings to measure") var grid: GridOptions
   @OptionGroup(title: "Settings to measure") var calibration: CalibrationOptions
   @OptionGroup(title: "Choice") var choice: ChoiceOptions
+  @OptionGroup(title: "Labels and scores") var scoring: ScoringOptions
   @OptionGroup(title: "Many machines") var parts: PartOptions
   @OptionGroup(title: "Results") var results: ResultOptions
   @OptionGroup(title: "Results") var compression: CompressionOptions
@@ -45,6 +46,14 @@ struct SweepCommand: NetworkTool {
       throw ValidationError(
         "--confirm and --predictions FILE.tsv need --data, and cannot be combined with --merge")
     }
+    if !parts.merge.isEmpty && scoring.isGiven {
+      throw ValidationError(
+        "--valid-labels, --real-labels, --calibrate and --logits need --data, and cannot be combined with --merge"
+      )
+    }
+    if parts.shard != nil && (scoring.needsLogits || scoring.realLabels != nil) {
+      throw ValidationError("--real-labels, --calibrate and --logits cannot be combined with --shard")
+    }
     if results.output != nil && input.ensemble {
       throw ValidationError("-o cannot write an ensemble, which is not a single checkpoint")
     }
@@ -57,7 +66,9 @@ struct SweepCommand: NetworkTool {
   func execute(_ console: Console) throws {
     let destination = try results.output.map(checkpointDestination)
     _ = try writeOptions()
-    try results.plannedOutputs(state: parts.state).check()
+    var outputs = results.plannedOutputs(state: parts.state)
+    outputs.add("--logits", scoring.logits)
+    try outputs.check()
     let pool = global.makePool()
     guard parts.merge.isEmpty else {
       let whole = try parts.merged()
@@ -85,7 +96,9 @@ struct SweepCommand: NetworkTool {
     let models = try input.load(
       pool: pool, isStoredMeasuredAlone: calibration.measured == [.stored], console: console)
     let settings = try settings(for: models, console: console)
+    let subset = try scoring.subset(for: models)
     var reference = try classNames(of: models, console: console)
+    if let subset { reference = reference.map(subset.names) }
     func open(
       _ argument: String, _ part: DataOptions.Part, isLabelled: Bool = true
     ) throws -> any ImageDataset {
@@ -93,10 +106,13 @@ struct SweepCommand: NetworkTool {
         argument, part: part, seed: choice.seed, views: settings.map(\.preprocessing), isLabelled: isLabelled,
         pool: pool, console: console)
       return isLabelled
-        ? try images.labelled(dataset, by: reference, for: models[0], console: console) : dataset
+        ? try images.labelled(
+          dataset, by: reference, for: models[0], classes: subset?.outputs.count, of: subset?.path ?? "",
+          console: console) : dataset
     }
     let dataset = try open(data, .selected)
     if let own = dataset.classNames { reference = ClassNames(own, owner: dataset.name) }
+    let real = try scoring.realClasses(of: dataset, subset: subset)
     let confirmation = try input.confirm.map { try open($0, .all) }
     let calibrationImages = try calibration.data.map { try open($0, .all, isLabelled: false) }
     for model in models {
@@ -104,9 +120,13 @@ struct SweepCommand: NetworkTool {
         of: model, on: dataset, as: settings[0].preprocessing, workers: global.threadCount, console: console)
     }
     let job = try SweepJob(
-      self, models: models, settings: settings, dataset: dataset, calibrationImages: calibrationImages,
-      console: console)
-    let race = try job.run()
+      self, models: models, settings: settings, dataset: dataset, subset: subset,
+      calibrationImages: calibrationImages, console: console)
+    // One setting that is measured in one go need not be measured again for its logits.
+    let classes = subset?.outputs.count ?? models[0].network.classCount
+    let isKept = scoring.needsLogits && settings.count == 1 && parts.state == nil && !choice.race
+    var table = isKept ? LogitTable(classCount: classes) : nil
+    let race = try job.run(onLogits: isKept ? { table?.append($1, label: $2) } : nil)
     if job.shard.count > 1 {
       console.notice("shard \(job.shard): \(job.sweep.measurements.images.count) images measured")
       return
@@ -114,7 +134,8 @@ struct SweepCommand: NetworkTool {
     if let race { console.notice(race.text) }
     let outcome = SweepResult(
       recipe: job.recipe, measurements: job.sweep.measurements, recalibrations: job.recalibrations,
-      models: models, dataset: dataset, confirmation: confirmation, race: race)
+      models: models, dataset: dataset, confirmation: confirmation, race: race, subset: subset, real: real,
+      logits: table)
     try finish(outcome, destination: destination, console: console)
   }
 
@@ -130,6 +151,12 @@ struct SweepCommand: NetworkTool {
     /// Scores the chosen setting.
     var confirmation: (any ImageDataset)?
     var race: RaceSummary?
+    /// Outputs in use; nil for all.
+    var subset: ClassSubset?
+    /// The classes that each image shows by reassessed labels.
+    var real: [Set<Int>?]?
+    /// Logits of the only setting, if they were kept.
+    var logits: LogitTable?
   }
 
   private func finish(_ outcome: SweepResult, destination: Location?, console: Console) throws {
@@ -141,9 +168,34 @@ struct SweepCommand: NetworkTool {
     if let dataset = outcome.confirmation {
       let sweep = try Evaluator(
         networks: outcome.models.map(\.network), settings: [chosen], dataset: dataset,
-        recalibrations: outcome.recalibrations)
+        recalibrations: outcome.recalibrations, outputs: outcome.subset?.outputs)
       try sweep.run(batchSize: input.batchSize, workers: global.threadCount)
       report.verdict.confirmation = .init(dataset: dataset.name, outcomes: sweep.measurements.outcomes[0])
+    }
+    if let real = outcome.real {
+      report.score(outcome.measurements, by: outcome.measurements.images.map { real[$0] })
+    }
+    if scoring.needsLogits {
+      let table = try outcome.logits ?? logits(of: chosen, outcome)
+      try scoring.write(table)
+      if scoring.calibrate {
+        let scaling = try TemperatureScaling(table, seed: choice.seed)
+        report.calibration = scaling
+        if scaling.isAtBound {
+          console.warning(
+            "no temperature from \(TemperatureScaling.bounds.lowerBound) to \(TemperatureScaling.bounds.upperBound) minimizes the loss: the images are all right, or the logits say nothing"
+          )
+        }
+      }
+    }
+    report.transformsInput = Set(
+      outcome.models.indices.filter { outcome.models[$0].network.description.transformsInput })
+    let isScaled =
+      chosen.preprocessing.mean == [0.5, 0.5, 0.5] && chosen.preprocessing.std == [0.5, 0.5, 0.5]
+    if outcome.models.isEmpty, results.preset == .torchvision, isScaled {
+      console.notice(
+        "the states do not name the network: for Inception v3 and GoogLeNet, whose torchvision models scale inputs to ±1 themselves, take ImageNet's mean and std instead of the preset's"
+      )
     }
     // Before the checkpoint, so that a long sweep's result is not lost to a full disk.
     try results.print(report, console: console)
@@ -151,7 +203,7 @@ struct SweepCommand: NetworkTool {
       report, measurements: outcome.measurements, dataset: outcome.dataset,
       trainSizes: outcome.models.map { trainSize(of: $0.source) })
     if let path = results.report {
-      let run = try runMembers(outcome)
+      let run = try runMembers(outcome) + classMembers(outcome, chosen: report.verdict.chosen)
       try writeFile(report.json(run: run).utf8, to: path)
     }
     if let destination {
@@ -161,6 +213,19 @@ struct SweepCommand: NetworkTool {
         recalibration: chosen.recalibration(of: network, among: outcome.recalibrations),
         recipe: recipe, report: report, to: destination)
     }
+  }
+
+  /// The logits of a setting on all images, in the order of the data set.
+  private func logits(of setting: Setting, _ outcome: SweepResult) throws -> LogitTable {
+    guard let dataset = outcome.dataset else { preconditionFailure("merged sweeps have no images") }
+    var table = LogitTable(
+      classCount: outcome.subset?.outputs.count ?? outcome.models[0].network.classCount)
+    let evaluator = try Evaluator(
+      networks: outcome.models.map(\.network), settings: [setting], dataset: dataset,
+      recalibrations: outcome.recalibrations, outputs: outcome.subset?.outputs)
+    try evaluator.run(
+      batchSize: input.batchSize, workers: global.threadCount, onLogits: { table.append($1, label: $2) })
+    return table
   }
 
   /// Members of the report on the run, besides the results.
@@ -182,6 +247,28 @@ struct SweepCommand: NetworkTool {
     if let calibration = recipe.calibration { members.append(("bnfix", calibration.json)) }
     if let race = outcome.race { members.append(("race", race.json)) }
     return members
+  }
+
+  /// Members of the report on the classes: the chosen setting's results on all images.
+  private func classMembers(_ outcome: SweepResult, chosen: Int) -> [(String, JSON)] {
+    let outcomes = outcome.measurements.outcomes[chosen]
+    let names = outcome.dataset?.classNames
+    let tally = ClassTally(outcomes)
+    func number(_ value: Double?) -> JSON { value.map { JSON($0) } ?? .null }
+    let classes = tally.images.indices.map { index in
+      var members: [(String, JSON)] = [("class", JSON(index))]
+      if let names, names.indices.contains(index) { members.append(("name", .string(names[index]))) }
+      return JSON.object(
+        members + [
+          ("n", JSON(tally.images[index])), ("predicted", JSON(tally.predictions[index])),
+          ("correct", JSON(tally.correct[index])), ("accuracy", number(tally.accuracy(index))),
+          ("precision", number(tally.precision(index))), ("f1", number(tally.f1(index))),
+        ])
+    }
+    let confusion = ConfusionCell.table(outcomes).map {
+      JSON.array([JSON($0.label), JSON($0.predicted), JSON($0.count)])
+    }
+    return [("classes", .array(classes)), ("confusion", .array(confusion))]
   }
 
   /// The names that the checkpoints record for their classes, which must not contradict each other.
@@ -213,6 +300,9 @@ struct SweepCommand: NetworkTool {
       metadata[key] = value
     }
     metadata[MetadataKey.metrics] = report.metricsEntry
+    if let calibration = report.calibration {
+      metadata[MetadataKey.temperature] = "\(calibration.temperature)"
+    }
     var options = choice.provenance(of: report) + (recipe.options.objectValue ?? [])
     if recalibration != nil {
       metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.recalibrated

@@ -20,7 +20,7 @@ struct SweepJob {
   /// - Parameter calibrationImages: what recalibrated statistics are made of; nil if none are measured.
   init(
     _ command: SweepCommand, models: [LoadedModel], settings: [Setting], dataset: any ImageDataset,
-    calibrationImages: (any ImageDataset)?, console: Console
+    subset: ClassSubset?, calibrationImages: (any ImageDataset)?, console: Console
   ) throws {
     self.command = command
     self.console = console
@@ -36,7 +36,7 @@ struct SweepJob {
         command.images.history()
           + (command.images.sample == nil
             ? [] : [("sample_seed", .number("\(command.choice.seed)"))])
-          + command.input.arithmetic.history),
+          + command.input.arithmetic.history + command.scoring.history(subset)),
       settings: settings,
       multiplyAdds: try Evaluator.multiplyAdds(of: settings, networks),
       calibration: calibrationImages.map {
@@ -59,7 +59,7 @@ struct SweepJob {
     sweep = try Evaluator(
       networks: networks, settings: settings, dataset: dataset, images: images,
       recalibrations: recalibrations,
-      multiplyAdds: recipe.multiplyAdds)
+      multiplyAdds: recipe.multiplyAdds, outputs: subset?.outputs)
     if let earlier { sweep.resume(earlier.measurements) } else if !recalibrations.isEmpty { try save() }
   }
 
@@ -86,8 +86,9 @@ struct SweepJob {
 
   /// Measures everything, or with a race until it is decided.
   ///
+  /// - Parameter onLogits: called for every image and setting with setting, logits and label, unless there is a race.
   /// - Returns: what the race saved; nil without one.
-  func run() throws -> RaceSummary? {
+  func run(onLogits: ((Int, [Double], Int) -> Void)? = nil) throws -> RaceSummary? {
     let total = sweep.measurements.images.count * sweep.measurements.settings.count
     let progress = console.progress("sweeping", total: total, unit: "evaluations")
     defer { progress.finish() }
@@ -103,7 +104,7 @@ struct SweepJob {
       }
     }
     guard var race = makeRace() else {
-      try sweep.run(batchSize: batchSize, workers: workers, onBatch: onBatch)
+      try sweep.run(batchSize: batchSize, workers: workers, onLogits: onLogits, onBatch: onBatch)
       try save()
       return nil
     }

@@ -20,6 +20,14 @@ enum NumPy {
   }
 }
 
+/// The numbers of a NumPy file that holds a matrix, in row-major order; float64 is rounded to float32.
+/// - Throws: Errors of reading; `badDataset` for another file.
+public func readNumPyMatrix(
+  _ path: String
+) throws(ImageDataError) -> (rows: Int, columns: Int, values: [Float]) {
+  try NumPyArray(RandomAccessBytes(path: path)).matrix()
+}
+
 /// An array in NumPy's format, a file of its own or inside another.
 struct NumPyArray {
   /// Name in errors.
@@ -84,6 +92,30 @@ struct NumPyArray {
     }
     try checkSize(elementSize: 1)
     return geometry
+  }
+
+  /// The array as a matrix of floating-point numbers, in row-major order.
+  /// - Throws: `badDataset` for another type or number of sizes, or a file of another size.
+  func matrix() throws(ImageDataError) -> (rows: Int, columns: Int, values: [Float]) {
+    let sizes = ["<f4": 4, "<f8": 8]
+    guard let size = sizes[type], shape.count == 2 else {
+      throw .badDataset(
+        path: name, reason: "expected a matrix of float32 or float64, found \(type) \(shape)")
+    }
+    try checkSize(elementSize: size)
+    let stored = try bytes.read(at: start, count: shape[0] * shape[1] * size)
+    let values = stored.withUnsafeBytes { raw in
+      (0..<shape[0] * shape[1]).map { index in
+        size == 4
+          ? Float(
+            bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
+          : Float(
+            Double(
+              bitPattern: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)))
+          )
+      }
+    }
+    return (shape[0], shape[1], values)
   }
 
   /// The array as labels of `count` images.

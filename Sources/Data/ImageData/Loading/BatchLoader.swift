@@ -196,9 +196,7 @@ final class LoaderState: @unchecked Sendable {
       let size = view.crop * view.crop * 3
       let target = tensor.pointer + position % batchSize * size
       if let augmentation {
-        // Seeds of neighbors are scrambled once, because SplitMix64's sequences of related seeds overlap.
-        var scrambler = SeededGenerator(seed: seed &+ UInt64(indices[position]))
-        var generator = SeededGenerator(seed: scrambler.next())
+        var generator = SeededGenerator(seed: seed, for: "image transforms", index: indices[position])
         augmentation.apply(image, view, using: &generator, into: target)
       } else {
         view.apply(image, into: target)

@@ -82,6 +82,8 @@ public enum MetadataKey {
   public static let batchNorm = "ckpt.bn"
   /// JSON of the measured accuracy of the chosen setting.
   public static let metrics = "ckpt.metrics"
+  /// Temperature that the chosen setting's logits are divided by, so that their confidence is honest.
+  public static let temperature = "ckpt.temperature"
   /// JSON array of what tools have done, oldest first.
   public static let history = "ckpt.history"
   /// JSON array of groups of tensors that were one and the same before they were written as copies.

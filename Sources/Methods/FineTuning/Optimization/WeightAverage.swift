@@ -11,6 +11,18 @@ public enum WeightAveraging: Sendable, Equatable {
   /// 2018).
   case swa(from: Int)
 
+  /// Weight that the initial weights have in the average after `steps` steps.
+  public func initialShare(steps: Int) -> Double {
+    guard case .ema(let decay, let every) = self else { return 0 }
+    return pow(decay, Double(steps / every))
+  }
+
+  /// Weight that the newest weights have in the average; nil for an equal mean, which depends on their number.
+  public var newestShare: Double? {
+    guard case .ema(let decay, _) = self else { return nil }
+    return 1 - decay
+  }
+
   func validate() throws {
     switch self {
     case .none: break

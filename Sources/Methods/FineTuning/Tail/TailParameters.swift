@@ -142,7 +142,7 @@ extension TailParameters {
   /// This norm with a newly initialized classifier of `classes` outputs.
   public func withNewHead(classes: Int, _ initialisation: HeadInitialisation, seed: UInt64) -> TailParameters
   {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(seed: seed, for: "new classifier")
     let bound = 1 / Double(channels).squareRoot()
     func values(_ count: Int) -> [Float] {
       switch initialisation {

@@ -30,6 +30,9 @@ public struct ClassifierTuner {
 
   /// Runs all epochs, or fewer when stopping early.
   ///
+  /// With `TuningOptions.patience` the start is a candidate like every epoch: parameters that no epoch improves stay as
+  /// they are.
+  ///
   /// - Parameters:
   ///   - start: initial parameters.
   ///   - train: samples to train on.
@@ -101,15 +104,21 @@ public struct ClassifierTuner {
     try validation?.validate(for: start, what: "the validation data")
     var stopping = state?.stopping ?? PlateauWatch(patience: (options.patience ?? 0) - 1)
     var best = state?.best
+    if state == nil, options.patience != nil, let validation {
+      stopping.observe(try measure(start, on: validation).metrics.loss)
+      best = start
+    }
     while run.epoch < options.epochs && !(best != nil && stopping.reductions > 0) {
       guard let (metrics, learningRate) = try run.trainEpoch(onStep: onStep) else { break }
       let validationMetrics = try validation.map { try measure(run.result, on: $0).metrics }
       run.observe(validationMetrics?.loss ?? metrics.loss)
+      var record = EpochRecord(
+        epoch: run.epoch, learningRate: learningRate, train: metrics, validation: validationMetrics,
+        optimality: run.optimality)
       if let validationMetrics, options.patience != nil {
-        if stopping.observe(validationMetrics.loss) || best == nil { best = run.result }
+        record.isBest = stopping.observe(validationMetrics.loss) || best == nil
+        if record.isBest { best = run.result }
       }
-      let record = EpochRecord(
-        epoch: run.epoch, learningRate: learningRate, train: metrics, validation: validationMetrics)
       try onEpoch(record) { (run as? StochasticRun)?.state(stopping: stopping, best: best) }
     }
     return best ?? run.result
@@ -145,6 +154,9 @@ protocol TuningRun: AnyObject {
 
   /// The current result.
   var result: TailParameters { get }
+
+  /// Distance from the minimum; nil where it is not known.
+  var optimality: Optimality? { get }
 
   /// Advances by one epoch; nil when the run has converged and did not move.
   func trainEpoch(

@@ -30,7 +30,7 @@ final class StochasticRun: TuningRun {
     if options.layers != .classifier { trained += tail.normParameters }
     self.trained = trained
     stepsPerEpoch = (source.imageCount - 1) / options.batchSize + 1
-    generator = SeededGenerator(seed: options.seed)
+    generator = SeededGenerator(seed: options.seed, for: "image order")
     plateau = PlateauWatch(patience: options.schedule.patience)
     if case .ema = options.averaging { average = WeightAverage(trained, count: 1) }
     guard let state else { return }
@@ -48,6 +48,9 @@ final class StochasticRun: TuningRun {
     guard let average else { return tail.parameters }
     return tail.parameters(replacing: trained, by: average.values)
   }
+
+  /// Nil: one batch's gradient says nothing of the minimum.
+  var optimality: Optimality? { nil }
 
   /// - Parameters: additions of early stopping.
   func state(stopping: PlateauWatch, best: TailParameters?) -> TuningState {
@@ -162,7 +165,7 @@ extension TuningOptions {
     switch optimizer {
     case .adam: Adam(.adam, weightDecay: weightDecay)
     case .adamw: Adam(.adamW, weightDecay: weightDecay)
-    case .lamb: Adam(.lamb, weightDecay: weightDecay)
+    case .lamb: Adam(.lamb, weightDecay: weightDecay, trustRatio: trustRatio)
     case .sgd, .lbfgs: SGD(momentum: momentum, weightDecay: weightDecay, nesterov: nesterov)
     }
   }

@@ -30,10 +30,18 @@ public struct TuningOptions: Sendable {
     case adam
     /// Adam with weight decay decoupled from the gradient.
     case adamw
-    /// Adam steps, scaled by the ratio of the norms of weight and step where weight decay applies.
+    /// Adam steps, scaled by the ratio of the norms of weight and step as `TuningOptions.trustRatio` says.
     case lamb
     /// Full-batch quasi-Newton iterations, one per epoch, for the classifier alone on fixed features.
     case lbfgs
+  }
+
+  /// Parameters whose LAMB steps are scaled by the ratio of the norms of weight and step.
+  public enum TrustRatio: String, Sendable, CaseIterable {
+    /// All parameters, as in the paper (You et al. 2020, algorithm 2).
+    case always
+    /// Those that weight decay changes, as in timm: none if the weight decay is 0.
+    case decayed
   }
 
   /// Layers to train.
@@ -60,14 +68,16 @@ public struct TuningOptions: Sendable {
   public var reshuffles = true
   /// Factor on the learning rate over the run.
   public var schedule = LearningRateSchedule.cosine
+  /// Parameters whose steps LAMB scales.
+  public var trustRatio = TrustRatio.decayed
   /// Rise of the learning rate at the beginning; the schedule starts after it.
   public var warmUp = WarmUp()
   /// Largest norm of the gradient of all trained parameters together; nil for no limit.
   public var clipNorm: Double?
   /// Average of the weights that becomes the result.
   public var averaging = WeightAveraging.none
-  /// Epochs without a lower validation loss after which the run ends with the best epoch's parameters; nil to
-  /// run all epochs and return the last.
+  /// Epochs without a lower validation loss after which the run ends with the best epoch's parameters, or those of the
+  /// start if no epoch was better; nil to run all epochs and return the last.
   public var patience: Int?
   /// Loss to minimize.
   public var loss: any ClassificationLoss = CrossEntropy()

@@ -30,6 +30,8 @@ extension SweepPart {
       "rank": try matrix({ $0.ranks.map(Double.init) }, .i32),
       "loss": try matrix(\.losses, .f64),
       "confidence": try matrix({ $0.confidences.map(Double.init) }, .f32),
+      "label": try matrix({ $0.labels.map(Double.init) }, .i32),
+      "brier": try matrix(\.brierScores, .f64),
     ]
     for (index, recalibration) in recalibrations.enumerated() {
       for (layer, statistics) in recalibration.statistics.enumerated() {
@@ -72,6 +74,8 @@ extension SweepPart {
     let ranks = try file.doubles("rank", .i32, places) { $0 >= 0 }
     let losses = try file.doubles("loss", .f64, places) { $0 >= 0 }
     let confidences = try file.doubles("confidence", .f32, places) { (0...1).contains($0) }
+    let labels = try file.doubles("label", .i32, places) { $0 >= 0 }
+    let brierScores = try file.doubles("brier", .f64, places) { (0...2.0001).contains($0) }
     let seconds = try file.doubles("seconds", .f64, [settings]) { $0 >= 0 }
     var measurements = Measurements(
       settings: recipe.settings, images: shard.items(of: recipe.imageCount), multiplyAdds: recipe.multiplyAdds
@@ -82,7 +86,7 @@ extension SweepPart {
         measurements.outcomes[setting].append(
           Outcome(
             predicted: Int(predicted[place]), rank: Int(ranks[place]), loss: losses[place],
-            confidence: confidences[place]))
+            confidence: confidences[place], label: Int(labels[place]), brierScore: brierScores[place]))
       }
     }
     guard let entries = header["recalibrations"]?.arrayValue else {

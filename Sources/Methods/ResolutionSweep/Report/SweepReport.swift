@@ -10,6 +10,10 @@ public struct SweepReport: Sendable {
   public var rows: [SweepRow]
   /// The choice.
   public var verdict: Verdict
+  /// Temperature of the chosen setting's logits and its effect; nil if none was fitted.
+  public var calibration: TemperatureScaling?
+  /// Indices of the networks whose torchvision models transform normalized inputs once more (`transform_input`).
+  public var transformsInput: Set<Int> = []
 
   /// Method of choosing from a sweep.
   public struct Request: Sendable {
@@ -74,21 +78,43 @@ public struct SweepReport: Sendable {
     let finalists = try Self.finalists(rows, of: measured, budget: request.budget)
     let finals = finalists.map { measured.outcomes[$0] }
     let selection = try Selection(
-      request.metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: request.method,
+      request.metric.matrix(finals), shown: [Metric.top1.matrix(finals)],
+      costs: finalists.map { Double(costs[$0]) }, method: request.method,
       isShuffled: isShuffled, rule: request.rule, seed: request.seed)
     for member in selection.confidenceSet.members { rows[finalists[member]].isIndistinguishable = true }
     for (place, row) in finalists.enumerated() { rows[row].deficit = selection.confidenceSet.deficits[place] }
     Self.markParetoFront(&rows, among: measured.complete)
-    let scoring = { (metric: Metric) in abs(selection.score(metric.matrix(finals))) }
+    var scored = SettingOutcomes()
+    for (image, setting) in zip(selection.scoringImages, selection.scoredSetting) {
+      scored.append(finals[setting][image])
+    }
+    let tally = ClassTally(scored)
     self.dataset = dataset
     self.rows = rows
     verdict = Verdict(
       method: request.method, metric: request.metric, preference: request.rule.preference,
       chosen: finalists[selection.chosen], selectingCount: selection.selectingImages.count,
-      scoringCount: selection.scoringImages.count, top1: scoring(.top1), top5: scoring(.top5),
-      loss: scoring(.loss),
-      // The winner's luck is relative to all settings, of which a race keeps only the last.
-      optimism: measured.complete.count < rows.count ? nil : selection.optimism)
+      scoringCount: scored.count, top1: scored.accuracy(top: 1).value, top5: scored.accuracy(top: 5).value,
+      loss: scored.meanLoss, balancedAccuracy: tally.balancedAccuracy, macroF1: tally.macroF1,
+      brierScore: scored.meanBrierScore,
+      // The choice's luck is relative to all settings, of which a race keeps only the last.
+      optimism: measured.complete.count < rows.count ? nil : selection.optimism,
+      top1Optimism: measured.complete.count < rows.count ? nil : selection.shownOptimism?[0])
+  }
+
+  /// Scores every row by reassessed labels.
+  ///
+  /// - Parameters:
+  ///   - measured: the measurements that the report is made of.
+  ///   - classes: the classes that each image shows, in the order of its `images`; nil leaves an image out.
+  package mutating func score(_ measured: Measurements, by classes: [Set<Int>?]) {
+    precondition(classes.count == measured.images.count)
+    for index in rows.indices {
+      let judged = zip(measured.outcomes[index].predicted, classes).compactMap { predicted, shown in
+        shown?.contains(Int(predicted))
+      }
+      rows[index].real = Proportion(successes: judged.count { $0 }, count: judged.count)
+    }
   }
 
   private static func name(of setting: Setting, _ names: [String]) -> String {
@@ -137,8 +163,18 @@ public struct SweepRow: Sendable {
   public var top5: Proportion
   /// Mean cross-entropy in nats.
   public var loss: Double
-  /// Expected calibration error over 15 bins.
+  /// Expected calibration error over 15 bins of equal width.
   public var calibrationError: Double
+  /// Expected calibration error over 15 bins of equal numbers of images.
+  public var adaptiveCalibrationError: Double
+  /// Mean accuracy of the classes.
+  public var balancedAccuracy: Double
+  /// Mean F1 of the classes.
+  public var macroF1: Double
+  /// Mean Brier score, from 0 to 2.
+  public var brierScore: Double
+  /// Share of the images with reassessed labels whose predicted class is among them; nil without such labels.
+  public var real: Proportion?
   /// Multiply-adds per image.
   public var multiplyAdds: Int
   /// Images per second of the forward passes alone; depends on the machine.
@@ -160,6 +196,11 @@ public struct SweepRow: Sendable {
     top5 = outcomes.accuracy(top: 5)
     loss = outcomes.meanLoss
     calibrationError = outcomes.calibrationError
+    adaptiveCalibrationError = outcomes.adaptiveCalibrationError
+    let tally = ClassTally(outcomes)
+    balancedAccuracy = tally.balancedAccuracy
+    macroF1 = tally.macroF1
+    brierScore = outcomes.meanBrierScore
     self.multiplyAdds = multiplyAdds
     imagesPerSecond = seconds > 0 ? Double(outcomes.count) / seconds : 0
   }

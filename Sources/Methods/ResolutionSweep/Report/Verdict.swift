@@ -22,9 +22,17 @@ extension SweepReport {
     public var top5: Double
     /// Mean cross-entropy of the scoring images in nats.
     public var loss: Double
-    /// Optimistic bias of the best measured score, in units of the metric; nil where it cannot be estimated:
-    /// a single image, or a race that dropped settings.
+    /// Mean accuracy of the classes among the scoring images.
+    public var balancedAccuracy: Double
+    /// Mean F1 of the classes among the scoring images.
+    public var macroF1: Double
+    /// Mean Brier score of the scoring images.
+    public var brierScore: Double
+    /// Optimistic bias of the choice's score on the choosing images, in units of the metric; nil where it cannot be
+    /// estimated: a single image, or a race that dropped settings.
     public var optimism: Double?
+    /// The same bias of its top-1 accuracy, a fraction of 1.
+    public var top1Optimism: Double?
     /// The chosen setting on another data set.
     public var confirmation: Confirmation?
   }

@@ -6,10 +6,11 @@ import Statistics
 
 extension SweepReport {
   /// Tab-separated values with a heading line: fractions of 1, full precision, `indistinguishable`, `pareto` and
-  /// `chosen` as 0 or 1.
+  /// `chosen` as 0 or 1; then the further scores.
   public func tsv(timing: Bool = false) -> String {
     let columns = columns(timing: timing)
-    var lines = [(columns.map(\.key) + ["indistinguishable", "pareto", "chosen"]).joined(separator: "\t")]
+    let headings = columns.map(\.key) + ["indistinguishable", "pareto", "chosen"] + scores.map(\.key)
+    var lines = [headings.joined(separator: "\t")]
     for (index, row) in rows.enumerated() {
       var fields = columns.map { column -> String in
         switch column.json(row) {
@@ -18,6 +19,7 @@ extension SweepReport {
         }
       }
       fields += [row.isIndistinguishable, row.isParetoOptimal, index == verdict.chosen].map { $0 ? "1" : "0" }
+      fields += scores.map { $0.json(row).encoded() }
       lines.append(fields.joined(separator: "\t"))
     }
     return lines.joined(separator: "\n") + "\n"
@@ -42,15 +44,17 @@ extension SweepReport {
     let rows = self.rows.enumerated().map { index, row in
       let interval = row.top1.wilsonInterval()
       return JSON.object(
-        columns.map { ($0.key, $0.json(row)) } + [
-          ("top1_interval", JSON(interval)), ("behind_best", row.deficit.map { JSON($0) } ?? .null),
-          ("indistinguishable", .bool(row.isIndistinguishable)), ("pareto", .bool(row.isParetoOptimal)),
-          ("chosen", .bool(index == verdict.chosen)),
-        ])
+        columns.map { ($0.key, $0.json(row)) } + scores.map { ($0.key, $0.json(row)) }
+          + (row.real.map { [("real_n", JSON($0.count))] } ?? []) + [
+            ("top1_interval", JSON(interval)), ("behind_best", row.deficit.map { JSON($0) } ?? .null),
+            ("indistinguishable", .bool(row.isIndistinguishable)), ("pareto", .bool(row.isParetoOptimal)),
+            ("chosen", .bool(index == verdict.chosen)),
+          ])
     }
     var members: [(String, JSON)] = [
       ("schema", JSON(1)), ("data", .string(dataset)), ("rows", .array(rows)), ("selection", verdict.json),
     ]
+    if let calibration { members.append(("temperature", calibration.json)) }
     if let preset { members.append(("preset", .string(text(of: preset)))) }
     return members
   }
@@ -149,11 +153,15 @@ extension SweepReport {
 
   /// The chosen preprocessing as a library's configuration.
   public func text(of preset: Preset) -> String {
-    preset.text(for: rows[verdict.chosen].setting)
+    let setting = rows[verdict.chosen].setting
+    return preset.text(
+      for: setting, transformsInput: setting.networks.contains(where: transformsInput.contains))
   }
 
   /// The choice, its score and what the score is worth; then the confirmation, if there is one.
-  public var summaryLines: [String] { [summary] + [verdict.confirmationSummary].compactMap { $0 } }
+  public var summaryLines: [String] {
+    [summary] + [calibration?.summary, verdict.confirmationSummary].compactMap { $0 }
+  }
 
   /// One line: the choice, its score and what the score is worth.
   private var summary: String {
@@ -166,6 +174,30 @@ extension SweepReport {
     parts += row.setting.peculiarities
     let chosen = of + parts.joined(separator: ", ")
     return "\(chosen): \(verdict.summary(isChoice: rows.count > 1))"
+  }
+}
+
+extension TemperatureScaling {
+  /// The temperature and its effect, in words.
+  fileprivate var summary: String {
+    String(
+      format: "temperature %.4f: loss %.4f to %.4f, ECE %.2f to %.2f %% (each half scaled by the other's)",
+      temperature, before.meanLoss, after.meanLoss, 100 * before.calibrationError,
+      100 * after.calibrationError)
+  }
+
+  fileprivate var json: JSON {
+    func scores(_ outcomes: SettingOutcomes) -> JSON {
+      .object([
+        ("loss", JSON(outcomes.meanLoss)), ("brier", JSON(outcomes.meanBrierScore)),
+        ("calibration_error", JSON(outcomes.calibrationError)),
+        ("adaptive_calibration_error", JSON(outcomes.adaptiveCalibrationError)),
+      ])
+    }
+    return .object([
+      ("value", JSON(temperature)), ("n", JSON(before.count)), ("before", scores(before)),
+      ("after", scores(after)),
+    ])
   }
 }
 
@@ -222,7 +254,22 @@ extension SweepReport {
         text: { String(format: "%.1f", Double($0.multiplyAdds) / 1e6) }),
     ]
     if timing { columns.append(.real("images_per_second", "images/s", "%.1f") { $0.imagesPerSecond }) }
+    if rows.contains(where: { $0.real != nil }) {
+      columns.append(.real("real", "ReaL %", "%.2f", scale: 100) { $0.real?.value ?? 0 })
+    }
     return columns
+  }
+
+  /// Further scores, for which a table for people has no room.
+  var scores: [SweepColumn] {
+    [
+      .real("balanced_accuracy", "balanced %", "%.2f", scale: 100) { $0.balancedAccuracy },
+      .real("macro_f1", "macro F1 %", "%.2f", scale: 100) { $0.macroF1 },
+      .real("brier", "Brier", "%.4f") { $0.brierScore },
+      .real("adaptive_calibration_error", "adaptive ECE %", "%.2f", scale: 100) {
+        $0.adaptiveCalibrationError
+      },
+    ]
   }
 }
 
