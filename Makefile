@@ -24,7 +24,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandLine
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop same-bytes scan fuzz example docs soak bench table install \
+.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families same-bytes scan fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -92,6 +92,10 @@ interop: build benchmarks $(VENV)/ready
 	@echo "== trained_weights"; $(VENV)/bin/python Tests/Interop/trained_weights.py "$(BIN)"
 	@echo "== scan"; $(VENV)/bin/python Tests/Interop/scan.py "$(BIN)" --small --no-table
 	@echo "== onnx_logits"; $(VENV)/bin/python Tests/Interop/onnx_logits.py "$(BENCHMARK_BIN)"
+
+# BatchNorm statistics of a network of every family, which takes minutes more than the sample of `make interop`.
+families: build $(VENV)/ready
+	$(VENV)/bin/python Tests/Interop/bnfix.py "$(BIN)" --families
 
 # Every output byte of two builds, for code that is restructured: OLD is the folder of the other executables.
 same-bytes: build
