@@ -140,7 +140,8 @@ import Testing
       let target = folder.file("data/\(item.label)")
       try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
       // Numbers run against the order of the data set.
-      let name = String(format: "ILSVRC2012_val_%08d.", 450 - index)
+      let number = "\(450 - index)"
+      let name = "ILSVRC2012_val_" + String(repeating: "0", count: 8 - number.count) + number + "."
       let suffix = URL(fileURLWithPath: item.path).pathExtension
       try FileManager.default.createSymbolicLink(
         atPath: "\(target)/\(name)\(suffix)", withDestinationPath: item.path)

@@ -109,7 +109,8 @@ import Testing
     let lines = other.csv().split(separator: "\r\n", omittingEmptySubsequences: false)
     #expect(lines.count == 5 && lines[4].isEmpty)
     #expect(lines[0].hasPrefix("checkpoint,resize,crop,interpolation,n,top1,"))
-    #expect(lines[1].hasPrefix("\"a,\"\"b\"\".pth\",56,48,bilinear,200,0.75,"))
+    // Quotes of a name are escaped as in every output, and doubled as in every field.
+    #expect(lines[1].hasPrefix("\"a,\\\"\"b\\\"\".pth\",56,48,bilinear,200,0.75,"))
   }
 
   @Test func markdownIsOneTable() {

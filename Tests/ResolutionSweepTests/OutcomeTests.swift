@@ -88,7 +88,8 @@ import Testing
     // 3/(2·2) for a right image of class 0, 3/(2·1) for one of class 1.
     #expect(Metric.balanced.scores(outcomes) == [0.75, 0, 1.5])
     let parts = Metric.macroF1.scores(outcomes)
-    #expect(abs(parts.reduce(0, +) / 3 - 2.0 / 3) < 1e-15)
+    let mean = parts.reduce(0, +) / 3
+    #expect(abs(mean - 2.0 / 3) < 1e-15)
     // The last image's: 2/3 + 2·3/(2·3)·(1 − 2/3).
     #expect(abs(parts[2] - 1) < 1e-15)
   }
