@@ -201,6 +201,17 @@ private func sweepPartExample(files: [String]) throws {
   print(whole.measurements.outcomes.map { $0.accuracy().value })
 }
 
+private func continuationExample(
+  network: Network, recipe: SweepPart.Recipe, shard: Shard, dataset: any ImageDataset
+) throws {
+  let earlier = try SweepPart(reading: openCheckpoint(.path("state")), for: (recipe, shard))
+  let evaluator = try Evaluator(networks: [network], settings: recipe.settings, dataset: dataset)
+  evaluator.resume(earlier.measurements(of: recipe))
+  try evaluator.run(workers: 2)
+  let part = SweepPart(recipe: recipe, shard: shard, measurements: evaluator.measurements).keeping(earlier)
+  print(part.recipe.settings.count)
+}
+
 private func sweepReportExample(evaluator: Evaluator, dataset: any ImageDataset) throws {
   let request = SweepReport.Request(method: .half, rule: SelectionRule(preference: .accuracy))
   let report = try SweepReport(
