@@ -23,6 +23,14 @@ private func plotExample() {
   _ = svg
 }
 
+private func pictureExample(x: PlotScale, y: PlotScale) throws {
+  let encoder = try PictureEncoder(path: "sizes.png")
+  let axes = SVG.axes(x, y, xLabel: "crop, pixels")
+  let svg = SVG.document(width: 400, height: 300, title: "Accuracy", body: axes)
+  let bytes = try encoder.encode(Picture(svg: svg, width: 400, height: 300))
+  print(bytes.count)
+}
+
 private struct OptionExample {
   var batchSize = 1
   var limit: Int?
