@@ -88,8 +88,8 @@ struct SweepCommand: NetworkTool {
     var outputs = results.plannedOutputs(state: parts.state)
     outputs.add("--logits", scoring.logits)
     outputs.add("--features", scoring.features)
-    try outputs.check()
     let encoder = try results.plot.map { try PictureEncoder(path: $0) }
+    try outputs.check()
     let pool = global.makePool()
     guard parts.merge.isEmpty else {
       let whole = try parts.merged()

@@ -195,8 +195,7 @@ extension SweepPart.Recipe {
       return values.count == elements.count ? values : nil
     }
     guard let dataset = json["data"]?.stringValue, let imageCount = json["images"]?.intValue,
-      Self.imageCounts.contains(imageCount), let digest = json["data_digest"]?.stringValue,
-      let checkpoints = list("checkpoints", { $0.stringValue }),
+      Self.imageCounts.contains(imageCount), let checkpoints = list("checkpoints", { $0.stringValue }),
       let digests = list("digests", { $0.stringValue }),
       let multiplyAdds = list("multiply_adds", { $0.intValue }),
       multiplyAdds.allSatisfy({ $0 >= 0 }),
@@ -209,17 +208,19 @@ extension SweepPart.Recipe {
     else { return nil }
     var calibration: SweepPart.CalibrationRecipe?
     if let source = json["bnfix"] {
-      guard let dataset = source["data"]?.stringValue, let digest = source["data_digest"]?.stringValue,
-        let images = source["images"]?.intValue, Self.imageCounts.contains(images),
+      guard let dataset = source["data"]?.stringValue, let images = source["images"]?.intValue,
+        Self.imageCounts.contains(images),
         case .number(let text)? = source["seed"], let seed = UInt64(text)
       else { return nil }
       calibration = SweepPart.CalibrationRecipe(
-        dataset: dataset, datasetDigest: digest, imageCount: images, seed: seed)
+        dataset: dataset, datasetDigest: source["data_digest"]?.stringValue ?? "", imageCount: images,
+        seed: seed)
     }
     guard calibration != nil || settings.allSatisfy({ $0.batchNorm == .stored }) else { return nil }
     self.init(
-      dataset: dataset, imageCount: imageCount, datasetDigest: digest, checkpoints: checkpoints,
-      digests: digests, options: options, settings: settings, multiplyAdds: multiplyAdds,
+      dataset: dataset, imageCount: imageCount, datasetDigest: json["data_digest"]?.stringValue ?? "",
+      checkpoints: checkpoints, digests: digests, options: options, settings: settings,
+      multiplyAdds: multiplyAdds,
       calibration: calibration)
   }
 }
