@@ -146,7 +146,7 @@ public struct SweepPlot {
       let one = series[end.index]
       let (start, middle) = (Self.left + Self.plotWidth + 10, end.y - 4)
       return [
-        SVG.line(start, middle, start + Self.sampleLength - 4, middle, one.look.line),
+        SVG.line(start, middle, start + Self.sampleLength - 4, middle, "line \(one.look.line)"),
         SVG.marker(
           one.look.marker, start + Self.sampleLength / 2 - 2, middle, 4, "key hollow \(one.look.tint)"),
         SVG.text(start + Self.sampleLength, end.y, one.label, "name \(one.look.tint)"),
