@@ -118,13 +118,13 @@ import Testing
     let first = try sweep(base + ["--crop", "48,56"] + state)
     #expect(first.status == 0, "\(first.messages)")
     let second = try sweep(base + ["--crop", "48,56,64", "--format", "json"] + state)
-    #expect(second.messages.contains("2 of 3 settings are in the state"), "\(second.messages)")
+    #expect(second.messages.contains("known from the state: 2 of 3"), "\(second.messages)")
     #expect(try second.output == sweep(base + ["--crop", "48,56,64", "--format", "json"]).output)
     // Settings that are not asked for stay.
     let fewer = try sweep(base + ["--crop", "64"] + state)
-    #expect(fewer.messages.contains("1 of 1 settings are in the state"), "\(fewer.messages)")
+    #expect(fewer.messages.contains("known from the state: 1 of 1"), "\(fewer.messages)")
     let again = try sweep(base + ["--crop", "56,48,64"] + state)
-    #expect(again.messages.contains("3 of 3 settings are in the state"), "\(again.messages)")
+    #expect(again.messages.contains("known from the state: 3 of 3"), "\(again.messages)")
     #expect(try openCheckpoint(.path(folder.file("state"))).value("count").shape == [3])
   }
 
@@ -136,9 +136,9 @@ import Testing
     let state = ["--state", "OUT/state", "--verbose"]
     // A state without such statistics, then with those of one size, then of two.
     #expect(try sweep([Self.model, "--data", Self.val, "--limit", "40", "--crop", "48"] + state).status == 0)
-    #expect(try sweep(base + ["--crop", "48"] + state).messages.contains("1 of 2 settings"))
+    #expect(try sweep(base + ["--crop", "48"] + state).messages.contains("known from the state: 1 of 2"))
     let both = try sweep(base + ["--crop", "48,56", "-o", "OUT/grown", "--format", "json"] + state)
-    #expect(both.status == 0 && both.messages.contains("2 of 4 settings"), "\(both.messages)")
+    #expect(both.status == 0 && both.messages.contains("known from the state: 2 of 4"), "\(both.messages)")
     let fresh = try sweep(base + ["--crop", "48,56", "-o", "OUT/fresh", "--format", "json"])
     #expect(both.output == fresh.output)
     #expect(

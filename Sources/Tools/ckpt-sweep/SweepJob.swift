@@ -69,7 +69,7 @@ struct SweepJob {
     if let earlier {
       sweep.resume(earlier.measurements(of: recipe))
       let found = Set(earlier.recipe.settings).intersection(settings).count
-      console.detail("\(found) of \(settings.count) settings are in the state")
+      console.detail("settings known from the state: \(found) of \(settings.count)")
     }
     if recalibrations.contains(where: { !known.contains($0) }) { try save() }
   }
