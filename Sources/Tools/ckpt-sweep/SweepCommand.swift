@@ -211,7 +211,7 @@ struct SweepCommand: NetworkTool {
     if scoring.features != nil, let dataset = outcome.dataset {
       try scoring.write(rerun.features(on: dataset), of: dataset, setting: chosen)
     }
-    report.architectures = outcome.models.map(\.network.architectureName)
+    report.architectures = recipe.architectures
     report.latencyThreads = outcome.latencies == nil ? nil : global.threadCount
     report.transformsInput = Set(
       outcome.models.indices.filter { outcome.models[$0].network.description.transformsInput })

@@ -34,7 +34,7 @@ struct SweepJob {
     recipe = SweepPart.Recipe(
       dataset: dataset.name, imageCount: dataset.count,
       datasetDigest: command.parts.state == nil ? "" : Self.digest(of: dataset),
-      checkpoints: models.map(\.source.label),
+      checkpoints: models.map(\.source.label), architectures: networks.map(\.architectureName),
       digests: command.parts.state == nil ? [] : try models.map { try contentDigest(of: $0.source) },
       options: .object(
         command.images.history()

@@ -30,8 +30,10 @@ struct SweepResult {
   func runMembers(tool: String) -> [(String, JSON)] {
     let checkpoints = recipe.checkpoints.enumerated().map { index, path -> JSON in
       var members: [(String, JSON)] = [("path", .string(path))]
+      if recipe.architectures.indices.contains(index) {
+        members.append(("architecture", .string(recipe.architectures[index])))
+      }
       if let model = models.indices.contains(index) ? models[index] : nil {
-        members.append(("architecture", .string(model.network.architectureName)))
         if let size = trainSize(of: model.source) { members.append(("train_size", JSON(size))) }
         if let state = model.source.metadata[MetadataKey.batchNorm] { members.append(("bn", .string(state))) }
       }

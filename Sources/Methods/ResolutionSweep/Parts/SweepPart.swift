@@ -21,6 +21,8 @@ public struct SweepPart: Sendable, Equatable {
     public var datasetDigest: String
     /// Names of the checkpoints.
     public var checkpoints: [String]
+    /// Architectures of the checkpoints, as reports name them; empty if unknown.
+    public var architectures: [String]
     /// Digests of the checkpoints' tensors.
     public var digests: [String]
     /// Options under which images are read and networks computed, an object as in the history.
@@ -34,14 +36,16 @@ public struct SweepPart: Sendable, Equatable {
 
     /// A recipe with everything given.
     public init(
-      dataset: String, imageCount: Int, datasetDigest: String = "", checkpoints: [String], digests: [String],
-      options: JSON = .object([]), settings: [Setting], multiplyAdds: [Int],
+      dataset: String, imageCount: Int, datasetDigest: String = "", checkpoints: [String],
+      architectures: [String] = [], digests: [String], options: JSON = .object([]), settings: [Setting],
+      multiplyAdds: [Int],
       calibration: CalibrationRecipe? = nil
     ) {
       self.dataset = dataset
       self.imageCount = imageCount
       self.datasetDigest = datasetDigest
       self.checkpoints = checkpoints
+      self.architectures = architectures
       self.digests = digests
       self.options = options
       self.settings = settings
@@ -170,7 +174,9 @@ extension SweepPart.Recipe {
   var json: JSON {
     var members: [(String, JSON)] = [
       ("data", .string(dataset)), ("images", JSON(imageCount)), ("data_digest", .string(datasetDigest)),
-      ("checkpoints", .array(checkpoints.map(JSON.string))), ("digests", .array(digests.map(JSON.string))),
+      ("checkpoints", .array(checkpoints.map(JSON.string))),
+      ("architectures", .array(architectures.map(JSON.string))),
+      ("digests", .array(digests.map(JSON.string))),
       ("options", options),
       ("multiply_adds", .array(multiplyAdds.map { JSON($0) })), ("settings", .array(settings.map(\.json))),
     ]
@@ -219,7 +225,8 @@ extension SweepPart.Recipe {
     guard calibration != nil || settings.allSatisfy({ $0.batchNorm == .stored }) else { return nil }
     self.init(
       dataset: dataset, imageCount: imageCount, datasetDigest: json["data_digest"]?.stringValue ?? "",
-      checkpoints: checkpoints, digests: digests, options: options, settings: settings,
+      checkpoints: checkpoints, architectures: list("architectures", { $0.stringValue }) ?? [],
+      digests: digests, options: options, settings: settings,
       multiplyAdds: multiplyAdds,
       calibration: calibration)
   }
