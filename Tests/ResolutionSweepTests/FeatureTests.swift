@@ -32,7 +32,8 @@ import Testing
     let table = try evaluator(setting, recalibrations: recalibrations).features(
       of: 0, batchSize: 2, workers: 2)
     #expect(table.count == 5 && table.values.count == 5 * table.featureCount)
-    #expect(try table.labels == images.map { try #require(dataset.label($0)) })
+    let labels = try images.map { try #require(dataset.label($0)) }
+    #expect(table.labels == labels)
     var expected: [[Double]] = []
     try evaluator(setting, recalibrations: recalibrations).run(
       workers: 2, onLogits: { _, logits, _ in expected.append(logits) })

@@ -38,7 +38,8 @@ struct ChosenSetting {
     let outcomes = evaluator.measurements.outcomes
     return SweepReport.Confirmation(
       dataset: dataset.name, outcomes: outcomes[0],
-      recorded: settings.count > 1 ? (settings[1].preprocessing, outcomes[1]) : nil)
+      recorded: settings.count > 1
+        ? (preprocessing: settings[1].preprocessing, outcomes: outcomes[1]) : nil)
   }
 
   /// Its logits for all images, in the order of the data set.

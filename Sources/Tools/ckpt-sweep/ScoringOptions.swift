@@ -100,7 +100,7 @@ struct ScoringOptions: ParsableArguments {
     try write(
       "features", table.values, columns: table.featureCount,
       with: [
-        "labels": TensorValue(i64: table.labels.map(Int64.init), shape: [table.count]),
+        "labels": TensorValue(i64: table.labels.map { Int64($0) }, shape: [table.count]),
         "names": TensorValue(dtype: .u8, shape: [names.count], bytes: names),
       ], metadata: metadata, to: features)
   }

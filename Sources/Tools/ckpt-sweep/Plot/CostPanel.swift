@@ -40,7 +40,7 @@ struct CostPanel {
 
   var elements: [String] {
     [SVG.text(left, top + 16, "Top-1 accuracy over cost", "title")]
-      + [SVG.text(left, top + 34, "line: settings that no cheaper one matches", "soft")]
+      + [SVG.text(left, top + 34, "line and filled: settings that no cheaper one matches", "soft")]
       + SVG.axes(x, y, xLabel: Self.label(report.cost), unit: " %", wholeTicks: false)
       + front + points
   }

@@ -27,7 +27,7 @@ public struct SweepPlot {
   private static let top = 100.0
   private static let bottom = 56.0
   private static let labelHeight = 15.0
-  private static let sampleLength = 26.0
+  private static let sampleLength = 34.0
   /// Pixels of a character.
   private static let letter = 7.5
   private static let boldLetter = 7.8
@@ -160,7 +160,7 @@ public struct SweepPlot {
         let place = place(point, of: one)
         let accuracy = String(format: "%.1f %%", 100 * point.accuracy)
         let label = "chosen: \(description(of: point.row)), \(accuracy)"
-        // Above all lines, beside the leader as far as there is room to the right.
+        // Above all lines, from the leader on or as far to its left as the text needs.
         let start = max(8, min(place.x - 4, width - 8 - Self.boldLetter * Double(label.count)))
         return [
           SVG.circle(place.x, place.y, 9, "ring"),
