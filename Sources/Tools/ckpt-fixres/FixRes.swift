@@ -57,6 +57,7 @@ struct FixRes: NetworkTool {
     let writing = try compression.writeOptions(for: output.output, threads: global.threadCount)
     var outputs = PlannedOutputs()
     outputs.add("-o", output.output)
+    try reports.check()
     outputs.add("--report", reports.report)
     outputs.add("--plot", reports.plot)
     outputs.add("--state", training.stateFile)
