@@ -97,7 +97,7 @@ import Testing
     let kept = try JSON.parse(Array(metrics.utf8))["confirmation"]
     #expect(kept?["recorded"]?.encoded() == recorded.encoded())
     let text = try sweep([Self.model, "--data", Self.val, "--confirm", Self.val] + other).text
-    #expect(text.contains("; recorded resize 54, crop 48, bilinear: ") && text.contains("; the choice by "))
+    #expect(text.contains("; recorded resize 54, crop 48, bilinear: ") && text.contains("; difference "))
     // The recorded setting itself, and a checkpoint that records none, have nothing to be compared with.
     let source = try openCheckpoint(.path(Self.model))
     var tensors: [TensorName: TensorValue] = [:]

@@ -64,7 +64,7 @@ extension SweepReport.Verdict {
       100 * comparison.interval.lowerBound, 100 * comparison.interval.upperBound, comparison.mcNemarMidP)
     return
       "\(choice); recorded resize \(view.resize), crop \(view.crop), \(view.interpolation.rawValue): "
-      + "\(percent(recorded.top1)); the choice by \(difference)"
+      + "\(percent(recorded.top1)); difference \(difference)"
   }
 
   /// A share with its interval.
