@@ -25,7 +25,8 @@ import Testing
     try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: false)
     let runs: [(String, [String])] = [
       ("plain", []), ("first", ["--cache", cache]), ("again", ["--cache", cache]),
-      ("scratch", ["--memory", "1K"]), ("state", ["--resume", folder.file("run.state")]),
+      ("scratch", ["--memory", "1K"]), ("state", ["--state", folder.file("run.state")]),
+      // The former name of the option.
       ("resumed", ["--resume", folder.file("run.state")]),
     ]
     for (name, extra) in runs {
@@ -33,7 +34,7 @@ import Testing
       #expect(outcome.status == 0, "\(name): \(outcome.messages)")
       #expect(try bytes(folder, name) == bytes(folder, "plain"), "\(name)")
     }
-    let foreign = try tune(folder, "foreign", ["--resume", folder.file("run.state"), "--lr", "0.5"])
+    let foreign = try tune(folder, "foreign", ["--state", folder.file("run.state"), "--lr", "0.5"])
     #expect(foreign.status == 65 && foreign.messages.contains("run.state"))
   }
 
@@ -178,7 +179,7 @@ import Testing
     let result = try {
       _ = try losses(folder, mixed); return try bytes(folder, "out")
     }()
-    let state = ["--resume", folder.file("run.state")]
+    let state = ["--state", folder.file("run.state")]
     #expect(try tune(folder, "state", mixed + state).status == 0)
     #expect(try bytes(folder, "state") == result)
     #expect(try tune(folder, "state", mixed + state + ["--threads", "1"]).status == 0)

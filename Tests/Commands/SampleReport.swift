@@ -8,7 +8,8 @@ import Statistics
 /// A report without a network: settings of given sizes, the first of which is chosen.
 enum SampleReport {
   static func make(
-    sizes: [(resize: Int, crop: Int)], interpolation: Interpolation = .bilinear, chosen: Int = 0
+    sizes: [(resize: Int, crop: Int)], interpolation: Interpolation = .bilinear, chosen: Int = 0,
+    checkpoint: String? = nil
   ) -> SweepReport {
     let rows = sizes.enumerated().map { index, size -> SweepRow in
       var outcomes = SettingOutcomes()
@@ -22,7 +23,7 @@ enum SampleReport {
       var row = SweepRow(
         setting: Setting(
           preprocessing: Preprocessing(resize: size.resize, crop: size.crop, interpolation: interpolation)),
-        checkpoint: nil, outcomes: outcomes, multiplyAdds: 18_100_000 + index, seconds: 2)
+        checkpoint: checkpoint, outcomes: outcomes, multiplyAdds: 18_100_000 + index, seconds: 2)
       row.isIndistinguishable = index < 2
       row.isParetoOptimal = true
       return row

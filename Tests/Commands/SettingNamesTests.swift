@@ -14,7 +14,7 @@ import Testing
     (["/x/a/m.pt", "/x/b/n.pt"], ["a/m.pt", "b/n.pt"]),
     (["m.safetensors", "<stdin>"], ["m", "<stdin>"]),
     (["m.safetensors", "m"], ["m.safetensors", "m"]),
-    (["m", "m"], ["m", "m"]),
+    (["m", "m"], ["m", "m"]), (["/x/a/m.safetensors"], ["m"]), ([], []),
   ])
   func namesKeepWhatDiffers(paths: [String], expected: [String]) {
     #expect(distinguishingNames(paths) == expected)

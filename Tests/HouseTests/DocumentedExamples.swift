@@ -23,6 +23,14 @@ private func plotExample() {
   _ = svg
 }
 
+private func pictureExample(x: PlotScale, y: PlotScale) throws {
+  let encoder = try PictureEncoder(path: "sizes.png")
+  let axes = SVG.axes(x, y, xLabel: "crop, pixels")
+  let svg = SVG.document(width: 400, height: 300, title: "Accuracy", body: axes)
+  let bytes = try encoder.encode(Picture(svg: svg, width: 400, height: 300))
+  print(bytes.count)
+}
+
 private struct OptionExample {
   var batchSize = 1
   var limit: Int?
@@ -199,6 +207,17 @@ private func sweepPartExample(files: [String]) throws {
   let parts = try files.map { (name: $0, part: try SweepPart(reading: openCheckpoint(.path($0)))) }
   let whole = try SweepPart.merged(parts)
   print(whole.measurements.outcomes.map { $0.accuracy().value })
+}
+
+private func continuationExample(
+  network: Network, recipe: SweepPart.Recipe, shard: Shard, dataset: any ImageDataset
+) throws {
+  let earlier = try SweepPart(reading: openCheckpoint(.path("state")), for: (recipe, shard))
+  let evaluator = try Evaluator(networks: [network], settings: recipe.settings, dataset: dataset)
+  evaluator.resume(earlier.measurements(of: recipe))
+  try evaluator.run(workers: 2)
+  let part = SweepPart(recipe: recipe, shard: shard, measurements: evaluator.measurements).keeping(earlier)
+  print(part.recipe.settings.count)
 }
 
 private func sweepReportExample(evaluator: Evaluator, dataset: any ImageDataset) throws {

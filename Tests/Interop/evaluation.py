@@ -3,7 +3,7 @@
     python Tests/Interop/evaluation.py BIN_FOLDER
 
 --valid-labels follows timm's validate.py (logits in the order of the list, labels of the folders), --real-labels its
-RealLabelsImagenet; confusion, balanced accuracy, F1 and Brier score are scikit-learn's; the logits are PyTorch's.
+RealLabelsImagenet; confusion, balanced accuracy, F1 and Brier score are scikit-learn's; logits and features are PyTorch's.
 """
 
 import json
@@ -81,6 +81,20 @@ def main():
         assert abs(row["balanced_accuracy"] - balanced_accuracy_score(labels, predicted)) < 1e-12
         assert abs(row["macro_f1"] - f1_score(labels, predicted, average="macro")) < 1e-12
         assert abs(row["brier"] - brier_score_loss(labels, probabilities)) < 1e-5
+
+        # Features, as a hook sees them before the classifier.
+        path = folder / "features.safetensors"
+        sweep(tool, root, "--features", path)
+        file, seen = load_file(path), []
+        classifier = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1]
+        hook = classifier.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        _, labels, paths = logits(model, root)
+        hook.remove()
+        worst = (file["features"] - torch.cat(seen)).abs().max()
+        assert worst < 1e-3, worst
+        assert file["labels"].equal(labels)
+        names = bytes(file["names"].tolist()).split(b"\0")
+        assert names.pop() == b"" and [Path(name.decode()).name for name in names] == [Path(path).name for path in paths]
 
         # A subset of the outputs in another order than theirs, as validate.py scores it.
         outputs = [7, 2, 9, 4]

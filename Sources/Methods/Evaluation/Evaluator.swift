@@ -20,8 +20,8 @@ public final class Evaluator {
   public let networks: [Network]
   /// Measurements so far.
   public private(set) var measurements: Measurements
-  private let dataset: any ImageDataset
-  private let recalibrations: [Recalibration]
+  let dataset: any ImageDataset
+  let recalibrations: [Recalibration]
   private let outputs: [Int]?
 
   /// - Parameters:
@@ -59,8 +59,8 @@ public final class Evaluator {
       classifier: outputs == nil ? "the network" : "the list of classes")
   }
 
-  private var settings: [Setting] { measurements.settings }
-  private var images: [Int] { measurements.images }
+  var settings: [Setting] { measurements.settings }
+  var images: [Int] { measurements.images }
 
   /// Refuses networks of different class counts, and no images.
   ///
@@ -129,8 +129,10 @@ public final class Evaluator {
 
   /// Measures the images that have not been seen yet.
   ///
+  /// Settings that have seen fewer images than others, having been added to an earlier sweep, catch up first.
+  ///
   /// - Parameters:
-  ///   - active: indices of the settings to measure, all of which have seen the same images; nil is all.
+  ///   - active: indices of the settings to measure; nil is all.
   ///   - limit: measures only the images before this place in the order; nil is all.
   ///   - batchSize: images per batch; nil chooses one that keeps the input of all settings within 256 MB.
   ///   - workers: decoding threads.
@@ -147,10 +149,29 @@ public final class Evaluator {
     onLogits: ((_ setting: Int, _ logits: [Double], _ label: Int) -> Void)? = nil,
     onBatch: (Int) throws -> Void = { _ in }
   ) throws {
-    let end = limit ?? images.count
-    var active = active ?? Array(settings.indices)
+    let limit = limit ?? images.count
+    let all = active ?? Array(settings.indices)
+    func seen(_ setting: Int) -> Int { measurements.outcomes[setting].count }
+    while let position = all.map(seen).min(), position < limit, Set(all.map(seen)).count > 1 {
+      let next = all.map(seen).filter { $0 > position }.min() ?? limit
+      try runTogether(
+        all.filter { seen($0) == position }, upTo: min(next, limit), batchSize: batchSize, workers: workers,
+        narrowing: nil, onLogits: onLogits, onBatch: onBatch)
+    }
+    try runTogether(
+      all, upTo: limit, batchSize: batchSize, workers: workers, narrowing: narrow, onLogits: onLogits,
+      onBatch: onBatch)
+  }
+
+  /// Measures settings that have seen the same images.
+  private func runTogether(
+    _ settings: [Int], upTo end: Int, batchSize: Int?, workers: Int,
+    narrowing narrow: ((_ correct: [[Bool]]) -> [Int])?,
+    onLogits: ((_ setting: Int, _ logits: [Double], _ label: Int) -> Void)?, onBatch: (Int) throws -> Void
+  ) throws {
+    var active = settings
     while let position = active.map({ measurements.outcomes[$0].count }).min(), position < end {
-      let passes = PassPlan(settings, active: active, recalibrations: recalibrations)
+      let passes = PassPlan(self.settings, active: active, recalibrations: recalibrations)
       let loader = BatchLoader(
         dataset, indices: Array(images[position..<end]), batchSize: batchSize ?? passes.defaultBatchSize,
         views: passes.views, workers: workers, prefetch: PassPlan.prefetch)
@@ -308,6 +329,8 @@ public enum EvaluationError: ClassifiedError, Equatable {
   case tooFewToCalibrate(count: Int)
   /// Test-time pooling needs a classifier directly after a global average, which the network does not have.
   case noPooling(architecture: String)
+  /// There is no one input of a classifier per image: no classifier at the end, an ensemble, or test-time pooling.
+  case noFeatures(reason: String)
 
   /// One line without the tool's name; names in it are escaped.
   public var description: String {
@@ -321,6 +344,7 @@ public enum EvaluationError: ClassifiedError, Equatable {
       "\(count) image\(count == 1 ? " is" : "s are") too few to fit a temperature and to measure it: at least 2 needed"
     case .noPooling(let architecture):
       "test-time pooling needs a classifier directly after a global average, which \(architecture) does not have"
+    case .noFeatures(let reason): "no features before a classifier: \(reason)"
     }
   }
 }

@@ -85,6 +85,23 @@ extension Network {
     return TailFeatures(input: features, residual: residual)
   }
 
+  /// The inputs of the classifier in inference mode: the pooled features that its logits are a linear map of.
+  ///
+  /// - Parameters:
+  ///   - input: `[n, h, w, channels]`, normalized as in training.
+  ///   - statistics: Statistics that replace the running ones; nil uses the running statistics.
+  /// - Returns: `[n, classifier.featureCount]`.
+  /// - Precondition: `classifier` is not nil.
+  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
+  public func classifierInputs(_ input: Tensor, statistics: [RunningStatistics]? = nil) throws -> Tensor {
+    guard let classifier else { preconditionFailure("\(architectureName) has no classifier") }
+    let features = Tensor(uninitialized: [try imageCount(input), classifier.featureCount])
+    try forEachChunk(of: input, end: classifier.classifierStep, statistics: statistics) { executor, first in
+      executor.map(classifier.inputNode).copy(to: features.pointer + first * classifier.featureCount)
+    }
+    return features
+  }
+
   /// The classifier's inputs as they would be without scale and shift of the last LayerNorm, in inference mode:
   /// `[n, 1, 1, channels]`.
   ///

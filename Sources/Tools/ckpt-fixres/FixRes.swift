@@ -57,9 +57,10 @@ struct FixRes: NetworkTool {
     let writing = try compression.writeOptions(for: output.output, threads: global.threadCount)
     var outputs = PlannedOutputs()
     outputs.add("-o", output.output)
+    try reports.check()
     outputs.add("--report", reports.report)
     outputs.add("--plot", reports.plot)
-    outputs.add("--resume", training.resume)
+    outputs.add("--state", training.stateFile)
     try outputs.check()
     let pool = global.makePool()
     let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
@@ -108,7 +109,7 @@ struct FixRes: NetworkTool {
     }
     let history = historyOptions(options, resolved, teacherModel)
     let run = try Checkpointing(
-      path: training.resume, options: [("path", .string(samples.data))] + history, tail: tail,
+      path: training.stateFile, options: [("path", .string(samples.data))] + history, tail: tail,
       samples: dataset.count)
     let state = try run.load(options, like: begin)
 
@@ -173,7 +174,7 @@ extension TuningError: AdvisedError {
     case .noLastBatchNorm, .noLastLayerNorm: "--train fc trains the classifier alone"
     case .batchWithoutVariance: "give a larger --batch-size, or --bn recalibrate or frozen"
     case .diverged: "try a smaller --lr"
-    case .foreignState: "remove it or name another --resume"
+    case .foreignState: "remove it or name another --state"
     default: nil
     }
   }

@@ -75,6 +75,10 @@ struct TrainingOptions: ParsableArguments {
       "State file, saved after every epoch and resumed from if it exists.",
       valueName: "file"),
     completion: .file())
+  var state: String?
+
+  /// The former name of `--state`.
+  @Option(help: .hidden, completion: .file())
   var resume: String?
 
   @Flag(
@@ -90,7 +94,10 @@ struct TrainingOptions: ParsableArguments {
     if lambTrust != nil && optimizer != .lamb {
       throw ValidationError("--lamb-trust goes with --optimizer lamb")
     }
-    if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
+    if state != nil && resume != nil {
+      throw ValidationError("--resume is the former name of --state; give one of them")
+    }
+    if stateFile != nil && optimizer == .lbfgs { throw ValidationError("--state does not go with lbfgs") }
     if train == .classifierAndLayerNorm && (bn ?? .frozen) != .frozen {
       throw ValidationError("fc+norm trains a LayerNorm, which has no statistics: it does not go with --bn")
     }
@@ -98,6 +105,9 @@ struct TrainingOptions: ParsableArguments {
       throw ValidationError("--faithful trains fc alone: the published code never trains the BatchNorm")
     }
   }
+
+  /// The file that the run is saved to and resumed from.
+  var stateFile: String? { state ?? resume }
 
   /// Iterations of L-BFGS after which it is given up, unless `--epochs` says otherwise.
   private static let mostIterations = 1000

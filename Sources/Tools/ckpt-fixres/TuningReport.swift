@@ -1,4 +1,5 @@
 import ArgumentParser
+import Charts
 import Checkpoint
 import Command
 import FineTuning
@@ -12,9 +13,12 @@ struct ReportOptions: ParsableArguments {
   var report: String?
 
   @Option(
-    help: ArgumentHelp("Learning curve, as SVG.", valueName: "file"),
+    help: ArgumentHelp("Learning curve.", valueName: "file.svg|file.png"),
     completion: .file())
   var plot: String?
+
+  /// Refuses a picture that cannot be written, before the work.
+  func check() throws { if let plot { _ = try PictureEncoder(path: plot) } }
 
   func write(_ result: TuningReport) throws {
     if let report { try writeFile((result.json.encoded() + "\n").utf8, to: report) }
@@ -23,7 +27,7 @@ struct ReportOptions: ParsableArguments {
         result.model.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
       let curve = LearningCurve(
         title: "\(name), \(result.images) images", records: result.records, kept: result.keptEpoch)
-      try writeFile(curve.svg.utf8, to: plot)
+      try writeFile(PictureEncoder(path: plot).encode(curve.picture), to: plot)
     }
   }
 }

@@ -25,7 +25,7 @@ struct ChoiceOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Maximum cost per image: multiply-adds (4.1G, 300M) or measured milliseconds (20ms).",
+      "Maximum cost per image: multiply-adds (4.1G, 300M), or milliseconds of latency (20ms), which is then measured.",
       valueName: "cost"))
   var budget: Budget?
 

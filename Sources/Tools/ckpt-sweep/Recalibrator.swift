@@ -79,11 +79,21 @@ struct Recalibrator {
   let workers: Int
   let console: Console
 
-  func run(_ settings: [Setting]) throws -> [Recalibration] {
-    let needed = settings.filter { $0.batchNorm == .recalibrated }
-    var all: [Recalibration] = []
-    let views = models.indices.map { network in
-      needed.filter { $0.networks.contains(network) }.map(\.preprocessing).unique
+  /// The preprocessings under which settings need statistics of a network, in the order of the settings.
+  static func views(_ settings: [Setting], of network: Int) -> [Preprocessing] {
+    settings.filter { $0.batchNorm == .recalibrated && $0.networks.contains(network) }
+      .map(\.preprocessing).unique
+  }
+
+  /// The statistics that settings need.
+  ///
+  /// - Parameter known: statistics that an earlier run has made, which need not be made again.
+  /// - Returns: by network, then in the order of the settings; of `known` only those that are needed.
+  func run(_ settings: [Setting], known: [Recalibration] = []) throws -> [Recalibration] {
+    var all = known
+    let needed = models.indices.map { Self.views(settings, of: $0) }
+    let views = needed.enumerated().map { network, views in
+      views.filter { view in !known.contains { $0.network == network && $0.preprocessing == view } }
     }
     let progress = console.progress(
       "recalibrating", total: images.count * views.reduce(0) { $0 + $1.count }, unit: "images")
@@ -107,7 +117,9 @@ struct Recalibrator {
         }
       }
     }
-    return all
+    return needed.enumerated().flatMap { network, views in
+      views.compactMap { view in all.first { $0.network == network && $0.preprocessing == view } }
+    }
   }
 
   /// The views in groups whose batches, two at a time, stay within 256 MB, but at least one in each.

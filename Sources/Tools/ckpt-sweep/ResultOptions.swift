@@ -20,7 +20,10 @@ struct ResultOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Format of the results.", valueName: "format"))
   var format: Format = .table
 
-  @Flag(help: "Also print images per second, which vary from run to run.")
+  @Flag(
+    help:
+      "Also measure the latency on one image in memory, median and 95th percentile, and print the images per second; both vary from run to run."
+  )
   var timing = false
 
   @Option(
@@ -29,8 +32,9 @@ struct ResultOptions: ParsableArguments {
   var report: String?
 
   @Option(
-    help: ArgumentHelp("Plot of accuracy against size.", valueName: "file.svg"), completion: .file()
-  )
+    help: ArgumentHelp(
+      "Plot of accuracy against size and against cost.", valueName: "file.svg|file.png"),
+    completion: .file())
   var plot: String?
 
   @Option(
@@ -86,20 +90,18 @@ struct ResultOptions: ParsableArguments {
     }
   }
 
-  /// Writes plot and predictions where asked for.
-  func writeFiles(
-    _ report: SweepReport, measurements: Measurements, dataset: (any ImageDataset)?, trainSizes: [Int?]
+  /// Writes the predictions where asked for.
+  func writePredictions(
+    _ report: SweepReport, measurements: Measurements, dataset: (any ImageDataset)?
   ) throws {
-    if let plot { try writeFile(SweepPlot(report, trainSizes: trainSizes).svg.utf8, to: plot) }
-    if let predictions {
-      let data: Data
-      if let dataset, predictions.ends(in: ".tsv") {
-        data = Predictions.tsv(measurements, report: report, dataset: dataset)
-      } else {
-        data = Predictions.npy(measurements)
-      }
-      try writeFile(data, to: predictions)
+    guard let predictions else { return }
+    let data: Data
+    if let dataset, predictions.ends(in: ".tsv") {
+      data = Predictions.tsv(measurements, report: report, dataset: dataset)
+    } else {
+      data = Predictions.npy(measurements)
     }
+    try writeFile(data, to: predictions)
   }
 }
 

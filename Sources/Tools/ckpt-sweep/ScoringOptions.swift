@@ -35,14 +35,22 @@ struct ScoringOptions: ParsableArguments {
     completion: .file())
   var logits: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "File for the classifier's inputs under the chosen setting, [images, features], as a NumPy array or as a tensor with labels and names.",
+      valueName: "file.npy|file.safetensors"),
+    completion: .file())
+  var features: String?
+
   func validate() throws {
-    if let logits, !logits.ends(in: ".npy"), !logits.ends(in: ".safetensors") {
-      throw ValidationError("--logits takes a file name that ends in .npy or .safetensors")
+    for case (let option, let path?) in [("--logits", logits), ("--features", features)]
+    where !path.ends(in: ".npy") && !path.ends(in: ".safetensors") {
+      throw ValidationError("\(option) takes a file name that ends in .npy or .safetensors")
     }
   }
 
   /// True if any of these options was given.
-  var isGiven: Bool { validLabels != nil || realLabels != nil || needsLogits }
+  var isGiven: Bool { validLabels != nil || realLabels != nil || needsLogits || features != nil }
 
   /// True if the logits of all images are wanted.
   var needsLogits: Bool { calibrate || logits != nil }
@@ -76,14 +84,40 @@ struct ScoringOptions: ParsableArguments {
 
   /// Writes the logits where asked for.
   func write(_ table: LogitTable) throws {
-    guard let path = logits else { return }
-    let shape = [table.count, table.classCount]
+    guard let logits else { return }
+    try write("logits", table.values, columns: table.classCount, to: logits)
+  }
+
+  /// Writes the features where asked for; a tensor file has the labels and the names of the images, too.
+  ///
+  /// - Parameter setting: the setting that they are of, recorded in a tensor file.
+  func write(_ table: FeatureTable, of dataset: any ImageDataset, setting: Setting) throws {
+    guard let features else { return }
+    // Names end in a zero byte, which no path contains.
+    let names = (0..<table.count).flatMap { Array(dataset.itemName($0).utf8) + [0] }
+    var metadata = Metadata()
+    for (key, value) in setting.preprocessing.metadataEntries { metadata[key] = value }
+    try write(
+      "features", table.values, columns: table.featureCount,
+      with: [
+        "labels": TensorValue(i64: table.labels.map { Int64($0) }, shape: [table.count]),
+        "names": TensorValue(dtype: .u8, shape: [names.count], bytes: names),
+      ], metadata: metadata, to: features)
+  }
+
+  /// Writes a matrix with a row for every image: as a NumPy array, or as a tensor with others.
+  private func write(
+    _ name: TensorName, _ values: [Float], columns: Int, with others: [TensorName: TensorValue] = [:],
+    metadata: Metadata = Metadata(), to path: String
+  ) throws {
+    let shape = [values.count / max(columns, 1), columns]
     if path.ends(in: ".npy") {
-      try writeFile(Predictions.array("<f4", shape) { table.values.map(\.bitPattern.littleEndian) }, to: path)
-    } else {
-      try writeCheckpoint(
-        ["logits": TensorValue(f32: table.values, shape: shape)], metadata: Metadata(), to: .path(path))
+      try writeFile(Predictions.array("<f4", shape) { values.map(\.bitPattern.littleEndian) }, to: path)
+      return
     }
+    var tensors = others
+    tensors[name] = TensorValue(f32: values, shape: shape)
+    try writeCheckpoint(tensors, metadata: metadata, to: .path(path))
   }
 }
 

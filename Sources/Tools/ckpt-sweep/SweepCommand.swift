@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatchNormCalibration
+import Charts
 import Checkpoint
 import Command
 import Evaluation
@@ -48,11 +49,26 @@ struct SweepCommand: NetworkTool {
     }
     if !parts.merge.isEmpty && scoring.isGiven {
       throw ValidationError(
-        "--valid-labels, --real-labels, --calibrate and --logits need --data, and cannot be combined with --merge"
+        "--valid-labels, --real-labels, --calibrate, --logits and --features need --data, and cannot be combined with --merge"
       )
     }
-    if parts.shard != nil && (scoring.needsLogits || scoring.realLabels != nil) {
-      throw ValidationError("--real-labels, --calibrate and --logits cannot be combined with --shard")
+    if parts.shard != nil
+      && (scoring.needsLogits || scoring.realLabels != nil || scoring.features != nil)
+    {
+      throw ValidationError(
+        "--real-labels, --calibrate, --logits and --features cannot be combined with --shard")
+    }
+    if measuresLatency && (parts.shard != nil || !parts.merge.isEmpty) {
+      throw ValidationError(
+        "--timing and a --budget in milliseconds measure on this machine; they cannot be combined with --shard or --merge"
+      )
+    }
+    if scoring.features != nil && input.ensemble {
+      throw ValidationError("--features needs one classifier; it cannot be combined with --ensemble")
+    }
+    if scoring.features != nil && grid.usesTestTimePooling {
+      throw ValidationError(
+        "--features cannot be combined with --pooling test-time, which takes a maximum after the classifier")
     }
     if results.output != nil && input.ensemble {
       throw ValidationError("-o cannot write an ensemble, which is not a single checkpoint")
@@ -63,11 +79,16 @@ struct SweepCommand: NetworkTool {
     }
   }
 
+  /// True if the latency of every setting is measured.
+  private var measuresLatency: Bool { results.timing || choice.budget?.cost == .milliseconds }
+
   func execute(_ console: Console) throws {
     let destination = try results.output.map(checkpointDestination)
     _ = try writeOptions()
     var outputs = results.plannedOutputs(state: parts.state)
     outputs.add("--logits", scoring.logits)
+    outputs.add("--features", scoring.features)
+    let encoder = try results.plot.map { try PictureEncoder(path: $0) }
     try outputs.check()
     let pool = global.makePool()
     guard parts.merge.isEmpty else {
@@ -90,11 +111,17 @@ struct SweepCommand: NetworkTool {
       let outcome = SweepResult(
         recipe: whole.recipe, measurements: whole.measurements, recalibrations: whole.recalibrations,
         models: models)
-      return try finish(outcome, destination: destination, console: console)
+      return try finish(outcome, destination: destination, encoder: encoder, console: console)
     }
     guard let data = input.data else { throw Failure(.usage, "--data is missing") }
     let models = try input.load(
       pool: pool, isStoredMeasuredAlone: calibration.measured == [.stored], console: console)
+    if scoring.features != nil, let other = models.first(where: { $0.network.classifier == nil }) {
+      throw Failure(
+        .badData,
+        "\(other.source.label): \(other.network.architectureName) does not end in a linear layer: leave out --features"
+      )
+    }
     let settings = try settings(for: models, console: console)
     let subset = try scoring.subset(for: models)
     var reference = try classNames(of: models, console: console)
@@ -132,51 +159,44 @@ struct SweepCommand: NetworkTool {
       return
     }
     if let race { console.notice(race.text) }
+    let latencies = measuresLatency ? try latencies(of: settings, models, on: dataset, console) : nil
     let outcome = SweepResult(
       recipe: job.recipe, measurements: job.sweep.measurements, recalibrations: job.recalibrations,
       models: models, dataset: dataset, confirmation: confirmation, race: race, subset: subset, real: real,
-      logits: table)
-    try finish(outcome, destination: destination, console: console)
+      logits: table, latencies: latencies)
+    try finish(outcome, destination: destination, encoder: encoder, console: console)
   }
 
-  /// Result of the measurement, here or by shards.
-  private struct SweepResult {
-    var recipe: SweepPart.Recipe
-    var measurements: Measurements
-    var recalibrations: [Recalibration]
-    /// Empty if no checkpoint is needed any more.
-    var models: [LoadedModel]
-    /// Nil after merging.
-    var dataset: (any ImageDataset)?
-    /// Scores the chosen setting.
-    var confirmation: (any ImageDataset)?
-    var race: RaceSummary?
-    /// Outputs in use; nil for all.
-    var subset: ClassSubset?
-    /// The classes that each image shows by reassessed labels.
-    var real: [Set<Int>?]?
-    /// Logits of the only setting, if they were kept.
-    var logits: LogitTable?
+  /// The latency of every setting on the first image.
+  private func latencies(
+    of settings: [Setting], _ models: [LoadedModel], on dataset: any ImageDataset, _ console: Console
+  ) throws -> [Latency] {
+    let progress = console.progress("timing", total: settings.count, unit: "settings")
+    defer { progress.finish() }
+    return try Evaluator.latencies(
+      of: settings, models.map(\.network), image: dataset.image(0), onSetting: { progress.advance() })
   }
 
-  private func finish(_ outcome: SweepResult, destination: Location?, console: Console) throws {
+  private func finish(
+    _ outcome: SweepResult, destination: Location?, encoder: PictureEncoder?, console: Console
+  ) throws {
     let recipe = outcome.recipe
     var report = try SweepReport(
-      outcome.measurements, isShuffled: choice.race, dataset: recipe.dataset, checkpoints: recipe.checkpoints,
-      request: choice.request)
+      outcome.measurements, isShuffled: choice.race, latencies: outcome.latencies, dataset: recipe.dataset,
+      checkpoints: recipe.checkpoints, request: choice.request)
     let chosen = recipe.settings[report.verdict.chosen]
+    let rerun = ChosenSetting(
+      setting: chosen, networks: outcome.models.map(\.network), recalibrations: outcome.recalibrations,
+      subset: outcome.subset, batchSize: input.batchSize, workers: global.threadCount, console: console)
     if let dataset = outcome.confirmation {
-      let sweep = try Evaluator(
-        networks: outcome.models.map(\.network), settings: [chosen], dataset: dataset,
-        recalibrations: outcome.recalibrations, outputs: outcome.subset?.outputs)
-      try sweep.run(batchSize: input.batchSize, workers: global.threadCount)
-      report.verdict.confirmation = .init(dataset: dataset.name, outcomes: sweep.measurements.outcomes[0])
+      report.verdict.confirmation = try rerun.confirmation(
+        on: dataset, recorded: outcome.models[chosen.networks[0]].recordedPreprocessing())
     }
     if let real = outcome.real {
       report.score(outcome.measurements, by: outcome.measurements.images.map { real[$0] })
     }
-    if scoring.needsLogits {
-      let table = try outcome.logits ?? logits(of: chosen, outcome)
+    if scoring.needsLogits, let dataset = outcome.dataset {
+      let table = try outcome.logits ?? rerun.logits(on: dataset)
       try scoring.write(table)
       if scoring.calibrate {
         let scaling = try TemperatureScaling(table, seed: choice.seed)
@@ -188,6 +208,11 @@ struct SweepCommand: NetworkTool {
         }
       }
     }
+    if scoring.features != nil, let dataset = outcome.dataset {
+      try scoring.write(rerun.features(on: dataset), of: dataset, setting: chosen)
+    }
+    report.architectures = recipe.architectures
+    report.latencyThreads = outcome.latencies == nil ? nil : global.threadCount
     report.transformsInput = Set(
       outcome.models.indices.filter { outcome.models[$0].network.description.transformsInput })
     let isScaled =
@@ -199,12 +224,14 @@ struct SweepCommand: NetworkTool {
     }
     // Before the checkpoint, so that a long sweep's result is not lost to a full disk.
     try results.print(report, console: console)
-    try results.writeFiles(
-      report, measurements: outcome.measurements, dataset: outcome.dataset,
-      trainSizes: outcome.models.map { trainSize(of: $0.source) })
+    if let encoder, let path = results.plot {
+      let plot = SweepPlot(report, trainSizes: outcome.models.map { trainSize(of: $0.source) })
+      try writeFile(encoder.encode(plot.picture), to: path)
+    }
+    try results.writePredictions(report, measurements: outcome.measurements, dataset: outcome.dataset)
     if let path = results.report {
-      let run = try runMembers(outcome) + classMembers(outcome, chosen: report.verdict.chosen)
-      try writeFile(report.json(run: run).utf8, to: path)
+      let members = outcome.runMembers(tool: Self.toolName) + outcome.classMembers(of: report.verdict.chosen)
+      try writeFile(report.json(run: members).utf8, to: path)
     }
     if let destination {
       let network = chosen.networks[0]
@@ -213,62 +240,6 @@ struct SweepCommand: NetworkTool {
         recalibration: chosen.recalibration(of: network, among: outcome.recalibrations),
         recipe: recipe, report: report, to: destination)
     }
-  }
-
-  /// The logits of a setting on all images, in the order of the data set.
-  private func logits(of setting: Setting, _ outcome: SweepResult) throws -> LogitTable {
-    guard let dataset = outcome.dataset else { preconditionFailure("merged sweeps have no images") }
-    var table = LogitTable(
-      classCount: outcome.subset?.outputs.count ?? outcome.models[0].network.classCount)
-    let evaluator = try Evaluator(
-      networks: outcome.models.map(\.network), settings: [setting], dataset: dataset,
-      recalibrations: outcome.recalibrations, outputs: outcome.subset?.outputs)
-    try evaluator.run(
-      batchSize: input.batchSize, workers: global.threadCount, onLogits: { table.append($1, label: $2) })
-    return table
-  }
-
-  /// Members of the report on the run, besides the results.
-  private func runMembers(_ outcome: SweepResult) throws -> [(String, JSON)] {
-    let recipe = outcome.recipe
-    let checkpoints = recipe.checkpoints.enumerated().map { index, path -> JSON in
-      var members: [(String, JSON)] = [("path", .string(path))]
-      if let model = outcome.models.indices.contains(index) ? outcome.models[index] : nil {
-        members.append(("architecture", .string(model.network.architectureName)))
-        if let size = trainSize(of: model.source) { members.append(("train_size", JSON(size))) }
-        if let state = model.source.metadata[MetadataKey.batchNorm] { members.append(("bn", .string(state))) }
-      }
-      return .object(members)
-    }
-    var members: [(String, JSON)] = [
-      ("tool", .string(Self.toolName)), ("version", .string(toolsVersion)),
-      ("checkpoints", .array(checkpoints)),
-    ]
-    if let calibration = recipe.calibration { members.append(("bnfix", calibration.json)) }
-    if let race = outcome.race { members.append(("race", race.json)) }
-    return members
-  }
-
-  /// Members of the report on the classes: the chosen setting's results on all images.
-  private func classMembers(_ outcome: SweepResult, chosen: Int) -> [(String, JSON)] {
-    let outcomes = outcome.measurements.outcomes[chosen]
-    let names = outcome.dataset?.classNames
-    let tally = ClassTally(outcomes)
-    func number(_ value: Double?) -> JSON { value.map { JSON($0) } ?? .null }
-    let classes = tally.images.indices.map { index in
-      var members: [(String, JSON)] = [("class", JSON(index))]
-      if let names, names.indices.contains(index) { members.append(("name", .string(names[index]))) }
-      return JSON.object(
-        members + [
-          ("n", JSON(tally.images[index])), ("predicted", JSON(tally.predictions[index])),
-          ("correct", JSON(tally.correct[index])), ("accuracy", number(tally.accuracy(index))),
-          ("precision", number(tally.precision(index))), ("f1", number(tally.f1(index))),
-        ])
-    }
-    let confusion = ConfusionCell.table(outcomes).map {
-      JSON.array([JSON($0.label), JSON($0.predicted), JSON($0.count)])
-    }
-    return [("classes", .array(classes)), ("confusion", .array(confusion))]
   }
 
   /// The names that the checkpoints record for their classes, which must not contradict each other.

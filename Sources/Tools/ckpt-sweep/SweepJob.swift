@@ -14,6 +14,8 @@ struct SweepJob {
   let recipe: SweepPart.Recipe
   let shard: Shard
   let recalibrations: [Recalibration]
+  /// The state that an earlier run left.
+  private let earlier: SweepPart?
   let command: SweepCommand
   let console: Console
 
@@ -30,7 +32,9 @@ struct SweepJob {
     let networks = models.map(\.network)
     let order = calibrationImages.map { command.calibration.images(of: $0, seed: command.choice.seed) } ?? []
     recipe = SweepPart.Recipe(
-      dataset: dataset.name, imageCount: dataset.count, checkpoints: models.map(\.source.label),
+      dataset: dataset.name, imageCount: dataset.count,
+      datasetDigest: command.parts.state == nil ? "" : Self.digest(of: dataset),
+      checkpoints: models.map(\.source.label), architectures: networks.map(\.architectureName),
       digests: command.parts.state == nil ? [] : try models.map { try contentDigest(of: $0.source) },
       options: .object(
         command.images.history()
@@ -40,19 +44,20 @@ struct SweepJob {
       settings: settings,
       multiplyAdds: try Evaluator.multiplyAdds(of: settings, networks),
       calibration: calibrationImages.map {
-        .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)
+        .init(
+          dataset: $0.name, datasetDigest: command.parts.state == nil ? "" : Self.digest(of: $0),
+          imageCount: order.count, seed: command.choice.seed)
       })
     try Self.checkMemory(settings, networks, batchSize: command.input.batchSize)
     // Before time is spent on statistics; the labels were checked when the data set was opened.
     try Evaluator.check(networks, images: images, of: dataset)
     let earlier = try command.parts.earlier(recipe, shard: shard, networks: networks)
-    if let earlier {
-      recalibrations = earlier.recalibrations
-    } else if let calibrationImages {
+    let known = earlier?.recalibrations ?? []
+    if let calibrationImages {
       recalibrations = try Recalibrator(
         models: models, dataset: calibrationImages, images: order, workers: command.global.threadCount,
         console: console
-      ).run(settings)
+      ).run(settings, known: known)
     } else {
       recalibrations = []
     }
@@ -60,7 +65,23 @@ struct SweepJob {
       networks: networks, settings: settings, dataset: dataset, images: images,
       recalibrations: recalibrations,
       multiplyAdds: recipe.multiplyAdds, outputs: subset?.outputs)
-    if let earlier { sweep.resume(earlier.measurements) } else if !recalibrations.isEmpty { try save() }
+    self.earlier = earlier
+    if let earlier {
+      sweep.resume(earlier.measurements(of: recipe))
+      let found = Set(earlier.recipe.settings).intersection(settings).count
+      console.detail("settings known from the state: \(found) of \(settings.count)")
+    }
+    if recalibrations.contains(where: { !known.contains($0) }) { try save() }
+  }
+
+  /// Digest of the names and labels of a data set's images, which are the same wherever its folder is.
+  private static func digest(of dataset: any ImageDataset) -> String {
+    var digest: UInt32 = 0
+    for image in 0..<dataset.count {
+      var entry = "\(lastComponents(dataset.itemName(image)))\0\(dataset.label(image) ?? -1)\0"
+      digest = entry.withUTF8 { crc32(UnsafeRawBufferPointer($0), continuing: digest) }
+    }
+    return "crc32:\(hexadecimal(digest))"
   }
 
   /// Refuses what cannot be in memory: the largest maps, and the inputs of all settings together.
@@ -129,9 +150,9 @@ struct SweepJob {
   }
 
   private func save() throws {
-    try command.parts.save(
-      SweepPart(
-        recipe: recipe, shard: shard, measurements: sweep.measurements, recalibrations: recalibrations))
+    let part = SweepPart(
+      recipe: recipe, shard: shard, measurements: sweep.measurements, recalibrations: recalibrations)
+    try command.parts.save(earlier.map(part.keeping) ?? part)
   }
 }
 

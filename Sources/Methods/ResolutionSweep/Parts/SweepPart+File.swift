@@ -48,8 +48,8 @@ extension SweepPart {
   ///
   /// - Parameters:
   ///   - source: the open file.
-  ///   - wanted: recipe and share of the sweep that is to go on from it; nil for a part that must be whole. What the file
-  ///     claims is then bounded by the data set, or by what it holds.
+  ///   - wanted: recipe and share of the sweep that is to go on from it, of whose settings it may have some and others
+  ///     too; nil for a part that must be whole. What the file claims is then bounded by the data set, or by what it holds.
   /// - Throws: `SweepError.badPart` when the file is something else, damaged, or not what is wanted; reading errors.
   public init(reading source: any CheckpointSource, for wanted: (recipe: Recipe, shard: Shard)? = nil) throws
   {
@@ -59,8 +59,9 @@ extension SweepPart {
     guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
       let shard = Shard(index: index, count: count), let recipe = header["recipe"].flatMap(Recipe.init)
     else { throw bad("its \"\(Self.metadataKey)\" is damaged") }
-    if let wanted, wanted.recipe != recipe || wanted.shard != shard {
-      throw bad("is of another sweep or shard")
+    if let wanted {
+      if wanted.shard != shard { throw bad("is of shard \(shard), not \(wanted.shard)") }
+      if let conflict = wanted.recipe.conflict(with: recipe) { throw bad("has measurements of \(conflict)") }
     }
     let settings = recipe.settings.count
     let imageCount = shard.itemCount(of: recipe.imageCount)

@@ -1,4 +1,5 @@
 import Evaluation
+import ImageData
 import Statistics
 
 extension SweepReport {
@@ -47,15 +48,36 @@ extension SweepReport {
     public var top5: Proportion
     /// Mean cross-entropy in nats.
     public var loss: Double
+    /// The setting that the checkpoint records, on the same images; nil where it records none or the choice is that.
+    public var recorded: Recorded?
+
+    /// The recorded setting on the images of a confirmation.
+    public struct Recorded: Sendable, Equatable {
+      /// The recorded preprocessing.
+      public var preprocessing: Preprocessing
+      /// Share of images with the true class ranked first.
+      public var top1: Proportion
+      /// The choice compared with it, image by image.
+      public var comparison: PairedComparison
+    }
 
     /// - Parameters:
     ///   - dataset: the data set's name.
     ///   - outcomes: the chosen setting's outcomes on it.
-    public init(dataset: String, outcomes: SettingOutcomes) {
+    ///   - recorded: the recorded preprocessing and its outcomes on the same images.
+    public init(
+      dataset: String, outcomes: SettingOutcomes,
+      recorded: (preprocessing: Preprocessing, outcomes: SettingOutcomes)? = nil
+    ) {
       self.dataset = dataset
       top1 = outcomes.accuracy(top: 1)
       top5 = outcomes.accuracy(top: 5)
       loss = outcomes.meanLoss
+      self.recorded = recorded.map { recorded in
+        Recorded(
+          preprocessing: recorded.preprocessing, top1: recorded.outcomes.accuracy(top: 1),
+          comparison: PairedComparison(outcomes.correct(), recorded.outcomes.correct()))
+      }
     }
   }
 }

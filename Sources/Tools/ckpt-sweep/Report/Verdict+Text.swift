@@ -1,4 +1,5 @@
 import Checkpoint
+import ImageData
 import Platform
 import ResolutionSweep
 import Statistics
@@ -53,11 +54,24 @@ extension SweepReport.Verdict {
   /// The confirmation in words; nil without one.
   var confirmationSummary: String? {
     guard let confirmation else { return nil }
-    let interval = confirmation.top1.wilsonInterval()
-    return
-      "confirmed on \(TensorName(confirmation.dataset).escaped): top-1 \(percent(confirmation.top1.value)) "
-      + "(95 %: \(percent(interval.lowerBound)) to \(percent(interval.upperBound))) "
+    let choice =
+      "confirmed on \(displayName(confirmation.dataset)): top-1 \(percent(confirmation.top1)) "
       + "of \(confirmation.top1.count) images"
+    guard let recorded = confirmation.recorded else { return choice }
+    let (view, comparison) = (recorded.preprocessing, recorded.comparison)
+    let difference = String(
+      format: "%+.2f points (95 %%: %+.2f to %+.2f, mid-p %.4f)", 100 * comparison.difference,
+      100 * comparison.interval.lowerBound, 100 * comparison.interval.upperBound, comparison.mcNemarMidP)
+    return
+      "\(choice); recorded resize \(view.resize), crop \(view.crop), \(view.interpolation.rawValue): "
+      + "\(percent(recorded.top1)); difference \(difference)"
+  }
+
+  /// A share with its interval.
+  private func percent(_ share: Proportion) -> String {
+    let interval = share.wilsonInterval()
+    return "\(percent(share.value)) "
+      + "(95 %: \(percent(interval.lowerBound)) to \(percent(interval.upperBound)))"
   }
 
   var json: JSON {
@@ -90,9 +104,31 @@ extension SweepReport.Confirmation {
 
   /// - Parameter data: what to call the data set.
   func json(data: String) -> JSON {
-    .object([
+    var members: [(String, JSON)] = [
       ("data", .string(data)), ("n", JSON(top1.count)), ("top1", JSON(top1.value)),
-      ("top5", JSON(top5.value)), ("loss", JSON(loss)),
-    ])
+      ("top1_interval", JSON(top1.wilsonInterval())), ("top5", JSON(top5.value)), ("loss", JSON(loss)),
+    ]
+    if let recorded {
+      let (view, comparison) = (recorded.preprocessing, recorded.comparison)
+      members.append(
+        (
+          "recorded",
+          .object([
+            ("resize", JSON(view.resize)), ("crop", JSON(view.crop)),
+            ("interpolation", .string(view.interpolation.rawValue)), ("top1", JSON(recorded.top1.value)),
+            ("top1_interval", JSON(recorded.top1.wilsonInterval())),
+            ("difference", JSON(comparison.difference)), ("interval", JSON(comparison.interval)),
+            ("mid_p", JSON(comparison.mcNemarMidP)),
+          ])
+        ))
+    }
+    return .object(members)
+  }
+}
+
+extension JSON {
+  /// Both ends.
+  init(_ range: ClosedRange<Double>) {
+    self = .array([JSON(range.lowerBound), JSON(range.upperBound)])
   }
 }
