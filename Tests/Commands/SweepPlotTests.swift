@@ -1,4 +1,5 @@
 import Foundation
+import ImageData
 import Statistics
 import Testing
 

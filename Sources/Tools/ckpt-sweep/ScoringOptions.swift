@@ -94,7 +94,8 @@ struct ScoringOptions: ParsableArguments {
   func write(_ table: FeatureTable, of dataset: any ImageDataset, setting: Setting) throws {
     guard let features else { return }
     // Names end in a zero byte, which no path contains.
-    let names = (0..<table.count).flatMap { Array(dataset.itemName($0).utf8) + [0] }
+    var names: [UInt8] = []
+    for image in 0..<table.count { names += Array(dataset.itemName(image).utf8) + [0] }
     var metadata = Metadata()
     for (key, value) in setting.preprocessing.metadataEntries { metadata[key] = value }
     try write(

@@ -1,7 +1,6 @@
 import CCrypto
 import Checkpoint
 import Platform
-import Synchronization
 
 /// The CRC-32 of a checkpoint's files, concatenated in order.
 struct SourceDigest {
@@ -12,7 +11,7 @@ struct SourceDigest {
   private let stream: StreamDigest?
 
   private final class StreamDigest: Sendable {
-    let checksum = Mutex<UInt32>(0)
+    let checksum = Guarded<UInt32>(0)
     func add(_ bytes: UnsafeRawBufferPointer) {
       let part = crc32(bytes)
       let count = bytes.count
