@@ -33,6 +33,10 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case wrongInput(expected: [Int?], found: [Int])
   /// A node requested by name is not in the network.
   case unknownNode(String, architecture: String)
+  /// No tensor has a name with this prefix, or there are fewer blocks; `known` are the names of the blocks.
+  case unknownBlock(String, architecture: String, known: [String])
+  /// A layer of an operation that has no gradient here.
+  case notDifferentiable(layer: String, operation: String, architecture: String)
   /// A map became too small for a layer; `height` and `width` are the network's input size.
   case inputTooSmall(height: Int, width: Int, layer: String)
   /// The layers of an ONNX file depend on the input's size and are known only for multiples of `divisor`.
@@ -53,7 +57,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   /// Kind of failure, for exit statuses.
   public var kind: FailureKind {
     switch self {
-    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .inputNotOfPatches,
+    case .unknownName, .unknownNode, .unknownBlock, .notDifferentiable, .inputTooSmall, .inputNotDivisible,
+      .inputNotOfPatches,
       .inputOfOtherSize, .noBFloat16:
       .usage
     case .scratchFile: .io
@@ -103,6 +108,11 @@ extension NetworkError: CustomStringConvertible {
         + "found \(tensor.dtype.name) \(text(tensor.shape))"
     case .unknownNode(let name, let architecture):
       "no layer \"\(escape(name))\" in \(architecture); layers have the names of their modules in the checkpoint"
+    case .unknownBlock(let name, let architecture, let known):
+      "no tensor \"\(escape(name))\" or below it in \(architecture); its blocks are "
+        + known.map { escape($0) }.joined(separator: ", ")
+    case .notDifferentiable(let layer, let operation, let architecture):
+      "layer \"\(escape(layer))\" of \(architecture) cannot be trained: \(operation)"
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
     case .inputNotOfPatches(let height, let width, let patch):
