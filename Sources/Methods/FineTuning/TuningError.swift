@@ -21,6 +21,8 @@ public enum TuningError: ClassifiedError, Equatable {
   case noLastBatchNorm(architecture: String)
   /// A network without a LayerNorm that reaches the classifier through pooling alone.
   case noLastLayerNorm(architecture: String)
+  /// A tensor to be tuned that only an ONNX file has, not the checkpoint that will be written.
+  case notInCheckpoint(path: String, tensor: TensorName)
   /// A network that does not end in a fully connected layer.
   case noClassifier(architecture: String)
   /// A file that no run can be resumed from, or not this one.
@@ -64,6 +66,8 @@ extension TuningError {
       "\(architecture) has no BatchNorm directly before its pooling"
     case .noLastLayerNorm(let architecture):
       "\(architecture) has no LayerNorm directly before its classifier or pooling"
+    case .notInCheckpoint(let path, let tensor):
+      "\(path): tensor \"\(tensor.escaped)\" is to be tuned but is not in the checkpoint"
     case .noClassifier(let architecture):
       "\(architecture) does not end in a fully connected layer after its pooling, which fine-tuning needs"
     case .badCounter(let path, let tensor, let found):

@@ -5,15 +5,17 @@ import FineTuning
 import FoundationEssentials
 import ImageData
 import NetworkCommand
+import NetworkGraphs
 
 @main
 struct FixRes: NetworkTool {
   static let configuration = CommandConfiguration(
     commandName: "ckpt-fixres",
-    abstract: "Fine-tune the classifier and the last normalization of a checkpoint at test resolution.",
+    abstract:
+      "Fine-tune the classifier, the last normalization or the last blocks of a checkpoint at test resolution.",
     discussion: """
-      The backbone is frozen and the preprocessing deterministic, so its features are computed once and reused in \
-      every epoch.
+      The layers before the tuned ones are frozen and the preprocessing deterministic, so their maps are computed once \
+      and reused in every epoch.
       """,
     version: versionText("ckpt-fixres", kernels: kernelDescription))
 
@@ -72,10 +74,12 @@ struct FixRes: NetworkTool {
     let classes = head.numClasses ?? loaded.network.classCount
     options.loss = teacher.makeLoss(try loss.makeLoss(classes: classes))
     options.mixing = caching.mixing.policy
+    let cut = try options.layers.cutPoint.map { try NetworkCut(loaded.network.description, at: $0) }
     let tail = try TunableTail(
       loaded.network, checkpoint: loaded.source,
-      needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen,
-      needsLayerNorm: options.layers == .classifierAndLayerNorm)
+      needsBatchNorm: cut == nil
+        && (options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen),
+      needsLayerNorm: options.layers == .classifierAndLayerNorm, cut: cut)
 
     // Everything that can be refused is, before the long work.
     // A new classifier has the classes of the data that it is trained on.
@@ -92,8 +96,15 @@ struct FixRes: NetworkTool {
     if let own = dataset.classNames { names = ClassNames(own, owner: dataset.name) }
     let validationDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
-    let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
+    let crop = resolved.preprocessing.crop
+    let tuner = try ClassifierTuner(options, tail: tail, height: crop, width: crop, pool: pool)
+    try tuner.checkLayers(tail.start)
     let begin = head.apply(to: tail.start, seed: options.seed)
+    if cut != nil, begin.parameterCount > dataset.count * classes {
+      console.warning(
+        "\(begin.parameterCount) parameters are tuned on \(dataset.count) images of \(classes) classes, more than one for each image and class: watch --val, and try fewer layers, a smaller --lr or --layer-decay"
+      )
+    }
     let teacherModel = try teacher.open(
       images: dataset.count, classes: classes, names: names, preprocessing: resolved.preprocessing,
       arithmetic: arithmetic, pool: pool, console: console)
@@ -134,7 +145,7 @@ struct FixRes: NetworkTool {
       tool: Self.toolName, model: label, network: loaded.network, tail: tail,
       options: history, images: dataset.count, records: records, keepsBest: options.patience != nil,
       before: before, after: after,
-      featureTime: featureTime, trainTime: trainTime)
+      featureTime: featureTime, trainTime: trainTime, movements: tuned.movements(from: begin))
     console.notice(result.summary)
     var metadata = loaded.metadata
     resolved.record(in: &metadata)

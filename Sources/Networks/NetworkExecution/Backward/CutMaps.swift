@@ -14,6 +14,13 @@ extension NetworkCut {
 }
 
 extension Network {
+  /// Floats that `maps(at:of:)` returns for an image of the given size.
+  ///
+  /// - Throws: `NetworkError.inputTooSmall`.
+  package func floats(at cut: NetworkCut, height: Int, width: Int) throws -> Int {
+    cut.floatsPerImage(try plan.graph.sizes(height: height, width: width))
+  }
+
   /// The maps that cross a cut, residual branches included, in inference mode.
   ///
   /// - Parameters:

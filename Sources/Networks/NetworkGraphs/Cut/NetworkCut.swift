@@ -35,7 +35,7 @@ public struct NetworkCut: Sendable {
   /// - Parameters:
   ///   - description: the network.
   ///   - point: choice of the tuned part.
-  /// - Throws: `NetworkError.unknownBlock` where no tensor has the prefix, or the network has fewer blocks.
+  /// - Throws: `NetworkError.unknownBlock` where no tensor has the prefix, `.tooFewBlocks`, `.noBatchNorm`.
   public init(_ description: NetworkDescription, at point: Point) throws(NetworkError) {
     let graph = description.graph
     let blocks = graph.blocks
@@ -43,21 +43,19 @@ public struct NetworkCut: Sendable {
     blockNames = blocks.map(\.name)
     self.point = point
 
-    func unknown(_ name: String) -> NetworkError {
-      .unknownBlock(name, architecture: description.architectureName, known: blocks.map(\.name))
-    }
     func firstNode(_ prefix: String) throws(NetworkError) -> Int {
       for node in needed where graph.nodes[node].operation.tensors.contains(where: { $0.isIn(prefix) }) {
         return node
       }
-      throw unknown(prefix)
+      throw .unknownBlock(prefix, architecture: description.architectureName, known: blocks.map(\.name))
     }
     var isTrained: (Operation) -> Bool = { _ in true }
     let first: Int
     switch point {
     case .lastBlocks(let count):
-      guard (1...blocks.count + 1).contains(count), count <= blocks.count else {
-        throw unknown("last:\(count)")
+      guard count > 0, count <= blocks.count else {
+        throw .tooFewBlocks(
+          count: count, architecture: description.architectureName, known: blocks.map(\.name))
       }
       first = blocks.suffix(count).map(\.nodes.lowerBound).min()!
     case .from(let prefix): first = try firstNode(prefix)
@@ -66,7 +64,9 @@ public struct NetworkCut: Sendable {
       let norms = needed.filter { node in
         if case .batchNorm = graph.nodes[node].operation { node >= start } else { false }
       }
-      guard let norm = norms.first else { throw unknown(prefix ?? "bn-affine") }
+      guard let norm = norms.first else {
+        throw .noBatchNorm(from: prefix, architecture: description.architectureName)
+      }
       first = norm
       isTrained = { operation in
         switch operation {
