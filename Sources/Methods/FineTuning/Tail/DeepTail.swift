@@ -22,7 +22,8 @@ final class DeepTail: TunedPart {
   ///   - layers: the network behind the cut, whose tensors take those values.
   ///   - capacity: most images that are between forward and backward pass at a time.
   ///   - options: weight decay of biases and learning-rate decay; nil for a part that is only measured.
-  ///   - depth: exponent of the learning-rate decay of a tensor.
+  ///   - tail: knows the classifier's tensors and how deep the others lie.
+  ///   - pool: runs the arithmetic.
   init(
     _ parameters: TailParameters, layers: TrainableLayers, capacity: Int, options: TuningOptions?,
     tail: TunableTail, pool: ThreadPool
@@ -36,16 +37,16 @@ final class DeepTail: TunedPart {
     counters = own.batchNorms.map(\.numBatchesTracked)
     maps = Tensor(uninitialized: [capacity, layers.floatsPerImage])
     let tensors = Dictionary(uniqueKeysWithValues: layers.tensors.map { ($0.name, $0) })
-    let names = tail.classifierKeys + own.names
-    ordered = names.map { tensors[$0]! }
+    let ordered = (tail.classifierKeys + own.names).map { tensors[$0]! }
+    self.ordered = ordered
     if options != nil { layers.clearGradients() }
+    let bias = tail.classifierKeys.dropFirst().first
     parametersOfSteps =
       options.map { options in
         ordered.map { tensor in
-          let isBias = tensor.name == tail.classifierKeys.dropFirst().first
-          return TrainableParameter(
-            tensor.value, gradient: tensor.gradient!,
-            decays: tensor.isMatrix || (isBias && options.decaysBias),
+          TrainableParameter(
+            tensor.value, gradient: tensor.gradient,
+            decays: tensor.isMatrix || (tensor.name == bias && options.decaysBias),
             rateScale: pow(options.layerDecay, Double(tail.depth(of: tensor.name))))
         }
       } ?? []

@@ -42,7 +42,8 @@ public struct ClassifierTuner {
     self.options = options
     self.pool = pool
     parts = PartMaker(
-      options, activation: tail.activation, deep: tail.cut == nil ? nil : (tail, height, width), pool: pool)
+      options, activation: tail.activation,
+      deep: tail.cut == nil ? nil : (tail: tail, height: height, width: width), pool: pool)
   }
 
   /// Refuses layers that cannot be trained, before any long work.
@@ -91,7 +92,7 @@ public struct ClassifierTuner {
           source: CachedBatches(
             train, classes: start.classes, mixing: options.mixing, seed: options.seed, pool: pool),
           resuming: state,
-          finish: options.recalibratesResult ? try parts.recalibration(of: start, on: everything) : { $0 })
+          finish: options.recalibratesResult ? parts.recalibration(of: start, on: everything) : { $0 })
       }
     return try advance(
       run, start, validation: validation, resuming: state, onEpoch: onEpoch, onStep: onStep)

@@ -40,8 +40,9 @@ final class SumGradient: LayerGradient {
     for (input, target) in dx.enumerated() {
       guard let target else { continue }
       pass.pool.forEach(y.images) { image, _ in
-        let (to, from, factor) = (target.image(image), dy.image(image), factor(input, image: image, pass))
-        for index in 0..<count { to[index] += factor * from[index] }
+        let (to, from) = (target.image(image), dy.image(image))
+        let scale = factor(input, image: image, pass)
+        for index in 0..<count { to[index] += scale * from[index] }
       }
     }
   }

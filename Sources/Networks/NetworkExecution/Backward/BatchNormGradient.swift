@@ -127,5 +127,6 @@ final class BatchNormGradient: LayerGradient {
         }
       }
     }
+    withExtendedLifetime(sums) {}
   }
 }

@@ -105,11 +105,11 @@ final class MeanPoolGradient: LayerGradient {
   }
 
   func forward(_ x: [FeatureMap], into y: FeatureMap, _ pass: TuningPass) {
-    let (cells, channels) = (cells(x[0].size, y.size), y.channels)
+    let (places, channels) = (cells(x[0].size, y.size), y.channels)
     pass.pool.forEach(y.images) { image, _ in
       let from = x[0].image(image)
       var target = y.image(image)
-      for cell in cells {
+      for cell in places {
         for first in stride(from: 0, to: channels, by: ColumnSums.block) {
           ColumnSums.each(rows: cell.sources.count, first..<min(first + ColumnSums.block, channels)) {
             from[cell.sources[$0] * channels + $1]
@@ -126,11 +126,11 @@ final class MeanPoolGradient: LayerGradient {
     _ x: [FeatureMap], _ y: FeatureMap, by dy: FeatureMap, into dx: [FeatureMap?], _ pass: TuningPass
   ) {
     guard let dx = dx[0] else { return }
-    let (cells, channels) = (cells(x[0].size, y.size), y.channels)
+    let (places, channels) = (cells(x[0].size, y.size), y.channels)
     pass.pool.forEach(y.images) { image, _ in
       let to = dx.image(image)
       var slope = dy.image(image)
-      for cell in cells {
+      for cell in places {
         for source in cell.sources {
           let target = to + source * channels
           for channel in 0..<channels { target[channel] += slope[channel] * cell.factor }
