@@ -15,6 +15,8 @@ public enum TuningError: ClassifiedError, Equatable {
   case featureOverflow(image: Int, element: FeatureElement)
   /// The features do not fit into memory.
   case outOfMemory(byteCount: Int)
+  /// Images of a step whose activations do not fit into memory: bytes needed and available.
+  case activationsExceedMemory(images: Int, needed: Int, available: Int)
   /// A cache file that cannot be made or written.
   case cacheFailed(path: String, reason: String)
   /// A network without a BatchNorm that reaches the pooling through a sum and an activation alone.
@@ -40,7 +42,7 @@ extension TuningError {
   public var kind: FailureKind {
     switch self {
     case .invalidOption: .usage
-    case .outOfMemory, .cacheFailed: .io
+    case .outOfMemory, .activationsExceedMemory, .cacheFailed: .io
     default: .badData
     }
   }
@@ -60,6 +62,8 @@ extension TuningError {
       "image \(image): a feature is too large for \(element.rawValue)"
     case .outOfMemory(let byteCount):
       "no memory for \(byteCount) bytes of features"
+    case .activationsExceedMemory(let images, let needed, let available):
+      "the activations of \(images) images take \(needed >> 20) MiB, of which there are \(available >> 20)"
     case .cacheFailed(let path, let reason), .foreignState(let path, let reason):
       "\(path): \(reason)"
     case .noLastBatchNorm(let architecture):

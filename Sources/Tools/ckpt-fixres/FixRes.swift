@@ -6,6 +6,7 @@ import FoundationEssentials
 import ImageData
 import NetworkCommand
 import NetworkGraphs
+import Platform
 
 @main
 struct FixRes: NetworkTool {
@@ -98,7 +99,7 @@ struct FixRes: NetworkTool {
     try schedule.apply(to: &options, samples: dataset.count)
     let crop = resolved.preprocessing.crop
     let tuner = try ClassifierTuner(options, tail: tail, height: crop, width: crop, pool: pool)
-    try tuner.checkLayers(tail.start)
+    try tuner.checkLayers(tail.start, images: dataset.count, available: memoryLimit)
     let begin = head.apply(to: tail.start, seed: options.seed)
     if cut != nil, begin.parameterCount > dataset.count * classes {
       console.warning(
@@ -175,6 +176,7 @@ extension TuningError: AdvisedError {
     switch self {
     case .featureOverflow: "give --cache-dtype f32 or bf16"
     case .outOfMemory: "a smaller --memory puts them into a scratch file"
+    case .activationsExceedMemory: "give a smaller --micro-batch or --batch-size"
     case .noLastBatchNorm, .noLastLayerNorm: "--train fc trains the classifier alone"
     case .batchWithoutVariance: "give a larger --batch-size, or --bn recalibrate or frozen"
     case .diverged: "try a smaller --lr"

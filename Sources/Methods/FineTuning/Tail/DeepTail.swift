@@ -16,6 +16,8 @@ final class DeepTail: TunedPart {
   private let parametersOfSteps: [TrainableParameter]
 
   var classes: Int { layers.classes }
+  /// Bytes of activations of one image between forward and backward pass.
+  var activationBytes: Int { layers.activationBytes }
 
   /// - Parameters:
   ///   - parameters: values to start from, with `layers`.

@@ -46,12 +46,16 @@ public struct ClassifierTuner {
       deep: tail.cut == nil ? nil : (tail: tail, height: height, width: width), pool: pool)
   }
 
-  /// Refuses layers that cannot be trained, before any long work.
+  /// Refuses layers that cannot be trained, and batches that do not fit into memory, before any long work.
   ///
-  /// - Parameter start: initial parameters.
-  /// - Throws: `NetworkError.notDifferentiable`, `NetworkError.inputTooSmall`; errors of reading.
-  public func checkLayers(_ start: TailParameters) throws {
-    if start.layers != nil { _ = try parts.measuringPart(start, images: 1) }
+  /// - Parameters:
+  ///   - start: initial parameters.
+  ///   - images: number of images to train on.
+  ///   - available: bytes of memory.
+  /// - Throws: `NetworkError.notDifferentiable`, `NetworkError.inputTooSmall`,
+  ///   `TuningError.activationsExceedMemory`; errors of reading.
+  public func checkLayers(_ start: TailParameters, images: Int, available: Int) throws {
+    try parts.validateLayers(start, images: min(images, options.batchSize), available: available)
   }
 
   /// Runs all epochs, or fewer when stopping early.

@@ -34,6 +34,19 @@ final class PartMaker {
     }
   }
 
+  /// Refuses layers without a gradient, and batches whose activations do not fit into memory.
+  ///
+  /// - Parameter images: images of a step.
+  func validateLayers(_ start: TailParameters, images: Int, available: Int) throws {
+    guard start.layers != nil else { return }
+    let images = min(images, options.microBatch ?? images)
+    let perImage = try measuringTail(start).activationBytes
+    let needed = perImage.multiplied(exactlyBy: images) ?? Int.max
+    guard needed <= available else {
+      throw TuningError.activationsExceedMemory(images: images, needed: needed, available: available)
+    }
+  }
+
   /// The part that a run trains, for batches up to `images` images.
   func part(_ parameters: TailParameters, images: Int) throws -> any TunedPart {
     guard parameters.layers != nil else { return try tail(parameters, capacity: images) }

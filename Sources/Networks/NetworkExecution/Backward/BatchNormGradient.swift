@@ -19,6 +19,8 @@ final class BatchNormGradient: LayerGradient {
   private let beta: TrainableTensor?
   private let mean: Tensor
   private let inverse: Tensor
+  /// γ, or ones.
+  private let scale: Tensor
   private var usedBatch = false
 
   init(_ layer: BatchNormLayer, _ running: RunningStatistics, gamma: TrainableTensor?, beta: TrainableTensor?)
@@ -29,6 +31,7 @@ final class BatchNormGradient: LayerGradient {
     self.beta = beta
     mean = Tensor(shape: [layer.channels])
     inverse = Tensor(shape: [layer.channels])
+    scale = Tensor(shape: [layer.channels])
   }
 
   func forward(_ x: [FeatureMap], into y: FeatureMap, _ pass: TuningPass) {
@@ -51,12 +54,17 @@ final class BatchNormGradient: LayerGradient {
     }
     let channels = x.channels
     pass.pool.eachBlock(of: x.rows, 64) { rows, _ in
+      let (mean, inverse, scale) = (self.mean.pointer, self.inverse.pointer, self.scale.pointer)
       for row in rows {
         let (from, to) = (x.pointer + row * channels, y.pointer + row * channels)
-        for channel in 0..<channels {
-          let normalized = (from[channel] - mean.pointer[channel]) * inverse.pointer[channel]
-          to[channel] =
-            normalized * (gamma?.value.pointer[channel] ?? 1) + (beta?.value.pointer[channel] ?? 0)
+        if let shift = beta?.value.pointer {
+          for channel in 0..<channels {
+            to[channel] = (from[channel] - mean[channel]) * inverse[channel] * scale[channel] + shift[channel]
+          }
+        } else {
+          for channel in 0..<channels {
+            to[channel] = (from[channel] - mean[channel]) * inverse[channel] * scale[channel]
+          }
         }
       }
     }
@@ -66,6 +74,7 @@ final class BatchNormGradient: LayerGradient {
     for channel in 0..<layer.channels {
       mean.pointer[channel] = Float(statistics.mean[channel])
       inverse.pointer[channel] = Float(1 / (statistics.variance[channel] + layer.eps).squareRoot())
+      scale.pointer[channel] = gamma?.value.pointer[channel] ?? 1
     }
   }
 
@@ -112,18 +121,21 @@ final class BatchNormGradient: LayerGradient {
       beta?.gradient?.pointer[channel] += byBeta[channel]
     }
     guard let dx = dx[0] else { return }
-    let share = usedBatch ? 1 / Float(rows) : 0
+    let share = 1 / Float(rows)
     pass.pool.eachBlock(of: rows, 64) { block, _ in
+      let (mean, inverse, scale) = (self.mean.pointer, self.inverse.pointer, self.scale.pointer)
       for row in block {
-        let first = row * channels
-        for channel in 0..<channels {
-          let factor = inverse.pointer[channel] * (gamma?.value.pointer[channel] ?? 1)
-          var slope = dy.pointer[first + channel]
-          if usedBatch {
-            let normalized = (x.pointer[first + channel] - mean.pointer[channel]) * inverse.pointer[channel]
-            slope -= share * (byBeta[channel] + normalized * byGamma[channel])
+        let (from, slope, to) = (
+          x.pointer + row * channels, dy.pointer + row * channels, dx.pointer + row * channels
+        )
+        if usedBatch {
+          for channel in 0..<channels {
+            let normalized = (from[channel] - mean[channel]) * inverse[channel]
+            let rest = slope[channel] - share * (byBeta[channel] + normalized * byGamma[channel])
+            to[channel] += scale[channel] * inverse[channel] * rest
           }
-          dx.pointer[first + channel] += factor * slope
+        } else {
+          for channel in 0..<channels { to[channel] += scale[channel] * inverse[channel] * slope[channel] }
         }
       }
     }

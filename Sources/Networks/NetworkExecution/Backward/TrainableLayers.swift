@@ -6,7 +6,7 @@ import TensorMath
 /// The part of a network behind a cut, with weights of its own that training may change.
 ///
 /// ```swift
-/// let layers = try TrainableLayers(network, cut: cut, height: 224, width: 224)
+/// let layers = try TrainableLayers(network, cut: cut, height: 224, width: 224, pool: pool)
 /// let maps = try network.maps(at: cut, of: images)
 /// let logits = layers.logits(maps.pointer, images: images.shape[0], mode: .training)
 /// layers.clearGradients()
