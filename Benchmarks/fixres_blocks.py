@@ -10,6 +10,7 @@ must agree. The contestants alternate; the best of each counts. Time of the maps
 """
 
 import argparse
+import importlib.util
 import json
 import math
 import os
@@ -24,11 +25,14 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from engine import tuned_environment
-from fixres import BATCH, SIZE, fixturelib, make_images, make_model
 from summary import record
 
-RATE = 1e-2
-sys.path.append(str(Path(__file__).resolve().parents[1] / "Tests" / "Interop"))
+# By its path: the comparison with PyTorch in Tests/Interop has the same name.
+specification = importlib.util.spec_from_file_location("fixres_head", Path(__file__).with_name("fixres.py"))
+head = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(head)
+
+BATCH, SIZE, RATE = head.BATCH, head.SIZE, 1e-2
 
 
 def measured(command, environment=None):
@@ -46,13 +50,11 @@ def measured(command, environment=None):
 
 def peer(name, folder, threads, epochs):
     """One PyTorch loop; prints seconds of maps and training, and the last loss."""
-    from fixres import SplitMix64
-
     torch.set_num_threads(threads)
-    paths, labels = fixturelib.list_images(".", root=folder / "data")
+    paths, labels = head.fixturelib.list_images(".", root=folder / "data")
     layout = torch.contiguous_format if name == "default" else torch.channels_last
-    images = fixturelib.load_batch(paths, 256, SIZE).contiguous(memory_format=layout)
-    model = make_model(min(1000, len(labels))).to(memory_format=layout).eval()
+    images = head.fixturelib.load_batch(paths, 256, SIZE).contiguous(memory_format=layout)
+    model = head.make_model(min(1000, len(labels))).to(memory_format=layout).eval()
     model.requires_grad_(False)
     tuned = [*model.layer4.named_parameters("layer4"), *model.fc.named_parameters("fc")]
     model.layer4.train()
@@ -73,7 +75,7 @@ def peer(name, folder, threads, epochs):
         with torch.no_grad():
             maps = torch.cat([trunk(chunk) for chunk in images.split(BATCH)])
     features = time.perf_counter() - begin
-    generator, steps, done = SplitMix64(0), epochs * math.ceil(len(labels) / BATCH), 0
+    generator, steps, done = head.SplitMix64(0), epochs * math.ceil(len(labels) / BATCH), 0
     for _ in range(epochs):
         total = 0.0
         for rows in generator.permutation(len(labels)).split(BATCH):
@@ -118,8 +120,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         classes = min(1000, arguments.images)
-        make_images(folder / "data", arguments.images, classes)
-        save_file(make_model(classes).state_dict(), folder / "model.safetensors")
+        head.make_images(folder / "data", arguments.images, classes)
+        save_file(head.make_model(classes).state_dict(), folder / "model.safetensors")
         command = [arguments.bin / "ckpt-fixres", folder / "model.safetensors", "--data", folder / "data"]
         command += ["--train", "from:layer4", "--crop", SIZE, "--resize", 256, "--epochs", arguments.epochs]
         command += ["--lr", RATE, "--batch-size", BATCH, "--threads", arguments.threads, "--quiet"]

@@ -36,7 +36,7 @@ final class ConvolutionGradient: LayerGradient {
     let taps = Taps(window, input: x.size, output: y.size)
     let (depth, columns) = (self.taps * inputs, convolution.outputChannels)
     let weights = isPlain ? nil : packedWeight(pass.pool)
-    let length = Self.rows(for: window.isPointwise ? x.channels : depth)
+    let length = Self.rows(of: y.rows, depth: depth)
     let scratch = window.isPointwise ? [] : pass.scratch(length * depth)
     pass.pool.eachBlock(of: y.rows, length) { rows, worker in
       for group in 0..<groups {
@@ -61,8 +61,11 @@ final class ConvolutionGradient: LayerGradient {
   /// True if PyTorch's layout is that of a single matrix.
   private var isPlain: Bool { taps == 1 && groups == 1 }
 
-  /// Rows of a product such that its left factor stays in the cache.
-  private static func rows(for depth: Int) -> Int { min(max((1 << 17) / max(depth, 1), 32), 512) }
+  /// Rows of one product: enough that BLAS packs the weights seldom, in at least eight parts for the threads, with a left
+  /// factor of 16 MB at most.
+  private static func rows(of count: Int, depth: Int) -> Int {
+    max(64, min((count + 7) / 8, 1024, (1 << 22) / max(depth, 1)))
+  }
 
   // MARK: Backward
 
@@ -89,7 +92,7 @@ final class ConvolutionGradient: LayerGradient {
     let taps = Taps(window, input: dx.size, output: dy.size)
     let depth = self.taps * outputs
     let weights = isPlain ? nil : turnedWeight(pass.pool)
-    let length = Self.rows(for: window.isPointwise ? dy.channels : depth)
+    let length = Self.rows(of: dx.rows, depth: depth)
     let scratch = window.isPointwise ? [] : pass.scratch(length * depth)
     pass.pool.eachBlock(of: dx.rows, length) { rows, worker in
       for group in 0..<groups {
@@ -111,7 +114,7 @@ final class ConvolutionGradient: LayerGradient {
   private func scatterDataGradient(_ dy: FeatureMap, to dx: FeatureMap, _ pass: TuningPass) {
     let taps = Taps(window, input: dx.size, output: dy.size)
     let weights = isPlain ? nil : turnedWeight(pass.pool)
-    let length = Self.rows(for: dy.channels)
+    let length = Self.rows(of: dy.rows, depth: dx.channels)
     let scratch = pass.scratch(length * dx.channels)
     pass.pool.eachBlock(of: dy.rows, length) { rows, worker in
       let products = scratch[worker].buffer.pointer
@@ -136,7 +139,8 @@ final class ConvolutionGradient: LayerGradient {
 
   private func addWeightGradient(_ x: FeatureMap, _ dy: FeatureMap, to gradient: Tensor, _ pass: TuningPass) {
     let taps = Taps(window, input: x.size, output: dy.size)
-    let block = 128
+    // Every block gathers the pixels of its tap anew, which single taps need not do.
+    let block = window.isPointwise ? 128 : 512
     let blocks = (outputs + block - 1) / block
     let sums = isPlain ? gradient : Tensor(uninitialized: [groups, self.taps, outputs, inputs])
     let scratch = window.isPointwise ? [] : pass.scratch(Self.rowsOfSums * inputs)
