@@ -96,9 +96,21 @@ struct TrainingOptions: ParsableArguments {
   var faithful = false
 
   func validate() throws {
+    try validateLayers()
     try OptionBounds.check(["--epochs": epochs, "--batch-size": batchSize], 1...1_000_000)
     try OptionBounds.check(["--ema-every": emaEvery, "--swa-start": swaStart, "--early-stop": earlyStop])
     if ema != nil && swaStart != nil { throw ValidationError("--ema and --swa-start exclude each other") }
+    if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
+    if train == .classifierAndLayerNorm && (bn ?? .frozen) != .frozen {
+      throw ValidationError("fc+norm trains a LayerNorm, which has no statistics: it does not go with --bn")
+    }
+    if faithful && (train ?? .classifier) != .classifier {
+      throw ValidationError("--faithful trains fc alone: the published code never trains the BatchNorm")
+    }
+  }
+
+  /// The options that go with more layers alone.
+  private func validateLayers() throws {
     try OptionBounds.check(["--micro-batch": microBatch])
     try OptionBounds.check(["--drop-path": dropPath], .shareBelowOne)
     if let layerDecay, !(layerDecay > 0 && layerDecay <= 1) {
@@ -112,13 +124,6 @@ struct TrainingOptions: ParsableArguments {
       throw ValidationError(
         "lbfgs trains the classifier alone, whose loss is convex: --train last, from and bn-affine need sgd, adam, adamw or lamb"
       )
-    }
-    if resume != nil && optimizer == .lbfgs { throw ValidationError("--resume does not go with lbfgs") }
-    if train == .classifierAndLayerNorm && (bn ?? .frozen) != .frozen {
-      throw ValidationError("fc+norm trains a LayerNorm, which has no statistics: it does not go with --bn")
-    }
-    if faithful && (train ?? .classifier) != .classifier {
-      throw ValidationError("--faithful trains fc alone: the published code never trains the BatchNorm")
     }
   }
 
