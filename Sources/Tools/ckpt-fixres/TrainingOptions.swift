@@ -109,24 +109,6 @@ struct TrainingOptions: ParsableArguments {
     }
   }
 
-  /// The options that go with more layers alone.
-  private func validateLayers() throws {
-    try OptionBounds.check(["--micro-batch": microBatch])
-    try OptionBounds.check(["--drop-path": dropPath], .shareBelowOne)
-    if let layerDecay, !(layerDecay > 0 && layerDecay <= 1) {
-      throw ValidationError("--layer-decay: expected a number above 0, at most 1, found \(layerDecay)")
-    }
-    if (layerDecay != nil || microBatch != nil || dropPath != nil) && train?.cutPoint == nil {
-      throw ValidationError(
-        "--layer-decay, --micro-batch and --drop-path go with --train last:K, from:PREFIX or bn-affine")
-    }
-    if optimizer == .lbfgs && train?.cutPoint != nil {
-      throw ValidationError(
-        "lbfgs trains the classifier alone, whose loss is convex: --train last, from and bn-affine need sgd, adam, adamw or lamb"
-      )
-    }
-  }
-
   /// The options of the method, but for learning rate and loss.
   func makeOptions(network: Network, console: Console) throws -> TuningOptions {
     var options = faithful ? TuningOptions.faithful : TuningOptions()
@@ -168,6 +150,24 @@ struct TrainingOptions: ParsableArguments {
     options.patience = earlyStop
     options.seed = seed
     return options
+  }
+
+  /// The options that go with more layers alone.
+  private func validateLayers() throws {
+    try OptionBounds.check(["--micro-batch": microBatch])
+    try OptionBounds.check(["--drop-path": dropPath], .shareBelowOne)
+    if let layerDecay, !(layerDecay > 0 && layerDecay <= 1) {
+      throw ValidationError("--layer-decay: expected a number above 0, at most 1, found \(layerDecay)")
+    }
+    if (layerDecay != nil || microBatch != nil || dropPath != nil) && train?.cutPoint == nil {
+      throw ValidationError(
+        "--layer-decay, --micro-batch and --drop-path go with --train last:K, from:PREFIX or bn-affine")
+    }
+    if optimizer == .lbfgs && train?.cutPoint != nil {
+      throw ValidationError(
+        "lbfgs trains the classifier alone, whose loss is convex: --train last, from and bn-affine need sgd, adam, adamw or lamb"
+      )
+    }
   }
 
   func history(_ options: TuningOptions) -> [(String, JSON)] {
