@@ -18,6 +18,7 @@ import Testing
   struct Setting {
     let source: any CheckpointSource
     let tail: TunableTail
+    let images: Tensor
     let samples: LabelledFeatures
     let pool: ThreadPool
 
@@ -29,7 +30,7 @@ import Testing
       tail = try TunableTail(network, checkpoint: source, needsBatchNorm: false, cut: cut)
       var generator = SeededGenerator(seed: 4)
       let (count, side) = (20, DeepTailTests.side)
-      let images = Tensor(
+      images = Tensor(
         shape: [count, side, side, 3],
         values: (0..<count * side * side * 3).map { _ in Float(generator.normal()) })
       let collector = try FeatureCollector(tail, count: count, element: element, pool: pool)
@@ -74,6 +75,20 @@ import Testing
     for name in ["", "last", "last:", "last:0", "last:-1", "last:x", "from:", "bn-affine:", "FC"] {
       #expect(TuningOptions.Layers(rawValue: name) == nil, "\(name)")
     }
+  }
+
+  /// Cached maps behind any cut give the logits of the whole network.
+  @Test(arguments: ["last:1", "last:8", "from:layer3.1.conv2", "from:fc", "bn-affine", "from:conv1"])
+  func cachedMapsGiveTheNetworksLogits(_ name: String) throws {
+    let layers = try #require(TuningOptions.Layers(rawValue: name))
+    let setting = try Setting(layers)
+    let logits = try setting.tail.network.logits(setting.images).values.map(Double.init)
+    let expected = setting.samples.batch(ArraySlice(0..<20), logits: logits, classes: 10)
+    var gradient = logits
+    let loss = CrossEntropy().evaluate(expected, gradient: &gradient)
+    let tuner = try setting.tuner(Self.options(layers) { $0.microBatch = 7 })
+    let found = try tuner.measure(setting.tail.start, on: setting.samples).metrics
+    #expect(abs(found.loss - loss) < 1e-4 * loss, "\(found.loss), \(loss)")
   }
 
   @Test func untunedParametersGiveTheSameBytes() throws {

@@ -166,6 +166,29 @@ import Testing
     }
   }
 
+  /// Stochastic depth changes training alone, and only with draws.
+  @Test func branchesAreLeftOutInTrainingAlone() throws {
+    let network = try Network(Self.checkpoint, pool: ThreadPool(threads: 2))
+    let input = input(6, 64)
+    let cut = try NetworkCut(network.description, at: .lastBlocks(2))
+    let maps = try network.maps(at: cut, of: input)
+    func logits(_ rate: Double, _ mode: TrainableLayers.Mode, _ step: Int?) throws -> [Float] {
+      let layers = try TrainableLayers(
+        network, cut: cut, height: 64, width: 64, dropPath: rate, pool: ThreadPool(threads: 2))
+      for tensor in layers.tensors where tensor.name == "fc.weight" {
+        for index in 0..<tensor.value.count { tensor.value.pointer[index] = Float(index % 7) - 3 }
+      }
+      let draws = step.map { DropPath(seed: 3, step: $0, firstImage: 0) }
+      return layers.logits(maps.pointer, images: 6, mode: mode, dropPath: draws).values
+    }
+    let plain = try logits(0, .trainingWithRunningStatistics, nil)
+    #expect(try logits(0.9, .inference, nil) == plain)
+    #expect(try logits(0, .trainingWithRunningStatistics, 1) == plain)
+    let first = try logits(0.9, .trainingWithRunningStatistics, 1)
+    #expect(try first != plain && first != logits(0.9, .trainingWithRunningStatistics, 2))
+    #expect(try first == logits(0.9, .trainingWithRunningStatistics, 1))
+  }
+
   /// Stochastic depth keeps the mean of a branch and leaves out about as many as it should.
   @Test func stochasticDepthKeepsTheMean() {
     var kept = 0.0
