@@ -33,7 +33,7 @@ final class ConvolutionGradient: LayerGradient {
 
   func forward(_ x: [FeatureMap], into y: FeatureMap, _ pass: TuningPass) {
     let x = x[0]
-    let taps = Taps(window, input: x.size, output: y.size)
+    let taps = WindowTaps(window, input: x.size, output: y.size)
     let (depth, columns) = (self.taps * inputs, convolution.outputChannels)
     let weights = isPlain ? nil : packedWeight(pass.pool)
     let length = Self.rows(of: y.rows, depth: depth)
@@ -89,7 +89,7 @@ final class ConvolutionGradient: LayerGradient {
 
   /// For every input pixel the pixels of `dy` that it has gone into, times their weights.
   private func addDataGradient(_ dy: FeatureMap, to dx: FeatureMap, _ pass: TuningPass) {
-    let taps = Taps(window, input: dx.size, output: dy.size)
+    let taps = WindowTaps(window, input: dx.size, output: dy.size)
     let depth = self.taps * outputs
     let weights = isPlain ? nil : turnedWeight(pass.pool)
     let length = Self.rows(of: dx.rows, depth: depth)
@@ -112,7 +112,7 @@ final class ConvolutionGradient: LayerGradient {
   /// With a single tap and a stride most input pixels go nowhere: the products are made for the outputs and added to the
   /// pixel that each of them has read.
   private func scatterDataGradient(_ dy: FeatureMap, to dx: FeatureMap, _ pass: TuningPass) {
-    let taps = Taps(window, input: dx.size, output: dy.size)
+    let taps = WindowTaps(window, input: dx.size, output: dy.size)
     let weights = isPlain ? nil : turnedWeight(pass.pool)
     let length = Self.rows(of: dy.rows, depth: dx.channels)
     let scratch = pass.scratch(length * dx.channels)
@@ -138,7 +138,7 @@ final class ConvolutionGradient: LayerGradient {
   private static let rowsOfSums = 2048
 
   private func addWeightGradient(_ x: FeatureMap, _ dy: FeatureMap, to gradient: Tensor, _ pass: TuningPass) {
-    let taps = Taps(window, input: x.size, output: dy.size)
+    let taps = WindowTaps(window, input: x.size, output: dy.size)
     // Every block gathers the pixels of its tap anew, which single taps need not do.
     let block = window.isPointwise ? 128 : 512
     let blocks = (outputs + block - 1) / block

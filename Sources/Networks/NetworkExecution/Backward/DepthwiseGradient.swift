@@ -22,7 +22,7 @@ final class DepthwiseGradient: LayerGradient {
 
   func forward(_ x: [FeatureMap], into y: FeatureMap, _ pass: TuningPass) {
     let (x, channels) = (x[0], y.channels)
-    let (taps, weights) = (Taps(window, input: x.size, output: y.size), packedWeight(channels))
+    let (taps, weights) = (WindowTaps(window, input: x.size, output: y.size), packedWeight(channels))
     pass.pool.eachBlock(of: y.rows, Self.rowsAtOnce) { rows, _ in
       for row in rows {
         let target = y.pointer + row * channels
@@ -44,7 +44,7 @@ final class DepthwiseGradient: LayerGradient {
     _ x: [FeatureMap], _ y: FeatureMap, by dy: FeatureMap, into dx: [FeatureMap?], _ pass: TuningPass
   ) {
     let (x, channels) = (x[0], dy.channels)
-    let (taps, weights) = (Taps(window, input: x.size, output: dy.size), packedWeight(channels))
+    let (taps, weights) = (WindowTaps(window, input: x.size, output: dy.size), packedWeight(channels))
     if let gradient = weight.gradient {
       pass.pool.eachBlock(of: channels, ColumnSums.block) { range, _ in
         for tap in 0..<window.taps {

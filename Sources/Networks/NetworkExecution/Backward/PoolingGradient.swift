@@ -29,7 +29,7 @@ final class MaxPoolGradient: LayerGradient {
     _ x: FeatureMap, _ y: FeatureMap, _ pass: TuningPass,
     _ body: (_ source: Int?, _ row: Int, _ channel: Int) -> Void
   ) {
-    let taps = Taps(window, input: x.size, output: y.size)
+    let taps = WindowTaps(window, input: x.size, output: y.size)
     let (pixels, channels) = (y.size.pixels, y.channels)
     pass.pool.forEach(y.images) { image, _ in
       for row in image * pixels..<(image + 1) * pixels {
@@ -82,7 +82,7 @@ final class MeanPoolGradient: LayerGradient {
   /// - Parameter countsPadding: True if the padding counts as zeros, though not what `ceilMode` adds beyond it.
   static func sliding(_ window: Window, countsPadding: Bool) -> MeanPoolGradient {
     MeanPoolGradient { input, output in
-      let taps = Taps(window, input: input, output: output)
+      let taps = WindowTaps(window, input: input, output: output)
       let geometry = window.geometry(height: input.height, width: input.width)!
       func extent(_ place: Int, _ stride: Int, _ kernel: Int, _ before: Int, _ after: Int, _ size: Int) -> Int
       {

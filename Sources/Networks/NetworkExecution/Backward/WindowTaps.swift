@@ -2,7 +2,7 @@ import NetworkGraphs
 
 /// The pixels that a sliding window reads, tap by tap, on maps of all images of a batch. Rows number the pixels of all
 /// images.
-struct Taps {
+struct WindowTaps {
   private let window: Window
   private let geometry: Window.Geometry
   private var outputPixels: Int { geometry.outputHeight * geometry.outputWidth }
