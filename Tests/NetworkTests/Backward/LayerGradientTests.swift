@@ -25,9 +25,11 @@ import Testing
       testDescription: name, inputs: [size(map.0, map.1, inputs)], output: output,
       shapes: [[outputs, inputs / groups, window.kernel.height, window.kernel.width], [outputs]],
       make: { tensors in
-        groups == inputs && inputs == outputs
-          ? DepthwiseGradient(convolution, weight: tensors[0], bias: tensors[1])
-          : ConvolutionGradient(convolution, weight: tensors[0], bias: tensors[1])
+        if groups == inputs && inputs == outputs {
+          DepthwiseGradient(convolution, weight: tensors[0], bias: tensors[1])
+        } else {
+          ConvolutionGradient(convolution, weight: tensors[0], bias: tensors[1])
+        }
       },
       definition: { x, tensors in
         ReferenceLayers.convolution(x[0], convolution, output, weight: tensors[0], bias: tensors[1])
