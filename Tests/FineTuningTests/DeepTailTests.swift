@@ -14,7 +14,7 @@ import Testing
 @Suite struct DeepTailTests {
   static let side = 40
 
-  /// A network, its tuned part and random images with their maps at the cut.
+  /// A network, its tuned part and striped images with their maps at the cut.
   struct Setting {
     let source: any CheckpointSource
     let tail: TunableTail
@@ -30,12 +30,18 @@ import Testing
       tail = try TunableTail(network, checkpoint: source, needsBatchNorm: false, cut: cut)
       var generator = SeededGenerator(seed: 4)
       let (count, side) = (20, DeepTailTests.side)
+      let labels = (0..<count).map { $0 * 7 % 10 }
+      // Stripes in noise: width and direction go with the class, so that there is something to learn.
       images = Tensor(
         shape: [count, side, side, 3],
-        values: (0..<count * side * side * 3).map { _ in Float(generator.normal()) })
+        values: (0..<count * side * side * 3).map { at in
+          let (label, pixel) = (labels[at / (side * side * 3)], at / 3 % (side * side))
+          let place = label.isMultiple(of: 2) ? pixel % side : pixel / side
+          return Float(0.5 * generator.normal() + 1.5 * cos(0.5 * Double(label / 2 + 1) * Double(place)))
+        })
       let collector = try FeatureCollector(tail, count: count, element: element, pool: pool)
       try collector.add(images)
-      samples = LabelledFeatures(features: collector.finish(), labels: (0..<count).map { $0 * 7 % 10 })
+      samples = LabelledFeatures(features: collector.finish(), labels: labels)
     }
 
     func tuner(_ options: TuningOptions) throws -> ClassifierTuner {

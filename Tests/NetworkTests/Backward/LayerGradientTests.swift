@@ -51,9 +51,11 @@ import Testing
     convolution("padding as TensorFlow", Window(kernel: (3, 3), stride: (2, 2), padding: .same)),
     convolution("depthwise", Window(3, padding: 1), groups: 5, inputs: 5, outputs: 5),
     convolution("depthwise of stride 2", Window(5, stride: 2, padding: 2), groups: 5, inputs: 5, outputs: 5),
+    // More channels and pixels than sums and products take at a time.
     convolution(
-      "depthwise of many pixels", Window(3, padding: 1), groups: 70, inputs: 70, outputs: 70, map: (9, 8)),
-    convolution("many channels", Window(3, padding: 1), inputs: 9, outputs: 140, map: (3, 3)),
+      "depthwise of many channels", Window(3, padding: 1), groups: 70, inputs: 70, outputs: 70, map: (5, 5)),
+    convolution("1x1 of many channels", Window(1), inputs: 9, outputs: 140, map: (3, 3)),
+    convolution("3x3 of many pixels", Window(3, padding: 1), inputs: 1, outputs: 2, map: (27, 26)),
   ]
 
   @Test(arguments: convolutions) func convolutionsHaveTheirDifferences(_ layer: LayerCase) { layer.check() }
