@@ -2,10 +2,12 @@
 
 The reference runs the whole network on every batch, in the order that the tool draws, with everything frozen but the
 tuned tensors, and never caches anything. A row for each network and procedure: largest difference of an epoch's loss,
-and the largest distance of a tensor, or of a BatchNorm's statistics, from PyTorch's beyond the rounding of float32,
-relative to PyTorch's own update.
+and the largest distance of a tensor, or of a BatchNorm's statistics, from PyTorch's in float64 beyond the rounding of
+float32, relative to PyTorch's own update. Beside it the same distance of PyTorch in float32: kinks of activations and
+channels of almost no variance magnify rounding, so where it exceeds half the limit, twice that is the limit.
 """
 
+import copy
 import json
 import math
 import subprocess
@@ -24,8 +26,7 @@ import lively
 
 BATCH, EPOCHS = 24, 2
 LIMIT = 1e-3
-# With these rates the loss falls by a half. Ten times as much, or twenty steps, magnifies any rounding beyond the limit:
-# PyTorch in float32 is then as far from PyTorch in float64 as the tool is from either.
+# Rates at which steps magnify rounding little: with 1e-2 and 9 steps of 16 images, PyTorch's own float32 is 2e-2 away.
 RATES = {"sgd": 3e-3, "adamw": 1e-4}
 
 
@@ -209,7 +210,7 @@ def compare(bin_folder, make_generator):
     """Prints all rows; returns True if all are within the limit."""
     paths, labels = fixturelib.list_images("train")
     is_within = True
-    print("blocks\tloss\tworst tensor\tits distance of the update\tfinal loss")
+    print("blocks\tloss\tworst tensor\tits distance\tPyTorch's own\tfinal loss")
     for case in CASES:
         rows = torch.linspace(0, len(labels) - 1, case.images).long()
         resize = fixturelib.standard_resize(case.size)
@@ -230,15 +231,19 @@ def compare(bin_folder, make_generator):
             subprocess.run([str(part) for part in command], check=True)
             found = load_file(out)
             losses = [row["train"]["loss"] for row in json.loads(Path(report).read_text())["epochs"]]
-        curve = reference(model, case, images, labels[rows], make_generator())
+        double = copy.deepcopy(model).double()
+        reference(model, case, images, labels[rows], make_generator())
+        curve = reference(double, case, images.double(), labels[rows], make_generator())
         loss_error = max(abs(a - b) for a, b in zip(losses, curve, strict=True))
         # Steps are counted by integers, which PyTorch counts up in its own passes of recalibration too.
-        errors = {
-            key: distance(found[key], value, start[key], EPOCHS * math.ceil(case.images / BATCH))
-            for key, value in model.state_dict().items()
-            if value.is_floating_point()
-        }
-        worst = max(errors, key=errors.get)
-        is_within &= loss_error < LIMIT and errors[worst] < LIMIT
-        print(f"{case}\t{loss_error:.1e}\t{worst}\t{errors[worst]:.1e}\t{curve[-1]:.4f}", flush=True)
+        steps, single = EPOCHS * math.ceil(case.images / BATCH), model.state_dict()
+        expected = {key: value for key, value in double.state_dict().items() if value.is_floating_point()}
+
+        def errors(tensors):
+            return {key: distance(tensors[key], value, start[key], steps) for key, value in expected.items()}
+
+        ours, own = errors(found), max(errors(single).values())
+        worst = max(ours, key=ours.get)
+        is_within &= loss_error < LIMIT and ours[worst] < max(LIMIT, 2 * own)
+        print(f"{case}\t{loss_error:.1e}\t{worst}\t{ours[worst]:.1e}\t{own:.1e}\t{curve[-1]:.4f}", flush=True)
     return is_within
