@@ -186,7 +186,44 @@ import Testing
     #expect(try bytes(folder, "state") == result)
   }
 
+  /// More layers: cache, scratch files, half-precision maps and resuming as with the classifier.
+  @Test(arguments: [["--train", "last:1"], ["--train", "bn-affine:layer4", "--bn", "recalibrate"]])
+  func blocksResumeAndReport(_ layers: [String]) throws {
+    let folder = try TemporaryFolder()
+    let options = layers + ["--val", Self.val, "--limit", "60", "--lr", "0.01", "--optimizer", "adamw"]
+    let plain = try tune(folder, "plain", options + ["--report", folder.file("r.json")])
+    #expect(plain.status == 0, "\(plain.messages)")
+    #expect(plain.messages.contains("tensors before the classifier moved by"), "\(plain.messages)")
+    let state = ["--resume", folder.file("run.state")]
+    for (name, extra) in [
+      ("scratch", ["--memory", "1K"]), ("cache", ["--cache", folder.path]), ("state", state),
+      ("resumed", state), ("thread", ["--threads", "1"]),
+    ] {
+      let outcome = try tune(folder, name, options + extra)
+      #expect(outcome.status == 0, "\(name): \(outcome.messages)")
+      #expect(try bytes(folder, name) == bytes(folder, "plain"), "\(name)")
+    }
+    let report = try JSON.parse([UInt8](bytes(folder, "r.json")))
+    let tuned = try #require(report["tuned"]?.arrayValue)
+    #expect(!tuned.isEmpty)
+    for entry in tuned {
+      #expect(try #require(entry["moved"]?.doubleValue) > 0)
+      #expect(try #require(entry["name"]?.stringValue).hasPrefix("layer4."))
+    }
+  }
+
+  @Test func unknownBlocksAreAnsweredWithTheirNames() throws {
+    let outcome = try tune(try TemporaryFolder(), "out", ["--train", "from:layer5"])
+    #expect(outcome.status == 64 && outcome.messages.contains("layer4.0, layer4.1"), "\(outcome.messages)")
+    let many = try tune(try TemporaryFolder(), "out", ["--train", "last:9"])
+    #expect(many.status == 64 && many.messages.contains("has 8 blocks"), "\(many.messages)")
+  }
+
   static let contradictions = [
+    ["--train", "last:1", "--optimizer", "lbfgs"], ["--train", "last:0"], ["--train", "from:"],
+    ["--layer-decay", "0.5"], ["--train", "fc", "--drop-path", "0.1"], ["--micro-batch", "4"],
+    ["--train", "last:1", "--layer-decay", "0"],
+    ["--train", "last:1", "--micro-batch", "4", "--loss", "dice"],
     ["--cutmix", "1"], ["--reread", "--cache", "."], ["--reread", "--bn", "recalibrate"],
     ["--reread", "--train", "fc", "--optimizer", "lbfgs"], ["--mixup", "0"],
     ["--lamb-trust", "always"], ["--overlap-smoothing", "0"], ["--overlap-classes", "all"],

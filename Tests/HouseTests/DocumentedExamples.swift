@@ -42,6 +42,23 @@ private struct OptionExample {
   }
 }
 
+private func cutExample(description: NetworkDescription) throws {
+  let cut = try NetworkCut(description, at: .lastBlocks(2))
+  print(cut.trained.map(\.string))
+}
+
+private func trainableLayersExample(
+  network: Network, cut: NetworkCut, images: Tensor, byLogits: [Float], pool: ThreadPool
+) throws {
+  let layers = try TrainableLayers(network, cut: cut, height: 224, width: 224, pool: pool)
+  let maps = try network.maps(at: cut, of: images)
+  let logits = layers.logits(maps.pointer, images: images.shape[0], mode: .training)
+  layers.clearGradients()
+  layers.backward(byLogits)
+  print(layers.tensors.filter(\.isTrained).map(\.name.string))
+  _ = logits
+}
+
 private func locationExample(tensors: [TensorName: TensorValue]) throws {
   let source = try openCheckpoint(Location(argument: "-"))
   try writeCheckpoint(tensors, metadata: Metadata(), to: .path("epoch-9.safetensors"))

@@ -5,7 +5,8 @@
 BIN_FOLDER holds the built ckpt-fixres. The reference reads the same images with Pillow and torchvision, runs the whole
 network in eval mode, trains with torch.optim on the order that the tool's generator draws, and never caches anything.
 One row per procedure: largest difference of an epoch's loss, of a tensor (relative to the tensor's largest value), and
-the share of validation images on which both agree. Differences above 1e-3 fail.
+the share of validation images on which both agree. Differences above 1e-3 fail. `fixres_blocks.py` compares runs that
+train the last blocks.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parents[2] / "fixtures"
 sys.path.insert(0, str(ROOT))
+import fixres_blocks  # noqa: E402
 import fixturelib  # noqa: E402
 import lively  # noqa: E402
 
@@ -316,6 +318,7 @@ def main():
         failed |= not (loss_error < 1e-3 and tensor_error < 1e-3)
         print(f"{name}\t{loss_error:.1e}\t{tensor_error:.1e}\t{agreement:.4f}\t{curve[-1]:.4f}", flush=True)
     failed |= not layer_norms(arguments.bin, min(arguments.epochs, 5)) < 1e-4
+    failed |= not fixres_blocks.compare(arguments.bin, lambda: SplitMix64(0))
     sys.exit(1 if failed else 0)
 
 

@@ -125,12 +125,13 @@ extension Network {
   ///
   /// With many images every thread takes some and runs all layers on them: threads that met after every layer
   /// would wait for one another. With few images the threads share every layer. Several threads may call
-  /// `body` at a time.
+  /// `body` at a time. Another plan keeps other maps, with running statistics.
   func forEachChunk(
     of input: Tensor, end: Int, statistics: [RunningStatistics]? = nil, bareNorm: Int? = nil,
-    _ body: (_ executor: Executor, _ first: Int) throws -> Void
+    plan other: Plan? = nil, _ body: (_ executor: Executor, _ first: Int) throws -> Void
   ) throws {
     let images = try imageCount(input)
+    let plan = other ?? self.plan
     let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
     let threads = pool.threadCount
     let isDivided = dividesBatches(of: images)
@@ -139,13 +140,13 @@ extension Network {
       // Two turns for every thread, so that none waits long for the last.
       mostImages: isDivided
         ? min((images + 2 * threads - 1) / (2 * threads), Plan.mostImages) : Plan.mostImages)
-    let affines = affines(with: statistics)
+    let affines = other == nil ? affines(with: statistics) : runningAffines(for: plan)
 
     /// An executor that has run the first stages on some images, each stage with its own number of images at
     /// a time.
     func run(_ stageCount: Int, _ first: Int, _ count: Int) throws -> Executor {
       let executor = Executor(
-        self, mode: .inference, affines: affines, images: count, sizes: sizes,
+        self, mode: .inference, affines: affines, images: count, sizes: sizes, plan: plan,
         pool: isDivided ? .caller : pool, bareNorm: bareNorm)
       if stageCount > 1 {
         let before = stages[stageCount - 2]

@@ -33,6 +33,14 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case wrongInput(expected: [Int?], found: [Int])
   /// A node requested by name is not in the network.
   case unknownNode(String, architecture: String)
+  /// No tensor has a name with this prefix; `known` are the names of the blocks.
+  case unknownBlock(String, architecture: String, known: [String])
+  /// A network of fewer blocks than `count`; `known` are their names.
+  case tooFewBlocks(count: Int, architecture: String, known: [String])
+  /// A network without a BatchNorm, or without one from the tensor `from` on.
+  case noBatchNorm(from: String?, architecture: String)
+  /// A layer of an operation that has no gradient here.
+  case notDifferentiable(layer: String, operation: String, architecture: String)
   /// A map became too small for a layer; `height` and `width` are the network's input size.
   case inputTooSmall(height: Int, width: Int, layer: String)
   /// The layers of an ONNX file depend on the input's size and are known only for multiples of `divisor`.
@@ -53,7 +61,9 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   /// Kind of failure, for exit statuses.
   public var kind: FailureKind {
     switch self {
-    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .inputNotOfPatches,
+    case .unknownName, .unknownNode, .unknownBlock, .tooFewBlocks, .noBatchNorm, .notDifferentiable,
+      .inputTooSmall, .inputNotDivisible,
+      .inputNotOfPatches,
       .inputOfOtherSize, .noBFloat16:
       .usage
     case .scratchFile: .io
@@ -103,6 +113,16 @@ extension NetworkError: CustomStringConvertible {
         + "found \(tensor.dtype.name) \(text(tensor.shape))"
     case .unknownNode(let name, let architecture):
       "no layer \"\(escape(name))\" in \(architecture); layers have the names of their modules in the checkpoint"
+    case .unknownBlock(let name, let architecture, let known):
+      "no tensor \"\(escape(name))\" or below it in \(architecture); its blocks are "
+        + known.map { escape($0) }.joined(separator: ", ")
+    case .tooFewBlocks(let count, let architecture, let known):
+      "\(architecture) has \(known.count) block\(known.count == 1 ? "" : "s"), not \(count): "
+        + known.map { escape($0) }.joined(separator: ", ")
+    case .noBatchNorm(let first, let architecture):
+      "no BatchNorm in \(architecture)" + (first.map { " from \"\(escape($0))\" on" } ?? "")
+    case .notDifferentiable(let layer, let operation, let architecture):
+      "layer \"\(escape(layer))\" of \(architecture) cannot be trained: \(operation)"
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
     case .inputNotOfPatches(let height, let width, let patch):

@@ -5,15 +5,18 @@ import FineTuning
 import FoundationEssentials
 import ImageData
 import NetworkCommand
+import NetworkGraphs
+import Platform
 
 @main
 struct FixRes: NetworkTool {
   static let configuration = CommandConfiguration(
     commandName: "ckpt-fixres",
-    abstract: "Fine-tune the classifier and the last normalization of a checkpoint at test resolution.",
+    abstract:
+      "Fine-tune the classifier, the last normalization or the last blocks of a checkpoint at test resolution.",
     discussion: """
-      The backbone is frozen and the preprocessing deterministic, so its features are computed once and reused in \
-      every epoch.
+      The layers before the tuned ones are frozen and the preprocessing deterministic, so their maps are computed once \
+      and reused in every epoch.
       """,
     version: versionText("ckpt-fixres", kernels: kernelDescription))
 
@@ -73,10 +76,12 @@ struct FixRes: NetworkTool {
     let classes = head.numClasses ?? loaded.network.classCount
     options.loss = teacher.makeLoss(try loss.makeLoss(classes: classes))
     options.mixing = caching.mixing.policy
+    let cut = try options.layers.cutPoint.map { try NetworkCut(loaded.network.description, at: $0) }
     let tail = try TunableTail(
       loaded.network, checkpoint: loaded.source,
-      needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen,
-      needsLayerNorm: options.layers == .classifierAndLayerNorm)
+      needsBatchNorm: cut == nil
+        && (options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen),
+      needsLayerNorm: options.layers == .classifierAndLayerNorm, cut: cut)
 
     // Everything that can be refused is, before the long work.
     // A new classifier has the classes of the data that it is trained on.
@@ -93,11 +98,18 @@ struct FixRes: NetworkTool {
     if let own = dataset.classNames { names = ClassNames(own, owner: dataset.name) }
     let validationDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
-    let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
+    let crop = resolved.preprocessing.crop
+    let tuner = try ClassifierTuner(options, tail: tail, height: crop, width: crop, pool: pool)
+    try tuner.checkLayers(tail.start, images: dataset.count, available: memoryLimit)
     let steps =
       options.epochs * (options.optimizer == .lbfgs ? 1 : (dataset.count - 1) / options.batchSize + 1)
     if let warning = training.averagingWarning(options.averaging, steps: steps) { console.warning(warning) }
     let begin = head.apply(to: tail.start, seed: options.seed)
+    if cut != nil, begin.parameterCount > dataset.count * classes {
+      console.warning(
+        "\(begin.parameterCount) parameters are tuned on \(dataset.count) images of \(classes) classes, more than one for each image and class: watch --val, and try fewer layers, a smaller --lr or --layer-decay"
+      )
+    }
     let teacherModel = try teacher.open(
       images: dataset.count, classes: classes, names: names, preprocessing: resolved.preprocessing,
       arithmetic: arithmetic, pool: pool, console: console)
@@ -140,7 +152,7 @@ struct FixRes: NetworkTool {
       options: history, images: dataset.count, records: records, keepsBest: options.patience != nil,
       isResumed: state != nil,
       before: before, after: after,
-      featureTime: featureTime, trainTime: trainTime)
+      featureTime: featureTime, trainTime: trainTime, movements: tuned.movements(from: begin))
     console.notice(result.summary)
     if let warning = result.warning { console.warning(warning) }
     var metadata = loaded.metadata
@@ -171,6 +183,7 @@ extension TuningError: AdvisedError {
     switch self {
     case .featureOverflow: "give --cache-dtype f32 or bf16"
     case .outOfMemory: "a smaller --memory puts them into a scratch file"
+    case .activationsExceedMemory: "give a smaller --micro-batch or --batch-size"
     case .noLastBatchNorm, .noLastLayerNorm: "--train fc trains the classifier alone"
     case .batchWithoutVariance: "give a larger --batch-size, or --bn recalibrate or frozen"
     case .diverged: "try a smaller --lr"

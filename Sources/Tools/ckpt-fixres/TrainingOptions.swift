@@ -8,13 +8,14 @@ import NetworkExecution
 struct TrainingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Layers to train; norm is the last LayerNorm (default: fc+bn; fc if no BatchNorm precedes the pooling).",
+      "Layers to train: fc, fc+bn, fc+norm (the last LayerNorm), last:K (K blocks and all after them), from:PREFIX (from the first tensor of that name or below it on) or bn-affine[:PREFIX] (all BatchNorms and fc) (default: fc+bn; fc if no BatchNorm precedes the pooling).",
       valueName: "layers"))
   var train: TuningOptions.Layers?
 
   @Option(
     help: ArgumentHelp(
-      "Statistics of the last BatchNorm (default: batch; frozen with fc).", valueName: "mode"))
+      "Statistics of the last BatchNorm, or of all that are trained with others (default: batch; frozen with fc).",
+      valueName: "mode"))
   var bn: TuningOptions.BatchNormMode?
 
   @Option(
@@ -39,10 +40,30 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Momentum of SGD.", valueName: "m"))
   var momentum = 0.9
 
+  @Option(
+    help: ArgumentHelp(
+      "Factor on the learning rate for every block from the classifier to a layer, with last, from and bn-affine.",
+      valueName: "x"))
+  var layerDecay: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Images of a step in memory at a time, with last, from and bn-affine; gradients are added up (default: all).",
+      valueName: "n"))
+  var microBatch: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Probability of leaving out the last block's residual branch in training, linearly less for earlier blocks.",
+      valueName: "p"))
+  var dropPath: Double?
+
   @Flag(help: "Use Nesterov's momentum.")
   var nesterov = false
 
-  @Option(help: ArgumentHelp("Weight decay of the classifier's weight.", valueName: "w"))
+  @Option(
+    help: ArgumentHelp(
+      "Weight decay of the weights of classifier and layers, not of norms and biases.", valueName: "w"))
   var weightDecay = 1e-4
 
   @Option(help: ArgumentHelp("Maximum norm of the gradient.", valueName: "x"))
@@ -88,6 +109,7 @@ struct TrainingOptions: ParsableArguments {
   var faithful = false
 
   func validate() throws {
+    try validateLayers()
     try OptionBounds.check(["--epochs": epochs, "--batch-size": batchSize], 1...1_000_000)
     try OptionBounds.check(["--ema-every": emaEvery, "--swa-start": swaStart, "--early-stop": earlyStop])
     if ema != nil && swaStart != nil { throw ValidationError("--ema and --swa-start exclude each other") }
@@ -124,9 +146,13 @@ struct TrainingOptions: ParsableArguments {
         "no BatchNorm directly before the pooling: the classifier alone is trained"
           + (hasLayerNorm ? " (--train fc+norm trains the last LayerNorm with it)" : ""))
     }
+    let hasNoStatistics = options.layers.cutPoint != nil && network.batchNorms.isEmpty
+    if hasNoStatistics && (bn ?? .frozen) != .frozen {
+      throw Failure(.usage, "\(network.architectureName) has no BatchNorm: it does not go with --bn")
+    }
     if let bn {
       options.batchNorm = bn
-    } else if options.layers == .classifierAndLayerNorm
+    } else if hasNoStatistics || options.layers == .classifierAndLayerNorm
       || (options.layers == .classifier && !(faithful && hasBatchNorm))
     {
       options.batchNorm = .frozen
@@ -142,12 +168,33 @@ struct TrainingOptions: ParsableArguments {
     options.nesterov = nesterov
     if let lambTrust { options.trustRatio = lambTrust }
     options.weightDecay = weightDecay
+    if let layerDecay { options.layerDecay = layerDecay }
+    if let dropPath { options.dropPath = dropPath }
+    options.microBatch = microBatch
     options.clipNorm = clipNorm
     if let ema { options.averaging = .ema(decay: ema, every: emaEvery) }
     if let swaStart { options.averaging = .swa(from: swaStart) }
     options.patience = earlyStop
     options.seed = seed
     return options
+  }
+
+  /// The options that go with more layers alone.
+  private func validateLayers() throws {
+    try OptionBounds.check(["--micro-batch": microBatch])
+    try OptionBounds.check(["--drop-path": dropPath], .shareBelowOne)
+    if let layerDecay, !(layerDecay > 0 && layerDecay <= 1) {
+      throw ValidationError("--layer-decay: expected a number above 0, at most 1, found \(layerDecay)")
+    }
+    if (layerDecay != nil || microBatch != nil || dropPath != nil) && train?.cutPoint == nil {
+      throw ValidationError(
+        "--layer-decay, --micro-batch and --drop-path go with --train last:K, from:PREFIX or bn-affine")
+    }
+    if optimizer == .lbfgs && train?.cutPoint != nil {
+      throw ValidationError(
+        "lbfgs trains the classifier alone, whose loss is convex: --train last, from and bn-affine need sgd, adam, adamw or lamb"
+      )
+    }
   }
 
   func history(_ options: TuningOptions) -> [(String, JSON)] {
@@ -157,6 +204,9 @@ struct TrainingOptions: ParsableArguments {
       ("optimizer", .string(options.optimizer.rawValue)), ("momentum", JSON(options.momentum)),
       ("weight_decay", JSON(options.weightDecay)), ("seed", .number("\(options.seed)")),
     ]
+    if let layerDecay { entries.append(("layer_decay", JSON(layerDecay))) }
+    if let microBatch { entries.append(("micro_batch", JSON(microBatch))) }
+    if let dropPath { entries.append(("drop_path", JSON(dropPath))) }
     if nesterov { entries.append(("nesterov", .bool(true))) }
     if faithful { entries.append(("faithful", .bool(true))) }
     if options.optimizer == .lamb { entries.append(("lamb_trust", .string(options.trustRatio.rawValue))) }

@@ -49,6 +49,8 @@ struct TuningReport {
   let after: (metrics: Metrics, isCorrect: [Bool])?
   let featureTime: Duration
   let trainTime: Duration
+  /// Distances of the tuned tensors before the classifier from the start; empty where there are none.
+  let movements: [TensorMovement]
 
   private var comparison: PairedComparison? {
     guard let before, let after else { return nil }
@@ -95,7 +97,16 @@ struct TuningReport {
       text += " \(signed(interval.lowerBound)) to \(signed(interval.upperBound)))"
       if isChosenHere { text += Self.chosenHere }
     }
-    return text
+    return text + movementSummary
+  }
+
+  /// Smallest, median and largest distance of a tuned tensor, in percent of its norm.
+  private var movementSummary: String {
+    let shares = movements.compactMap(\.relative).sorted()
+    guard let first = shares.first, let last = shares.last else { return "" }
+    func text(_ share: Double) -> String { String(format: "%.2g", 100 * share) }
+    return
+      "; \(movements.count) tensors before the classifier moved by \(text(first)) to \(text(last)) % of their norm, median \(text(shares[shares.count / 2])) %"
   }
 
   /// True if the score is the best of several on the same images; that of the start was chosen by nothing.
@@ -159,6 +170,19 @@ struct TuningReport {
     if let after, before == nil {
       members.append(
         ("validation", .object([("after", json(after.metrics)), ("chose_epoch", .bool(keepsBest))])))
+    }
+    if !movements.isEmpty {
+      members.append(
+        (
+          "tuned",
+          .array(
+            movements.map { movement in
+              .object([
+                ("name", .string(movement.name.string)), ("count", JSON(movement.count)),
+                ("moved", movement.relative.map { JSON($0) } ?? .null),
+              ])
+            })
+        ))
     }
     members.append(
       (

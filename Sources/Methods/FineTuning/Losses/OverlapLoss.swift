@@ -39,6 +39,9 @@ public struct OverlapLoss: ClassificationLoss {
     self.smoothing = smoothing
   }
 
+  /// False: classes are compared over the whole batch.
+  public var isMean: Bool { false }
+
   /// The batch's loss and gradient.
   public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
     let k = batch.classes
@@ -95,6 +98,9 @@ public struct LossSum: ClassificationLoss {
     self.first = first
     self.second = second
   }
+
+  /// True if both losses are means.
+  public var isMean: Bool { first.isMean && second.isMean }
 
   /// The batch's loss and gradient.
   public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {

@@ -54,6 +54,7 @@ final class Adam: Optimizer {
       let m = first[index].pointer
       let v = second[index].pointer
       let decay = parameter.decays ? weightDecay : 0
+      let learningRate = learningRate * parameter.rateScale
       let (b1, b2) = (Float(beta1), Float(beta2))
       // The direction stays in the gradient's storage, where LAMB scales it by the trust ratio.
       func direction(_ range: Range<Int>) {

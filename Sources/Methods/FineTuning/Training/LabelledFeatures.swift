@@ -37,9 +37,9 @@ public struct LabelledFeatures: Sendable {
 
   func validate(for start: TailParameters, what: String) throws {
     let classes = start.classes
-    guard start.channels == features.shape.channels else {
+    guard start.featureChannels == features.shape.channels else {
       throw TuningError.shapeMismatch(
-        what: "features per position", expected: [start.channels], found: [features.shape.channels])
+        what: "features per position", expected: [start.featureChannels], found: [features.shape.channels])
     }
     guard labels.count * views == features.shape.count else {
       throw TuningError.shapeMismatch(
