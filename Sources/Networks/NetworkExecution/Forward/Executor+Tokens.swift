@@ -62,7 +62,7 @@ extension Executor {
         sum += Double(row)
       }
       let factor = Float(1 / (sum / count + Double(norm.eps)).squareRoot())
-      let scale = (0..<channels).map { factors.scale![first + $0] * factor }
+      let scale = (0..<channels).map { (factors.scale?[first + $0] ?? 1) * factor }
       let shift = (0..<channels).map { (factors.shift?[first + $0] ?? 0) - mean * scale[$0] }
       Pointwise(scale: scale, shift: shift).apply(
         kernels, to: y, stride: output.stride, from: x, fromStride: input.stride, residual: nil,
