@@ -151,8 +151,11 @@ extension Executor {
 
   func repeatParameter(_ step: PlanStep, into output: FeatureMap) {
     let values = network.parameters.factors[step.node]!.scale!
+    let channels = output.size.channels
     for image in 0..<images {
-      for index in values.indices { output.image(image)[index] = values[index] }
+      for index in values.indices {
+        output.image(image)[index / channels * output.stride + index % channels] = values[index]
+      }
     }
   }
 

@@ -212,6 +212,14 @@ extension Operation {
 }
 
 extension Graph {
+  /// True if some operation is described for the pixels of one size of the network's input.
+  var isBoundToSize: Bool {
+    nodes.contains { node in
+      if case .input = node.operation { return false }
+      return node.operation.describedSizes.contains { $0.pixels > 1 }
+    }
+  }
+
   /// The size of the map of one of this file's operations; nil for maps that it cannot take.
   static func size(ofStrided node: Node, inputs: [MapSize]) -> MapSize? {
     let first = inputs[0]

@@ -10,8 +10,8 @@ struct Numbers: Equatable {
   var shape: [Int]
   var elements: Elements
 
-  /// Largest size of folded constants.
-  static let largestCount = 1 << 16
+  /// Largest size of folded constants: weights are standardized this way, too.
+  static let largestCount = 1 << 24
 
   init(ints: [Int], shape: [Int]? = nil) {
     elements = .ints(ints)
@@ -50,6 +50,46 @@ struct Numbers: Equatable {
     case .reals(let values): result.elements = .reals(values.map { min(max($0, low), high) })
     }
     return result
+  }
+
+  /// The tensor with every element changed.
+  func map(_ change: (Double) -> Double) -> Numbers { Numbers(reals: reals.map(change), shape: shape) }
+
+  /// The tensor with an axis that joins those of the parts; nil where their other axes differ or it becomes too large.
+  static func joined(_ parts: [Numbers], axis: Int) -> Numbers? {
+    guard var shape = parts.first?.shape, shape.indices.contains(axis),
+      parts.allSatisfy({ part in
+        part.shape.count == shape.count && shape.indices.allSatisfy { $0 == axis || part.shape[$0] == shape[$0] }
+      }), let total = parts.map({ $0.shape[axis] }).checkedSum
+    else { return nil }
+    shape[axis] = total
+    guard let count = checkedCount(shape), count <= largestCount else { return nil }
+    let outer = shape[..<axis].reduce(1, *)
+    func elements<T>(_ of: (Numbers) -> [T]) -> [T] {
+      let lists = parts.map(of)
+      return (0..<outer).flatMap { block in
+        lists.flatMap { list in
+          let size = list.count / max(outer, 1)
+          return list[block * size..<(block + 1) * size]
+        }
+      }
+    }
+    if parts.allSatisfy({ $0.ints != nil }) {
+      return Numbers(ints: elements { $0.ints ?? [] }, shape: shape)
+    }
+    return Numbers(reals: elements(\.reals), shape: shape)
+  }
+
+  /// The tensor reduced over some axes, which stay with extent one.
+  func reduced(over axes: Set<Int>, _ reduction: ([Double]) -> Double) -> Numbers {
+    let kept = shape.indices.filter { !axes.contains($0) }
+    let sorted = transposed(kept + shape.indices.filter(axes.contains))
+    let count = axes.reduce(1) { $0 * shape[$1] }
+    let values = sorted.reals
+    let target = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
+    let rows = count > 0 ? values.count / count : 0
+    return Numbers(
+      reals: (0..<rows).map { reduction(Array(values[$0 * count..<($0 + 1) * count])) }, shape: target)
   }
 
   /// The elements at the given positions.
@@ -94,6 +134,7 @@ struct Numbers: Equatable {
   /// The tensor repeated along axes of extent one, as in ONNX and NumPy; nil where the shapes do not fit or
   /// it becomes too large.
   func broadcast(to target: [Int]) -> Numbers? {
+    if target == shape { return self }
     guard target.count >= shape.count, let total = Self.checkedCount(target), total <= Self.largestCount
     else {
       return nil
