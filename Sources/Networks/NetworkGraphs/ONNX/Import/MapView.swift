@@ -73,7 +73,7 @@ struct MapView {
   /// The steps of an axis through the map of an image, joined where they continue each other.
   func steps(_ axis: [Part]) -> [StridedAxis] {
     StridedAxis.merged(
-      axis.compactMap { part in
+      axis.compactMap { part -> StridedAxis? in
         switch part.dimension {
         case .image: nil
         case .channel: StridedAxis(extent: part.extent, pixels: 0, channels: part.stride)
@@ -124,7 +124,7 @@ struct MapView {
 
   /// The elements in another shape; nil where that would split the map's axes unevenly.
   func reshaped(_ target: [Int]) -> MapView? {
-    var rest = axes.flatMap { $0 }[...]
+    var rest = Self.joined(axes.flatMap { $0 })[...]
     var result: [[Part]] = []
     for extent in target {
       guard extent > 0 else { return nil }

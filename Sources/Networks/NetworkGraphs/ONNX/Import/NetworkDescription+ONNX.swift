@@ -52,7 +52,8 @@ extension NetworkDescription {
     let first: (Graph, [TensorName: TensorValue])
     do {
       first = try build(rows ?? 224, columns ?? 224)
-    } catch {
+    } catch let error as ONNXImportError {
+      guard case .unsupportedUse = error else { throw error }
       // The number of tokens that a file has weights for tells its size.
       for side in usualSizes {
         if let result = try? build(rows ?? side, columns ?? side) {
@@ -78,7 +79,7 @@ extension NetworkDescription {
   }
 
   /// Sides of images that networks with a fixed number of tokens are published for.
-  private static let usualSizes = [256, 384, 240, 336, 448, 512, 192, 378, 518, 560, 392, 288, 320, 32, 64, 96, 128, 160]
+  private static let usualSizes = [256, 384, 240, 336, 448, 512, 518, 192]
 
   /// An exporter that folds BatchNorms into convolutions may keep the convolutions' names: such a file with a
   /// checkpoint's weights would be another network.

@@ -52,9 +52,6 @@ struct Numbers: Equatable {
     return result
   }
 
-  /// The tensor with every element changed.
-  func map(_ change: (Double) -> Double) -> Numbers { Numbers(reals: reals.map(change), shape: shape) }
-
   /// The tensor with an axis that joins those of the parts; nil where their other axes differ or it becomes too large.
   static func joined(_ parts: [Numbers], axis: Int) -> Numbers? {
     guard var shape = parts.first?.shape, shape.indices.contains(axis),
@@ -67,12 +64,14 @@ struct Numbers: Equatable {
     let outer = shape[..<axis].reduce(1, *)
     func elements<T>(_ of: (Numbers) -> [T]) -> [T] {
       let lists = parts.map(of)
-      return (0..<outer).flatMap { block in
-        lists.flatMap { list in
-          let size = list.count / max(outer, 1)
-          return list[block * size..<(block + 1) * size]
+      var result: [T] = []
+      for block in 0..<outer {
+        for list in lists {
+          let size = list.count / outer
+          result += list[block * size..<(block + 1) * size]
         }
       }
+      return result
     }
     if parts.allSatisfy({ $0.ints != nil }) {
       return Numbers(ints: elements { $0.ints ?? [] }, shape: shape)

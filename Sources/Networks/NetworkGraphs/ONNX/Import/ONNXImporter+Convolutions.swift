@@ -140,7 +140,7 @@ extension ONNXImporter {
   }
 
   /// The view with all channels of a map as its second axis.
-  private mutating func normalizable(_ view: MapView, for node: ONNXNode) throws -> MapView {
+  mutating func channelsSecond(_ view: MapView, for node: ONNXNode) throws -> MapView {
     guard view.rank > 1 else { throw unsupported(node, "an operand of shape \(view.shape) has no channels") }
     if view.axes[1] == view.channels { return view }
     if view.rank == 4, view.axes[0] == view.images { return try plain(view, for: node) }
@@ -180,7 +180,7 @@ extension ONNXImporter {
 
   private mutating func batchNormOfMap(_ node: ONNXNode) throws -> MapView {
     let view = try map(node)
-    let input = try normalizable(view, for: node)
+    let input = try channelsSecond(view, for: node)
     let channels = input.size.channels
     func statistic(_ index: Int, _ what: String) throws -> TensorName {
       let parameter = try parameter(node, index, what)

@@ -82,14 +82,6 @@ extension ONNXImporter {
     return try append(node.name, .groupNorm(norm), like: input)
   }
 
-  /// The view with all channels of its map as the second axis, in whatever order the other axes are.
-  private mutating func channelsSecond(_ view: MapView, for node: ONNXNode) throws -> MapView {
-    if view.axes[1] == view.channels { return view }
-    let others = view.axes.indices.filter { $0 != 1 }
-    let last = try rowwise(view.permuted(others + [1]), for: node)
-    return last.permuted([0, view.rank - 1] + (1..<view.rank - 1))
-  }
-
   /// A norm of every position along the second axis: a group norm if these are groups of channels.
   private mutating func instanceNorm(_ node: ONNXNode) throws -> MapView {
     let view = try map(node)

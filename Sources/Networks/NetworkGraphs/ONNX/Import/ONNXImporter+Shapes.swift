@@ -20,9 +20,11 @@ extension ONNXImporter {
     "Flatten": { importer, node in
       let value = try importer.required(node, 0)
       let shape = importer.shape(of: value)
-      guard shape.count >= 1, case let axis = node.int("axis") ?? 1, axis == 1 || axis == 1 - shape.count
-      else { throw importer.unsupported(node, "expected the axis 1") }
-      return [try importer.reshape(value, [shape[0], shape.dropFirst().reduce(1, *)], node)]
+      let given = node.int("axis") ?? 1
+      let axis = given == shape.count ? given : try importer.axis(node, given, rank: shape.count)
+      return [
+        try importer.reshape(value, [shape[..<axis].reduce(1, *), shape[axis...].reduce(1, *)], node)
+      ]
     },
     "Reshape": { try $0.reshape($1) },
     "Squeeze": { try $0.squeeze($1) },
@@ -103,9 +105,10 @@ extension ONNXImporter {
       return .parameter(parameter)
     case .map(let view):
       if let result = view.reshaped(target) { return .map(result) }
-      // Axes that are permuted within must be laid out before they can be split elsewhere.
-      guard let result = try dense(view, for: node).reshaped(target) else {
-        throw unsupported(node, "the shape \(own) does not become \(target) by splitting or joining axes")
+      // Axes that are out of order must be laid out before they can be split elsewhere, at worst as one row.
+      if let result = try dense(view, for: node).reshaped(target) { return .map(result) }
+      guard let result = try dense(view, channelAxes: view.rank, for: node).reshaped(target) else {
+        throw unsupported(node, "the shape \(own) does not become \(target)")
       }
       return .map(result)
     case .probabilities, .sequence, .excess: throw unsupported(node, "of such an operand is not supported")

@@ -96,10 +96,9 @@ extension ONNXImporter {
       throw unsupported(node, "the padding \(pads) is impossible")
     }
     if pads.allSatisfy({ $0 == 0 }) { return view }
+    let isOfPixels = pads.count == 8 && [0, 1, 4, 5].allSatisfy { pads[$0] == 0 }
+    guard isOfPixels, view.axes[0] == view.images else { return try padAxes(view, pads, node) }
     let input = try plain(view, for: node)
-    guard pads.count == 8, pads[0] == 0, pads[1] == 0, pads[4] == 0, pads[5] == 0 else {
-      throw unsupported(node, "expected a padding of rows and columns, found \(pads)")
-    }
     var margins = Margins(top: pads[2], left: pads[3], bottom: pads[6], right: pads[7])
     switch node.text("mode") ?? "constant" {
     case "constant":
@@ -124,6 +123,35 @@ extension ONNXImporter {
 }
 
 extension ONNXImporter {
+  /// A value with constants joined to its axes, or with positions of them left out.
+  private mutating func padAxes(_ view: MapView, _ pads: [Int], _ node: ONNXNode) throws -> MapView {
+    guard node.text("mode") ?? "constant" == "constant", case let value = try numbers(node, 2)?.uniform ?? 0 else {
+      throw unsupported(node, "of other axes than rows and columns a padding with one number is supported")
+    }
+    var result = view
+    for index in 0..<view.rank {
+      let (before, after) = (pads[index], pads[view.rank + index])
+      let extent = result.shape[index]
+      let kept = extent + min(before, 0) + min(after, 0)
+      guard kept > 0 else { throw unsupported(node, "nothing is left of \(view.shape)") }
+      if kept < extent {
+        result = try steps(result, index, from: max(0, -before), by: 1, count: kept, node)
+      }
+      func filling(_ count: Int) throws -> [MapView] {
+        if count <= 0 { return [] }
+        var shape = result.shape
+        shape[index] = count
+        guard let numbers = Numbers(reals: [value], shape: []).broadcast(to: shape) else {
+          throw unsupported(node, "a padding of shape \(shape) is too large")
+        }
+        return [try lifted(.numbers(numbers), for: node)]
+      }
+      let parts = try filling(before) + [result] + filling(after)
+      if parts.count > 1 { result = try joined(parts, index, node) }
+    }
+    return result
+  }
+
   /// The map under axes whose order is that of the blocks.
   private mutating func depthToSpace(_ node: ONNXNode) throws -> MapView {
     let input = try plain(try map(node), for: node)
