@@ -14,7 +14,9 @@ import Testing
 struct ONNXGoldenTests {
   static let names = [
     "mobile-torchscript-11", "mobile-dynamo-20", "mixed-torchscript-17", "mixed-dynamo-18", "mixed-external",
-  ]
+  ] + ["tokens", "windows", "norms"].flatMap { kind in
+    ["torchscript-14", "torchscript-17", "dynamo-18", "dynamo-21"].map { "\(kind)-\($0)" }
+  }
 
   static func path(_ name: String) -> String { Fixtures.path("goldens/NetworkGraphs/onnx/\(name)") }
 
