@@ -175,7 +175,9 @@ struct ONNXValueTests {
     expectClose(try elements(maker, 24), sums.indices.map { sums[$0] * largest[$0 % 6 / 3] })
   }
 
-  @Test(arguments: ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare"])
+  @Test(arguments: [
+    "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare",
+  ])
   func reducesAnyAxes(type: String) throws {
     for axes in [[1], [2], [2, 3], [1, 2]] {
       for keeps in [0, 1] {
@@ -483,7 +485,9 @@ struct ONNXValueTests {
       }
       expectClose(try elements(maker, 24), Self.x.map { $0 / 2 * (1 + erf($0 / Float(2).squareRoot())) })
       #expect(
-        try network(maker, elements: 24).description.graph.nodes.contains { $0.operation == .activation(.gelu) })
+        try network(maker, elements: 24).description.graph.nodes.contains {
+          $0.operation == .activation(.gelu)
+        })
     }
   }
 
@@ -515,7 +519,8 @@ struct ONNXValueTests {
 
   @Test func resizesToTheNearest() throws {
     let cases: [(String, String, Int, [Float])] = [
-      ("asymmetric", "floor", 5, [1, 1, 2, 2, 3]), ("half_pixel", "round_prefer_floor", 6, [1, 1, 2, 2, 3, 3]),
+      ("asymmetric", "floor", 5, [1, 1, 2, 2, 3]),
+      ("half_pixel", "round_prefer_floor", 6, [1, 1, 2, 2, 3, 3]),
       ("asymmetric", "ceil", 6, [1, 2, 2, 3, 3, 3]),
     ]
     for (coordinates, rounding, width, expected) in cases {
@@ -601,7 +606,8 @@ struct ONNXValueTests {
     maker.ints("k", [2])
     if isOfProbabilities { maker.node("Softmax", ["f"], ["s"], ["axis": .ints([1])]) }
     let input = isOfProbabilities ? "s" : "f"
-    maker.node(type, type == "TopK" ? [input, "k"] : [input], type == "TopK" ? ["best", "places"] : ["best"])
+    maker.node(
+      type, type == "TopK" ? [input, "k"] : [input], type == "TopK" ? ["best", "places"] : ["best"])
     let model = try maker.parsed()
     let network = try Network(ONNXCheckpoint(model), onnx: model, pool: ThreadPool(threads: 1))
     let pixels = (0..<6).flatMap { pixel in (0..<4).map { Self.x[$0 * 6 + pixel] } }

@@ -56,7 +56,8 @@ struct Numbers: Equatable {
   static func joined(_ parts: [Numbers], axis: Int) -> Numbers? {
     guard var shape = parts.first?.shape, shape.indices.contains(axis),
       parts.allSatisfy({ part in
-        part.shape.count == shape.count && shape.indices.allSatisfy { $0 == axis || part.shape[$0] == shape[$0] }
+        part.shape.count == shape.count
+          && shape.indices.allSatisfy { $0 == axis || part.shape[$0] == shape[$0] }
       }), let total = parts.map({ $0.shape[axis] }).checkedSum
     else { return nil }
     shape[axis] = total

@@ -287,7 +287,9 @@ extension ONNXImporter {
     let (a, b) = (try lifted(dividend, for: node), try lifted(divisor, for: node))
     if let norm = try normWritten(node, a, b) { return [.map(norm)] }
     let factor = try append(node.name, .function(.reciprocal), like: b)
-    if let numbers = try constant(dividend), numbers.uniform == 1, numbers.count == 1 { return [.map(factor)] }
+    if let numbers = try constant(dividend), numbers.uniform == 1, numbers.count == 1 {
+      return [.map(factor)]
+    }
     return [.map(try multiply(node, a, factor))]
   }
 

@@ -33,7 +33,9 @@ extension ONNXImporter {
       guard let start = bounds[0]?.uniform, let limit = bounds[1]?.uniform, let step = bounds[2]?.uniform,
         step != 0, abs(limit - start) / abs(step) <= Double(1 << 20)
       else { throw importer.unsupported(node, "is too large to compute") }
-      if let start = bounds[0]?.ints?.first, let limit = bounds[1]?.ints?.first, let step = bounds[2]?.ints?.first {
+      if let start = bounds[0]?.ints?.first, let limit = bounds[1]?.ints?.first,
+        let step = bounds[2]?.ints?.first
+      {
         return [.numbers(Numbers(ints: Array(stride(from: start, to: limit, by: step))))]
       }
       let count = max(0, Int(((limit - start) / step).rounded(.up)))
@@ -82,8 +84,9 @@ extension ONNXImporter {
     guard let condition = try numbers(node, 0) else { throw unsupported(node, "the condition is missing") }
     let operands = [try required(node, 1), try required(node, 2)]
     guard let a = try constant(operands[0]), let b = try constant(operands[1]) else {
-      if let value = condition.uniform, Numbers.broadcastShape(shape(of: operands[0]), shape(of: operands[1]))
-        == shape(of: operands[value != 0 ? 0 : 1])
+      if let value = condition.uniform,
+        Numbers.broadcastShape(shape(of: operands[0]), shape(of: operands[1]))
+          == shape(of: operands[value != 0 ? 0 : 1])
       {
         return operands[value != 0 ? 0 : 1]
       }
@@ -94,9 +97,10 @@ extension ONNXImporter {
       result.axes = views[1].axes
       return .map(result)
     }
-    guard let shape = Numbers.broadcastShape(a.shape, b.shape).flatMap({
-      Numbers.broadcastShape($0, condition.shape)
-    }), let choice = condition.broadcast(to: shape)?.reals, let x = a.broadcast(to: shape),
+    guard
+      let shape = Numbers.broadcastShape(a.shape, b.shape).flatMap({
+        Numbers.broadcastShape($0, condition.shape)
+      }), let choice = condition.broadcast(to: shape)?.reals, let x = a.broadcast(to: shape),
       let y = b.broadcast(to: shape)
     else { throw unsupported(node, "expected constants of shapes that fit") }
     if let x = x.ints, let y = y.ints {
@@ -248,7 +252,8 @@ extension ONNXImporter {
       // The sign is the divisor's, unless fmod requests the dividend's.
       return rest != 0 && (rest < 0) != (b < 0) && node.int("fmod") ?? 0 == 0 ? rest + b : rest
     case "Pow":
-      guard let power = Int(exactly: pow(Double(a), Double(b)).rounded(.towardZero)), power.magnitude <= 1 << 53
+      guard let power = Int(exactly: pow(Double(a), Double(b)).rounded(.towardZero)),
+        power.magnitude <= 1 << 53
       else { throw unsupported(node, "the arithmetic of shapes overflows") }
       return power
     case "Min": return min(a, b)

@@ -49,7 +49,8 @@ extension ONNXImporter {
     let taps = weight.shape[2]
     let pads = node.ints("pads") ?? [0, 0]
     guard weight.shape[0] == 1, weight.shape[1] == 1, view.size.pixels == 1, view.rank == 3,
-      view.axes == [view.images, [], view.channels], taps % 2 == 1, taps <= 1 << 12, pads == [taps / 2, taps / 2],
+      view.axes == [view.images, [], view.channels], taps % 2 == 1, taps <= 1 << 12,
+      pads == [taps / 2, taps / 2],
       (node.ints("strides") ?? [1]) == [1], (node.ints("dilations") ?? [1]) == [1],
       try bias(node, 2, channels: 1) == (nil, nil),
       weight.isPlain

@@ -21,7 +21,8 @@ extension ONNXImporter {
       let images = axis.filter { $0.dimension == .image }
       guard images.isEmpty || (images == view.images && axis.first == images.first) else {
         throw ONNXImportError.notClassifier(
-          label: model.label, reason: "the images of a batch are taken apart; export it with a batch of one image")
+          label: model.label,
+          reason: "the images of a batch are taken apart; export it with a batch of one image")
       }
       return AxisSteps(images: images, steps: view.steps(axis))
     }
@@ -38,7 +39,8 @@ extension ONNXImporter {
     else { throw unsupported(node, "a value of \(axes.map(\.extent)) elements is too large") }
     let arrangement = Arrangement(
       source: view.size, height: height, width: 1, rows: StridedAxis.merged(outer.flatMap(\.steps)),
-      channels: StridedAxis.merged(inner.flatMap(\.steps)), firstPixel: firstPixel, firstChannel: firstChannel)
+      channels: StridedAxis.merged(inner.flatMap(\.steps)), firstPixel: firstPixel, firstChannel: firstChannel
+    )
     var result = try append(node.name, .arrange(arrangement), [view], channels: channels)
     result.isPixel = height == 1
     result.axes = Self.rowMajor(axes.map { ($0.images, $0.extent) }, channelAxes: channelAxes)
@@ -46,10 +48,13 @@ extension ONNXImporter {
   }
 
   /// The axes of a map one pixel wide whose elements are in the order of the axes.
-  static func rowMajor(_ axes: [(images: [MapView.Part], extent: Int)], channelAxes: Int = 1) -> [[MapView.Part]] {
+  static func rowMajor(_ axes: [(images: [MapView.Part], extent: Int)], channelAxes: Int = 1) -> [[MapView
+    .Part]]
+  {
     var result: [[MapView.Part]] = []
     var stride = 1
     for (index, axis) in axes.enumerated().reversed() {
+      // Rows count from one again.
       if index == axes.count - channelAxes - 1 { stride = 1 }
       let dimension: MapView.Dimension = index >= axes.count - channelAxes ? .channel : .row
       let own =

@@ -71,10 +71,14 @@ extension ONNXImporter {
     else { throw unsupported(node, "num_groups does not fit \(view.shape)") }
     let input = try channelsSecond(view, for: node)
     let channels = input.size.channels
-    guard input.shape[1] == channels else { throw unsupported(node, "the channels of an operand are out of order") }
+    guard input.shape[1] == channels else {
+      throw unsupported(node, "the channels of an operand are out of order")
+    }
     // Version 18 had a number for each group, which PyTorch never uses but for 1 and 0.
     let count = model.opset < 21 ? groups : channels
-    guard count == channels || ((try numbers(node, 1)?.uniform ?? 1) == 1 && (try numbers(node, 2)?.uniform ?? 0) == 0)
+    guard
+      count == channels
+        || ((try numbers(node, 1)?.uniform ?? 1) == 1 && (try numbers(node, 2)?.uniform ?? 0) == 0)
     else { throw unsupported(node, "a scale for every group is not supported") }
     let norm = GroupNorm(
       groups: groups, weight: try factor(node, 1, count: count, neutral: 1),
@@ -137,7 +141,8 @@ extension ONNXImporter {
     let index = try axis(node, node.int("axis") ?? -1, rank: view.rank)
     let order = view.axes.indices.filter { $0 != index } + [index]
     let input = try rowwise(view.permuted(order), for: node)
-    var norms = try append(node.name, .reduceChannels(.euclideanNorm), [input], channels: 1, isPixel: input.isPixel)
+    var norms = try append(
+      node.name, .reduceChannels(.euclideanNorm), [input], channels: 1, isPixel: input.isPixel)
     norms.axes = input.axes.dropLast() + [[]]
     let factor = try append(node.name, .function(.reciprocal), like: norms)
     let result = try multiply(node, input, factor)
@@ -185,15 +190,19 @@ extension ONNXImporter {
     switch (scale, shift) {
     case (.tensor(let key)?, nil) where norm.weight == nil:
       changed = LayerNorm(weight: key, bias: nil, eps: norm.eps)
-      if let dot = key.string.lastIndex(of: "."), key.string.hasSuffix(".weight") { name = String(key.string[..<dot]) }
+      if let dot = key.string.lastIndex(of: "."), key.string.hasSuffix(".weight") {
+        name = String(key.string[..<dot])
+      }
     case (nil, .tensor(let key)?) where norm.weight != nil:
       changed = LayerNorm(weight: norm.weight, bias: key, eps: norm.eps)
     default: return nil
     }
     // Tensors of one element are factors of all channels, which a norm's are not.
-    guard [changed.weight, changed.bias].compactMap({ $0 }).allSatisfy({ key in
-      (state.spec(key.string)?.shape ?? ownTensors[key]?.shape)?.reduce(1, *) == view.size.channels
-    }) else { return nil }
+    guard
+      [changed.weight, changed.bias].compactMap({ $0 }).allSatisfy({ key in
+        (state.spec(key.string)?.shape ?? ownTensors[key]?.shape)?.reduce(1, *) == view.size.channels
+      })
+    else { return nil }
     let source = at(nodes[view.node].inputs[0], view)
     return try append(name, .layerNorm(changed), like: source)
   }

@@ -57,7 +57,9 @@ extension ONNXImporter {
 
   /// A product of two values, [axes of both][row][depth] and [axes of both][depth][column].
   private mutating func product(_ a: MapView, _ b: MapView, for node: ONNXNode) throws -> MapView {
-    guard a.rank >= 2, b.rank >= 2 else { throw unsupported(node, "the product of a vector is not supported") }
+    guard a.rank >= 2, b.rank >= 2 else {
+      throw unsupported(node, "the product of a vector is not supported")
+    }
     let rank = max(a.rank, b.rank)
     var (left, right) = (a.padded(to: rank), b.padded(to: rank))
     let (rows, columns) = (left.shape[rank - 2], right.shape[rank - 1])
@@ -65,8 +67,8 @@ extension ONNXImporter {
       zip(left.shape, right.shape).dropLast(2).allSatisfy({ $0 == $1 || $0 == 1 || $1 == 1 })
     else { throw unfit(node, a, b) }
     if let attention = try attention(left, right, for: node) { return attention }
-    if !isMatrix(left) { left = try dense(left, for: node) }
-    if !isMatrix(right) { right = try dense(right, for: node) }
+    left = try matrix(left, for: node)
+    right = try matrix(right, for: node)
     var shared = Self.shared([left, right], axes: 0..<rank - 2)
     if shared == nil {
       (left, right) = (try dense(left, for: node), try dense(right, for: node))
@@ -107,6 +109,38 @@ extension ONNXImporter {
     let steps = axes.map { Self.step(view, $0) }
     // A step of several pixels and one channel would need another distance between rows than the map has.
     return steps.contains { $0.isContiguous } && steps.allSatisfy { $0.pixels == 0 || $0.channels == 0 }
+  }
+
+  /// The view with its last two axes as a matrix: pixels in another order where that suffices, so that heads stay next to each
+  /// other and windows move in whole rows of channels.
+  private mutating func matrix(_ view: MapView, for node: ONNXNode) throws -> MapView {
+    if isMatrix(view) { return view }
+    if let sorted = try pixelsInOrder(view, for: node), isMatrix(sorted) { return sorted }
+    return try dense(view, for: node)
+  }
+
+  /// The view with pixels in the order of the axes, channels as they are; nil where an axis runs through both.
+  private mutating func pixelsInOrder(_ view: MapView, for node: ONNXNode) throws -> MapView? {
+    let own = Self.withoutImages(view.axes)
+    let isOfPixels = own.map { axis in axis.contains { $0.dimension != .channel } }
+    guard
+      zip(own, isOfPixels).allSatisfy({ axis, ofPixels in
+        !ofPixels || axis.allSatisfy { $0.dimension != .channel }
+      })
+    else { return nil }
+    let axes = try axisSteps(view)
+    let rows = StridedAxis.merged(axes.indices.filter { isOfPixels[$0] }.flatMap { axes[$0].steps })
+    let channels = [StridedAxis(extent: view.size.channels, pixels: 0, channels: 1)]
+    let arrangement = Arrangement(
+      source: view.size, height: view.size.pixels, width: 1, rows: rows,
+      channels: StridedAxis.merged(channels))
+    var result = try append(node.name, .arrange(arrangement), [view], channels: view.size.channels)
+    result.isPixel = result.size.pixels == 1
+    let wanted = Self.rowMajor(
+      axes.indices.map { (images: axes[$0].images, extent: isOfPixels[$0] ? axes[$0].extent : 1) },
+      channelAxes: 0)
+    result.axes = view.axes.indices.map { isOfPixels[$0] ? wanted[$0] : view.axes[$0] }
+    return result
   }
 
   /// Axes that values share, split so that each is one step in every value; an extent of 1 is repeated.
@@ -179,7 +213,8 @@ extension ONNXImporter {
     let index = try axis(node, node.int("axis") ?? (model.opset < 13 ? 1 : -1), rank: view.rank)
     // Before version 13 the axes from the given one on were one.
     guard model.opset >= 13 || view.shape.dropFirst(index + 1).allSatisfy({ $0 == 1 }) else {
-      throw unsupported(node, "of several axes is not supported; export with opset_version=\(ONNXModel.advisedOpset)")
+      throw unsupported(
+        node, "of several axes is not supported; export with opset_version=\(ONNXModel.advisedOpset)")
     }
     let isLogarithm = node.type == "LogSoftmax"
     if view.isPixel {
@@ -271,7 +306,9 @@ extension ONNXImporter {
 
   /// Softmax(scale Q K^T + bias) V as one operation, which never holds all scores; nil where the second factor of a
   /// product is something else, or lies otherwise.
-  private mutating func attention(_ weights: MapView, _ values: MapView, for node: ONNXNode) throws -> MapView? {
+  private mutating func attention(_ weights: MapView, _ values: MapView, for node: ONNXNode) throws
+    -> MapView?
+  {
     let rank = weights.rank
     guard let scores = scores(weights.node), weights.endsInChannels, weights.size.width == 1,
       weights.axes.dropLast().flatMap({ $0 }).filter({ $0.dimension != .image })
@@ -285,7 +322,8 @@ extension ONNXImporter {
     if values.steps(values.axes[rank - 2]).count > 1 || values.steps(values.axes[rank - 1]).count > 1
       || !Self.step(values, rank - 1).isContiguous
     {
-      values = try dense(values, for: node)
+      let sorted = try matrix(values, for: node)
+      values = Self.step(sorted, rank - 1).isContiguous ? sorted : try dense(values, for: node)
     }
     let (depth, width) = (product.depth[0].extent, values.shape[rank - 1])
     // Windows and heads of queries and keys in the order of the values' axes.
@@ -295,9 +333,11 @@ extension ONNXImporter {
       return Self.inner(values.axes[axis]) == extent
         ? values.steps(values.axes[axis]) : [StridedAxis(extent: extent, pixels: 0, channels: 0)]
     }
-    guard (0..<rank - 2).allSatisfy({ axis in
-      [1, Self.inner(weights.axes[axis])].contains(Self.inner(values.axes[axis]))
-    }), let refined = StridedAxis.refined(own + [valueSteps]) else { return nil }
+    guard
+      (0..<rank - 2).allSatisfy({ axis in
+        [1, Self.inner(weights.axes[axis])].contains(Self.inner(values.axes[axis]))
+      }), let refined = StridedAxis.refined(own + [valueSteps])
+    else { return nil }
     let source = product.sources[0]
     // The result lies as the queries do, so that joining the heads costs nothing.
     let keepsLayout =
@@ -346,7 +386,9 @@ extension ONNXImporter {
     // Every axis of windows and heads is a run of the refined ones.
     var axes: [[MapView.Part]] = []
     var rest = results[...]
-    let images = try zip(axisSteps(weights), axisSteps(values)).map { $0.images.isEmpty ? $1.images : $0.images }
+    let images = try zip(axisSteps(weights), axisSteps(values)).map {
+      $0.images.isEmpty ? $1.images : $0.images
+    }
     for axis in 0..<rank - 2 {
       var (steps, extent) = ([StridedAxis](), 1)
       while extent < Self.inner(weights.axes[axis]), let next = rest.popFirst() {
@@ -356,9 +398,11 @@ extension ONNXImporter {
       guard let parts = result.parts(StridedAxis.merged(steps)) else { return nil }
       axes.append(images[axis] + parts)
     }
-    guard let tokens = result.parts([rows]), let channels = result.parts([
-      StridedAxis(extent: width, pixels: 0, channels: 1)
-    ]) else { return nil }
+    guard let tokens = result.parts([rows]),
+      let channels = result.parts([
+        StridedAxis(extent: width, pixels: 0, channels: 1)
+      ])
+    else { return nil }
     result.axes = axes + [images[rank - 2] + tokens, channels]
     return result
   }

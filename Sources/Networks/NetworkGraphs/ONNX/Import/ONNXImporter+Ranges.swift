@@ -256,7 +256,9 @@ extension ONNXImporter {
         result = .numbers(numbers.picking(picked, axis: index))
         continue
       }
-      guard case .map(let view) = result else { throw unsupported(node, "of such an operand is not supported") }
+      guard case .map(let view) = result else {
+        throw unsupported(node, "of such an operand is not supported")
+      }
       func clamp(_ value: Int) -> Int {
         let shifted = value < 0 ? value.addingReportingOverflow(extent).partialValue : value
         return min(max(shifted, 0), extent)

@@ -20,7 +20,9 @@ extension ONNXImporter {
   ]
 
   private mutating func reduce(_ node: ONNXNode, _ reduction: ChannelReduction) throws -> [ImportedValue] {
-    if let numbers = try constant(try required(node, 0)) { return [.numbers(try reduced(numbers, node, reduction))] }
+    if let numbers = try constant(try required(node, 0)) {
+      return [.numbers(try reduced(numbers, node, reduction))]
+    }
     return [.map(try reduce(try map(node), node, reduction))]
   }
 
@@ -34,7 +36,8 @@ extension ONNXImporter {
   // MARK: Constants
 
   /// - Parameter reduction: Nil is the product.
-  private func reduced(_ numbers: Numbers, _ node: ONNXNode, _ reduction: ChannelReduction?) throws -> Numbers {
+  private func reduced(_ numbers: Numbers, _ node: ONNXNode, _ reduction: ChannelReduction?) throws -> Numbers
+  {
     let axes = try axes(node, rank: numbers.shape.count)
     var result: Numbers
     if let ints = numbers.ints, axes.count == numbers.shape.count, reduction == nil || reduction == .sum {
@@ -72,7 +75,9 @@ extension ONNXImporter {
 
   // MARK: Maps
 
-  private mutating func reduce(_ view: MapView, _ node: ONNXNode, _ reduction: ChannelReduction) throws -> MapView {
+  private mutating func reduce(_ view: MapView, _ node: ONNXNode, _ reduction: ChannelReduction) throws
+    -> MapView
+  {
     let axes = try axes(node, rank: view.rank)
     guard axes.allSatisfy({ axis in view.axes[axis].allSatisfy { $0.dimension != .image } }) else {
       throw unsupported(node, "the images cannot be reduced")

@@ -120,8 +120,11 @@ extension ONNXImporter {
   // MARK: Blocks
 
   /// Positions along the first axes of a value, from indices whose last axis has a number for each of them.
-  private func blocks(_ indices: Numbers, of shape: [Int], _ node: ONNXNode) throws -> (depth: Int, places: [Int]) {
-    guard let values = indices.ints, let depth = indices.shape.last, (1...max(shape.count, 1)).contains(depth),
+  private func blocks(_ indices: Numbers, of shape: [Int], _ node: ONNXNode) throws -> (
+    depth: Int, places: [Int]
+  ) {
+    guard let values = indices.ints, let depth = indices.shape.last,
+      (1...max(shape.count, 1)).contains(depth),
       depth <= shape.count, values.count <= Self.largestSelection
     else { throw unsupported(node, "the indices do not fit \(shape)") }
     let strides = Self.strides(Array(shape[..<depth]))
@@ -161,7 +164,8 @@ extension ONNXImporter {
   private mutating func scatterBlocks(_ node: ONNXNode) throws -> ImportedValue {
     let value = try required(node, 0)
     let own = shape(of: value)
-    guard (node.text("reduction") ?? "none") == "none", let indices = try numbers(node, 1), !own.contains(0) else {
+    guard (node.text("reduction") ?? "none") == "none", let indices = try numbers(node, 1), !own.contains(0)
+    else {
       throw unsupported(node, "a reduction is not supported")
     }
     let (depth, places) = try blocks(indices, of: own, node)

@@ -125,7 +125,8 @@ extension ONNXImporter {
 extension ONNXImporter {
   /// A value with constants joined to its axes, or with positions of them left out.
   private mutating func padAxes(_ view: MapView, _ pads: [Int], _ node: ONNXNode) throws -> MapView {
-    guard node.text("mode") ?? "constant" == "constant", case let value = try numbers(node, 2)?.uniform ?? 0 else {
+    guard node.text("mode") ?? "constant" == "constant", case let value = try numbers(node, 2)?.uniform ?? 0
+    else {
       throw unsupported(node, "of other axes than rows and columns a padding with one number is supported")
     }
     var result = view
@@ -156,7 +157,8 @@ extension ONNXImporter {
   private mutating func depthToSpace(_ node: ONNXNode) throws -> MapView {
     let input = try plain(try map(node), for: node)
     let size = input.size
-    guard let block = node.int("blocksize"), (1...64).contains(block), size.channels.isMultiple(of: block * block)
+    guard let block = node.int("blocksize"), (1...64).contains(block),
+      size.channels.isMultiple(of: block * block)
     else { throw unsupported(node, "has no blocksize that fits \(size.channels) channels") }
     let isColumnFirst = node.text("mode") ?? "DCR" == "DCR"
     let channels = size.channels / block / block
