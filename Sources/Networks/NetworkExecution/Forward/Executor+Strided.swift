@@ -71,14 +71,15 @@ extension Executor {
     let left = Self.offsets(product.shared.map { $0.steps[0] }, stride: a.stride)
     let right = Self.offsets(product.shared.map { $0.steps[1] }, stride: b.stride)
     let (rows, columns, depth) = (product.rows.extent, product.columns.extent, product.depth[0].extent)
-    let A = MatrixSteps(rows: product.rows, columns: product.depth[0], stride: a.stride)
-    let B = MatrixSteps(rows: product.depth[1], columns: product.columns, stride: b.stride)
+    let first = MatrixSteps(rows: product.rows, columns: product.depth[0], stride: a.stride)
+    let second = MatrixSteps(rows: product.depth[1], columns: product.columns, stride: b.stride)
     pool.forEach(images * left.count) { task, _ in
       let (image, block) = (task / left.count, task % left.count)
       GEMM.multiply(
-        m: rows, n: columns, k: depth, a: a.image(image) + left[block], lda: A.distance,
-        transposeA: A.isTransposed, b: b.image(image) + right[block], ldb: B.distance,
-        transposeB: B.isTransposed, c: output.image(image) + block * rows * output.stride, ldc: output.stride)
+        m: rows, n: columns, k: depth, a: a.image(image) + left[block], lda: first.distance,
+        transposeA: first.isTransposed, b: b.image(image) + right[block], ldb: second.distance,
+        transposeB: second.isTransposed, c: output.image(image) + block * rows * output.stride,
+        ldc: output.stride)
     }
   }
 

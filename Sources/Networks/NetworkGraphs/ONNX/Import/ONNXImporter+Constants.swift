@@ -84,31 +84,33 @@ extension ONNXImporter {
     guard let condition = try numbers(node, 0) else { throw unsupported(node, "the condition is missing") }
     let operands = [try required(node, 1), try required(node, 2)]
     guard let a = try constant(operands[0]), let b = try constant(operands[1]) else {
-      if let value = condition.uniform,
-        Numbers.broadcastShape(shape(of: operands[0]), shape(of: operands[1]))
-          == shape(of: operands[value != 0 ? 0 : 1])
-      {
-        return operands[value != 0 ? 0 : 1]
+      if let value = condition.uniform {
+        let (chosen, other) = value != 0 ? (operands[0], operands[1]) : (operands[1], operands[0])
+        let own = shape(of: chosen)
+        let isWhole = [shape(of: other), condition.shape].allSatisfy {
+          Numbers.broadcastShape(own, $0) == own
+        }
+        if isWhole { return chosen }
       }
       let views = try aligned(
         [try lifted(.numbers(condition), for: node)] + operands.map { try lifted($0, for: node) }, for: node)
       var result = try append(node.name, .select, views, channels: views[0].size.channels)
       result.isPixel = views[0].size.pixels == 1
-      result.axes = views[1].axes
+      result.axes = (views.first { Self.withoutImages($0.axes) != $0.axes } ?? views[0]).axes
       return .map(result)
     }
     guard
-      let shape = Numbers.broadcastShape(a.shape, b.shape).flatMap({
+      let common = Numbers.broadcastShape(a.shape, b.shape).flatMap({
         Numbers.broadcastShape($0, condition.shape)
-      }), let choice = condition.broadcast(to: shape)?.reals, let x = a.broadcast(to: shape),
-      let y = b.broadcast(to: shape)
+      }), let choice = condition.broadcast(to: common)?.reals, let x = a.broadcast(to: common),
+      let y = b.broadcast(to: common)
     else { throw unsupported(node, "expected constants of shapes that fit") }
     if let x = x.ints, let y = y.ints {
-      return .numbers(Numbers(ints: choice.indices.map { choice[$0] != 0 ? x[$0] : y[$0] }, shape: shape))
+      return .numbers(Numbers(ints: choice.indices.map { choice[$0] != 0 ? x[$0] : y[$0] }, shape: common))
     }
     let (first, second) = (x.reals, y.reals)
     let reals = choice.indices.map { choice[$0] != 0 ? first[$0] : second[$0] }
-    return .numbers(Numbers(reals: reals, shape: shape))
+    return .numbers(Numbers(reals: reals, shape: common))
   }
 
   private func constant(_ node: ONNXNode) throws -> ImportedValue {

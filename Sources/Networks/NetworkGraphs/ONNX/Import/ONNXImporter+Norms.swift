@@ -76,10 +76,12 @@ extension ONNXImporter {
     }
     // Version 18 had a number for each group, which PyTorch never uses but for 1 and 0.
     let count = model.opset < 21 ? groups : channels
-    guard
-      count == channels
-        || ((try numbers(node, 1)?.uniform ?? 1) == 1 && (try numbers(node, 2)?.uniform ?? 0) == 0)
-    else { throw unsupported(node, "a scale for every group is not supported") }
+    if count != channels {
+      let (scale, shift) = (try numbers(node, 1)?.uniform ?? 1, try numbers(node, 2)?.uniform ?? 0)
+      guard scale == 1, shift == 0 else {
+        throw unsupported(node, "a scale for every group is not supported")
+      }
+    }
     let norm = GroupNorm(
       groups: groups, weight: try factor(node, 1, count: count, neutral: 1),
       bias: try factor(node, 2, count: count, neutral: 0), eps: Float(node.real("epsilon") ?? 1e-5))

@@ -54,8 +54,8 @@ extension ONNXImporter {
   private func extents(_ node: ONNXNode, _ input: MapView, isResize: Bool) throws -> (
     height: (extent: Resampling.Extent, isBound: Bool), width: (extent: Resampling.Extent, isBound: Bool)
   ) {
-    let scales =
-      node.reals("scales") ?? (try numbers(node, isResize ? (model.opset < 11 ? 1 : 2) : 1)?.reals ?? [])
+    let place = isResize ? 2 : 1
+    let scales = try node.reals("scales") ?? numbers(node, place)?.reals ?? []
     if !scales.isEmpty {
       guard scales.count == 4, scales[0] == 1, scales[1] == 1,
         scales[2...].allSatisfy({ (1e-3...1e3).contains($0) })

@@ -174,12 +174,12 @@ extension ONNXImporter {
     guard shape(of: updates) == Array(indices.shape.dropLast()) + rest else {
       throw unsupported(node, "updates of shape \(shape(of: updates)) do not fit")
     }
-    let blocks = own[..<depth].reduce(1, *)
+    let count = own[..<depth].reduce(1, *)
     // The last of several updates of a block counts.
-    var sources = Array(0..<blocks)
-    for (position, place) in places.enumerated() { sources[place] = blocks + position }
+    var sources = Array(0..<count)
+    for (position, place) in places.enumerated() { sources[place] = count + position }
     if var numbers = try constant(value), var others = try constant(updates) {
-      numbers.shape = [blocks] + rest
+      numbers.shape = [count] + rest
       others.shape = [places.count] + rest
       guard var joined = Numbers.joined([numbers, others], axis: 0)?.picking(sources, axis: 0) else {
         throw unsupported(node, "updates of shape \(shape(of: updates)) do not fit or are too large")
@@ -187,7 +187,7 @@ extension ONNXImporter {
       joined.shape = own
       return .numbers(joined)
     }
-    let data = try reshape(.map(try lifted(value, for: node)), [blocks] + rest, node)
+    let data = try reshape(.map(try lifted(value, for: node)), [count] + rest, node)
     let changes = try reshape(.map(try lifted(updates, for: node)), [places.count] + rest, node)
     guard case .map(let a) = data, case .map(let b) = changes else {
       throw unsupported(node, "of such an operand is not supported")
