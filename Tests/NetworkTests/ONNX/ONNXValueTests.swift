@@ -565,6 +565,25 @@ struct ONNXValueTests {
     #expect(found == sums + sums.map { $0 + 100 })
   }
 
+  /// Blocks of 2x2 pixels at every place of a 2x3 map, which overlap in its middle column.
+  @Test func foldsBlocks() throws {
+    var maker = Self.maker()
+    maker.ints("size", [2, 3])
+    maker.ints("block", [2, 2])
+    maker.ints("two", [2])
+    maker.ints("zero", [0])
+    maker.ints("axis", [2])
+    maker.ints("tokens", [1, 4, 6])
+    maker.node("Reshape", ["x", "tokens"], ["t"])
+    maker.node("Slice", ["t", "zero", "two", "axis"], ["s"])
+    maker.node("Col2Im", ["s", "size", "block"], ["y"])
+    func value(_ tap: Int, _ place: Int) -> Float { Self.x[tap * 6 + place] }
+    let expected = [0, 2].flatMap { tap in
+      [value(tap, 0), value(tap + 1, 0) + value(tap, 1), value(tap + 1, 1)]
+    }
+    expectClose(try elements(maker, 6), expected)
+  }
+
   @Test func fixedGraphsHoldForTheirSizeAlone() throws {
     var maker = Self.tokens()
     maker.tensor("pos_embed", [1, 6, 4], (0..<24).map { Float($0) })

@@ -30,6 +30,14 @@ extension ONNXImporter {
     },
     "Mul": { try $0.multiply($1) },
     "Add": { try $0.add($1) },
+    "Sum": { importer, node in
+      if let folded = try importer.fold(node) { return folded }
+      var sum = try importer.liftedMap(node)
+      for index in node.inputs.indices.dropFirst() {
+        sum = try importer.pair(node, .add, sum, try importer.liftedMap(node, index))
+      }
+      return [.map(sum)]
+    },
     "Sub": { try $0.subtract($1) },
     "Div": { try $0.divide($1) },
     "Neg": { importer, node in

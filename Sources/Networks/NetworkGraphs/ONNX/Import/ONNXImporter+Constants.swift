@@ -204,7 +204,7 @@ extension ONNXImporter {
     case "Reciprocal": change = { 1 / $0 }
     case "Erf": change = { erf($0) }
     case "Softplus": change = { max($0, 0) + log1p(exp(-abs($0))) }
-    case "Mul", "Add", "Min", "Max": change = { $0 }
+    case "Mul", "Add", "Sum", "Min", "Max": change = { $0 }
     default: throw unsupported(node, "is not computed for constants")
     }
     return Numbers(reals: a.reals.map(change), shape: a.shape)
@@ -219,7 +219,7 @@ extension ONNXImporter {
     }
     let change: (Double, Double) -> Double
     switch node.type {
-    case "Add": change = { $0 + $1 }
+    case "Add", "Sum": change = { $0 + $1 }
     case "Sub": change = { $0 - $1 }
     case "Mul": change = { $0 * $1 }
     case "Div": change = { $0 / $1 }
@@ -245,7 +245,7 @@ extension ONNXImporter {
 
   private func fold(_ a: Int, _ b: Int, _ node: ONNXNode) throws -> Int {
     switch node.type {
-    case "Add": return try checked(a.addingReportingOverflow(b), node)
+    case "Add", "Sum": return try checked(a.addingReportingOverflow(b), node)
     case "Sub": return try checked(a.subtractingReportingOverflow(b), node)
     case "Mul": return try checked(a.multipliedReportingOverflow(by: b), node)
     case "Div": return try checked(a.dividedReportingOverflow(by: b), node)

@@ -7,6 +7,7 @@ extension ONNXImporter {
     "Resize": { importer, node in [.map(try importer.resize(node))] },
     "Upsample": { importer, node in [.map(try importer.resize(node))] },
     "ConvTranspose": { importer, node in [.map(try importer.transposedConvolution(node))] },
+    "Col2Im": { importer, node in [.map(try importer.foldBlocks(node))] },
   ]
 
   // MARK: Resize
@@ -139,5 +140,52 @@ extension ONNXImporter {
     return try append(
       Self.module(of: key, or: node), .transposedConvolution(convolution), [input], channels: outputs,
       isPixel: false)
+  }
+
+  /// Blocks [images, channels * rows * columns, places] added up where they overlap (PyTorch's `fold`): a transposed
+  /// convolution in which every channel of a block goes to its own pixel.
+  private mutating func foldBlocks(_ node: ONNXNode) throws -> MapView {
+    let view = try map(node)
+    guard let size = try numbers(node, 1)?.ints, let block = try numbers(node, 2)?.ints, size.count == 2,
+      block.count == 2, view.rank == 3, size.allSatisfy({ (1...1 << 16).contains($0) })
+    else { throw unsupported(node, "expected blocks of rows and columns, found \(view.shape)") }
+    let window = try window(node, kernel: block)
+    guard let geometry = window.geometry(height: size[0], width: size[1]),
+      geometry.outputHeight * geometry.outputWidth == view.shape[2],
+      view.shape[1].isMultiple(of: window.taps), view.shape[1] * window.taps <= 1 << 22
+    else { throw unsupported(node, "blocks of shape \(view.shape) do not fit an image of \(size)") }
+    let channels = view.shape[1] / window.taps
+    let shape = [view.shape[0], view.shape[1], geometry.outputHeight, geometry.outputWidth]
+    guard case .map(let blocks) = try reshape(.map(view), shape, node) else {
+      throw unsupported(node, "of such an operand is not supported")
+    }
+    let input = try plain(blocks, for: node)
+    // [channel][tap of the block][tap of the window]
+    let weight = (0..<view.shape[1] * window.taps).map { index in
+      index / window.taps % window.taps == index % window.taps ? 1.0 : 0
+    }
+    let key = keep(
+      Numbers(reals: weight, shape: [view.shape[1], 1, window.kernel.height, window.kernel.width]))
+    // Rows and columns that no whole window reaches are zeros.
+    let extra = (
+      size[0] - Self.reach(geometry.outputHeight, window, vertical: true),
+      size[1] - Self.reach(geometry.outputWidth, window, vertical: false)
+    )
+    let convolution = TransposedConvolution(
+      weight: key, bias: nil, window: window, extraRows: extra.0, extraColumns: extra.1, groups: channels,
+      inputChannels: view.shape[1], outputChannels: channels)
+    return try append(
+      node.name, .transposedConvolution(convolution), [input], channels: channels, isPixel: false)
+  }
+
+  /// Pixels that a number of windows reach, without the padding.
+  private static func reach(_ count: Int, _ window: Window, vertical: Bool) -> Int {
+    let (kernel, stride, dilation) =
+      vertical
+      ? (window.kernel.height, window.stride.height, window.dilation.height)
+      : (window.kernel.width, window.stride.width, window.dilation.width)
+    let padding = window.padding.amounts(
+      vertical: vertical, size: count, kernel: kernel, stride: stride, dilation: dilation)
+    return (count - 1) * stride + (kernel - 1) * dilation + 1 - padding.before - padding.after
   }
 }
