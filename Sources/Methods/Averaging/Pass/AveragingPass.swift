@@ -1,6 +1,5 @@
 import Checkpoint
 import Platform
-import Synchronization
 
 /// One streaming read of a series that computes one or several averages.
 ///
@@ -156,13 +155,14 @@ extension AveragingPass {
 ///
 /// They are copied if all checkpoints agree on the whole tensor, which is known when all of its pieces have
 /// been seen, in any order.
-final class ConstantTensors: Sendable {
+final class ConstantTensors: @unchecked Sendable {
   private struct Findings {
     var differs = false
     var failure: AveragingError?
   }
 
-  private let findings = Mutex<[Int: Findings]>([:])
+  private let lock = Condition()
+  private var findings: [Int: Findings] = [:]
 
   /// Records a piece in which the checkpoints differ.
   ///
@@ -179,7 +179,7 @@ final class ConstantTensors: Sendable {
   }
 
   private func note(_ entry: Int, _ change: (inout Findings) -> Void) throws {
-    let found = findings.withLock { findings in
+    let found = lock.withLock {
       change(&findings[entry, default: Findings()])
       return findings[entry]!
     }
