@@ -58,7 +58,10 @@ struct ONNXValueTests {
     maker.node("Transpose", ["x"], ["t"], ["perm": .ints([3, 0, 2, 1])])
     maker.node("Reshape", ["t", "rows"], ["y"])
     // [column][row][channel]
-    let expected = (0..<24).map { Self.x[$0 % 4 * 6 + $0 / 4 % 2 * 3 + $0 / 8] }
+    let expected = (0..<24).map { (index: Int) -> Float in
+      let (column, row, channel) = (index / 8, index / 4 % 2, index % 4)
+      return Self.x[channel * 6 + row * 3 + column]
+    }
     #expect(try elements(maker, 24) == expected)
   }
 
@@ -70,8 +73,9 @@ struct ONNXValueTests {
     maker.node("Reshape", ["t", "one"], ["a"])
     maker.node("Transpose", ["a"], ["b"])
     maker.node("Reshape", ["b", "two"], ["y"])
-    let tokens = (0..<24).map { Self.x[$0 % 4 * 6 + $0 / 4] }
-    #expect(try elements(maker, 24) == (0..<24).map { tokens[$0 % 2 * 12 + $0 / 2] })
+    let tokens = (0..<24).map { (index: Int) -> Float in Self.x[index % 4 * 6 + index / 4] }
+    let expected = (0..<24).map { (index: Int) -> Float in tokens[index % 2 * 12 + index / 2] }
+    #expect(try elements(maker, 24) == expected)
   }
 
   @Test func slicesInStepsAndBackwards() throws {
@@ -85,8 +89,9 @@ struct ONNXValueTests {
       maker.ints("step", [step])
       maker.node("Transpose", ["x"], ["t"], ["perm": .ints([0, 2, 3, 1])])
       maker.node("Slice", ["t", "start", "end", "axis", "step"], ["y"])
-      let wanted = (0..<2).flatMap { row in
-        expected.flatMap { column in (0..<4).map { Self.x[$0 * 6 + row * 3 + column] } }
+      var wanted: [Float] = []
+      for row in 0..<2 {
+        for column in expected { wanted += (0..<4).map { Self.x[$0 * 6 + row * 3 + column] } }
       }
       #expect(try elements(maker, wanted.count) == wanted, "\(start) \(end) \(step)")
     }
@@ -96,7 +101,7 @@ struct ONNXValueTests {
     var tile = Self.maker()
     tile.ints("repeats", [1, 1, 2, 1])
     tile.node("Tile", ["x", "repeats"], ["y"])
-    let expected = (0..<48).map { Self.x[$0 / 12 * 6 + $0 % 12 % 6] }
+    let expected = (0..<48).map { (index: Int) -> Float in Self.x[index / 12 * 6 + index % 6] }
     #expect(try elements(tile, 48) == expected)
     var expand = Self.maker()
     expand.ints("split", [4, 1, 6])
@@ -104,6 +109,61 @@ struct ONNXValueTests {
     expand.node("Reshape", ["x", "split"], ["a"])
     expand.node("Expand", ["a", "wide"], ["y"])
     #expect(try elements(expand, 48) == expected)
+  }
+
+  /// A gate needs no copies of its pixel, but what adds up the copies does.
+  @Test(arguments: ["Mul", "ReduceSum"]) func copiesOfAPixelCount(type: String) throws {
+    var maker = Self.maker()
+    maker.ints("whole", [1, 4, 2, 3])
+    maker.ints("axes", [2, 3])
+    maker.node("GlobalAveragePool", ["x"], ["p"])
+    maker.node("Expand", ["p", "whole"], ["e"])
+    maker.node(type, type == "Mul" ? ["x", "e"] : ["e", "axes"], ["y"])
+    let sums = (0..<4).map { (channel: Int) -> Float in
+      Self.x[channel * 6..<channel * 6 + 6].reduce(Float(0), +)
+    }
+    let gated = Self.x.indices.map { (index: Int) -> Float in Self.x[index] * sums[index / 6] / 6 }
+    let expected = type == "Mul" ? gated : sums
+    expectClose(try elements(maker, expected.count), expected)
+    let operations = try network(maker, elements: expected.count).description.graph.nodes.map(\.operation)
+    #expect(operations.contains(.gate) == (type == "Mul"))
+  }
+
+  /// A size that the file names may have been computed from the image's.
+  @Test func resizingToANumberOfPixelsHoldsForOneSize() throws {
+    for isOpen in [false, true] {
+      var maker = ONNXMaker()
+      maker.input("x", isOpen ? [1, 1, 0, 0] : [1, 1, 4, 4])
+      maker.output("logits")
+      if isOpen { maker.tensor("size", [4], [1, 1, 2, 2]) } else { maker.ints("size", [1, 1, 8, 8]) }
+      maker.node(
+        "Resize", isOpen ? ["x", "", "size"] : ["x", "", "", "size"], ["r"], ["mode": .text("linear")])
+      maker.node("GlobalMaxPool", ["r"], ["p"])
+      maker.node("Flatten", ["p"], ["logits"])
+      let model = try maker.parsed()
+      let network = try Network(ONNXCheckpoint(model), onnx: model, pool: ThreadPool(threads: 1))
+      func largest(_ size: Int) throws -> [Float] {
+        let values = (0..<size * size).map { Float($0) }
+        return try network.logits(Tensor(shape: [1, size, size, 1], values: values)).values
+      }
+      #expect(try largest(4) == [15])
+      if isOpen {
+        #expect(try largest(8) == [63])
+      } else {
+        #expect(throws: NetworkError.self) { try largest(8) }
+      }
+    }
+  }
+
+  @Test func identityMatrices() throws {
+    var maker = Self.maker()
+    maker.tensor("zeros", [2, 3], Array(repeating: 0, count: 6))
+    maker.node("EyeLike", ["zeros"], ["eye"], ["k": .ints([1])])
+    maker.node("Mul", ["x", "eye"], ["y"])
+    let expected = Self.x.indices.map { (index: Int) -> Float in
+      [1, 5].contains(index % 6) ? Self.x[index] : 0
+    }
+    #expect(try elements(maker, 24) == expected)
   }
 
   @Test func padsAndJoinsAnyAxis() throws {
@@ -129,8 +189,9 @@ struct ONNXValueTests {
     var maker = Self.maker()
     maker.ints("columns", [2, 0, 0, -2])
     maker.node("Gather", ["x", "columns"], ["y"], ["axis": .ints([3])])
-    #expect(
-      try elements(maker, 32) == (0..<8).flatMap { row in [2, 0, 0, 1].map { Self.x[row * 3 + $0] } })
+    var expected: [Float] = []
+    for row in 0..<8 { expected += [2, 0, 0, 1].map { Self.x[row * 3 + $0] } }
+    #expect(try elements(maker, 32) == expected)
   }
 
   @Test func gathersAndScattersBlocks() throws {
@@ -150,7 +211,8 @@ struct ONNXValueTests {
     var each = Self.maker()
     indices(&each, "places", [1, 4, 1, 3], (0..<12).map { $0 % 2 })
     each.node("GatherElements", ["x", "places"], ["y"], ["axis": .ints([2])])
-    #expect(try elements(each, 12) == (0..<12).map { Self.x[$0 / 3 * 6 + $0 % 2 * 3 + $0 % 3] })
+    let chosen = (0..<12).map { (index: Int) -> Float in Self.x[index / 3 * 6 + index % 2 * 3 + index % 3] }
+    #expect(try elements(each, 12) == chosen)
   }
 
   @Test func choosesByAConstantMask() throws {
@@ -158,7 +220,8 @@ struct ONNXValueTests {
     maker.tensor("mask", [2, 3], [1, 0, 1, 0, 1, 0])
     maker.tensor("other", [], [5])
     maker.node("Where", ["mask", "x", "other"], ["y"])
-    #expect(try elements(maker, 24) == Self.x.indices.map { $0 % 6 % 2 == 0 ? Self.x[$0] : 5 })
+    let expected = Self.x.indices.map { (index: Int) -> Float in index % 2 == 0 ? Self.x[index] : 5 }
+    #expect(try elements(maker, 24) == expected)
   }
 
   // MARK: Arithmetic
@@ -170,9 +233,12 @@ struct ONNXValueTests {
     maker.node("ReduceMax", ["a"], ["m"], ["axes": .ints([1, 3])])
     // A list of two axes needs the attribute's list.
     maker.node("Mul", ["a", "m"], ["y"])
-    let sums = Self.x.indices.map { Self.x[$0] + Float($0 % 6 + 1) }
-    let largest = (0..<2).map { row in sums.indices.filter { $0 % 6 / 3 == row }.map { sums[$0] }.max()! }
-    expectClose(try elements(maker, 24), sums.indices.map { sums[$0] * largest[$0 % 6 / 3] })
+    let sums = Self.x.indices.map { (index: Int) -> Float in Self.x[index] + Float(index % 6 + 1) }
+    let largest = (0..<2).map { (row: Int) -> Float in
+      sums.indices.filter { $0 % 6 / 3 == row }.map { sums[$0] }.max()!
+    }
+    let expected = sums.indices.map { (index: Int) -> Float in sums[index] * largest[index % 6 / 3] }
+    expectClose(try elements(maker, 24), expected)
   }
 
   @Test(arguments: [
@@ -222,9 +288,11 @@ struct ONNXValueTests {
     maker.node(type, ["x"], ["y"], ["axis": .ints([axis])])
     let strides = [6, 3, 1][Int(axis < 0 ? 2 : axis - 1)]
     let extent = [4, 2, 3][Int(axis < 0 ? 2 : axis - 1)]
-    let expected = Self.x.indices.map { index -> Float in
+    let expected = Self.x.indices.map { (index: Int) -> Float in
       let first = index - index / strides % extent * strides
-      let sum = (0..<extent).reduce(Float(0)) { $0 + exp(Self.x[first + $1 * strides]) }
+      let sum = (0..<extent).reduce(Float(0)) { (sum: Float, place: Int) -> Float in
+        sum + exp(Self.x[first + place * strides])
+      }
       return type == "Softmax" ? exp(Self.x[index]) / sum : Self.x[index] - log(sum)
     }
     expectClose(try elements(maker, 24), expected)
@@ -258,7 +326,7 @@ struct ONNXValueTests {
   private static func token(_ token: Int, _ channel: Int) -> Float { x[channel * 6 + token] }
 
   @Test func productsOfTwoValues() throws {
-    let expected = (0..<36).map { index in
+    let expected = (0..<36).map { (index: Int) -> Float in
       (0..<4).reduce(Float(0)) { $0 + Self.token(index / 6, $1) * Self.token(index % 6, $1) }
     }
     var product = Self.tokens()
@@ -269,7 +337,8 @@ struct ONNXValueTests {
     expectClose(try elements(sum, 36), expected, "Einsum")
     var swapped = Self.tokens()
     swapped.node("Einsum", ["r", "t"], ["y"], ["equation": .text("bci,bjc->jbi")])
-    expectClose(try elements(swapped, 36), (0..<36).map { expected[$0 % 6 * 6 + $0 / 6] }, "Einsum")
+    let transposed = (0..<36).map { (index: Int) -> Float in expected[index % 6 * 6 + index / 6] }
+    expectClose(try elements(swapped, 36), transposed, "Einsum")
   }
 
   @Test func layersAcrossTokens() throws {
@@ -279,9 +348,10 @@ struct ONNXValueTests {
     // A token mixer: a fully connected layer on what are pixels.
     maker.node("MatMul", ["r", "w"], ["m"])
     maker.node("Add", ["m", "b"], ["y"])
-    let expected = (0..<8).map { index in
-      (0..<6).reduce(Float(index % 2 + 1)) {
-        $0 + Self.x[index / 2 * 6 + $1] * Float($1 * 2 + index % 2) / 4
+    let expected = (0..<8).map { (index: Int) -> Float in
+      let (row, column) = (index / 2, index % 2)
+      return (0..<6).reduce(Float(column + 1)) { (sum: Float, token: Int) -> Float in
+        sum + Self.x[row * 6 + token] * Float(token * 2 + column) / 4
       }
     }
     expectClose(try elements(maker, 8), expected)
@@ -311,13 +381,17 @@ struct ONNXValueTests {
     for query in 0..<6 {
       for channel in 0..<4 {
         let head = channel / 2
-        let scores = (0..<6).map { key in
-          (0..<2).reduce(Float(0)) {
-            $0 + Self.token(query, head * 2 + $1) * Self.token(key, head * 2 + $1)
-          } * Float(0.5).squareRoot() + (bias?[(head * 6 + query) * 6 + key] ?? 0)
+        let scores = (0..<6).map { (key: Int) -> Float in
+          let product = (0..<2).reduce(Float(0)) { (sum: Float, depth: Int) -> Float in
+            sum + Self.token(query, head * 2 + depth) * Self.token(key, head * 2 + depth)
+          }
+          return product * Float(0.5).squareRoot() + (bias?[(head * 6 + query) * 6 + key] ?? 0)
         }
-        let sum = scores.reduce(0) { $0 + exp($1) }
-        expected.append((0..<6).reduce(0) { $0 + exp(scores[$1]) / sum * Self.token($1, channel) })
+        let sum = scores.reduce(Float(0)) { $0 + exp($1) }
+        expected.append(
+          (0..<6).reduce(Float(0)) { (total: Float, key: Int) -> Float in
+            total + exp(scores[key]) / sum * Self.token(key, channel)
+          })
       }
     }
     let found = try elements(maker, 24)
@@ -367,10 +441,12 @@ struct ONNXValueTests {
     for column in 0..<3 {
       func value(_ row: Int, _ channel: Int) -> Float { Self.x[channel * 6 + row * 3 + column] }
       for row in 0..<2 {
-        let scores = (0..<2).map { key in (0..<4).reduce(Float(0)) { $0 + value(row, $1) * value(key, $1) } }
-        let sum = scores.reduce(0) { $0 + exp($1) }
-        expected += (0..<4).map { channel in
-          (0..<2).reduce(0) { $0 + exp(scores[$1]) / sum * value($1, channel) }
+        let scores = (0..<2).map { (key: Int) -> Float in
+          (0..<4).reduce(Float(0)) { $0 + value(row, $1) * value(key, $1) }
+        }
+        let sum = scores.reduce(Float(0)) { $0 + exp($1) }
+        expected += (0..<4).map { (channel: Int) -> Float in
+          (0..<2).reduce(Float(0)) { $0 + exp(scores[$1]) / sum * value($1, channel) }
         }
       }
     }
@@ -380,9 +456,10 @@ struct ONNXValueTests {
   // MARK: Norms
 
   private static func normalized(_ values: [Float], eps: Float) -> [Float] {
-    let mean = values.reduce(0, +) / Float(values.count)
-    let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(values.count)
-    return values.map { ($0 - mean) / (variance + eps).squareRoot() }
+    let mean = values.reduce(Float(0), +) / Float(values.count)
+    let squares = values.map { (value: Float) -> Float in (value - mean) * (value - mean) }
+    let deviation = (squares.reduce(Float(0), +) / Float(values.count) + eps).squareRoot()
+    return values.map { ($0 - mean) / deviation }
   }
 
   @Test(arguments: [false, true]) func layerNorms(isWrittenOut: Bool) throws {
@@ -412,9 +489,12 @@ struct ONNXValueTests {
         "LayerNormalization", ["t", "norm.weight", "norm.bias"], ["y"],
         ["axis": .ints([-1]), "epsilon": .real(0.25)])
     }
-    let expected = (0..<6).flatMap { token in
-      zip(Self.normalized((0..<4).map { Self.token(token, $0) }, eps: 0.25), 0..<4).map {
-        $0 * Float($1 + 1) + [0.5, 0, -1, 2][$1]
+    let shifts: [Float] = [0.5, 0, -1, 2]
+    var expected: [Float] = []
+    for token in 0..<6 {
+      let row = Self.normalized((0..<4).map { Self.token(token, $0) }, eps: 0.25)
+      expected += row.indices.map { (channel: Int) -> Float in
+        row[channel] * Float(channel + 1) + shifts[channel]
       }
     }
     expectClose(try elements(maker, 24), expected)
@@ -432,8 +512,10 @@ struct ONNXValueTests {
     group.tensor("w", [4], [1, 2, 3, 4])
     group.tensor("b", [4], [0, 1, 0, 1])
     group.node("GroupNormalization", ["x", "w", "b"], ["y"], ["num_groups": .ints([2])])
-    expectClose(
-      try elements(group, 24), rows.indices.map { rows[$0] * Float($0 / 6 + 1) + Float($0 / 6 % 2) })
+    let scaled = rows.indices.map { (index: Int) -> Float in
+      rows[index] * Float(index / 6 + 1) + Float(index / 6 % 2)
+    }
+    expectClose(try elements(group, 24), scaled)
     // As PyTorch's exporters write a group norm before version 21.
     var older = Self.maker()
     older.ints("groups", [0, 2, -1])
@@ -446,7 +528,7 @@ struct ONNXValueTests {
     expectClose(try elements(older, 24), rows)
   }
 
-  @Test func standardizedWeights() throws {
+  @Test(arguments: [false, true]) func standardizedWeights(isTraining: Bool) throws {
     var maker = Self.maker()
     let weight: [Float] = [1, 3, -2, 0, 5, 1, 1, 2]
     maker.tensor("conv.weight", [2, 4, 1, 1], weight)
@@ -455,14 +537,33 @@ struct ONNXValueTests {
     maker.tensor("one", [2], [1, 1])
     maker.tensor("zero", [2], [0, 0])
     maker.node("Reshape", ["conv.weight", "rows"], ["r"])
-    maker.node(
-      "BatchNormalization", ["r", "one", "zero", "zero", "one"], ["s"],
-      ["training_mode": .ints([1]), "epsilon": .real(1e-6)])
+    if isTraining {
+      maker.node(
+        "BatchNormalization", ["r", "one", "zero", "zero", "one"], ["s"],
+        ["training_mode": .ints([1]), "epsilon": .real(1e-6)])
+    } else {
+      // As the newer exporter writes it.
+      maker.ints("axes", [0, 2])
+      maker.node("ReduceSum", ["r", "axes"], ["sum"], ["keepdims": .ints([0])])
+      maker.node("ReduceSum", ["r", "axes"], ["wide"])
+      maker.tensor("four", [], [4])
+      maker.node("Div", ["sum", "four"], ["mean"])
+      maker.node("Div", ["wide", "four"], ["wide mean"])
+      maker.node("Sub", ["r", "wide mean"], ["d"])
+      maker.node("Mul", ["d", "d"], ["square"])
+      maker.node("ReduceSum", ["square", "axes"], ["squares"], ["keepdims": .ints([0])])
+      maker.node("Div", ["squares", "four"], ["variance"])
+      maker.node(
+        "BatchNormalization", ["r", "one", "zero", "mean", "variance"], ["s"], ["epsilon": .real(1e-6)])
+    }
     maker.node("Reshape", ["s", "back"], ["w"])
     maker.node("Conv", ["x", "w"], ["y"])
     let rows = (0..<2).flatMap { Self.normalized(Array(weight[$0 * 4..<$0 * 4 + 4]), eps: 1e-6) }
-    let expected = (0..<12).map { index in
-      (0..<4).reduce(Float(0)) { $0 + rows[index / 6 * 4 + $1] * Self.x[$1 * 6 + index % 6] }
+    let expected = (0..<12).map { (index: Int) -> Float in
+      let (output, pixel) = (index / 6, index % 6)
+      return (0..<4).reduce(Float(0)) { (sum: Float, channel: Int) -> Float in
+        sum + rows[output * 4 + channel] * Self.x[channel * 6 + pixel]
+      }
     }
     expectClose(try elements(maker, 12), expected)
   }
@@ -483,7 +584,11 @@ struct ONNXValueTests {
         maker.node("Mul", ["x", "a"], ["m"])
         maker.node("Mul", ["m", "half"], ["y"])
       }
-      expectClose(try elements(maker, 24), Self.x.map { $0 / 2 * (1 + erf($0 / Float(2).squareRoot())) })
+      let expected = Self.x.map { (value: Float) -> Float in
+        let gate = 1 + erf(value / Float(2).squareRoot())
+        return value / 2 * gate
+      }
+      expectClose(try elements(maker, 24), expected)
       #expect(
         try network(maker, elements: 24).description.graph.nodes.contains {
           $0.operation == .activation(.gelu)
@@ -588,8 +693,8 @@ struct ONNXValueTests {
     var maker = Self.tokens()
     maker.tensor("pos_embed", [1, 6, 4], (0..<24).map { Float($0) })
     maker.node("Add", ["t", "pos_embed"], ["y"])
-    expectClose(
-      try elements(maker, 24), (0..<24).map { Self.token($0 / 4, $0 % 4) + Float($0) })
+    let expected = (0..<24).map { (index: Int) -> Float in Self.token(index / 4, index % 4) + Float(index) }
+    expectClose(try elements(maker, 24), expected)
     let error = #expect(throws: NetworkError.self) {
       try network(maker, elements: 24).logits(Tensor(shape: [1, 4, 6, 4]))
     }
@@ -631,7 +736,10 @@ struct ONNXValueTests {
     let network = try Network(ONNXCheckpoint(model), onnx: model, pool: ThreadPool(threads: 1))
     let pixels = (0..<6).flatMap { pixel in (0..<4).map { Self.x[$0 * 6 + pixel] } }
     let found = try network.logits(Tensor(shape: [1, 2, 3, 4], values: pixels)).values
-    expectClose(found, (0..<4).map { channel in Self.x[channel * 6..<channel * 6 + 6].reduce(0, +) / 6 })
+    let means = (0..<4).map { (channel: Int) -> Float in
+      Self.x[channel * 6..<channel * 6 + 6].reduce(Float(0), +) / 6
+    }
+    expectClose(found, means)
   }
 
   // MARK: Hostile numbers
@@ -702,12 +810,62 @@ struct ONNXValueTests {
           $0.node("Mul", ["x", "t"], ["y"])
         }
       ),
-      ("ReduceSum", { $0.node("ReduceSum", ["x"], ["y"], ["axes": .ints([.min])]) }),
+      (
+        "ReduceSum",
+        {
+          $0.ints("axes", [.min])
+          $0.node("ReduceSum", ["x", "axes"], ["y"])
+        }
+      ),
     ]
     for (type, build) in cases {
       var maker = Self.maker()
       build(&maker)
       #expect(try message(maker).hasPrefix("test.onnx: "), "\(type)")
+    }
+  }
+
+  @Test func arithmeticOnConstantsIsBounded() throws {
+    let cases: [(String, (inout ONNXMaker) -> Void)] = [
+      (
+        "has too many axes",
+        {
+          $0.ints("n", Array(repeating: 1, count: 40))
+          $0.node("ConstantOfShape", ["n"], ["c"])
+          $0.node("Mul", ["x", "c"], ["y"])
+        }
+      ),
+      (
+        // Reading a constant again and again takes time, too.
+        "computes with more constants",
+        {
+          $0.ints("n", [1 << 20])
+          $0.node("ConstantOfShape", ["n"], ["c"])
+          for index in 0..<20 { $0.node("ReduceMax", ["c"], ["\(index)"]) }
+          $0.node("Sum", ["x"] + (0..<20).map { "\($0)" }, ["y"])
+        }
+      ),
+      (
+        // Data that are not there allow no more.
+        "computes with more constants",
+        {
+          $0.tensor("e", [1 << 27], [])
+          $0.ints("n", [1 << 23])
+          $0.node("ConstantOfShape", ["n"], ["c"])
+          $0.node("ReduceMax", ["c"], ["m"])
+          $0.node("Mul", ["x", "m"], ["y"])
+          var location = OnnxSubset_Entry()
+          (location.key, location.value) = ("location", "missing")
+          let index = $0.model.graph.initializer.firstIndex { $0.name == "e" }!
+          $0.model.graph.initializer[index].dataLocation = 1
+          $0.model.graph.initializer[index].externalData = [location]
+        }
+      ),
+    ]
+    for (reason, build) in cases {
+      var maker = Self.maker()
+      build(&maker)
+      #expect(try message(maker, 24).contains(reason), "\(reason)")
     }
   }
 }

@@ -12,6 +12,8 @@ struct Numbers: Equatable {
 
   /// Largest size of folded constants: weights are standardized this way, too.
   static let largestCount = 1 << 24
+  /// Most axes of a value: arithmetic on a shape takes as long as it has axes.
+  static let mostAxes = 32
 
   init(ints: [Int], shape: [Int]? = nil) {
     elements = .ints(ints)
@@ -163,8 +165,9 @@ struct Numbers: Equatable {
     return zip(a, b).map { $0 == 1 ? $1 : $0 }
   }
 
-  /// The product of extents; nil if one is negative, or if the product of some of them overflows, even if another is 0.
+  /// The product of extents; nil if one is negative, if there are too many, or if the product of some of them overflows, even
+  /// if another is 0.
   static func checkedCount(_ shape: [Int]) -> Int? {
-    shape.allSatisfy { $0 >= 0 } ? shape.checkedProduct : nil
+    shape.count <= mostAxes && shape.allSatisfy { $0 >= 0 } ? shape.checkedProduct : nil
   }
 }

@@ -143,6 +143,8 @@ extension ONNXImporter {
 
   mutating func multiply(_ node: ONNXNode, _ a: MapView, _ b: MapView) throws -> MapView {
     if let fused = try activationWritten(node, a, b) { return fused }
+    let a = unrepeated(a, with: b)
+    let b = unrepeated(b, with: a)
     if a.shape == b.shape && a.isPixel == b.isPixel { return try pair(node, .multiply, a, b) }
     for (x, factor) in [(a, b), (b, a)] {
       let factor = factor.padded(to: x.rank)
@@ -303,6 +305,8 @@ extension ONNXImporter {
 
   /// Two maps, element by element, broadcast where their shapes differ.
   mutating func pair(_ node: ONNXNode, _ operation: Operation, _ a: MapView, _ b: MapView) throws -> MapView {
+    let a = unrepeated(a, with: b)
+    let b = unrepeated(b, with: a)
     var (x, y) = (a, b)
     if a.axes != b.axes || a.size != b.size {
       if a.shape == b.shape, canReorder(a), canReorder(b) {

@@ -5,8 +5,8 @@ extension ONNXImporter {
   static let constantRules: [String: Rule] = [
     "Constant": { importer, node in [try importer.constant(node)] },
     "ConstantOfShape": { importer, node in
-      guard let shape = try importer.numbers(node, 0)?.ints else {
-        throw importer.unsupported(node, "the shape is missing")
+      guard let shape = try importer.numbers(node, 0)?.ints, shape.count <= Numbers.mostAxes else {
+        throw importer.unsupported(node, "the shape is missing or has too many axes")
       }
       var one = try node.tensor("value").map { try importer.numbers($0) } ?? Numbers(reals: [0])
       guard one.count == 1 else {
@@ -46,6 +46,18 @@ extension ONNXImporter {
         return [.map(try importer.softplus(node, condition))]
       }
       return [try importer.choose(node)]
+    },
+    "EyeLike": { importer, node in
+      let shape = importer.shape(of: try importer.required(node, 0))
+      let offset = node.int("k") ?? 0
+      guard shape.count == 2, let count = Numbers.checkedCount(shape), count <= Numbers.largestCount,
+        offset.magnitude <= 1 << 30
+      else { throw importer.unsupported(node, "of shape \(shape) is not supported") }
+      let ones = (0..<count).map { $0 % shape[1] - $0 / shape[1] == offset ? 1 : 0 }
+      let eye = Numbers(ints: ones, shape: shape)
+      return [
+        .numbers([6, 7].contains(node.int("dtype") ?? 1) ? eye : Numbers(reals: eye.reals, shape: shape))
+      ]
     },
     "Trilu": { importer, node in
       guard let numbers = try importer.numbers(node, 0), numbers.shape.count >= 2 else {

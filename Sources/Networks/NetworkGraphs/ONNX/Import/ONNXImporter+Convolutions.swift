@@ -155,19 +155,28 @@ extension ONNXImporter {
     return [.map(try batchNormOfMap(node))]
   }
 
-  /// Standardization of a weight, exported as a BatchNorm in training mode (Qiao et al.: "Micro-Batch Training with
-  /// Batch-Channel Normalization and Weight Standardization", 2019).
+  /// Standardization of a weight, exported as a BatchNorm in training mode, or as one with the statistics that earlier nodes
+  /// compute (Qiao et al.: "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization", 2019).
   private func standardized(_ node: ONNXNode) throws -> Numbers? {
     guard let weight = try constant(try required(node, 0)) else { return nil }
-    guard node.int("training_mode") ?? 0 == 1, weight.shape.count >= 2, let scale = try numbers(node, 1),
-      let shift = try numbers(node, 2), scale.shape == [weight.shape[1]], shift.shape == scale.shape
-    else { throw unsupported(node, "of constants that with statistics of their own is supported") }
-    let axes = Set(weight.shape.indices.filter { $0 != 1 })
-    let mean = weight.reduced(over: axes) { $0.reduce(0, +) / Double(max($0.count, 1)) }.reals
-    let variance = weight.reduced(over: axes) { values in
-      let mean = values.reduce(0, +) / Double(max(values.count, 1))
-      return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(values.count, 1))
-    }.reals
+    guard weight.shape.count >= 2, let scale = try numbers(node, 1), let shift = try numbers(node, 2),
+      scale.shape == [weight.shape[1]], shift.shape == scale.shape
+    else { throw unsupported(node, "scale and shift do not fit \(weight.shape)") }
+    let (mean, variance): ([Double], [Double])
+    if node.int("training_mode") ?? 0 != 0 {
+      let axes = Set(weight.shape.indices.filter { $0 != 1 })
+      mean = weight.reduced(over: axes) { $0.reduce(0, +) / Double(max($0.count, 1)) }.reals
+      variance =
+        weight.reduced(over: axes) { values in
+          let mean = values.reduce(0, +) / Double(max(values.count, 1))
+          return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(values.count, 1))
+        }.reals
+    } else {
+      guard let given = try numbers(node, 3), let other = try numbers(node, 4), given.shape == scale.shape,
+        other.shape == scale.shape
+      else { throw unsupported(node, "mean and variance do not fit \(weight.shape)") }
+      (mean, variance) = (given.reals, other.reals)
+    }
     let eps = node.real("epsilon") ?? 1e-5
     let inner = weight.shape.dropFirst(2).reduce(1, *)
     let (factors, summands, values) = (scale.reals, shift.reals, weight.reals)

@@ -174,7 +174,17 @@ extension ONNXImporter {
       }
       axes[index].steps = [StridedAxis(extent: extent, pixels: 0, channels: 0)]
     }
-    return try arranged(view, axes, for: node)
+    let result = try arranged(view, axes, for: node)
+    repetitions[result.node] = (result.axes, view)
+    return result
+  }
+
+  /// The value that was repeated to become `view`, where an operation with `other` repeats it anyway, as gates are; else `view`.
+  func unrepeated(_ view: MapView, with other: MapView) -> MapView {
+    guard let (axes, source) = repetitions[view.node], axes == view.axes,
+      Numbers.broadcastShape(source.shape, other.shape) == Numbers.broadcastShape(view.shape, other.shape)
+    else { return view }
+    return source
   }
 
   /// A constant as a map that is the same for every image.

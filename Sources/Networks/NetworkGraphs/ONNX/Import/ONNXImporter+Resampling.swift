@@ -22,8 +22,9 @@ extension ONNXImporter {
     let coordinates = try isResize ? coordinates(node) : .asymmetric
     let filter = try filter(node)
     if [height, width].allSatisfy({ $0.extent == .factor(1) }) { return input }
+    let isBound = height.isBound || width.isBound
     // Whole factors of nearest pixels repeat them, however coordinates are rounded.
-    if case .nearest(let rounding) = filter, case .factor(let rows) = height.extent,
+    if !isBound, case .nearest(let rounding) = filter, case .factor(let rows) = height.extent,
       case .factor(let columns) = width.extent, rows == rows.rounded(), columns == columns.rounded(),
       (1...64).contains(rows), (1...64).contains(columns), repeatsPixels(rounding, coordinates, rows, columns)
     {
@@ -31,7 +32,6 @@ extension ONNXImporter {
         node.name, .enlarge(rows: Int(rows), columns: Int(columns)), [input], channels: input.size.channels,
         isPixel: false)
     }
-    let isBound = height.isBound || width.isBound
     let resampling = Resampling(
       filter: filter, coordinates: coordinates, height: height.extent, width: width.extent,
       source: isBound ? input.size : nil)
@@ -66,8 +66,9 @@ extension ONNXImporter {
     guard isResize, let sizes = try numbers(node, 3)?.ints, sizes.count == 4, sizes[0] == input.shape[0],
       sizes[1] == input.size.channels, sizes[2...].allSatisfy({ (1...1 << 16).contains($0) })
     else { throw unsupported(node, "expected a factor or a size of rows and columns") }
+    // A file for one size does not say whether a size was computed from it.
     func extent(_ size: Int, _ own: Int) -> (Resampling.Extent, Bool) {
-      size.isMultiple(of: own) ? (.factor(Float(size / own)), false) : (.pixels(size), true)
+      !isFixed && size.isMultiple(of: own) ? (.factor(Float(size / own)), false) : (.pixels(size), true)
     }
     return (extent(sizes[2], input.size.height), extent(sizes[3], input.size.width))
   }

@@ -75,6 +75,9 @@ extension ONNXImporter {
     let value = try required(node, 0)
     guard var target = try numbers(node, 1)?.ints else { throw unsupported(node, "the shape is missing") }
     let own = shape(of: value)
+    guard target.count <= Numbers.mostAxes else {
+      throw unsupported(node, "a shape of \(target.count) axes is not supported")
+    }
     if node.int("allowzero") ?? 0 == 0 {
       for (index, extent) in target.enumerated() where extent == 0 && index < own.count {
         target[index] = own[index]
@@ -92,6 +95,9 @@ extension ONNXImporter {
 
   mutating func reshape(_ value: ImportedValue, _ target: [Int], _ node: ONNXNode) throws -> ImportedValue {
     let own = shape(of: value)
+    guard target.count <= Numbers.mostAxes else {
+      throw unsupported(node, "a shape of \(target.count) axes is not supported")
+    }
     guard Numbers.checkedCount(target) == own.reduce(1, *) else {
       throw unsupported(node, "the shape \(own) does not become \(target)")
     }
@@ -168,6 +174,9 @@ extension ONNXImporter {
   private mutating func expand(_ node: ONNXNode) throws -> [ImportedValue] {
     let value = try required(node, 0)
     guard let target = try numbers(node, 1)?.ints else { throw unsupported(node, "the shape is missing") }
+    guard target.count <= Numbers.mostAxes else {
+      throw unsupported(node, "a shape of \(target.count) axes is not supported")
+    }
     guard let whole = Numbers.broadcastShape(shape(of: value), target) else {
       throw unsupported(node, "the shape \(shape(of: value)) does not become \(target)")
     }
@@ -177,8 +186,6 @@ extension ONNXImporter {
         throw unsupported(node, "a constant of shape \(whole) is too large to compute")
       }
       return [.numbers(result)]
-    // A gate, which its reader broadcasts anyway; readers that need the whole shape refuse it.
-    case .map(let view) where view.isPixel && whole.count == view.rank && view.rank == 4: return [value]
     case .map(let view): return [.map(try expanded(view, to: whole, for: node))]
     case .parameter(let parameter):
       if Numbers.checkedCount(whole) == shape(of: value).reduce(1, *) {

@@ -14,10 +14,12 @@ struct ONNXImporter {
   private var values: [TensorName: ImportedValue] = [:]
   /// Tensors of the file that the checkpoint lacks.
   private(set) var ownTensors: [TensorName: TensorValue] = [:]
+  /// Values before they were repeated, with the axes of the result, by the node that repeats them.
+  var repetitions: [Int: (axes: [[MapView.Part]], source: MapView)] = [:]
   private var batch = 1
   private let height: Int
   private let width: Int
-  /// Elements of constants folded so far.
+  /// Elements of constants that nodes have read and made so far.
   private var folded = 0
   private let mostFolded: Int
   /// True if the file says the image's size.
@@ -41,9 +43,9 @@ struct ONNXImporter {
   private static let largestWork = 0x1p42
   private static let largestChannelTotal = 1 << 25
   private static let largestExtent = 1 << 16
-  /// Elements of folded constants, beyond some for every element of the file's tensors.
-  private static let foldingLimit = 1 << 22
-  private static let foldsPerElement = 16
+  /// Elements of constants read and made, beyond some for every element of the file's tensors.
+  private static let foldingLimit = 1 << 23
+  private static let foldsPerElement = 32
 
   init(_ model: ONNXModel, _ state: StateDict, height: Int, width: Int) {
     self.model = model
@@ -52,10 +54,30 @@ struct ONNXImporter {
     self.width = width
     isFixed = model.inputs.first?.shape.map { $0.count == 4 && $0[2] != nil && $0[3] != nil } ?? false
     // What is computed from weights is no larger than they are, and takes a few steps.
-    let elements = model.initializers.values.reduce(0) {
-      min($0 + min($1.spec.elementCount, 1 << 27), 1 << 27)
+    mostFolded = Self.foldingLimit + Self.foldsPerElement * Self.elements(of: model, state)
+  }
+
+  /// Elements of the tensors that are there: a small file may claim any number of them in other files.
+  private static func elements(of model: ONNXModel, _ state: StateDict) -> Int {
+    let most = 1 << 28
+    var (total, claims) = (0, [[String]: (place: ExternalData, count: Int)]())
+    let constants = model.nodes.compactMap { $0.tensor("value") }
+    // A checkpoint's tensors are as large as its file; the model's own are claims.
+    let isFiled = !(state.source is ONNXCheckpoint)
+    for tensor in Array(model.initializers.values) + constants {
+      let count = min(tensor.spec.elementCount, most)
+      switch tensor.data {
+      case .external(let place)
+      where !isFiled || state.spec(tensor.spec.name.string)?.shape != tensor.spec.shape:
+        claims[place.components] = (place, min((claims[place.components]?.count ?? 0) + count, most))
+      default: total = min(total + count, most)
+      }
     }
-    mostFolded = Self.foldingLimit + Self.foldsPerElement * elements
+    for (place, count) in claims.values {
+      let file = try? place.openFile(in: model.folder, of: "", model: model.label)
+      total = min(total + min(count, file?.length ?? 0), most)
+    }
+    return total
   }
 
   /// The graph without nodes that do not contribute to the first output.
@@ -114,14 +136,33 @@ struct ONNXImporter {
       let type = node.domain.isEmpty ? node.type : node.domain + "::" + node.type
       throw ONNXImportError.unsupportedOperator(label: model.label, node: node.name, type: type)
     }
-    for (name, value) in zip(node.outputs, try rule(&self, node)) {
-      if case .numbers(let numbers) = value {
-        folded += numbers.count
-        guard numbers.count <= Numbers.largestCount, folded <= mostFolded else {
-          throw unsupported(node, "a constant of \(numbers.count) numbers is too large to compute")
+    if !Self.layers.contains(node.type) { try charge(node.inputs.compactMap { value(named: $0) }, node) }
+    let results = try rule(&self, node)
+    try charge(results, node)
+    for (name, value) in zip(node.outputs, results) { values[TensorName(name)] = value }
+  }
+
+  /// Operators that name tensors without reading them.
+  private static let layers: Set = ["Conv", "Gemm", "ConvTranspose", "Identity", "Reshape", "Shape"]
+
+  /// Limits the time and memory that constants take.
+  private mutating func charge(_ values: [ImportedValue], _ node: ONNXNode) throws {
+    for value in values {
+      let count: Int
+      switch value {
+      case .numbers(let numbers):
+        count = numbers.count
+        guard numbers.shape.count <= Numbers.mostAxes, count <= Numbers.largestCount else {
+          throw notClassifier("a constant of \"\(TensorName(node.name))\" is too large to compute")
         }
+      case .parameter(let parameter): count = parameter.tensor.spec.elementCount
+      default: continue
       }
-      values[TensorName(name)] = value
+      folded += min(count, mostFolded)
+      guard folded <= mostFolded else {
+        throw notClassifier(
+          "\"\(TensorName(node.name))\" computes with more constants than those of any classifier")
+      }
     }
   }
 
@@ -235,7 +276,9 @@ struct ONNXImporter {
   // MARK: Diagnostics
 
   func unsupported(_ node: ONNXNode, _ reason: String) -> ONNXImportError {
-    .unsupportedUse(label: model.label, node: node.name, type: node.type, reason: reason)
+    // Lists of numbers from the file may have any length.
+    let short = reason.utf8.count > 400 ? String(reason.prefix(400)) + "…" : reason
+    return .unsupportedUse(label: model.label, node: node.name, type: node.type, reason: short)
   }
 
   private func notClassifier(_ reason: String) -> ONNXImportError {
