@@ -24,7 +24,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandLine
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families same-bytes scan fuzz example docs soak bench table install \
+.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families same-bytes scan onnx-sample fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -100,6 +100,10 @@ families: build $(VENV)/ready
 # Every output byte of two builds, for code that is restructured: OLD is the folder of the other executables.
 same-bytes: build
 	python3 Tests/Interop/same_bytes.py "$(OLD)" "$(BIN)"
+
+# A random sample of timm's networks through ONNX, into Tests/Interop/onnx_sample.tsv; continues where it was stopped.
+onnx-sample: build benchmarks $(VENV)/ready
+	$(VENV)/bin/python Tests/Interop/onnx_sample.py "$(BENCHMARK_BIN)" $(SAMPLE)
 
 # Every classifier of timm and torchvision against the tools, into Tests/Interop/scan.tsv; continues where it was stopped.
 # SCAN holds options, such as `--family resnet --again`. Takes hours.

@@ -75,7 +75,7 @@ def peer(name, folder, threads, epochs):
         with torch.no_grad():
             maps = torch.cat([trunk(chunk) for chunk in images.split(BATCH)])
     features = time.perf_counter() - begin
-    generator, steps, done = head.SplitMix64(0), epochs * math.ceil(len(labels) / BATCH), 0
+    generator, steps, done = head.SplitMix64.purpose(0, "image order"), epochs * math.ceil(len(labels) / BATCH), 0
     for _ in range(epochs):
         total = 0.0
         for rows in generator.permutation(len(labels)).split(BATCH):

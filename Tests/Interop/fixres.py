@@ -318,7 +318,7 @@ def main():
         failed |= not (loss_error < 1e-3 and tensor_error < 1e-3)
         print(f"{name}\t{loss_error:.1e}\t{tensor_error:.1e}\t{agreement:.4f}\t{curve[-1]:.4f}", flush=True)
     failed |= not layer_norms(arguments.bin, min(arguments.epochs, 5)) < 1e-4
-    failed |= not fixres_blocks.compare(arguments.bin, lambda: SplitMix64(0))
+    failed |= not fixres_blocks.compare(arguments.bin, lambda: SplitMix64.purpose(0, "image order"))
     sys.exit(1 if failed else 0)
 
 

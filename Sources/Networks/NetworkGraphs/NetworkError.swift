@@ -51,6 +51,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case inputNotOfPatches(height: Int, width: Int, patch: Int)
   /// The network has weights for the tokens of inputs of `only` by `only` pixels alone.
   case inputOfOtherSize(height: Int, width: Int, only: Int)
+  /// An exported network is described for another size of its input.
+  case inputOfOtherExport(height: Int, width: Int, onlyHeight: Int, onlyWidth: Int)
   /// This processor does not support bfloat16 products.
   case noBFloat16
   /// Activations that do not fit into memory cannot be written to disk either.
@@ -62,9 +64,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   public var kind: FailureKind {
     switch self {
     case .unknownName, .unknownNode, .unknownBlock, .tooFewBlocks, .noBatchNorm, .notDifferentiable,
-      .inputTooSmall, .inputNotDivisible,
-      .inputNotOfPatches,
-      .inputOfOtherSize, .noBFloat16:
+      .inputTooSmall, .inputNotDivisible, .inputNotOfPatches, .inputOfOtherSize, .inputOfOtherExport,
+      .noBFloat16:
       .usage
     case .scratchFile: .io
     default: .badData
@@ -130,6 +131,9 @@ extension NetworkError: CustomStringConvertible {
         + "\(nearest(height, patch))x\(nearest(width, patch))"
     case .inputOfOtherSize(let height, let width, let only):
       "an input of \(height)x\(width) pixels: the network has weights for tokens of \(only)x\(only) pixels alone"
+    case .inputOfOtherExport(let height, let width, let onlyHeight, let onlyWidth):
+      "an input of \(height)x\(width) pixels: the ONNX file describes the network for \(onlyHeight)x\(onlyWidth) pixels "
+        + "alone; export it for this size: x = torch.zeros(1, channels, \(height), \(width)) as the example"
     case .noBFloat16:
       "this processor does not support bfloat16 arithmetic (AMX or AVX-512 BF16)"
     case .scratchFile(let folder, let reason):

@@ -21,6 +21,8 @@ package struct Graph: Sendable, Equatable {
   package var patchSize = 1
   /// The only height and width that layers have weights for; nil takes others too.
   package var onlySize: Int?
+  /// The size of input that an imported network is described for; nil takes others too.
+  package var describedSize: MapSize?
 
   package var batchNorms: [BatchNormLayer] {
     nodes.compactMap { node in
@@ -147,6 +149,12 @@ extension Graph {
         throw NetworkError.inputOfOtherSize(height: height, width: width, only: onlySize)
       }
     }
+    if let only = describedSize {
+      guard height == only.height, width == only.width else {
+        throw NetworkError.inputOfOtherExport(
+          height: height, width: width, onlyHeight: only.height, onlyWidth: only.width)
+      }
+    }
     var sizes: [MapSize] = []
     sizes.reserveCapacity(nodes.count)
     for node in nodes {
@@ -205,6 +213,9 @@ extension Graph {
       .joinTokens,
       .wavePositions:
       return size(ofMixing: node, inputs: inputs)
+    case .arrange, .takeRows, .product, .stridedAttention, .softmaxOfChannels, .reduceChannels, .select,
+      .resample, .transposedConvolution:
+      return size(ofStrided: node, inputs: inputs)
     case .add, .multiply, .concatenate:
       guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {
         return nil
@@ -224,6 +235,8 @@ extension Graph {
         case .convolution(let convolution): size.count.multiplied(exactlyBy: convolution.depth)
         case .linear(let linear): linear.inputs.multiplied(exactlyBy: linear.outputChannels)
         case .attention(let attention): Self.multiplyAdds(attention, size: size)
+        case .product, .stridedAttention, .transposedConvolution:
+          Self.multiplyAdds(ofStrided: node, inputs: node.inputs.map { sizes[$0] }, size: size)
         default: Self.multiplyAdds(of: node, sizes: sizes)
         }
       total = min(total + min(product ?? largest, largest), largest)

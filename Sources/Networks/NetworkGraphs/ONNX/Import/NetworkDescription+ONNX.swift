@@ -27,7 +27,8 @@ extension NetworkDescription {
   }
 
   /// Where the file leaves the image's size open, two sizes must give the same layers. TensorFlow's padding
-  /// is computed from the size; it is constant over all sizes that stay even down to the smallest map.
+  /// is computed from the size; it is constant over all sizes that stay even down to the smallest map. Weights for a number of
+  /// tokens fit one size alone, which is then the network's.
   private static func graph(of model: ONNXModel, _ state: StateDict) throws -> (
     Graph, [TensorName: TensorValue]
   ) {
@@ -37,9 +38,37 @@ extension NetworkDescription {
     }
     let shape = model.inputs.first?.shape.flatMap { $0.count == 4 ? $0 : nil }
     let (rows, columns) = (shape?[2], shape?[3])
-    var (graph, ownTensors) = try build(rows ?? 224, columns ?? 224)
-    guard rows == nil || columns == nil else { return (graph, ownTensors) }
-    let (other, _) = try build(rows ?? 288, columns ?? 320)
+    func bound(_ result: (Graph, [TensorName: TensorValue]), _ height: Int, _ width: Int) -> (
+      Graph, [TensorName: TensorValue]
+    ) {
+      var result = result
+      result.0.describedSize = MapSize(height: height, width: width, channels: result.0.nodes[0].channels)
+      return result
+    }
+    if let rows, let columns {
+      let result = try build(rows, columns)
+      return result.0.isBoundToSize ? bound(result, rows, columns) : result
+    }
+    let first: (Graph, [TensorName: TensorValue])
+    do {
+      first = try build(rows ?? 224, columns ?? 224)
+    } catch let error as ONNXImportError {
+      guard case .unsupportedUse = error else { throw error }
+      // The number of tokens that a file has weights for tells its size.
+      for side in usualSizes {
+        if let result = try? build(rows ?? side, columns ?? side) {
+          return bound(result, rows ?? side, columns ?? side)
+        }
+      }
+      throw error
+    }
+    var (graph, ownTensors) = first
+    let other: Graph
+    do {
+      other = try build(rows ?? 288, columns ?? 320).0
+    } catch {
+      return bound(first, rows ?? 224, columns ?? 224)
+    }
     if other != graph {
       let differing = zip(graph.nodes, other.nodes).first { $0 != $1 }?.0.name ?? "?"
       throw ONNXImportError.dependsOnSize(label: model.label, node: differing)
@@ -48,6 +77,9 @@ extension NetworkDescription {
       [1, 2, 4, 8, 16].first { (try? build(rows ?? 224 + $0, columns ?? 288 + $0))?.0 == graph } ?? 32
     return (graph, ownTensors)
   }
+
+  /// Sides of images that networks with a fixed number of tokens are published for.
+  private static let usualSizes = [256, 384, 240, 336, 448, 512, 518, 192]
 
   /// An exporter that folds BatchNorms into convolutions may keep the convolutions' names: such a file with a
   /// checkpoint's weights would be another network.
@@ -107,7 +139,9 @@ extension ONNXImportError: CustomStringConvertible {
         "\(escape(checkpoint)): tensor \"\(tensor)\" is missing, which \(escape(label)) needs: it takes the "
         + "checkpoint's tensors by the names of its initializers"
     case .dependsOnSize(let label, let node):
-      return "\(escape(label)): node \"\(escape(node))\" computes other layers for another size of the input"
+      return
+        "\(escape(label)): node \"\(escape(node))\" computes other layers for another size of the input; export it with "
+        + "a fixed size of the input: leave dynamic_axes and dynamic_shapes out"
     }
   }
 }
