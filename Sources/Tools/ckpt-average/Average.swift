@@ -140,7 +140,7 @@ struct Average: CheckpointTool {
     writing.configuration = sources.last?.origin.configuration
     let job = Job(
       series: series, timeline: timeline, settings: recordedOptions, options: tensors.planOptions,
-      writing: writing, pool: global.makePool(), console: console,
+      groups: method.group, writing: writing, pool: global.makePool(), console: console,
       allowsDuplicates: toleratesDuplicates)
     if dryRun { return try show(variants, job, console) }
     let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
@@ -166,7 +166,7 @@ struct Average: CheckpointTool {
 
   /// Options besides the method's that the tensors depend on.
   private var recordedOptions: [(String, JSON)] {
-    tensors.settings + (decoding.key.map { [("key", .string($0))] } ?? [])
+    method.group.settings + tensors.settings + (decoding.key.map { [("key", .string($0))] } ?? [])
   }
 
   /// True if equal checkpoints are all counted; a folder's series has been rid of copies.

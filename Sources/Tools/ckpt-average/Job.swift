@@ -10,6 +10,8 @@ struct Job {
   /// Options besides the method's that the tensors depend on, for the provenance.
   let settings: [(String, JSON)]
   let options: AveragingPlan.Options
+  /// Coefficients of groups of tensors.
+  var groups: [TensorGroup] = []
   let writing: WriteOptions
   let pool: ThreadPool
   let console: Console
@@ -31,13 +33,23 @@ struct Job {
       companions: try variant.method.companions(of: part).map { $0.shifted(by: before) }, options: options)
   }
 
-  /// The plan with a combination for each tensor, where the method takes them from the values.
+  /// The plan with a combination for each tensor, where the method takes them from the values, and with the coefficients of
+  /// groups.
   private func refined(_ plan: AveragingPlan, by method: any AveragingMethod) throws -> AveragingPlan {
-    guard let method = method as? any TensorwiseMethod else { return plan }
-    try series.spoolStreams()
-    let meter = console.byteMeter("weighing", total: plan.bytesToRead)
-    defer { meter.finish() }
-    return try plan.refined(by: method, pool: pool, progress: meter.add)
+    var plan = plan
+    if let method = method as? any TensorwiseMethod {
+      try series.spoolStreams()
+      let meter = console.byteMeter("weighing", total: plan.bytesToRead)
+      defer { meter.finish() }
+      plan = try plan.refined(by: method, pool: pool, progress: meter.add)
+    }
+    if groups.isEmpty { return plan }
+    let groups = groups
+    let (scaled, count) = try plan.scaled(
+      by: GroupCoefficients { groups.coefficient(of: $0) }, pretrained: 0)
+    guard count > 0 else { throw Failure(.usage, "--group: no averaged tensor has a matching name") }
+    console.detail("\(counted(count, "tensor")) with the coefficients of --group")
+    return scaled
   }
 
   private struct Pending {
