@@ -114,6 +114,13 @@ package final class InputFile: Sendable {
     observer?.note(start + offset, UnsafeRawBufferPointer(buffer))
   }
 
+  /// Length and time of the last change: of files of one name, equal ones are taken for the same.
+  package var stamp: String {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return "\(length)" }
+    return "\(length) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+  }
+
   /// `count` bytes from `offset` on.
   package func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
     var failure: CheckpointError?
