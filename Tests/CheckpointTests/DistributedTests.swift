@@ -144,6 +144,32 @@ import Testing
     #expect(!isCheckpointFolder(target.path))
   }
 
+  // MARK: What Python writes
+
+  /// Metadata that Python's own pickler has written; `Tests/Fuzz/make_distributed.py` made them.
+  @Test func readsWhatPythonWrites() throws {
+    let folder = Fixtures.root.deletingLastPathComponent().appendingPathComponent(
+      "Tests/Fuzz/corpus/distributed")
+    func metadata(_ name: String) throws -> DistributedMetadata {
+      try DistributedMetadata(pickle: [UInt8](try Data(contentsOf: folder.appendingPathComponent(name))))
+    }
+    let fsdp = try metadata("fsdp")
+    #expect(fsdp.objectCount == 1)
+    #expect(
+      fsdp.tensors.map(\.path) == [
+        ["model", "a.weight"], ["model", "b.weight"], ["model", "count"], ["model", "c"],
+        ["optimizer", "state", "a.weight", "exp_avg"],
+      ])
+    #expect(fsdp.tensors.map(\.dtype) == [.f32, .bf16, .f8e4m3, .f32, .f32])
+    #expect(fsdp.tensors.map(\.shape) == [[4, 6], [4, 6], [], [1, 3], [4, 6]])
+    #expect(fsdp.tensors.map(\.chunks.count) == [2, 2, 1, 1, 2])
+    #expect(fsdp.tensors[1].chunks[1].offsets == [0, 3] && fsdp.tensors[1].chunks[1].sizes == [4, 3])
+    #expect(fsdp.tensors[1].chunks[1].place == .init(file: "__1_0.distcp", offset: 1536, length: 512))
+    #expect(try metadata("transformed").tensors[0].obstacle?.contains("(zstd)") == true)
+    #expect(try metadata("megatron").tensors[0].obstacle != nil)
+    #expect(try metadata("pinwheel").tensors[1].shape == [1 << 40, 1 << 18])
+  }
+
   // MARK: What is refused
 
   @Test func refusesTransformedChunks() throws {
