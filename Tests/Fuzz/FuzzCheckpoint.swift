@@ -67,8 +67,8 @@ private func putTogether(_ bytes: [UInt8]) {
     guard let whole = try? TensorChunks(chunks, shape: tensor.shape, width: width) else { continue }
     let size = tensor.shape.reduce(width, *)
     var buffer = [UInt8](repeating: 0, count: min(size, 4099))
-    try? buffer.withUnsafeMutableBytes { try whole.read(at: 0, into: $0) }
-    try? buffer.withUnsafeMutableBytes { try whole.read(at: size - $0.count, into: $0) }
+    _ = try? buffer.withUnsafeMutableBytes { try whole.read(at: 0, into: $0) }
+    _ = try? buffer.withUnsafeMutableBytes { try whole.read(at: size - $0.count, into: $0) }
   }
 }
 

@@ -24,11 +24,9 @@ struct ZeroFiles {
     guard names.contains(latestName) else { return nil }
     let file = try InputFile(regularFileAt: folder + latestName)
     guard file.length <= 1024 else { throw .malformed(path: file.label, reason: "is no name of a folder") }
-    let bytes = try file.bytes(at: 0, count: file.length)
-    let blanks = Array(" \t\r\n".utf8)
-    let tag = String(
-      decoding: bytes.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }.reversed(),
-      as: UTF8.self)
+    var bytes = try file.bytes(at: 0, count: file.length)
+    while let last = bytes.last, last <= 0x20 { bytes.removeLast() }
+    let tag = String(decoding: bytes.drop { $0 <= 0x20 }, as: UTF8.self)
     guard isPlainName(tag) else { throw .malformed(path: file.label, reason: "names no folder next to it") }
     return tag
   }

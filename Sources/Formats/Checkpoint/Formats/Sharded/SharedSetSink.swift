@@ -154,7 +154,7 @@ final class SharedSetSink: TensorSink {
     if access(parts + Self.markName, F_OK) != 0 {
       unlink(target + ShardedSet.indexName)
       for old in fileNames(in: target) where ShardedSink.isShardName(old) { unlink(target + old) }
-      try writeOutput([], to: .path(parts + Self.markName))
+      try writeOutput([UInt8](), to: .path(parts + Self.markName))
     }
     for name in names {
       guard rename(parts + name, target + name) == 0 || errno == ENOENT else {
