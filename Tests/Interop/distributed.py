@@ -132,7 +132,8 @@ def directories(scratch):
             expected = peer(path, scratch)
             options = ("--key", "app.model") if layout == "columns" else ()
             expect_equal(layout, converted(path, scratch / "whole.safetensors", *options), expected)
-            for _ in range(1 if layout == "columns" else 0):
+            if options:
+                # The only state dict is taken without a key, too.
                 expect_equal(layout, converted(path, scratch / "whole.safetensors"), expected)
             listed = json.loads(tool("ckpt-info", path, "--format", "json"))
             assert {row["name"] for row in listed["rows"]} == expected.keys(), layout
@@ -162,14 +163,11 @@ def mixed(scratch):
 
 def rank_shards(scratch):
     """The Hugging Face storage, one file per rank, against the same tensors."""
-    from torch.distributed.checkpoint import HuggingFaceStorageWriter
-
     path = scratch / "hub"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     mp.spawn(hub_main, (4, port, str(path)), nprocs=4)
-    assert HuggingFaceStorageWriter
     expect_equal("hub", converted(path, scratch / "hub.safetensors"), network(3).state_dict())
     print("rank shards of the Hugging Face storage: equal")
 
