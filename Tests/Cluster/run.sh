@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# ckpt-bnfix and ckpt-sweep on a real Slurm: four array tasks and a merge that depends on them give the bytes of one
-# process, also when one task is killed half-way and requeued.
+# ckpt-bnfix, ckpt-sweep and ckpt-average on a real Slurm: four array tasks, and for the first two a merge that depends on
+# them, give the bytes of one process, also when one task is killed half-way and requeued. The Kubernetes job is run index
+# by index, with the environment that the pods would have.
 # usage: run.sh BIN_FOLDER
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -57,7 +58,34 @@ cluster() {
     "$SLURM_STATE/jobcomp.log"
 }
 export -f cluster
-"$here/slurm-node.sh" bash -c cluster
+
+export SERIES="$root/fixtures/run"
+ckpt-average --quiet --series "$SERIES" --max-shard-size 100K -o "$WORK/whole"
+
+# One task is killed as soon as it runs; the files of the others and its second run make the set.
+average_cluster() {
+  set -euo pipefail
+  array=$(sbatch --parsable --array=0-3 --hold --export=ALL -o "$WORK/average-%a.log" \
+    "$HERE/average.sbatch" "$WORK/merged" 100K --series "$SERIES")
+  scontrol release "$array"
+  for _ in $(seq 200); do
+    victim=$(squeue -h -t RUNNING -o %i -j "$array" 2>/dev/null | head -n 1) && [ -n "$victim" ] && break
+    [ -e "$WORK/merged/model.safetensors.index.json" ] && break
+    sleep 0.02
+  done
+  if [ -n "${victim:-}" ] && scontrol requeue "$victim" 2>/dev/null; then echo "requeued task $victim"; fi
+  for _ in $(seq 600); do
+    for job in $(squeue -h -o %i -j "$array" 2>/dev/null); do
+      scontrol update jobid="$job" starttime=now 2>/dev/null || true
+      scontrol release "$job" 2>/dev/null || true
+    done
+    [ "$(squeue -h -j "$array" -o %t 2>/dev/null)" ] || break
+    sleep 0.3
+  done
+  [ -e "$WORK/merged/model.safetensors.index.json" ] || { squeue >&2; cat "$WORK"/average-*.log >&2; exit 1; }
+}
+export -f average_cluster
+"$here/slurm-node.sh" bash -c 'cluster && average_cluster'
 
 cmp "$WORK/bnfix-single.safetensors" "$WORK/bnfix-merged.safetensors"
 cmp "$WORK/sweep-single.safetensors" "$WORK/sweep-merged.safetensors"
@@ -66,3 +94,14 @@ for tool in bnfix sweep; do
   size=$(stat -c %s "$WORK/$tool-merged.safetensors")
   echo "ckpt-$tool: four shards on Slurm, one requeued: the same $size bytes as one process"
 done
+
+for name in "$WORK"/whole/*; do cmp "$name" "$WORK/merged/$(basename "$name")"; done
+echo "an average of four tasks on Slurm: the same $(ls "$WORK/whole" | wc -l) files as one process"
+
+grep -q 'auto/4' "$here/average-job.yaml"
+for index in 3 1 0 2 1; do
+  env -u SLURM_PROCID JOB_COMPLETION_INDEX=$index ckpt-average --quiet --series "$SERIES" --max-shard-size 100K \
+    --shard auto/4 -o "$WORK/indexed"
+done
+for name in "$WORK"/whole/*; do cmp "$name" "$WORK/indexed/$(basename "$name")"; done
+echo "an average of four indexes, one repeated: the same files as one process"

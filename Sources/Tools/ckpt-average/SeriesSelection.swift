@@ -124,7 +124,8 @@ struct SeriesSelection {
     console.notice("\(escaped(path)): left out: \(reason)")
   }
 
-  /// Checkpoint files of a folder, told by their extension as other programs do; hidden files do not count.
+  /// Checkpoint files of a folder, told by their extension as other programs do, and folders that are checkpoints; hidden
+  /// ones do not count.
   private func contents(_ folder: String) throws -> [String] {
     let names: [String]
     do {
@@ -133,14 +134,18 @@ struct SeriesSelection {
       throw Failure(.noInput, "\(escaped(folder)): cannot be read as a folder")
     }
     let extensions = ["safetensors", "st", "pt", "pth", "ckpt", "bin", "tar"]
+    func path(_ name: String) -> String { folder.ends(in: "/") ? folder + name : "\(folder)/\(name)" }
+    // Folders are told by what is in them: large runs write one per step.
     let found = names.filter { name in
       name.utf8.first != UInt8(ascii: ".")
-        && extensions.contains { name.utf8.suffix($0.utf8.count + 1).elementsEqual(".\($0)".utf8) }
+        && (isFolder(path(name))
+          ? isCheckpointFolder(path(name))
+          : extensions.contains { name.utf8.suffix($0.utf8.count + 1).elementsEqual(".\($0)".utf8) })
     }
     if found.isEmpty {
       throw Failure(.noInput, "\(escaped(folder)): no checkpoints (\(extensions.joined(separator: ", ")))")
     }
-    let paths = found.map { folder.ends(in: "/") ? folder + $0 : "\(folder)/\($0)" }
+    let paths = found.map(path)
     if let stream = paths.first(where: isStream) {
       throw Failure(
         .badData,
@@ -203,6 +208,11 @@ private struct FileIdentity: Hashable {
 
 func isStandardInput(_ argument: String) -> Bool {
   ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].contains(argument)
+}
+
+private func isFolder(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
 /// True if an argument is neither a file nor a folder, so that its name says nothing and it can be read only

@@ -45,7 +45,7 @@ public struct AveragingPass {
     into writers: [CheckpointWriter], digests computesDigests: Bool = false, pool: ThreadPool,
     progress: @escaping (Int) -> Void = { _ in }
   ) throws -> [String]? {
-    let ordered = try plans.map { try Self.arrange($0, writers[0].order) }
+    let ordered = plans.map { Self.arrange($0, writers[0].order) }
     let entries = ordered[0].entries
     let tasks = TaskList(
       elementCounts: entries.map(PassWorker.elementCount), elementBytes: entries.map(PassWorker.footprint),
@@ -109,7 +109,7 @@ public struct AveragingPass {
     return threads * (inputs + outputs) + waiting
   }
 
-  static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {
+  static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) -> AveragingPlan {
     let byName = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.output.name, $0) })
     return plan.with(entries: order.map { byName[$0.name]! })
   }
@@ -133,7 +133,7 @@ extension AveragingPass {
   }
 
   private func advancesInLockstep(_ order: [TensorSpec]) throws -> Bool {
-    let ordered = try plans.map { try Self.arrange($0, order) }
+    let ordered = plans.map { Self.arrange($0, order) }
     var positions = [Int](repeating: 0, count: plans[0].series.members.count)
     for index in ordered[0].entries.indices {
       let entry = ordered[0].entries[index]
