@@ -1,0 +1,356 @@
+import BatchNormCalibration
+import Checkpoint
+import Evaluation
+import ImageData
+import NetworkExecution
+import Platform
+
+/// Entrants as networks on images: makes averages, statistics and tunings as they are asked for, and measures what the
+/// scoreboard does not know yet.
+///
+/// Networks of a round are in memory together as far as a quarter of it holds them; they share decoding and resizing, and
+/// the rest comes after them.
+public final class NetworkWorld: SearchWorld {
+  /// Labeled images and the order in which a search visits them.
+  public struct Images: Sendable {
+    let dataset: any ImageDataset
+    let order: [Int]
+
+    /// - Parameters:
+    ///   - dataset: The images.
+    ///   - order: Indices of the images in use, in the order in which they are visited.
+    public init(_ dataset: any ImageDataset, order: [Int]) {
+      self.dataset = dataset
+      self.order = order
+    }
+  }
+
+  /// Images that models are made with.
+  public struct Training: Sendable {
+    /// Images for statistics, in order.
+    var statistics: Images
+    /// Labeled images for tuning; nil if nothing is tuned.
+    var tuning: (any ImageDataset)?
+    /// Folder for scratch files.
+    var scratchFolder: String
+
+    /// - Parameters:
+    ///   - statistics: Images for statistics, in order.
+    ///   - tuning: Labeled images for tuning; nil if nothing is tuned.
+    ///   - scratchFolder: Folder for features that do not fit into memory.
+    public init(statistics: Images, tuning: (any ImageDataset)?, scratchFolder: String) {
+      self.statistics = statistics
+      self.tuning = tuning
+      self.scratchFolder = scratchFolder
+    }
+  }
+
+  /// A network in memory: an average, or a tuned one.
+  private enum NetworkKey: Hashable {
+    case average(Candidate)
+    case tuned(Entrant)
+  }
+
+  /// What has been measured.
+  public private(set) var board: Scoreboard
+  private let store: CandidateStore
+  private let images: [ImageSet: Images]
+  private let training: Training
+  private let last: CandidateModel
+  private let recorded: Preprocessing
+  private let tunings: [Tuning]
+  private let bank: StatisticsBank
+  private let tuner: LeaderTuning?
+  private let workers: Int
+  private let meter: WorkMeter
+  private let onSave: ((Scoreboard) throws -> Void)?
+
+  private var networks: [NetworkKey: CandidateModel] = [:]
+  private var tuned: [Entrant: String] = [:]
+  private var multiplyAddsOfCrop: [Int: Int] = [:]
+  private let start = ContinuousClock.now
+  private let earlierSeconds: Double
+  private var lastSave = ContinuousClock.now
+
+  /// - Parameters:
+  ///   - store: The candidates.
+  ///   - last: The model of the last checkpoint.
+  ///   - recorded: Its preprocessing.
+  ///   - images: The sets of images.
+  ///   - training: Images that models are made with.
+  ///   - tunings: The tunings of leaders, which share their features.
+  ///   - board: What is known already.
+  ///   - seed: Seed of the tuning.
+  ///   - pool: Runs the arithmetic.
+  ///   - workers: Decoding threads.
+  ///   - meter: Reports progress.
+  ///   - onSave: Called every ten seconds or so, and at the end of every round; nil keeps nothing.
+  public init(
+    store: CandidateStore, last: CandidateModel, recorded: Preprocessing, images: [ImageSet: Images],
+    training: Training, tunings: [Tuning], board: Scoreboard, seed: UInt64, pool: ThreadPool, workers: Int,
+    meter: @escaping WorkMeter, onSave: ((Scoreboard) throws -> Void)?
+  ) {
+    self.store = store
+    self.last = last
+    self.recorded = recorded
+    self.images = images
+    self.training = training
+    self.tunings = tunings
+    self.board = board
+    self.workers = workers
+    self.meter = meter
+    self.onSave = onSave
+    bank = StatisticsBank(
+      dataset: training.statistics.dataset, order: training.statistics.order, workers: workers, meter: meter)
+    tuner = training.tuning.map {
+      LeaderTuning(
+        dataset: $0, seed: seed, pool: pool, workers: workers, scratchFolder: training.scratchFolder,
+        meter: meter)
+    }
+    earlierSeconds = board.spent.seconds
+  }
+
+  // MARK: SearchWorld
+
+  /// Multiply-adds of an entrant for one image, which its crop decides.
+  public func multiplyAdds(of entrant: Entrant) throws -> Int { try multiplyAdds(entrant.preprocessing) }
+
+  /// True if the scoreboard has these outcomes.
+  public func isKnown(
+    _ entrant: Entrant, on set: ImageSet, places: Range<Int>, statisticsImages: Int
+  ) -> Bool {
+    board.missing(Scoreboard.key(of: entrant, on: set, statisticsImages: statisticsImages), places).isEmpty
+  }
+
+  /// What has been spent so far, including the time of earlier runs.
+  public var spent: SearchCost {
+    var spent = board.spent
+    spent.seconds = earlierSeconds + start.duration(to: .now) / .seconds(1)
+    return spent
+  }
+
+  /// Outcomes of entrants on images of a set; those that the scoreboard lacks are measured.
+  ///
+  /// - Throws: Errors of averaging, recalibration, tuning, loading and saving.
+  public func outcomes(
+    of entrants: [Entrant], on set: ImageSet, places: Range<Int>, statisticsImages: Int
+  ) throws -> [EntrantOutcomes] {
+    let keys = entrants.map { Scoreboard.key(of: $0, on: set, statisticsImages: statisticsImages) }
+    // Usually all lack the same: blocks that an interrupted run has measured for some are few.
+    var groups: [(places: [Int], entrants: [Entrant])] = []
+    for (entrant, key) in zip(entrants, keys) {
+      let missing = board.missing(key, places)
+      if missing.isEmpty { continue }
+      if let known = groups.firstIndex(where: { $0.places == missing }) {
+        groups[known].entrants.append(entrant)
+      } else {
+        groups.append((missing, [entrant]))
+      }
+    }
+    for group in groups {
+      try measure(group.entrants, on: set, places: group.places, sample: statisticsImages)
+    }
+    if !groups.isEmpty { try save() }
+    return keys.map { key in
+      guard let outcomes = board.outcomes(key, places) else { preconditionFailure("was measured") }
+      return outcomes
+    }
+  }
+
+  // MARK: Measuring
+
+  private func multiplyAdds(_ preprocessing: Preprocessing) throws -> Int {
+    let crop = preprocessing.crop
+    if let known = multiplyAddsOfCrop[crop] { return known }
+    let count = try last.network.multiplyAdds(height: crop, width: crop)
+    multiplyAddsOfCrop[crop] = count
+    return count
+  }
+
+  private func key(_ entrant: Entrant) -> NetworkKey {
+    entrant.tuning == nil ? .average(entrant.candidate) : .tuned(entrant)
+  }
+
+  /// Number of networks that are in memory at a time: each of them once for statistics, too.
+  private var networkLimit: Int {
+    let bytes = last.source.tensors.reduce(0) { $0 + $1.byteCount }
+    return max(1, memoryLimit / 4 / max(1, 4 * bytes))
+  }
+
+  /// Measures entrants on images, in chunks whose networks are in memory together.
+  private func measure(_ entrants: [Entrant], on set: ImageSet, places: [Int], sample: Int) throws {
+    guard let images = images[set] else { preconditionFailure("no such images") }
+    var chunks: [[Entrant]] = []
+    var keys: Set<NetworkKey> = []
+    // Entrants of one network follow one another.
+    var order: [NetworkKey: Int] = [:]
+    for entrant in entrants where order[key(entrant)] == nil { order[key(entrant)] = order.count }
+    for entrant in entrants.enumerated().sorted(by: {
+      (order[key($0.element)]!, $0.offset) < (order[key($1.element)]!, $1.offset)
+    }).map(\.element) {
+      if chunks.isEmpty || !keys.contains(key(entrant)) && keys.count == networkLimit {
+        chunks.append([])
+        keys = []
+      }
+      keys.insert(key(entrant))
+      chunks[chunks.count - 1].append(entrant)
+    }
+    try store.prepare(entrants.map(\.candidate).unique)
+    for chunk in chunks { try measureTogether(chunk, on: set, images, places: places, sample: sample) }
+  }
+
+  private func measureTogether(
+    _ entrants: [Entrant], on set: ImageSet, _ images: Images, places: [Int], sample: Int
+  ) throws {
+    let keys = entrants.map(key).unique
+    let wanted = Set(keys)
+    if networks.keys.contains(where: { !wanted.contains($0) }) && networks.count + keys.count > networkLimit {
+      networks = networks.filter { wanted.contains($0.key) }
+    }
+    for key in keys where networks[key] == nil {
+      switch key {
+      case .average(let candidate): networks[key] = try store.model(candidate)
+      case .tuned(let entrant): networks[key] = try tunedModel(entrant, sample: sample)
+      }
+    }
+    try prepareStatistics(
+      entrants.filter { $0.isRecalibrated && $0.tuning == nil }.map(Self.statisticsKey), sample: sample)
+    let models = keys.map { networks[$0]! }
+    var recalibrations: [Recalibration] = []
+    let settings = try entrants.map { entrant -> Setting in
+      let network = keys.firstIndex(of: key(entrant))!
+      // A tuned file has its statistics in it.
+      guard entrant.isRecalibrated, entrant.tuning == nil else {
+        return Setting(networks: [network], preprocessing: entrant.preprocessing)
+      }
+      let model = models[network]
+      let (calibration, batches) = try bank.calibration(
+        Self.statisticsKey(entrant), of: model.network)
+      recalibrations.append(
+        Recalibration(
+          network: network, preprocessing: entrant.preprocessing, batchCount: batches,
+          statistics: try model.network.rounded(calibration, in: model.source)))
+      return Setting(
+        networks: [network], preprocessing: entrant.preprocessing, batchNorm: .recalibrated)
+    }
+    let evaluator = try Evaluator(
+      networks: models.map(\.network), settings: settings, dataset: images.dataset,
+      images: places.map { images.order[$0] }, recalibrations: recalibrations)
+    let boardKeys = entrants.map { Scoreboard.key(of: $0, on: set, statisticsImages: sample) }
+    let costs = try entrants.map { try multiplyAdds($0.preprocessing) }.reduce(0.0) { $0 + Double($1) }
+    let advance = meter("measuring", places.count * entrants.count, "evaluations")
+    func takeOver() {
+      for (key, outcomes) in zip(boardKeys, evaluator.measurements.outcomes) {
+        board.record(
+          key, places.prefix(outcomes.count), ranks: outcomes.ranks, losses: outcomes.losses)
+      }
+    }
+    try evaluator.run(
+      workers: workers,
+      onBatch: { evaluations in
+        advance(evaluations)
+        board.spent.images += evaluations
+        board.spent.multiplyAdds += costs * Double(evaluations) / Double(entrants.count)
+        if onSave != nil, lastSave.duration(to: .now) > .seconds(10) {
+          takeOver()
+          try save()
+        }
+      })
+    takeOver()
+  }
+
+  private func save() throws {
+    lastSave = .now
+    guard let onSave else { return }
+    var board = board
+    board.spent = spent
+    try onSave(board)
+  }
+
+  // MARK: Making models
+
+  private static func statisticsKey(_ entrant: Entrant) -> StatisticsBank.Key {
+    StatisticsBank.Key(candidate: entrant.candidate, preprocessing: entrant.preprocessing)
+  }
+
+  private func prepareStatistics(_ keys: [StatisticsBank.Key], sample: Int) throws {
+    try bank.prepare(
+      keys, sample: sample, network: { try (networks[.average($0)] ?? store.model($0)).statisticsNetwork() }
+    ) {
+      preprocessing, images in
+      board.spent.images += images
+      board.spent.multiplyAdds += Double(images) * Double((try? multiplyAdds(preprocessing)) ?? 0)
+    }
+  }
+
+  /// An entrant as it is written: a checkpoint, the tensors to replace in it, and the metadata, which lack the history.
+  public struct FinishedModel {
+    /// The checkpoint.
+    public let source: any CheckpointSource
+    /// Tensors that replace those of the checkpoint.
+    public let replacements: [TensorName: TensorValue]
+    /// Metadata of the output.
+    public let metadata: Metadata
+  }
+
+  /// Makes an entrant to be written.
+  ///
+  /// - Parameters:
+  ///   - entrant: The entrant.
+  ///   - sample: Number of images that its statistics are made of.
+  /// - Throws: Errors of averaging, recalibration, tuning, reading and writing.
+  public func finish(_ entrant: Entrant, statisticsImages sample: Int) throws -> FinishedModel {
+    if entrant.tuning != nil {
+      let model = try tunedModel(entrant, sample: sample)
+      return FinishedModel(source: model.source, replacements: [:], metadata: model.metadata)
+    }
+    let model = try store.model(of: store.average(entrant.candidate))
+    var metadata = model.metadata
+    var replacements: [TensorName: TensorValue] = [:]
+    if entrant.isRecalibrated || entrant.preprocessing != recorded {
+      for (key, value) in entrant.preprocessing.metadataEntries { metadata[key] = value }
+    }
+    if entrant.isRecalibrated {
+      let key = Self.statisticsKey(entrant)
+      try prepareStatistics([key], sample: sample)
+      let (calibration, batches) = try bank.calibration(key, of: model.network)
+      replacements = try model.network.stored(
+        calibration.statistics(), batchCount: batches, in: model.source)
+      metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.recalibrated
+    }
+    return FinishedModel(source: model.source, replacements: replacements, metadata: metadata)
+  }
+
+  /// The model of a tuned entrant; all tunings of its leader are made together.
+  private func tunedModel(_ entrant: Entrant, sample: Int) throws -> CandidateModel {
+    if tuned[entrant] == nil {
+      guard let tuner else { preconditionFailure("no images to tune with") }
+      let base = try finish(entrant.untuned, statisticsImages: sample)
+      let path = store.file("leader-\(tuned.count).safetensors")
+      try rewriteCheckpoint(
+        base.source, replacing: base.replacements, metadata: base.metadata, to: .path(path))
+      let model = try store.model(of: openCheckpoint(.path(path)))
+      let all = tunings.contains(entrant.tuning!) ? tunings : [entrant.tuning!]
+      let replacements = try tuner.tune(model, preprocessing: entrant.preprocessing, all)
+      for (tuning, tensors) in zip(all, replacements) {
+        var one = entrant
+        one.tuning = tuning
+        let path = store.file("tuned-\(tuned.count).safetensors")
+        try rewriteCheckpoint(model.source, replacing: tensors, metadata: model.metadata, to: .path(path))
+        tuned[one] = path
+      }
+      let passes = SearchCost.passes(
+        tuner.dataset.count, multiplyAdds: try multiplyAdds(entrant.preprocessing))
+      board.spent = board.spent + passes
+    }
+    return try store.model(of: openCheckpoint(.path(tuned[entrant]!)))
+  }
+}
+
+extension Array where Element: Hashable {
+  /// Every element once, where it first appears.
+  fileprivate var unique: [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}
