@@ -4,6 +4,7 @@ import Evaluation
 import ImageData
 import NetworkExecution
 import Platform
+import ResolutionSweep
 
 /// Entrants as networks on images: makes averages, statistics and tunings as they are asked for, and measures what the
 /// scoreboard does not know yet.
@@ -23,6 +24,9 @@ public final class NetworkWorld: SearchWorld {
       self.dataset = dataset
       self.order = order
     }
+
+    /// A name for the images in use: that of the data set, and their number.
+    package var digest: String { "\(dataset.namesDigest), \(order.count) images" }
   }
 
   /// Images that models are made with.
@@ -70,6 +74,7 @@ public final class NetworkWorld: SearchWorld {
   private var multiplyAddsOfCrop: [Int: Int] = [:]
   private let start = ContinuousClock.now
   private let earlierSeconds: Double
+  private var charges: Charges
   private var lastSave = ContinuousClock.now
 
   /// - Parameters:
@@ -80,6 +85,7 @@ public final class NetworkWorld: SearchWorld {
   ///   - training: Images that models are made with.
   ///   - tunings: The tunings of leaders, which share their features.
   ///   - board: What is known already.
+  ///   - earlierImages: Passes of images that others have spent on this search.
   ///   - seed: Seed of the tuning.
   ///   - pool: Runs the arithmetic.
   ///   - workers: Decoding threads.
@@ -87,7 +93,8 @@ public final class NetworkWorld: SearchWorld {
   ///   - onSave: Called every ten seconds or so, and at the end of every round; nil keeps nothing.
   public init(
     store: CandidateStore, last: CandidateModel, recorded: Preprocessing, images: [ImageSet: Images],
-    training: Training, tunings: [Tuning], board: Scoreboard, seed: UInt64, pool: ThreadPool, workers: Int,
+    training: Training, tunings: [Tuning], board: Scoreboard, earlierImages: Int = 0, seed: UInt64,
+    pool: ThreadPool, workers: Int,
     meter: @escaping WorkMeter, onSave: ((Scoreboard) throws -> Void)?
   ) {
     self.store = store
@@ -108,6 +115,12 @@ public final class NetworkWorld: SearchWorld {
         meter: meter)
     }
     earlierSeconds = board.spent.seconds
+    charges = Charges(images: earlierImages)
+  }
+
+  /// The order in which statistics take the images of a data set, which is that of a recalibration with the same seed.
+  public static func statisticsOrder(imageCount: Int, seed: UInt64) -> [Int] {
+    StatisticsBank.order(imageCount: imageCount, seed: seed)
   }
 
   // MARK: SearchWorld
@@ -122,11 +135,12 @@ public final class NetworkWorld: SearchWorld {
     board.missing(Scoreboard.key(of: entrant, on: set, statisticsImages: statisticsImages), places).isEmpty
   }
 
-  /// What has been spent so far, including the time of earlier runs.
+  /// What has been spent so far. Images are those that were asked for, known or not, so that a search that goes on from a
+  /// state decides as one that was never interrupted; time is that of all runs.
   public var spent: SearchCost {
-    var spent = board.spent
-    spent.seconds = earlierSeconds + start.duration(to: .now) / .seconds(1)
-    return spent
+    SearchCost(
+      images: charges.images, multiplyAdds: board.spent.multiplyAdds,
+      seconds: earlierSeconds + start.duration(to: .now) / .seconds(1))
   }
 
   /// Outcomes of entrants on images of a set; those that the scoreboard lacks are measured.
@@ -136,6 +150,11 @@ public final class NetworkWorld: SearchWorld {
     of entrants: [Entrant], on set: ImageSet, places: Range<Int>, statisticsImages: Int
   ) throws -> [EntrantOutcomes] {
     let keys = entrants.map { Scoreboard.key(of: $0, on: set, statisticsImages: statisticsImages) }
+    for (entrant, key) in zip(entrants, keys) {
+      charges.add(
+        entrant, key, places, sample: min(statisticsImages, training.statistics.order.count),
+        tuningImages: training.tuning?.count ?? 0)
+    }
     // Usually all lack the same: blocks that an interrupted run has measured for some are few.
     var groups: [(places: [Int], entrants: [Entrant])] = []
     for (entrant, key) in zip(entrants, keys) {
@@ -263,7 +282,7 @@ public final class NetworkWorld: SearchWorld {
     lastSave = .now
     guard let onSave else { return }
     var board = board
-    board.spent = spent
+    board.spent.seconds = spent.seconds
     try onSave(board)
   }
 
@@ -344,6 +363,31 @@ public final class NetworkWorld: SearchWorld {
       board.spent = board.spent + passes
     }
     return try store.model(of: openCheckpoint(.path(tuned[entrant]!)))
+  }
+}
+
+/// The images that a search has asked for, each pass once.
+private struct Charges {
+  private(set) var images: Int
+  private var outcomes: [Scoreboard.Key: Set<Int>] = [:]
+  private var samples: [StatisticsBank.Key: Int] = [:]
+  private var leaders: Set<StatisticsBank.Key> = []
+
+  init(images: Int) { self.images = images }
+
+  mutating func add(
+    _ entrant: Entrant, _ key: Scoreboard.Key, _ places: Range<Int>, sample: Int, tuningImages: Int
+  ) {
+    let before = outcomes[key]?.count ?? 0
+    outcomes[key, default: []].formUnion(places)
+    images += outcomes[key]!.count - before
+    let model = StatisticsBank.Key(candidate: entrant.candidate, preprocessing: entrant.preprocessing)
+    if entrant.isRecalibrated {
+      let known = samples[model] ?? 0
+      images += max(0, sample - known)
+      samples[model] = max(known, sample)
+    }
+    if entrant.tuning != nil, leaders.insert(model).inserted { images += tuningImages }
   }
 }
 
