@@ -5,8 +5,7 @@ import Statistics
 ///
 /// ```swift
 /// let choice = try Choice(columns, costs: costs, plan: plan, level: 0.95, seed: 0)
-/// let gain = choice.comparison(of: columns, with: columns[0], on: plan.scoring)
-/// print(choice.chosen, gain.difference, gain.isBetter())
+/// print(choice.chosen, choice.indistinguishable, choice.optimism ?? 0)
 /// ```
 public struct Choice: Sendable, Equatable {
   /// The chosen finalist.
@@ -46,16 +45,6 @@ public struct Choice: Sendable, Equatable {
     } else {
       counted = Array(repeating: selection.chosen, count: plan.imageCount)
     }
-  }
-
-  /// The choice compared with the last checkpoint on images that had no part in it.
-  ///
-  /// - Parameters:
-  ///   - columns: Correctness by place of the validation images for every finalist; only what counts is looked at.
-  ///   - last: The same of the last checkpoint as it is.
-  ///   - places: Places of the images.
-  public func comparison(of columns: [[Bool]], with last: [Bool], on places: Range<Int>) -> PairedComparison {
-    PairedComparison(places.map { columns[counted[$0]][$0] }, places.map { last[$0] })
   }
 }
 
