@@ -72,7 +72,7 @@ import Testing
   // MARK: The pipe
 
   @Test(arguments: [
-    ["--means", "5", "--half-lives", "1000000"], ["--means", "1", "--half-lives", "1.5"],
+    ["--means", "5", "--half-lives", "1000"], ["--means", "1", "--half-lives", "1.5"],
     ["--tune", "fc", "--tune-epochs", "3"], ["--tune", "fc+bn", "--tune-epochs", "2", "--tune-lr", "0.01"],
     ["--limit", "500", "--seed", "7"],
     ["--sizes", "64", "--means", "1", "--schedules", "none", "--singles", "6"],
@@ -155,7 +155,7 @@ import Testing
       #expect(text.contains("ckpt-average") && text.contains("ckpt-bnfix"))
       if suffix == "html" {
         #expect(text.hasPrefix("<!doctype html>") && text.hasSuffix("</html>\n"))
-        #expect(text.contains("<svg") && !text.contains("http://") == !text.contains("xmlns"))
+        #expect(text.contains("<svg"))
       } else {
         #expect(text.hasPrefix("# ") && text.contains("```sh\n"))
       }

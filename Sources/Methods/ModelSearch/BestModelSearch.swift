@@ -239,19 +239,19 @@ public final class BestModelSearch {
     guard try hasRoom(for: work, .soup) else { return }
     // Trials are compared with the best single one, so that must have seen the same images.
     while let best = scores.max(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key {
-      let number = number(of: single(best))
-      if finals[number] != nil { break }
-      try measure([number])
-      scores[best] = tally(number).value
+      let known = number(of: single(best))
+      if finals[known] != nil { break }
+      try measure([known])
+      scores[best] = tally(known).value
     }
     var trials = 0
     let soup = try GreedySoupOfPlaces(scores).select { members in
       trials += 1
-      let number = number(
+      let trial = number(
         of: Entrant(
           candidate: .soup(members), preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm))
-      try measure([number])
-      return tally(number).value
+      try measure([trial])
+      return tally(trial).value
     }
     // Trials that the soup went beyond are no finalists: they would only add to the luck of the best.
     let kept = number(
@@ -457,7 +457,7 @@ private struct GreedySoupOfPlaces {
   /// - Parameter score: Score of the mean of several checkpoints.
   func select(score: ([Int]) throws -> Double) rethrows -> [Int] {
     try GreedySoup.select(count: places.count, mode: .max) { members in
-      members.count == 1 ? scores[places[members[0]]]! : try score(members.map { places[$0] })
+      try members.count == 1 ? scores[places[members[0]]]! : score(members.map { places[$0] })
     }.members.map { places[$0] }
   }
 }

@@ -181,7 +181,7 @@ struct SearchJob {
   private static func opener(
     _ command: Best, pool: ThreadPool
   ) -> (any CheckpointSource) throws -> CandidateModel {
-    { source in
+    return { source in
       let model = try LoadedModel(
         source, architecture: command.source.arch == "auto" ? nil : command.source.arch, pool: pool,
         compute: command.arithmetic.compute, options: OpenOptions())

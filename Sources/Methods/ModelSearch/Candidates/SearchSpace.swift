@@ -120,7 +120,8 @@ extension SearchSpace {
         }
         halfLives = numbers.map { $0! }
       case "schedules":
-        let curves = value.arrayValue?.map { $0.stringValue.flatMap(MergingSchedule.Curve.init) } ?? [nil]
+        let curves =
+          value.arrayValue?.map { $0.stringValue.flatMap { MergingSchedule.Curve(rawValue: $0) } } ?? [nil]
         guard curves.allSatisfy({ $0 != nil }) else {
           throw fail("some of \(MergingSchedule.Curve.allCases.map(\.rawValue).joined(separator: ", "))")
         }
