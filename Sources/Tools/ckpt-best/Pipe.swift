@@ -18,8 +18,7 @@ struct Pipe {
   /// - Parameters:
   ///   - entrant: What the file is.
   ///   - job: The search.
-  ///   - statisticsImages: Number of images that the statistics are made of.
-  init(_ entrant: Entrant, job: SearchJob, statisticsImages: Int) {
+  init(_ entrant: Entrant, job: SearchJob) {
     let command = job.command
     let arch = command.source.arch == "auto" ? [] : ["--arch", command.source.arch]
     var commands = [Self.average(entrant.candidate, job)]
@@ -27,7 +26,7 @@ struct Pipe {
     if entrant.isRecalibrated, let train = command.source.train {
       commands.append(
         [
-          "ckpt-bnfix", "--data", train, "--num-images", "\(statisticsImages)", "--seed",
+          "ckpt-bnfix", "--data", train, "--num-images", "\(job.statisticsSample)", "--seed",
           "\(command.search.seed)",
         ]
           + size + Self.images(command.images, isLabelled: false) + arch)

@@ -21,6 +21,8 @@ struct SearchJob {
   let settings: BestModelSearch.Settings
   let plan: SearchPlan
   let world: NetworkWorld
+  /// Training images that are asked for as the sample of the statistics, unreadable ones included.
+  let statisticsSample: Int
   /// The configuration of the model folder that an output continues.
   let configuration: ModelConfiguration?
   private let recipe: JSON
@@ -78,7 +80,7 @@ struct SearchJob {
     if let own = validation.classNames { names = ClassNames(own, owner: validation.name) }
     let test = try command.source.test.map { try labelled($0, .all) }
     var statistics = NetworkWorld.Images(validation, order: [])
-    var statisticsCount = 0
+    var (statisticsCount, statisticsSample) = (0, 0)
     if hasBatchNorm {
       guard let train = command.source.train else {
         throw Failure(
@@ -92,7 +94,7 @@ struct SearchJob {
       let readable = try command.images.readable(
         Array(order), of: dataset, pool: pool, console: console)
       statistics = NetworkWorld.Images(dataset, order: readable)
-      statisticsCount = readable.count
+      (statisticsCount, statisticsSample) = (readable.count, order.count)
     } else if command.source.train != nil && tunings.isEmpty {
       throw Failure(
         .usage,
@@ -103,6 +105,7 @@ struct SearchJob {
       try tunings.isEmpty ? nil : command.source.train.map { try labelled($0, .selected) }
     try Self.checkMemory(views, model.network, images: statisticsCount)
 
+    self.statisticsSample = statisticsSample
     plan = try SearchPlan(
       imageCount: validation.count, method: options.select.method, statisticsImages: statisticsCount)
     testCount = test?.count ?? 0

@@ -164,7 +164,7 @@ public struct SearchState: Sendable {
         ranks: places.map { Int32(ranks[$0]) }, losses: places.map { losses[$0] })
     }
     board.spent = SearchCost(
-      images: try file.counts("images", [1], 0...Int64(1) << 60)[0],
+      images: try file.counts("images", [1], 0...Int64(1) << 48)[0],
       multiplyAdds: try file.doubles("multiply_adds", .f64, [1]) { $0 >= 0 }[0],
       seconds: try file.doubles("seconds", .f64, [1]) { $0 >= 0 }[0])
     self.init(recipe: recipe, shard: shard, board: board)

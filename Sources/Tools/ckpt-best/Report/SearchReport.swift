@@ -31,7 +31,7 @@ struct SearchReport {
     paths = job.paths
     architecture = job.model.network.architectureName
     (val, train) = (job.command.source.val, job.command.source.train)
-    pipe = Pipe(result.chosen, job: job, statisticsImages: result.plan.statisticsImages)
+    pipe = Pipe(result.chosen, job: job)
     seed = job.command.search.seed
   }
 
