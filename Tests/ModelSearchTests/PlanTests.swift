@@ -22,7 +22,7 @@ import Testing
   @Test func roundsDouble() throws {
     let plan = try SearchPlan(imageCount: 1000, method: .half, statisticsImages: 300)
     #expect(plan.rounds.map(\.images) == [0..<64, 64..<128, 128..<256])
-    #expect(plan.rounds.map(\.statisticsImages) == [128, 256, 300])
+    #expect(plan.rounds.map(\.statisticsImages) == [64, 128, 256])
     #expect(try SearchPlan(imageCount: 450, method: .folds(5), statisticsImages: 0).rounds.isEmpty)
     #expect(try SearchPlan(imageCount: 60, method: .half, statisticsImages: 0).rounds.isEmpty)
   }

@@ -81,7 +81,7 @@ import Testing
     let race = world.requests.filter { $0.places.upperBound <= 1000 && $0.places.count < 1000 }
     #expect(race.map(\.places).prefix(2) == [0..<64, 64..<128])
     #expect(zip(race, race.dropFirst()).allSatisfy { $0.entrants.count >= $1.entrants.count })
-    #expect(race.map(\.statistics).prefix(3) == [128, 256, 512])
+    #expect(race.map(\.statistics).prefix(3) == [64, 128, 256])
     #expect(race.last!.entrants.count < race[0].entrants.count)
     #expect(result.rows.contains { $0.reason == .worse })
     let final = world.requests.first { $0.places == 0..<1000 }

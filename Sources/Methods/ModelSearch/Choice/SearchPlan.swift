@@ -35,7 +35,7 @@ public struct SearchPlan: Sendable, Equatable {
 
   /// Images of the first round, and of those that statistics are made of in it; both double from round to round.
   private static let firstImages = 64
-  private static let firstStatisticsImages = 128
+  private static let firstStatisticsImages = 64
 
   /// - Parameters:
   ///   - imageCount: Number of validation images.
