@@ -39,7 +39,7 @@ import Testing
     #expect(schedule[..<2] == [0, 0] && abs(schedule[2] - 0.5) < 1e-15 && abs(schedule[3] - 0.5) < 1e-15)
   }
 
-  /// What is not averaged comes from the newest member, not from the newest checkpoint of the series.
+  /// Tensors that are not averaged come from the newest member, not from the newest checkpoint of the series.
   @Test func buffersComeFromTheNewestMember() throws {
     let (series, timeline) = try series([1, 2, 3, 4])
     let plan = try Candidate.soup([0, 2]).plan(series, timeline)

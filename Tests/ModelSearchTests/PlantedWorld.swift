@@ -7,7 +7,7 @@ final class PlantedWorld: SearchWorld {
 
   private let plant: Plant
   private(set) var spent = SearchCost()
-  /// What was asked for, in order.
+  /// Requests in order.
   private(set) var requests: [(entrants: [Entrant], set: ImageSet, places: Range<Int>, statistics: Int)] = []
 
   init(_ plant: @escaping Plant) { self.plant = plant }

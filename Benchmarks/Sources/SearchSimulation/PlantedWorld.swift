@@ -15,7 +15,7 @@ final class PlantedWorld: SearchWorld {
   private(set) var spent = SearchCost()
 
   /// - Parameters:
-  ///   - candidates: Who takes part.
+  ///   - candidates: Candidates that take part.
   ///   - leads: Accuracy of a candidate above that of the others, which is 0 unless given.
   ///   - images: Number of validation images.
   init(_ candidates: [Candidate], leads: [Candidate: Double], images: Int, generator: inout SeededGenerator) {

@@ -17,7 +17,7 @@ import Statistics
 /// print(result.answer, result.scores.map(\.comparison.difference))
 /// ```
 public final class BestModelSearch {
-  /// What is searched, and how far.
+  /// Extent of a search.
   public struct Settings: Sendable {
     /// Averages and sizes.
     public var space: SearchSpace
@@ -65,7 +65,7 @@ public final class BestModelSearch {
   private static let last = 0
 
   /// - Parameters:
-  ///   - settings: What is searched.
+  ///   - settings: Extent of the search.
   ///   - plan: Division of the validation images.
   ///   - testCount: Number of test images; 0 without.
   ///   - names: Names of the validation and of the test set.

@@ -26,7 +26,7 @@ public struct SearchResult: Sendable, Equatable {
     public let leader: Entrant
     /// Accuracy of the leader on the choosing images that it has seen: too good, since they made it the leader.
     public let top1: Proportion
-    /// What the stage took.
+    /// Cost of the stage.
     public let cost: SearchCost
   }
 
@@ -72,7 +72,7 @@ public struct SearchResult: Sendable, Equatable {
   public let scores: [Score]
   /// The answer.
   public let answer: Answer
-  /// What was spent.
+  /// Cost of the search.
   public let spent: SearchCost
   /// The limit on that; nil for none.
   public let budget: SearchBudget?

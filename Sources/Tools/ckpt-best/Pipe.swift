@@ -16,7 +16,7 @@ struct Pipe {
   let commands: [[String]]
 
   /// - Parameters:
-  ///   - entrant: What the file is.
+  ///   - entrant: Entrant that the file is of.
   ///   - job: The search.
   init(_ entrant: Entrant, job: SearchJob) {
     let command = job.command

@@ -90,7 +90,7 @@ struct PartOptions: ParsableArguments {
     try shard?.resolve(environment: ProcessInfo.processInfo.environment)
   }
 
-  /// What earlier runs have measured.
+  /// Outcomes that earlier runs have measured.
   ///
   /// - Parameters:
   ///   - recipe: Everything that the measurements depend on.

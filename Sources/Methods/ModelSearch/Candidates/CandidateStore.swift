@@ -35,9 +35,9 @@ public struct CandidateModel: Sendable {
 /// Reports steps of work that takes a while.
 ///
 /// - Parameters:
-///   - label: What is done.
+///   - label: Name of the work.
 ///   - total: Number of steps.
-///   - unit: What is counted.
+///   - unit: Name of what is counted.
 /// - Returns: A function that is called with the number of steps just done.
 public typealias WorkMeter = (_ label: String, _ total: Int, _ unit: String) -> (_ steps: Int) -> Void
 

@@ -29,7 +29,7 @@ public struct SearchRace: Sendable {
   private var race: Race
   private var correctCount: [Int]
   private var seenCount: [Int]
-  /// Those who have left, in that order.
+  /// Entrants that have left, in that order.
   public private(set) var eliminations: [Elimination] = []
 
   /// - Parameters:
@@ -45,7 +45,7 @@ public struct SearchRace: Sendable {
   /// Number of entrants at the start.
   public var entrantCount: Int { correctCount.count }
 
-  /// Those who have not left, ascending.
+  /// Entrants that have not left, ascending.
   public var active: [Int] { race.active }
 
   /// Right images among those seen.

@@ -32,7 +32,7 @@ public enum SearchBudget: Sendable, Equatable {
   }
 }
 
-/// What a search spends: passes of images through networks, their multiply-adds, and time.
+/// Cost of a search: passes of images through networks, their multiply-adds, and time.
 public struct SearchCost: Sendable, Equatable {
   /// Passes of an image through a network.
   public var images: Int
@@ -77,7 +77,7 @@ extension SearchBudget {
   ///
   /// - Parameters:
   ///   - work: The work in question.
-  ///   - spent: What has been spent.
+  ///   - spent: Cost so far.
   public func share(of work: SearchCost, after spent: SearchCost) -> Double {
     switch self {
     case .images(let limit): return Double(spent.images + work.images) / Double(limit)

@@ -98,7 +98,7 @@ public struct EntrantOutcomes: Sendable, Equatable {
   public var meanLoss: Double { losses.reduce(0, +) / Double(max(losses.count, 1)) }
 }
 
-/// Source of what a search wants to know: networks on images, or a simulation of them.
+/// Source of outcomes for a search: networks on images, or a simulation of them.
 public protocol SearchWorld: AnyObject {
   /// Multiply-adds of an entrant for one image.
   func multiplyAdds(of entrant: Entrant) throws -> Int
@@ -106,7 +106,7 @@ public protocol SearchWorld: AnyObject {
   /// Outcomes of entrants on images of a set, measured unless they are known.
   ///
   /// - Parameters:
-  ///   - entrants: Who is measured; each once.
+  ///   - entrants: Entrants to measure, each once.
   ///   - set: The set of images.
   ///   - places: Places of the images in the order in which the search visits the set.
   ///   - statisticsImages: Number of training images that recalibrated statistics are made of.
@@ -118,6 +118,6 @@ public protocol SearchWorld: AnyObject {
   /// True if these outcomes are known already.
   func isKnown(_ entrant: Entrant, on set: ImageSet, places: Range<Int>, statisticsImages: Int) -> Bool
 
-  /// What has been spent so far, including earlier runs that a state is of.
+  /// Cost so far, including earlier runs that a state is of.
   var spent: SearchCost { get }
 }

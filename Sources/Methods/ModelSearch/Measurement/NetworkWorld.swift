@@ -55,7 +55,7 @@ public final class NetworkWorld: SearchWorld {
     case tuned(Entrant)
   }
 
-  /// What has been measured.
+  /// Everything that has been measured.
   public private(set) var board: Scoreboard
   private let store: CandidateStore
   private let images: [ImageSet: Images]
@@ -84,7 +84,7 @@ public final class NetworkWorld: SearchWorld {
   ///   - images: The sets of images.
   ///   - training: Images that models are made with.
   ///   - tunings: The tunings of leaders, which share their features.
-  ///   - board: What is known already.
+  ///   - board: Outcomes that are known already.
   ///   - earlierImages: Passes of images that others have spent on this search.
   ///   - seed: Seed of the tuning.
   ///   - pool: Runs the arithmetic.
@@ -135,7 +135,7 @@ public final class NetworkWorld: SearchWorld {
     board.missing(Scoreboard.key(of: entrant, on: set, statisticsImages: statisticsImages), places).isEmpty
   }
 
-  /// What has been spent so far. Images are those that were asked for, known or not, so that a search that goes on from a
+  /// Cost so far. Images are those that were asked for, known or not, so that a search that goes on from a
   /// state decides as one that was never interrupted; time is that of all runs.
   public var spent: SearchCost {
     SearchCost(

@@ -24,7 +24,7 @@ public struct Scoreboard: Sendable, Equatable {
   /// Number of images in each set.
   let imageCounts: [ImageSet: Int]
   private(set) var sheets: [Key: Sheet] = [:]
-  /// What the measurements have cost.
+  /// Cost of the measurements.
   public internal(set) var spent = SearchCost()
 
   /// Nothing measured yet.

@@ -69,7 +69,7 @@ final class StatisticsBank {
   /// Makes the statistics that are missing.
   ///
   /// - Parameters:
-  ///   - keys: What is wanted.
+  ///   - keys: Statistics that are wanted.
   ///   - sample: Number of images; whole batches unless it is the last sample.
   ///   - network: The network of a candidate for statistics.
   ///   - onBatch: Called with the preprocessing and the number of images that passed through a network.
