@@ -62,6 +62,7 @@ package struct SeriesOptions: ParsableArguments {
 
   /// The whole of a series, without any of the other options.
   package init(checkpoints: [String], series: String?, order: SeriesOrder?) {
+    self.init()
     self.checkpoints = checkpoints
     self.series = series
     self.order = order

@@ -332,10 +332,10 @@ public final class BestModelSearch {
     guard let budget = settings.budget else { return }
     let ranking = race.ranking
     let spent = world.spent
-    let reserve = try reserve(for: ranking[0])
-    let base = budget.share(of: reserve, after: spent)
+    let least = try reserve(for: ranking[0])
+    let base = budget.share(of: least, after: spent)
     let bound = base + share * max(0, 1 - base)
-    var work = reserve
+    var work = least
     var room = 0
     for entrant in ranking {
       let passes = images + (entrants[entrant].isRecalibrated ? statistics : 0)
@@ -387,7 +387,7 @@ public final class BestModelSearch {
     switch plan.method {
     case .none: break
     case .half: scores.append(try score(chosen, on: .validation, plan.scoring, name: validationName))
-    case .folds: scores.append(try foldScore(choice, finalists, columns))
+    case .folds: scores.append(try foldScore(choice, finalists))
     }
     if testCount > 0 { scores.append(try score(chosen, on: .test, 0..<testCount, name: testName)) }
     let isBetter = scores.last?.comparison.isBetter() ?? false
@@ -419,7 +419,7 @@ public final class BestModelSearch {
     return Self.score(name, own, last.isCorrect)
   }
 
-  private func foldScore(_ choice: Choice, _ finalists: [Int], _ columns: [[Bool]]) throws -> Score {
+  private func foldScore(_ choice: Choice, _ finalists: [Int]) throws -> Score {
     let last = try world.outcomes(
       of: [entrants[Self.last]], on: .validation, places: plan.scoring,
       statisticsImages: plan.statisticsImages)[0]
