@@ -104,7 +104,8 @@ import Testing
   @Test func theHistoryNamesWhatWentIn() throws {
     _ = try best(Self.small + ["-o", "OUT/best.safetensors", "-q"])
     let metadata = try openCheckpoint(.path(folder.file("best.safetensors"))).metadata
-    let history = try JSON.parse(Array(#require(metadata[MetadataKey.history]).utf8)).arrayValue
+    let text = try #require(metadata[MetadataKey.history])
+    let history = try JSON.parse(Array(text.utf8)).arrayValue
     let entry = try #require(history?.last)
     #expect(entry["tool"]?.stringValue == "ckpt-best")
     #expect(entry["options"]?["scores"]?.arrayValue?.count == 1)
