@@ -140,7 +140,7 @@ struct SearchJob {
     if command.parts.state != nil { onSave = { try command.parts.save($0, recipe: recipe, shard: shard) } }
     world = NetworkWorld(
       store: store, last: try open(sources[sources.count - 1]), recorded: recorded, images: images,
-      training: NetworkWorld.Training(
+      training: ModelTraining(
         statistics: statistics, tuning: tuningImages, scratchFolder: temporaryFolder), tunings: tunings,
       board: board, earlierImages: command.parts.merge.isEmpty ? 0 : board.spent.images, seed: seed,
       pool: pool, workers: threads, meter: meter,

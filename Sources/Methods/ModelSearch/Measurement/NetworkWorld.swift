@@ -29,26 +29,6 @@ public final class NetworkWorld: SearchWorld {
     package var digest: String { "\(dataset.namesDigest), \(order.count) images" }
   }
 
-  /// Images that models are made with.
-  public struct Training: Sendable {
-    /// Images for statistics, in order.
-    var statistics: Images
-    /// Labeled images for tuning; nil if nothing is tuned.
-    var tuning: (any ImageDataset)?
-    /// Folder for scratch files.
-    var scratchFolder: String
-
-    /// - Parameters:
-    ///   - statistics: Images for statistics, in order.
-    ///   - tuning: Labeled images for tuning; nil if nothing is tuned.
-    ///   - scratchFolder: Folder for features that do not fit into memory.
-    public init(statistics: Images, tuning: (any ImageDataset)?, scratchFolder: String) {
-      self.statistics = statistics
-      self.tuning = tuning
-      self.scratchFolder = scratchFolder
-    }
-  }
-
   /// A network in memory: an average, or a tuned one.
   private enum NetworkKey: Hashable {
     case average(Candidate)
@@ -59,18 +39,14 @@ public final class NetworkWorld: SearchWorld {
   public private(set) var board: Scoreboard
   private let store: CandidateStore
   private let images: [ImageSet: Images]
-  private let training: Training
+  private let training: ModelTraining
+  private let maker: ModelMaker
   private let last: CandidateModel
-  private let recorded: Preprocessing
-  private let tunings: [Tuning]
-  private let bank: StatisticsBank
-  private let tuner: LeaderTuning?
   private let workers: Int
   private let meter: WorkMeter
   private let onSave: ((Scoreboard) throws -> Void)?
 
   private var networks: [NetworkKey: CandidateModel] = [:]
-  private var tuned: [Entrant: String] = [:]
   private var multiplyAddsOfCrop: [Int: Int] = [:]
   private let start = ContinuousClock.now
   private let earlierSeconds: Double
@@ -93,27 +69,21 @@ public final class NetworkWorld: SearchWorld {
   ///   - onSave: Called every ten seconds or so, and at the end of every round; nil keeps nothing.
   public init(
     store: CandidateStore, last: CandidateModel, recorded: Preprocessing, images: [ImageSet: Images],
-    training: Training, tunings: [Tuning], board: Scoreboard, earlierImages: Int = 0, seed: UInt64,
-    pool: ThreadPool, workers: Int,
-    meter: @escaping WorkMeter, onSave: ((Scoreboard) throws -> Void)?
+    training: ModelTraining, tunings: [Tuning], board: Scoreboard, earlierImages: Int = 0, seed: UInt64,
+    pool: ThreadPool, workers: Int, meter: @escaping WorkMeter,
+    onSave: ((Scoreboard) throws -> Void)?
   ) {
     self.store = store
     self.last = last
-    self.recorded = recorded
     self.images = images
     self.training = training
-    self.tunings = tunings
     self.board = board
     self.workers = workers
     self.meter = meter
     self.onSave = onSave
-    bank = StatisticsBank(
-      dataset: training.statistics.dataset, order: training.statistics.order, workers: workers, meter: meter)
-    tuner = training.tuning.map {
-      LeaderTuning(
-        dataset: $0, seed: seed, pool: pool, workers: workers, scratchFolder: training.scratchFolder,
-        meter: meter)
-    }
+    maker = ModelMaker(
+      store: store, recorded: recorded, training: training, tunings: tunings, seed: seed, pool: pool,
+      workers: workers, meter: meter)
     earlierSeconds = board.spent.seconds
     charges = Charges(images: earlierImages)
   }
@@ -229,11 +199,12 @@ public final class NetworkWorld: SearchWorld {
     for key in keys where networks[key] == nil {
       switch key {
       case .average(let candidate): networks[key] = try store.model(candidate)
-      case .tuned(let entrant): networks[key] = try tunedModel(entrant, sample: sample)
+      case .tuned(let entrant):
+        networks[key] = try maker.tunedModel(entrant, sample: sample, onPasses: count)
       }
     }
     try prepareStatistics(
-      entrants.filter { $0.isRecalibrated && $0.tuning == nil }.map(Self.statisticsKey), sample: sample)
+      entrants.filter { $0.isRecalibrated && $0.tuning == nil }, sample: sample)
     let models = keys.map { networks[$0]! }
     var recalibrations: [Recalibration] = []
     let settings = try entrants.map { entrant -> Setting in
@@ -243,8 +214,7 @@ public final class NetworkWorld: SearchWorld {
         return Setting(networks: [network], preprocessing: entrant.preprocessing)
       }
       let model = models[network]
-      let (calibration, batches) = try bank.calibration(
-        Self.statisticsKey(entrant), of: model.network)
+      let (calibration, batches) = try maker.calibration(entrant, of: model.network)
       recalibrations.append(
         Recalibration(
           network: network, preprocessing: entrant.preprocessing, batchCount: batches,
@@ -288,28 +258,15 @@ public final class NetworkWorld: SearchWorld {
 
   // MARK: Making models
 
-  private static func statisticsKey(_ entrant: Entrant) -> StatisticsBank.Key {
-    StatisticsBank.Key(candidate: entrant.candidate, preprocessing: entrant.preprocessing)
+  private func prepareStatistics(_ entrants: [Entrant], sample: Int) throws {
+    try maker.prepareStatistics(
+      entrants, sample: sample,
+      network: { try (networks[.average($0)] ?? store.model($0)).statisticsNetwork() }, onPasses: count)
   }
 
-  private func prepareStatistics(_ keys: [StatisticsBank.Key], sample: Int) throws {
-    try bank.prepare(
-      keys, sample: sample, network: { try (networks[.average($0)] ?? store.model($0)).statisticsNetwork() }
-    ) {
-      preprocessing, images in
-      board.spent.images += images
-      board.spent.multiplyAdds += Double(images) * Double((try? multiplyAdds(preprocessing)) ?? 0)
-    }
-  }
-
-  /// An entrant as it is written: a checkpoint, the tensors to replace in it, and the metadata, which lack the history.
-  public struct FinishedModel {
-    /// The checkpoint.
-    public let source: any CheckpointSource
-    /// Tensors that replace those of the checkpoint.
-    public let replacements: [TensorName: TensorValue]
-    /// Metadata of the output.
-    public let metadata: Metadata
+  private func count(_ images: Int, _ preprocessing: Preprocessing) throws {
+    let passes = SearchCost.passes(images, multiplyAdds: try multiplyAdds(preprocessing))
+    board.spent = board.spent + passes
   }
 
   /// Makes an entrant to be written.
@@ -319,75 +276,7 @@ public final class NetworkWorld: SearchWorld {
   ///   - sample: Number of images that its statistics are made of.
   /// - Throws: Errors of averaging, recalibration, tuning, reading and writing.
   public func finish(_ entrant: Entrant, statisticsImages sample: Int) throws -> FinishedModel {
-    if entrant.tuning != nil {
-      let model = try tunedModel(entrant, sample: sample)
-      return FinishedModel(source: model.source, replacements: [:], metadata: model.metadata)
-    }
-    let model = try store.model(of: store.average(entrant.candidate))
-    var metadata = model.metadata
-    var replacements: [TensorName: TensorValue] = [:]
-    if entrant.isRecalibrated || entrant.preprocessing != recorded {
-      for (key, value) in entrant.preprocessing.metadataEntries { metadata[key] = value }
-    }
-    if entrant.isRecalibrated {
-      let key = Self.statisticsKey(entrant)
-      try prepareStatistics([key], sample: sample)
-      let (calibration, batches) = try bank.calibration(key, of: model.network)
-      replacements = try model.network.stored(
-        calibration.statistics(), batchCount: batches, in: model.source)
-      metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.recalibrated
-    }
-    return FinishedModel(source: model.source, replacements: replacements, metadata: metadata)
-  }
-
-  /// The model of a tuned entrant; all tunings of its leader are made together.
-  private func tunedModel(_ entrant: Entrant, sample: Int) throws -> CandidateModel {
-    if tuned[entrant] == nil {
-      guard let tuner else { preconditionFailure("no images to tune with") }
-      let base = try finish(entrant.untuned, statisticsImages: sample)
-      let path = store.file("leader-\(tuned.count).safetensors")
-      try rewriteCheckpoint(
-        base.source, replacing: base.replacements, metadata: base.metadata, to: .path(path))
-      let model = try store.model(of: openCheckpoint(.path(path)))
-      let all = tunings.contains(entrant.tuning!) ? tunings : [entrant.tuning!]
-      let replacements = try tuner.tune(model, preprocessing: entrant.preprocessing, all)
-      for (tuning, tensors) in zip(all, replacements) {
-        var one = entrant
-        one.tuning = tuning
-        let path = store.file("tuned-\(tuned.count).safetensors")
-        try rewriteCheckpoint(model.source, replacing: tensors, metadata: model.metadata, to: .path(path))
-        tuned[one] = path
-      }
-      let passes = SearchCost.passes(
-        tuner.dataset.count, multiplyAdds: try multiplyAdds(entrant.preprocessing))
-      board.spent = board.spent + passes
-    }
-    return try store.model(of: openCheckpoint(.path(tuned[entrant]!)))
-  }
-}
-
-/// The images that a search has asked for, each pass once.
-private struct Charges {
-  private(set) var images: Int
-  private var outcomes: [Scoreboard.Key: Set<Int>] = [:]
-  private var samples: [StatisticsBank.Key: Int] = [:]
-  private var leaders: Set<StatisticsBank.Key> = []
-
-  init(images: Int) { self.images = images }
-
-  mutating func add(
-    _ entrant: Entrant, _ key: Scoreboard.Key, _ places: Range<Int>, sample: Int, tuningImages: Int
-  ) {
-    let before = outcomes[key]?.count ?? 0
-    outcomes[key, default: []].formUnion(places)
-    images += outcomes[key]!.count - before
-    let model = StatisticsBank.Key(candidate: entrant.candidate, preprocessing: entrant.preprocessing)
-    if entrant.isRecalibrated {
-      let known = samples[model] ?? 0
-      images += max(0, sample - known)
-      samples[model] = max(known, sample)
-    }
-    if entrant.tuning != nil, leaders.insert(model).inserted { images += tuningImages }
+    try maker.finish(entrant, sample: sample, onPasses: count)
   }
 }
 

@@ -75,6 +75,31 @@ public struct Scoreboard: Sendable, Equatable {
   }
 }
 
+/// The images that a search has asked for, each pass once.
+struct Charges {
+  private(set) var images: Int
+  private var outcomes: [Scoreboard.Key: Set<Int>] = [:]
+  private var samples: [StatisticsBank.Key: Int] = [:]
+  private var leaders: Set<StatisticsBank.Key> = []
+
+  init(images: Int) { self.images = images }
+
+  mutating func add(
+    _ entrant: Entrant, _ key: Scoreboard.Key, _ places: Range<Int>, sample: Int, tuningImages: Int
+  ) {
+    let before = outcomes[key]?.count ?? 0
+    outcomes[key, default: []].formUnion(places)
+    images += outcomes[key]!.count - before
+    let model = StatisticsBank.Key(candidate: entrant.candidate, preprocessing: entrant.preprocessing)
+    if entrant.isRecalibrated {
+      let known = samples[model] ?? 0
+      images += max(0, sample - known)
+      samples[model] = max(known, sample)
+    }
+    if entrant.tuning != nil, leaders.insert(model).inserted { images += tuningImages }
+  }
+}
+
 /// A scoreboard in a file, with everything that its outcomes depend on.
 ///
 /// ```swift

@@ -75,7 +75,8 @@ final class StatisticsBank {
   ///   - onBatch: Called with the preprocessing and the number of images that passed through a network.
   /// - Throws: `CalibrationError`; errors of loading.
   func prepare(
-    _ keys: [Key], sample: Int, network: (Candidate) throws -> Network, onBatch: (Preprocessing, Int) -> Void
+    _ keys: [Key], sample: Int, network: (Candidate) throws -> Network,
+    onBatch: (Preprocessing, Int) throws -> Void
   ) throws {
     let sample = min(sample, order.count)
     for key in keys where moments[key].map({ $0.imageCount > sample }) ?? false { moments[key] = nil }
@@ -102,7 +103,7 @@ final class StatisticsBank {
               let batchMoments = try BatchMoments(
                 of: images, through: network, layers: network.trainedBatchNorms, batch: number)
               moments[key, default: Moments()].add(batchMoments)
-              onBatch(view, batchMoments.imageCount)
+              try onBatch(view, batchMoments.imageCount)
               advance(batchMoments.imageCount)
             }
           }
