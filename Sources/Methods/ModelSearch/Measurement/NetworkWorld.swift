@@ -45,6 +45,8 @@ public final class NetworkWorld: SearchWorld {
   private let workers: Int
   private let meter: WorkMeter
   private let onSave: ((Scoreboard) throws -> Void)?
+  /// Number of networks that are in memory at a time, each of them a second time for statistics.
+  private let networkLimit: Int
 
   private var networks: [NetworkKey: CandidateModel] = [:]
   private var multiplyAddsOfCrop: [Int: Int] = [:]
@@ -84,6 +86,8 @@ public final class NetworkWorld: SearchWorld {
     maker = ModelMaker(
       store: store, recorded: recorded, training: training, tunings: tunings, seed: seed, pool: pool,
       workers: workers, meter: meter)
+    let bytes = last.source.tensors.reduce(0) { $0 + $1.byteCount }
+    networkLimit = max(1, memoryLimit / 4 / max(1, 4 * bytes))
     earlierSeconds = board.spent.seconds
     charges = Charges(images: earlierImages)
   }
@@ -158,12 +162,6 @@ public final class NetworkWorld: SearchWorld {
 
   private func key(_ entrant: Entrant) -> NetworkKey {
     entrant.tuning == nil ? .average(entrant.candidate) : .tuned(entrant)
-  }
-
-  /// Number of networks that are in memory at a time: each of them once for statistics, too.
-  private var networkLimit: Int {
-    let bytes = last.source.tensors.reduce(0) { $0 + $1.byteCount }
-    return max(1, memoryLimit / 4 / max(1, 4 * bytes))
   }
 
   /// Measures entrants on images, in chunks whose networks are in memory together.
