@@ -4,7 +4,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VENV    ?= $(HOME)/.cache/ckpt-tools/venv
 BENCH_VENV ?= $(HOME)/.cache/ckpt-tools/bench
-TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep ckpt-info ckpt-convert
+TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep ckpt-best ckpt-info ckpt-convert
 SWIFT   ?= swift
 BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.

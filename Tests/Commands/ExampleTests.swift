@@ -7,7 +7,8 @@ import Testing
 /// Only those that need a file which PyTorch wrote are left to `make interop`.
 @Suite struct ExampleTests {
   static let pages = [
-    "ckpt-average.1", "ckpt-bnfix.1", "ckpt-convert.1", "ckpt-fixres.1", "ckpt-info.1", "ckpt-sweep.1",
+    "ckpt-average.1", "ckpt-best.1", "ckpt-bnfix.1", "ckpt-convert.1", "ckpt-fixres.1", "ckpt-info.1",
+    "ckpt-sweep.1",
     "ckpt.7",
   ]
 

@@ -15,7 +15,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  // MARK: The four formats
+  // MARK: The five formats
 
   @Test func averagingStates() throws {
     let files = [95, 97].map { Fixtures.path("run/epoch-\($0).safetensors") }
@@ -160,6 +160,18 @@ import Testing
     try expectNoHarm(
       of: MetadataKey.sweepPart, to: "ckpt-sweep", ["--merge", "FILE", "--format", "json"],
       tensors: ["count", "seconds", "predicted", "rank", "loss", "confidence"])
+  }
+
+  @Test func searchStates() throws {
+    let arguments = [
+      "--series", Fixtures.path("run"), "--train", Self.train, "--val", Self.val, "--sizes", "48", "--means",
+      "3", "--half-lives", "2", "--schedules", "none", "--singles", "1", "--no-soup", "--bn-images", "64",
+      "--state", "FILE", "-o", "OUT",
+    ]
+    try make("ckpt-best", arguments)
+    try expectNoHarm(
+      of: MetadataKey.searchState, to: "ckpt-best", arguments,
+      tensors: ["rank.0", "loss.0", "seconds", "images", "multiply_adds"])
   }
 
   // MARK: A state in memory

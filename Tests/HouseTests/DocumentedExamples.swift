@@ -8,6 +8,7 @@ import Command
 import Evaluation
 import FineTuning
 import ImageData
+import ModelSearch
 import NetworkExecution
 import NetworkGraphs
 import Platform
@@ -288,4 +289,40 @@ private func onnxExample() throws {
   let model = try ONNXModel(path: "resnet18.onnx")
   let description = try NetworkDescription(ONNXCheckpoint(model), onnx: model)
   print(model.opset, model.nodes.count, description.classCount)
+}
+
+private func candidateExample(series: Series, timeline: Timeline) throws {
+  let candidate = Candidate.mean(last: 5)
+  let plan = try candidate.plan(series, timeline)
+  print(candidate.title(names: timeline.names), plan.combination.contributors)
+}
+
+private func searchSpaceExample() {
+  var space = SearchSpace(checkpointCount: 10)
+  space.halfLives = [1, 2, 4]
+  print(space.candidates.count)
+}
+
+private func searchPlanExample() throws {
+  let plan = try SearchPlan(imageCount: 450, method: .half, statisticsImages: 1024)
+  print(plan.selecting.count, plan.scoring.count, plan.rounds.map(\.images.count))
+}
+
+private func choiceExample(columns: [[Bool]], costs: [Double], plan: SearchPlan) throws {
+  let choice = try Choice(columns, costs: costs, plan: plan, level: 0.95, seed: 0)
+  print(choice.chosen, choice.indistinguishable, choice.optimism ?? 0)
+}
+
+private func searchExample(
+  settings: BestModelSearch.Settings, plan: SearchPlan, world: any SearchWorld
+) throws {
+  let search = BestModelSearch(settings, plan: plan, testCount: 0, world: world)
+  let result = try search.run()
+  print(result.answer, result.scores.map(\.comparison.difference))
+}
+
+private func searchStateExample(recipe: JSON, board: Scoreboard) throws {
+  let state = SearchState(recipe: recipe, shard: nil, board: board)
+  let (tensors, metadata) = try state.encoded()
+  try writeCheckpoint(tensors, metadata: metadata, to: .path("search.state"))
 }

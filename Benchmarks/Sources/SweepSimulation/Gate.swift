@@ -1,4 +1,5 @@
 import Foundation
+import Simulation
 import Statistics
 
 /// How often the gate lets a network pass whose true accuracy differs by a known amount from the old one's.

@@ -1,5 +1,6 @@
 import Foundation
 import ResolutionSweep
+import Simulation
 import Statistics
 
 /// Settings with a margin of the true class over its rivals on every image, from which all three metrics follow.

@@ -1,6 +1,7 @@
 import Evaluation
 import Foundation
 import ResolutionSweep
+import Simulation
 import Statistics
 
 // Checks the statistics of the sweep, of the gate and of the seeds against settings whose true accuracy is known.

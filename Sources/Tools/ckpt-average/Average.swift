@@ -3,6 +3,7 @@ import Averaging
 import Checkpoint
 import Command
 import Platform
+import SeriesCommand
 
 @main
 struct Average: CheckpointTool {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Averaging
 import Checkpoint
+import SeriesCommand
 
 /// Options of combining the checkpoints.
 struct MethodOptions: ParsableArguments {
@@ -151,19 +152,6 @@ struct MethodOptions: ParsableArguments {
     }
     try arguments.refuseOthers(method: method)
     return made
-  }
-}
-
-/// Finite numbers with commas between them.
-struct NumberList: ExpressibleByArgument {
-  let values: [Double]
-
-  init(values: [Double]) { self.values = values }
-
-  init?(argument: String) {
-    let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-    guard numbers.allSatisfy({ $0?.isFinite ?? false }) else { return nil }
-    values = numbers.map { $0! }
   }
 }
 

@@ -113,7 +113,7 @@ struct Recalibrator {
           all.append(
             try Recalibration(
               network: index, preprocessing: view, batchCount: calibration.batchCount,
-              statistics: model.rounded(calibration)))
+              statistics: model.network.rounded(calibration, in: model.source)))
         }
       }
     }
@@ -140,18 +140,6 @@ struct Recalibrator {
 }
 
 extension LoadedModel {
-  /// Statistics as the checkpoint's types will hold them.
-  fileprivate func rounded(_ calibration: Calibration) throws -> [RunningStatistics] {
-    let tensors = try network.stored(
-      calibration.statistics(), batchCount: calibration.batchCount, in: source)
-    return try zip(network.batchNorms, network.runningStatistics).map { layer, stored in
-      guard let mean = tensors[layer.runningMeanKey], let variance = tensors[layer.runningVarKey] else {
-        return stored
-      }
-      return RunningStatistics(mean: try mean.doubles(), variance: try variance.doubles())
-    }
-  }
-
   /// The tensors to write for statistics that were measured with.
   func tensors(of recalibration: Recalibration) throws -> [TensorName: TensorValue] {
     let statistics = Dictionary(uniqueKeysWithValues: zip(network.batchNorms, recalibration.statistics))

@@ -33,7 +33,7 @@ struct SweepJob {
     let order = calibrationImages.map { command.calibration.images(of: $0, seed: command.choice.seed) } ?? []
     recipe = SweepPart.Recipe(
       dataset: dataset.name, imageCount: dataset.count,
-      datasetDigest: command.parts.state == nil ? "" : Self.digest(of: dataset),
+      datasetDigest: command.parts.state == nil ? "" : dataset.namesDigest,
       checkpoints: models.map(\.source.label), architectures: networks.map(\.architectureName),
       digests: command.parts.state == nil ? [] : try models.map { try contentDigest(of: $0.source) },
       options: .object(
@@ -45,7 +45,7 @@ struct SweepJob {
       multiplyAdds: try Evaluator.multiplyAdds(of: settings, networks),
       calibration: calibrationImages.map {
         .init(
-          dataset: $0.name, datasetDigest: command.parts.state == nil ? "" : Self.digest(of: $0),
+          dataset: $0.name, datasetDigest: command.parts.state == nil ? "" : $0.namesDigest,
           imageCount: order.count, seed: command.choice.seed)
       })
     try Self.checkMemory(settings, networks, batchSize: command.input.batchSize)
@@ -72,16 +72,6 @@ struct SweepJob {
       console.detail("settings known from the state: \(found) of \(settings.count)")
     }
     if recalibrations.contains(where: { !known.contains($0) }) { try save() }
-  }
-
-  /// Digest of the names and labels of a data set's images, which are the same wherever its folder is.
-  private static func digest(of dataset: any ImageDataset) -> String {
-    var digest: UInt32 = 0
-    for image in 0..<dataset.count {
-      var entry = "\(lastComponents(dataset.itemName(image)))\0\(dataset.label(image) ?? -1)\0"
-      digest = entry.withUTF8 { crc32(UnsafeRawBufferPointer($0), continuing: digest) }
-    }
-    return "crc32:\(hexadecimal(digest))"
   }
 
   /// Refuses what cannot be in memory: the largest maps, and the inputs of all settings together.

@@ -98,6 +98,8 @@ public enum MetadataKey {
   public static let sweepPart = "ckpt.sweep_part"
   /// Marks a fine-tuning that is underway.
   public static let tuningState = "ckpt.tuning_state"
+  /// Marks the measurements of a search that is underway.
+  public static let searchState = "ckpt.search_state"
 
   /// Values of `ckpt.bn`.
   public enum BatchNormState {

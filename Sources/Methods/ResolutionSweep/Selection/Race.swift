@@ -69,6 +69,11 @@ public struct Race: Sendable {
     return drop()
   }
 
+  /// Takes settings out for reasons of the caller's, such as their cost; their bets against others keep their value.
+  public mutating func withdraw(_ settings: some Collection<Int>) {
+    active.removeAll { settings.contains($0) }
+  }
+
   private mutating func drop() -> [Int] {
     let threshold = 1 / (1 - level)
     var dropped = active.filter { evidence(against: $0) >= threshold }

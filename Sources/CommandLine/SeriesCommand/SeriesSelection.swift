@@ -5,13 +5,19 @@ import FoundationEssentials
 import Platform
 
 /// The checkpoints of a series, in order, as the options select them.
-struct SeriesSelection {
+package struct SeriesSelection {
   /// A checkpoint and its training step, where one is needed.
-  struct File {
-    var path: String
-    var step: Double?
+  package struct File: Sendable {
+    package var path: String
+    package var step: Double?
     /// The open file, where it had to be looked into already.
-    var source: (any CheckpointSource)?
+    package var source: (any CheckpointSource)?
+
+    package init(path: String, step: Double? = nil, source: (any CheckpointSource)? = nil) {
+      self.path = path
+      self.step = step
+      self.source = source
+    }
   }
 
   let options: SeriesOptions
@@ -20,6 +26,16 @@ struct SeriesSelection {
   let open: (String) throws -> any CheckpointSource
   let console: Console
 
+  package init(
+    options: SeriesOptions, order: SeriesOrder, open: @escaping (String) throws -> any CheckpointSource,
+    console: Console
+  ) {
+    self.options = options
+    self.order = order
+    self.open = open
+    self.console = console
+  }
+
   /// The selected checkpoints in order.
   ///
   /// - Parameters:
@@ -27,7 +43,8 @@ struct SeriesSelection {
   ///   - last: The longest window, for which the others are cut off.
   ///   - mode: Which scores are the best.
   ///   - outputs: Files that are written, which are no part of a folder's series.
-  func files(needsSteps: Bool, last: Int?, mode: GreedySoup.Mode, outputs: [String]) throws -> [File] {
+  package func files(needsSteps: Bool, last: Int?, mode: GreedySoup.Mode, outputs: [String]) throws -> [File]
+  {
     var files = try listed(outputs)
     let wantsSteps = needsSteps || options.steps != nil
     if case .given(let values)? = options.steps {
@@ -206,7 +223,7 @@ private struct FileIdentity: Hashable {
   }
 }
 
-func isStandardInput(_ argument: String) -> Bool {
+package func isStandardInput(_ argument: String) -> Bool {
   ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].contains(argument)
 }
 
@@ -217,7 +234,7 @@ private func isFolder(_ path: String) -> Bool {
 
 /// True if an argument is neither a file nor a folder, so that its name says nothing and it can be read only
 /// once.
-func isStream(_ argument: String) -> Bool {
+package func isStream(_ argument: String) -> Bool {
   var status = stat()
   if isStandardInput(argument) { return true }
   guard stat(argument, &status) == 0 else { return false }
@@ -226,10 +243,10 @@ func isStream(_ argument: String) -> Bool {
 }
 
 /// Text from outside as a message shows it.
-func escaped(_ text: String) -> String { TensorName(text).escaped }
+package func escaped(_ text: String) -> String { TensorName(text).escaped }
 
 /// A number and what is counted, in the singular or the plural.
-func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+package func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
 /// All bytes of a file, a FIFO or standard input.
 private func readWhole(_ argument: String) throws -> [UInt8] {

@@ -1,12 +1,15 @@
 import Foundation
 
 /// Counts the promises that the simulation finds broken.
-final class Tally {
-  let repetitions: Int
-  private(set) var failures = 0
+public final class Tally {
+  /// Number of repetitions that a share is of.
+  public let repetitions: Int
+  /// Number of promises found broken.
+  public private(set) var failures = 0
   private let level = 0.95
 
-  init(repetitions: Int) { self.repetitions = repetitions }
+  /// A tally of shares of so many repetitions.
+  public init(repetitions: Int) { self.repetitions = repetitions }
 
   /// Two standard errors of a share that is simulated.
   private func allowance(_ share: Double) -> Double {
@@ -14,24 +17,25 @@ final class Tally {
   }
 
   /// A share that must reach the level.
-  func covered(_ share: Double) -> String {
+  public func covered(_ share: Double) -> String {
     let isTooSmall = share < level - allowance(level)
     if isTooSmall { failures += 1 }
     return percent(share) + (isTooSmall ? "  TOO SMALL" : "")
   }
 
   /// A share that must not exceed `limit`.
-  func erring(_ share: Double, limit: Double = 0.05) -> String {
+  public func erring(_ share: Double, limit: Double = 0.05) -> String {
     let isTooLarge = share > limit + allowance(limit)
     if isTooLarge { failures += 1 }
     return percent(share) + (isTooLarge ? "  TOO LARGE" : "")
   }
 
   /// A number that must lie in a range.
-  func within(_ value: Double, _ range: ClosedRange<Double>) -> String {
+  public func within(_ value: Double, _ range: ClosedRange<Double>) -> String {
     if !range.contains(value) { failures += 1 }
     return String(format: "%.3f", value) + (range.contains(value) ? "" : "  OUTSIDE \(range)")
   }
 }
 
-func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }
+/// A share in percent.
+public func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }

@@ -3,62 +3,75 @@ import Averaging
 import Command
 
 /// Selection and order of the checkpoints.
-struct SeriesOptions: ParsableArguments {
+package struct SeriesOptions: ParsableArguments {
   @Argument(help: "Checkpoints to average, '-' for standard input.", completion: .file())
-  var checkpoints: [String] = []
+  package var checkpoints: [String] = []
 
   @Option(
     help: ArgumentHelp("Folder of checkpoints to average.", valueName: "dir"),
     completion: .directory)
-  var series: String?
+  package var series: String?
 
   @Option(
     help:
       "Order of the series: natural (epoch-9 before epoch-10) or as given (default: natural; given for streams and lists with one value per file)."
   )
-  var order: SeriesOrder?
+  package var order: SeriesOrder?
 
   @Option(
     help: ArgumentHelp(
       "Number of last checkpoints to average; several values give several outputs.",
       valueName: "n,n…"))
-  var last: NumberList?
+  package var last: NumberList?
 
   @Option(
     help: ArgumentHelp(
       "Number of best checkpoints to average, by --metrics or the metric in the files.", valueName: "n"))
-  var best: Int?
+  package var best: Int?
 
   @Option(
     help: ArgumentHelp(
       "Scores of the checkpoints: lines with tabs or commas, such as timm's summary.csv, or JSON.",
       valueName: "file"),
     completion: .file())
-  var metrics: String?
+  package var metrics: String?
 
   @Option(
     help: ArgumentHelp(
       "Column of --metrics, or key in the files (default: metric).",
       valueName: "name")
   )
-  var metric: String?
+  package var metric: String?
 
   @Option(help: ArgumentHelp("First training step of the checkpoints to average.", valueName: "step"))
-  var from: Double?
+  package var from: Double?
 
   @Option(help: ArgumentHelp("Last training step of the checkpoints to average.", valueName: "step"))
-  var until: Double?
+  package var until: Double?
 
   @Option(
     help: ArgumentHelp(
       "Training steps of the checkpoints, or 'names' to take them from the file names.",
       valueName: "s,s…|names"))
-  var steps: StepList?
+  package var steps: StepList?
 
   @Flag(help: "Count duplicate checkpoints, including copies, as often as they are given.")
-  var allowDuplicates = false
+  package var allowDuplicates = false
 
-  func validate() throws {
+  package init() {}
+
+  /// The whole of a series, without any of the other options.
+  package init(checkpoints: [String], series: String?, order: SeriesOrder?) {
+    self.init()
+    self.checkpoints = checkpoints
+    self.series = series
+    self.order = order
+    (last, best, metrics, metric) = (nil, nil, nil, nil)
+    (from, until, steps) = (nil, nil, nil)
+    allowDuplicates = false
+  }
+
+  package func validate() throws {
     if series != nil && !checkpoints.isEmpty {
       throw ValidationError(
         "--series names a folder of checkpoints; it cannot be combined with checkpoint arguments")
@@ -79,7 +92,7 @@ struct SeriesOptions: ParsableArguments {
   }
 
   /// True if there is anything to read.
-  var isGiven: Bool { !checkpoints.isEmpty || series != nil }
+  package var isGiven: Bool { !checkpoints.isEmpty || series != nil }
 
   /// True if an argument says something of every checkpoint, in the order given.
   private var hasListPerFile: Bool { if case .given? = steps { true } else { false } }
@@ -90,7 +103,7 @@ struct SeriesOptions: ParsableArguments {
   /// files are given. A folder has no order of its own.
   ///
   /// - Parameter hasListPerFile: Whether the method has such a list.
-  func effectiveOrder(hasListPerFile: Bool) -> SeriesOrder {
+  package func effectiveOrder(hasListPerFile: Bool) -> SeriesOrder {
     if let order { return order }
     if series != nil { return .natural }
     return hasListPerFile || self.hasListPerFile || checkpoints.contains(where: isStream) ? .given : .natural
@@ -98,21 +111,34 @@ struct SeriesOptions: ParsableArguments {
 }
 
 /// `--order`.
-enum SeriesOrder: String, ExpressibleByArgument, CaseIterable {
+package enum SeriesOrder: String, ExpressibleByArgument, CaseIterable, Sendable {
   case natural, given
 }
 
 /// `--steps`.
-enum StepList: ExpressibleByArgument {
+package enum StepList: ExpressibleByArgument, Sendable {
   case names
   case given([Double])
 
-  init?(argument: String) {
+  package init?(argument: String) {
     if argument == "names" {
       self = .names
     } else {
       guard let list = NumberList(argument: argument) else { return nil }
       self = .given(list.values)
     }
+  }
+}
+
+/// Finite numbers with commas between them.
+package struct NumberList: ExpressibleByArgument, Sendable {
+  package let values: [Double]
+
+  package init(values: [Double]) { self.values = values }
+
+  package init?(argument: String) {
+    let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard numbers.allSatisfy({ $0?.isFinite ?? false }) else { return nil }
+    values = numbers.map { $0! }
   }
 }
