@@ -371,6 +371,57 @@ struct MixingLayerTests {
     }
   }
 
+  @Test func depthBecomesBlocksOfPixels() throws {
+    let input = map(2, 2, 3, 12, seed: 31)
+    let found = try run(.depthToSpace(rows: 2, columns: 3), on: input, slices: [], channels: 2)
+    #expect(found.shape == [2, 4, 9, 2])
+    for image in 0..<2 {
+      for (row, column, channel) in [(0, 0, 0), (1, 2, 1), (2, 3, 0), (3, 8, 1), (2, 7, 0)] {
+        let source = ((image * 2 + row / 2) * 3 + column / 3) * 12
+        let part = row % 2 * 3 + column % 3
+        #expect(
+          found.values[((image * 4 + row) * 9 + column) * 2 + channel]
+            == input.values[source + part * 2 + channel])
+      }
+    }
+    // Blocks made of pixels and pixels of blocks are inverse to each other.
+    let nodes = [
+      Graph.Node(name: "input", operation: .input, inputs: [], channels: 12),
+      Graph.Node(name: "pixels", operation: .depthToSpace(rows: 2, columns: 3), inputs: [0], channels: 2),
+      Graph.Node(name: "layer", operation: .spaceToDepth(rows: 2, columns: 3), inputs: [1], channels: 12),
+    ]
+    #expect(try result(of: nodes, on: input).values == input.values)
+    #expect(throws: NetworkError.inputTooSmall(height: 2, width: 3, layer: "layer")) {
+      try run(.depthToSpace(rows: 2, columns: 2), on: input, slices: [], channels: 2)
+    }
+  }
+
+  @Test func tokensBecomePixelsRowByRow() throws {
+    let input = map(2, 3, 4, 5, seed: 32)
+    let nodes = [
+      Graph.Node(name: "input", operation: .input, inputs: [], channels: 5),
+      Graph.Node(name: "tokens", operation: .joinTokens, inputs: [0], channels: 5),
+      Graph.Node(name: "layer", operation: .arrange, inputs: [1, 0], channels: 5),
+    ]
+    let found = try result(of: nodes, on: input)
+    #expect(found.shape == input.shape && found.values == input.values)
+    var fewer = nodes
+    fewer[1] = Graph.Node(name: "tokens", operation: .joinTokens, inputs: [0, 0], channels: 5)
+    #expect(throws: NetworkError.inputTooSmall(height: 3, width: 4, layer: "layer")) {
+      try result(of: fewer, on: input)
+    }
+  }
+
+  /// The result of the last node of a graph without weights, "layer".
+  private func result(of nodes: [Graph.Node], on input: Tensor) throws -> Tensor {
+    let checkpoint = MemoryCheckpoint([:])
+    let description = NetworkDescription(
+      Graph(nodes: nodes, output: nodes.count - 1), name: "test", checkpoint: checkpoint,
+      weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    return try #require(try network.features(of: ["layer"], input)["layer"])
+  }
+
   @Test func gridsHoldPixelsThatAreFarApart() throws {
     // Attention with scores of 0 averages the values of every group of four pixels.
     let (height, width) = (4, 6)

@@ -191,6 +191,10 @@ extension Graph {
       guard inputs[0].height % rows == 0, inputs[0].width % columns == 0 else { return nil }
       return MapSize(
         height: inputs[0].height / rows, width: inputs[0].width / columns, channels: node.channels)
+    case .depthToSpace(let rows, let columns):
+      guard inputs[0].channels == node.channels * rows * columns else { return nil }
+      return MapSize(
+        height: inputs[0].height * rows, width: inputs[0].width * columns, channels: node.channels)
     case .enlarge(let rows, let columns):
       return MapSize(
         height: inputs[0].height * rows, width: inputs[0].width * columns, channels: node.channels)
@@ -202,8 +206,7 @@ extension Graph {
     case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches:
       return size(ofTokens: node, input: inputs[0])
     case .crossAttention, .rotate, .crossCovariance, .linearAttention, .groupNorm, .parameter, .transpose,
-      .joinTokens,
-      .wavePositions:
+      .joinTokens, .arrange, .wavePositions:
       return size(ofMixing: node, inputs: inputs)
     case .add, .multiply, .concatenate:
       guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {

@@ -154,6 +154,29 @@ extension GraphBuilder {
     append("transpose", .transpose, [x], channels: tokens)
   }
 
+  /// Blocks of `side` by `side` pixels as one, channels [row in the block][column in the block][channel].
+  mutating func spaceToDepth(_ x: Value, side: Int) -> Value {
+    append("blocks", .spaceToDepth(rows: side, columns: side), [x], channels: side * side * x.channels)
+  }
+
+  /// The pixels of blocks that `spaceToDepth` has made one.
+  mutating func depthToSpace(_ x: Value, side: Int) -> Value {
+    append("pixels", .depthToSpace(rows: side, columns: side), [x], channels: x.channels / (side * side))
+  }
+
+  /// Tokens as the pixels of a map of the size of another, which has as many.
+  mutating func arrange(_ x: Value, like other: Value) -> Value {
+    append("arrange", .arrange, [x, other], channels: x.channels)
+  }
+
+  /// A learned map, `[1, channels, height, width]`, of the size of `x`.
+  mutating func parameterMap(_ key: String, like x: Value) throws -> Value {
+    let spec = try require(key, shape: [1, x.channels, nil, nil])
+    let pixels = spec.shape[2] * spec.shape[3]
+    let planes = append(key, .parameter(spec.name, count: x.channels), [x], channels: pixels)
+    return arrange(transpose(planes, tokens: x.channels), like: x)
+  }
+
   mutating func joinTokens(_ values: [Value]) -> Value {
     append("tokens", .joinTokens, values, channels: values[0].channels)
   }
