@@ -138,13 +138,31 @@ struct MixingLayerTests {
     #expect(biases.values == [6, 4, 4, 5, 2, 1, 5, 3, 2])
   }
 
+  @Test func talkingHeadsMixTheBias() throws {
+    let checkpoint = MemoryCheckpoint([
+      "table": TensorValue(f32: [1, 2, 10, 20], shape: [2, 2]),
+      "weight": TensorValue(f32: [1, 0.5, 0, 2], shape: [2, 2]),
+      "bias": TensorValue(f32: [0, 0], shape: [2]),
+    ])
+    let mixing = HeadMixing(weight: "weight", bias: "bias")
+    var attention = CrossAttention(
+      heads: 2, scale: 1, bias: PositionBias(kind: .absoluteDistances("table"), rows: 1, columns: 2),
+      talking: (before: mixing, after: mixing))
+    func biases() throws -> [Float] {
+      try #require(try MixingWeights(attention, StateDict(checkpoint)).biases).values
+    }
+    #expect(try biases() == [1, 2, 2, 1, 10, 20, 20, 10])
+    attention.mixesBias = true
+    #expect(try biases() == [6, 12, 12, 6, 20, 40, 40, 20])
+  }
+
   @Test func channelsAttendToChannels() throws {
     let (tokens, heads, width) = (11, 2, 3)
     let channels = heads * width
     let input = map(2, tokens, 1, 3 * channels, seed: 6)
     let found = try run(
-      .crossCovariance(CrossCovariance(heads: heads, temperature: "temperature")), on: input, slices: [],
-      channels: channels, tensors: ["temperature": [0.7, 2]])
+      .crossCovariance(CrossCovariance(heads: heads, factor: .temperature("temperature"))), on: input,
+      slices: [], channels: channels, tensors: ["temperature": [0.7, 2]])
     var expected: [Double] = []
     for image in 0..<2 {
       func column(_ part: Int, _ channel: Int) -> [Double] {
@@ -368,6 +386,27 @@ struct MixingLayerTests {
     // The weights of a transposed map are those of its number of tokens.
     #expect(throws: NetworkError.inputTooSmall(height: 2, width: 1, layer: "layer")) {
       try run(.transpose, on: input, slices: [], channels: 4)
+    }
+  }
+
+  /// Two channels of one head, over three tokens.
+  @Test func channelsAttendByProductsAsTheyAre() throws {
+    let input = map(1, 3, 1, 6, seed: 33)
+    func column(_ channel: Int) -> [Double] { (0..<3).map { Double(input.values[$0 * 6 + channel]) } }
+    for (factor, number) in [(CrossCovariance.Factor.constant(0.5), 0.5), (.tokens, 1 / 3.0.squareRoot())] {
+      let found = try run(
+        .crossCovariance(CrossCovariance(heads: 1, factor: factor)), on: input, slices: [], channels: 2)
+      var expected = [Double](repeating: 0, count: 6)
+      for channel in 0..<2 {
+        let shares = softmax(
+          (0..<2).map { other in
+            zip(column(channel), column(2 + other)).reduce(0) { $0 + number * $1.0 * $1.1 }
+          })
+        for token in 0..<3 {
+          expected[2 * token + channel] = shares[0] * column(4)[token] + shares[1] * column(5)[token]
+        }
+      }
+      #expect(Self.error(found.values, expected) < 1e-6)
     }
   }
 

@@ -107,13 +107,19 @@ extension Executor {
     }
   }
 
-  /// In every head, with columns q_i, k_j of queries and keys over the tokens: the softmax over j of
-  /// temperature * q_i k_j / (|q_i| |k_j|) weighs the channels of the values.
+  /// In every head, with columns q_i, k_j of queries and keys over the tokens: the softmax over j of a factor times q_i k_j
+  /// weighs the channels of the values. With a temperature the factor is temperature / (|q_i| |k_j|).
   func attendBetweenChannels(_ step: PlanStep, _ attention: CrossCovariance, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let (tokens, channels) = (input.size.pixels, output.size.channels)
     let width = channels / attention.heads
-    let temperatures = network.parameters.factors[step.node]!.scale!
+    let temperatures = network.parameters.factors[step.node]?.scale
+    let factor: Float =
+      switch attention.factor {
+      case .temperature: 1
+      case .constant(let number): number
+      case .tokens: 1 / Float(tokens).squareRoot()
+      }
     let scratch = scratch(width * (width + 2))
     pool.forEach(images * attention.heads) { task, worker in
       let (image, head) = (task / attention.heads, task % attention.heads)
@@ -121,14 +127,16 @@ extension Executor {
       let (k, v) = (q + channels, q + 2 * channels)
       let scores = scratch[worker].buffer.pointer
       let (queryNorms, keyNorms) = (scores + width * width, scores + width * (width + 1))
-      Self.norms(of: q, stride: input.stride, pixels: tokens, channels: width, into: queryNorms)
-      Self.norms(of: k, stride: input.stride, pixels: tokens, channels: width, into: keyNorms)
       GEMM.multiply(
         m: width, n: width, k: tokens, a: q, lda: input.stride, transposeA: true, b: k, ldb: input.stride,
-        c: scores, ldc: width)
-      for row in 0..<width {
-        let factor = temperatures[head] / max(queryNorms[row], 1e-12)
-        for column in 0..<width { scores[row * width + column] *= factor / max(keyNorms[column], 1e-12) }
+        c: scores, ldc: width, alpha: factor)
+      if let temperatures {
+        Self.norms(of: q, stride: input.stride, pixels: tokens, channels: width, into: queryNorms)
+        Self.norms(of: k, stride: input.stride, pixels: tokens, channels: width, into: keyNorms)
+        for row in 0..<width {
+          let factor = temperatures[head] / max(queryNorms[row], 1e-12)
+          for column in 0..<width { scores[row * width + column] *= factor / max(keyNorms[column], 1e-12) }
+        }
       }
       var job = ck_softmax(
         x: scores, x_stride: width, bias: nil, bias_stride: 0, rows: width, columns: width)

@@ -68,6 +68,25 @@ extension GraphBuilder {
     return append("heads", .reorder(order), [qkv], channels: qkv.channels)
   }
 
+  /// Channels [head][part][channel of the part] as a map for each part, [head][channel of the part].
+  ///
+  /// - Parameter widths: Channels of the parts of a head.
+  mutating func headParts(_ x: Value, heads: Int, widths: [Int]) -> [Value] {
+    let each = widths.reduce(0, +)
+    var order: [Int] = []
+    var first = 0
+    for width in widths {
+      for head in 0..<heads { order += (0..<width).map { head * each + first + $0 } }
+      first += width
+    }
+    let sorted = append("heads", .reorder(order), [x], channels: x.channels)
+    var begin = 0
+    return widths.map { width in
+      begin += heads * width
+      return slice(sorted, begin - heads * width..<begin)
+    }
+  }
+
   /// Every channel times a factor of its own, plus a summand of its own.
   mutating func affine(_ x: Value, scale: String, shift: String) throws -> Value {
     let factors = ChannelFactors(
@@ -118,12 +137,22 @@ extension GraphBuilder {
     return (slice(x, 0..<third), slice(x, third..<2 * third), slice(x, 2 * third..<3 * third))
   }
 
-  /// Attention between channels of queries, keys and values.
+  /// Attention between channels of queries, keys and values, with the temperature of `name`.
   mutating func crossCovariance(_ qkv: Value, _ name: String, heads: Int) throws -> Value {
     let temperature = try require("\(name).temperature", shape: [heads, 1, 1])
+    return try crossCovariance(qkv, name, heads: heads, factor: .temperature(temperature.name))
+  }
+
+  mutating func crossCovariance(
+    _ qkv: Value, _ name: String, heads: Int, factor: CrossCovariance.Factor
+  ) throws -> Value {
+    guard heads > 0, qkv.channels % (3 * heads) == 0 else {
+      throw NetworkError.otherArchitecture(
+        label: state.label, requested: architecture,
+        found: "\(qkv.channels / 3) channels, which \(heads) heads do not share")
+    }
     return append(
-      name + ".attention",
-      .crossCovariance(CrossCovariance(heads: heads, temperature: temperature.name)), [qkv],
+      name + ".attention", .crossCovariance(CrossCovariance(heads: heads, factor: factor)), [qkv],
       channels: qkv.channels / 3)
   }
 

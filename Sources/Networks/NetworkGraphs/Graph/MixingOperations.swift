@@ -18,6 +18,8 @@ package struct CrossAttention: Sendable, Equatable {
   package var bias: PositionBias?
   /// Linear maps across the heads, of scores and of the softmax's results.
   package var talking: (before: HeadMixing, after: HeadMixing)?
+  /// True if the map before the softmax takes scores with their bias; false adds the bias to its results.
+  package var mixesBias = false
 
   package init(
     heads: Int, keyHeads: Int? = nil, scale: Float, bias: PositionBias? = nil,
@@ -29,6 +31,7 @@ package struct CrossAttention: Sendable, Equatable {
 
   package static func == (a: CrossAttention, b: CrossAttention) -> Bool {
     a.heads == b.heads && a.keyHeads == b.keyHeads && a.scale == b.scale && a.bias == b.bias
+      && a.mixesBias == b.mixesBias
       && a.talking?.before == b.talking?.before && a.talking?.after == b.talking?.after
   }
 }
@@ -95,13 +98,22 @@ package struct RotaryEmbedding: Sendable, Equatable {
   package let patch: Int
 }
 
-/// Attention between channels: in every head the softmax of temperature * K^T Q, whose columns over the tokens have
-/// length 1. The input is queries, keys and values, [3][head][channel of the head].
+/// Attention between channels: in every head the softmax of a factor times K^T Q. The input is queries, keys and values,
+/// [3][head][channel of the head].
 ///
-/// Ali et al.: "XCiT: Cross-Covariance Image Transformers" (2021).
+/// Ali et al.: "XCiT: Cross-Covariance Image Transformers" (2021); Ding et al.: "DaViT: Dual Attention Vision Transformers"
+/// (2022) for the products of columns as they are.
 package struct CrossCovariance: Sendable, Equatable {
+  package enum Factor: Sendable, Equatable {
+    /// A number for each head, for columns over the tokens that have length 1.
+    case temperature(TensorName)
+    case constant(Float)
+    /// 1 / sqrt(number of tokens)
+    case tokens
+  }
+
   package let heads: Int
-  package let temperature: TensorName
+  package let factor: Factor
 }
 
 /// Attention without softmax: in every head q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0), so that its
