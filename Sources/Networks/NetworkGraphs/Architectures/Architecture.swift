@@ -58,7 +58,7 @@ enum ArchitectureRegistry {
     Res2Net.self, ResNeSt.self, SKNet.self, ResNetV2.self, SENet.self, HGNet.self,
     InceptionV4.self, InceptionResNetV2.self, Xception.self, AlignedXception.self, EfficientViT.self,
     FastViT.self, StarNet.self, ConvMixer.self, FasterNet.self, SHViT.self, RDNet.self, TResNet.self,
-    EdgeNeXt.self, PoolingTransformer.self, EfficientFormer.self, Visformer.self,
+    EdgeNeXt.self, PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
