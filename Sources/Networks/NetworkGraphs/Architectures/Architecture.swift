@@ -59,7 +59,7 @@ enum ArchitectureRegistry {
     InceptionV4.self, InceptionResNetV2.self, Xception.self, AlignedXception.self, EfficientViT.self,
     FastViT.self, StarNet.self, ConvMixer.self, FasterNet.self, SHViT.self, RDNet.self, TResNet.self,
     EdgeNeXt.self, PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self,
-    TinyViT.self, DaViT.self, SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self,
+    TinyViT.self, DaViT.self, SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
