@@ -247,6 +247,16 @@ struct MixingLayerTests {
     #expect(Self.error(sums.values, expectedSums) < 1e-6)
   }
 
+  @Test func softmaxOverGroupsIsEveryPixelsOwn() throws {
+    let input = Tensor(shape: [1, 1, 2, 4], values: [0, 1, 2, 1, -1, 3, 1, 0])
+    let found = try run(.softmax(groups: 2), on: input, slices: [], channels: 4)
+    let pairs = [[0.0, 2], [1, 1], [-1, 1], [3, 0]].map { softmax($0) }
+    let expected =
+      [pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]]
+      + [pairs[2][0], pairs[3][0], pairs[2][1], pairs[3][1]]
+    #expect(Self.error(found.values, expected) < 1e-6)
+  }
+
   /// Weights 1, 2, 1 along both axes of the mirrored map, or of one with zeros around it.
   @Test(arguments: [true, false], [1, 2])
   func blursAtEveryStride(mirrors: Bool, stride: Int) throws {

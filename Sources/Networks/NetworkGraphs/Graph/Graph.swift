@@ -199,7 +199,8 @@ extension Graph {
       return MapSize(
         height: inputs[0].height * rows, width: inputs[0].width * columns, channels: node.channels)
     case .stretch: return MapSize(height: inputs[1].height, width: inputs[1].width, channels: node.channels)
-    case .acrossChannels, .softmax: return inputs[0].pixels == 1 ? inputs[0] : nil
+    case .acrossChannels: return inputs[0].pixels == 1 ? inputs[0] : nil
+    case .softmax: return inputs[0]
     case .mask:
       guard inputs[0].height == inputs[1].height, inputs[0].width == inputs[1].width else { return nil }
       return inputs[0]

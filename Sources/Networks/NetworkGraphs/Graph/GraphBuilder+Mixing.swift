@@ -111,7 +111,7 @@ extension GraphBuilder {
     return gate(x, by: activation(factor, .sigmoid))
   }
 
-  /// The softmax over `groups` ranges of the channels of a one-pixel map, element by element of a range.
+  /// The softmax over `groups` ranges of the channels of every pixel, element by element of a range.
   mutating func softmax(_ x: Value, groups: Int) -> Value {
     append("softmax", .softmax(groups: groups), [x], channels: x.channels)
   }

@@ -49,7 +49,7 @@ package enum Operation: Sendable, Equatable {
   case stretch
   /// A convolution of a single filter along the channels of a one-pixel map (efficient channel attention).
   case acrossChannels(weight: TensorName, taps: Int, padding: Int)
-  /// The softmax over `groups` ranges of channels, element by element of a range, of a one-pixel map.
+  /// The softmax over `groups` ranges of channels of every pixel, element by element of a range.
   case softmax(groups: Int)
   /// The sum of `groups` ranges of channels.
   case sumOfGroups(Int)
