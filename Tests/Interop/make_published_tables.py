@@ -1212,6 +1212,25 @@ def efficientformer_v2(name, model):
     }  # fmt: skip
 
 
+def volo(name, model):
+    """VOLO."""
+    stages = [stage for stage in model.network if type(stage).__name__ == "Sequential"]
+    outlooks = [block.attn for stage in stages for block in stage if type(block).__name__ == "Outlooker"]
+    require(all((m.kernel_size, m.padding, m.stride) == (3, 1, 2) for m in outlooks), "outlook")
+    require(type(model.network[1]).__name__ == "Downsample" and model.global_pool == "token", "network")
+    require(model.aux_head is not None and len(model.patch_embed.conv) == 9, "parts")
+    blocks = [block for stage in [*stages, model.post_network] for block in stage]
+    require({activation(block.mlp.act) for block in blocks} == {"gelu"}, "act")
+    heads = [one({block.attn.num_heads for block in stage}, "heads") for stage in stages]
+    require({block.attn.num_heads for block in model.post_network} == {heads[-1]}, "heads")
+    stride = one(model.patch_embed.conv[0].stride, "stride")
+    side = stride * model.patch_embed.proj.stride[0] * model.network[1].proj.stride[0]
+    return {
+        "heads": joined(heads), "eps": layer_norms(model), "conv-eps": batch_norms(model), "stride": stride,
+        "only": side * one(model.pos_embed.shape[1:3], "size"),
+    }  # fmt: skip
+
+
 def squeezenet(name, model):
     """SqueezeNet."""
     pools = [index for index, m in enumerate(model.features) if type(m).__name__ == "MaxPool2d"]
@@ -1342,6 +1361,7 @@ FAMILIES = {
     "cspnext": ("CSPNeXt", lambda: timm_names("cspnext"), cspnext, []),
     "nest": ("NestedTransformer", lambda: timm_names("nest"), nest, []),
     "efficientformer_v2": ("EfficientFormerV2", lambda: timm_names("efficientformer_v2"), efficientformer_v2, []),
+    "volo": ("VOLO", lambda: timm_names("volo"), volo, []),
     "squeezenet": ("SqueezeNet", lambda: torchvision_names("squeezenet1_0", "squeezenet1_1"), squeezenet, []),
     "maxvit_torchvision": ("MaxViTTorchvision", lambda: torchvision_names("maxvit_t"), maxvit_torchvision, []),
     "swiftformer": ("SwiftFormer", lambda: timm_names("swiftformer"), swiftformer, []),
