@@ -198,7 +198,8 @@ struct MixingLayerTests {
     let channels = heads * width
     let input = map(2, tokens, 1, 3 * channels, seed: 20)
     let found = try run(
-      .linearAttention(LinearAttention(heads: heads, eps: 0.25)), on: input, slices: [], channels: channels)
+      .linearAttention(LinearAttention(heads: heads, form: .quotient(eps: 0.25))), on: input, slices: [],
+      channels: channels)
     var expected: [Double] = []
     for image in 0..<2 {
       func value(_ token: Int, _ head: Int, _ part: Int, _ channel: Int) -> Double {
@@ -245,6 +246,31 @@ struct MixingLayerTests {
     #expect(Self.error(filtered.values, expectedFiltered) < 1e-6)
     #expect(Self.error(shares.values, expectedShares) < 1e-6)
     #expect(Self.error(sums.values, expectedSums) < 1e-6)
+  }
+
+  /// One head of two channels, whose keys are weights of the tokens.
+  @Test func linearAttentionBySoftmaxOfKeys() throws {
+    let (tokens, width) = (5, 2)
+    let input = map(1, tokens, 1, 3 * width, seed: 34)
+    let found = try run(
+      .linearAttention(LinearAttention(heads: 1, form: .softmax(scale: 0.5))), on: input, slices: [],
+      channels: width)
+    func column(_ channel: Int) -> [Double] {
+      (0..<tokens).map { Double(input.values[$0 * 3 * width + channel]) }
+    }
+    let shares = (0..<width).map { softmax(column(width + $0)) }
+    var expected: [Double] = []
+    for token in 0..<tokens {
+      for channel in 0..<width {
+        let values = column(2 * width + channel)
+        expected.append(
+          (0..<width).reduce(0) { sum, key in
+            let product = zip(shares[key], values).reduce(0.0) { $0 + $1.0 * $1.1 }
+            return sum + 0.5 * column(key)[token] * product
+          })
+      }
+    }
+    #expect(Self.error(found.values, expected) < 1e-5)
   }
 
   @Test func softmaxOverGroupsIsEveryPixelsOwn() throws {

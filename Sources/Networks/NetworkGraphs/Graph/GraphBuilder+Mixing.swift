@@ -156,15 +156,17 @@ extension GraphBuilder {
       channels: qkv.channels / 3)
   }
 
-  /// Attention without softmax of queries, keys and values, [head][query, key, value][channel of the head].
-  mutating func linearAttention(_ qkv: Value, _ name: String, heads: Int, eps: Double) throws -> Value {
+  /// Attention without scores of queries, keys and values, [head][query, key, value][channel of the head].
+  mutating func linearAttention(
+    _ qkv: Value, _ name: String, heads: Int, _ form: LinearAttention.Form
+  ) throws -> Value {
     guard heads > 0, qkv.channels % (3 * heads) == 0 else {
       throw NetworkError.otherArchitecture(
         label: state.label, requested: architecture,
         found: "\(qkv.channels / 3) channels, which \(heads) heads do not share")
     }
     return append(
-      name + ".attention", .linearAttention(LinearAttention(heads: heads, eps: Float(eps))), [qkv],
+      name + ".attention", .linearAttention(LinearAttention(heads: heads, form: form)), [qkv],
       channels: qkv.channels / 3)
   }
 

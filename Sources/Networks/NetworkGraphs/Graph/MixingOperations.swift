@@ -116,13 +116,21 @@ package struct CrossCovariance: Sendable, Equatable {
   package let factor: Factor
 }
 
-/// Attention without softmax: in every head q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0), so that its
-/// cost grows with the number of tokens alone. The input is [head][query, key, value][channel of the head].
+/// Attention whose cost grows with the number of tokens alone, because keys and values are multiplied first. The input is
+/// [head][query, key, value][channel of the head].
 ///
-/// Katharopoulos et al.: "Transformers are RNNs" (2020); Cai et al.: "EfficientViT" (2023).
+/// Katharopoulos et al.: "Transformers are RNNs" (2020); Cai et al.: "EfficientViT" (2023); Xu et al.: "Co-Scale
+/// Conv-Attentional Image Transformers" (2021) for the softmax.
 package struct LinearAttention: Sendable, Equatable {
+  package enum Form: Sendable, Equatable {
+    /// q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0).
+    case quotient(eps: Float)
+    /// scale q (K^T V), where every channel of the keys is its softmax over the tokens.
+    case softmax(scale: Float)
+  }
+
   package let heads: Int
-  package let eps: Float
+  package let form: Form
 }
 
 /// A GroupNorm: every group of channels over all pixels to mean 0 and variance 1, then scale and shift.
