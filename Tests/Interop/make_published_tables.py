@@ -1231,6 +1231,22 @@ def volo(name, model):
     }  # fmt: skip
 
 
+def coat(name, model):
+    """CoaT."""
+    require(model.global_pool == "token" and not model.return_interm_layers, "head")
+    attention = [m for m in model.modules() if type(m).__name__ == "FactorAttnConvRelPosEnc"]
+    mlps = [m for m in model.modules() if type(m).__name__ == "Mlp"]
+    require({activation(m.act) for m in mlps} == {"gelu"}, "act")
+    embeds = [getattr(model, f"patch_embed{stage}") for stage in (1, 2, 3, 4)]
+    inner = [m.norm for m in embeds]
+    outer = [m for m in model.modules() if type(m).__name__.startswith("LayerNorm") and m not in inner]
+    require([one(m.patch_size, "patch") for m in embeds] == [4, 2, 2, 2], "patches")
+    return {
+        "heads": one({m.num_heads for m in attention}, "heads"), "eps": f"{one({m.eps for m in outer}, 'eps'):g}",
+        "embed-eps": f"{one({m.eps for m in inner}, 'eps'):g}",
+    }  # fmt: skip
+
+
 def squeezenet(name, model):
     """SqueezeNet."""
     pools = [index for index, m in enumerate(model.features) if type(m).__name__ == "MaxPool2d"]
@@ -1362,6 +1378,7 @@ FAMILIES = {
     "nest": ("NestedTransformer", lambda: timm_names("nest"), nest, []),
     "efficientformer_v2": ("EfficientFormerV2", lambda: timm_names("efficientformer_v2"), efficientformer_v2, []),
     "volo": ("VOLO", lambda: timm_names("volo"), volo, []),
+    "coat": ("CoaT", lambda: timm_names("coat"), coat, []),
     "squeezenet": ("SqueezeNet", lambda: torchvision_names("squeezenet1_0", "squeezenet1_1"), squeezenet, []),
     "maxvit_torchvision": ("MaxViTTorchvision", lambda: torchvision_names("maxvit_t"), maxvit_torchvision, []),
     "swiftformer": ("SwiftFormer", lambda: timm_names("swiftformer"), swiftformer, []),
