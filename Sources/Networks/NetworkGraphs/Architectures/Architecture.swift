@@ -60,7 +60,7 @@ enum ArchitectureRegistry {
     FastViT.self, StarNet.self, ConvMixer.self, FasterNet.self, SHViT.self, RDNet.self, TResNet.self,
     EdgeNeXt.self, PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self,
     TinyViT.self, DaViT.self, SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self,
-    SmallImageDenseNet.self, NextViT.self, HybridTransformer.self, IFormer.self, LCNetV2.self,
+    SmallImageDenseNet.self, NextViT.self, HybridTransformer.self, IFormer.self, LCNetV2.self, CSPNeXt.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
