@@ -61,7 +61,7 @@ enum ArchitectureRegistry {
     EdgeNeXt.self, PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self,
     TinyViT.self, DaViT.self, SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self,
     SmallImageDenseNet.self, NextViT.self, HybridTransformer.self, IFormer.self, LCNetV2.self, CSPNeXt.self,
-    NestedTransformer.self,
+    NestedTransformer.self, EfficientFormerV2.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
