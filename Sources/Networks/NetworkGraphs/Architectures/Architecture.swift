@@ -50,7 +50,9 @@ enum ArchitectureRegistry {
     ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
     MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileNetwork.self, MobileBlocks.self,
     EfficientNetPyTorch.self, SmallImageResNet.self,
-    ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
+    // Families of known layouts come before those that take some of their keys for their own.
+    EdgeNeXt.self, ConvNeXt.self, TokenTransformer.self, HybridTransformer.self, VisionTransformer.self,
+    SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
     PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
     ByobNet.self, CSPNet.self, DeepLayerAggregation.self, VoVNet.self, HighResolutionNet.self,
@@ -58,9 +60,9 @@ enum ArchitectureRegistry {
     Res2Net.self, ResNeSt.self, SKNet.self, ResNetV2.self, SENet.self, HGNet.self,
     InceptionV4.self, InceptionResNetV2.self, Xception.self, AlignedXception.self, EfficientViT.self,
     FastViT.self, StarNet.self, ConvMixer.self, FasterNet.self, SHViT.self, RDNet.self, TResNet.self,
-    EdgeNeXt.self, PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self,
+    PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self,
     TinyViT.self, DaViT.self, SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self,
-    SmallImageDenseNet.self, NextViT.self, HybridTransformer.self, IFormer.self, LCNetV2.self, CSPNeXt.self,
+    SmallImageDenseNet.self, NextViT.self, IFormer.self, LCNetV2.self, CSPNeXt.self,
     NestedTransformer.self, EfficientFormerV2.self,
   ]
 
