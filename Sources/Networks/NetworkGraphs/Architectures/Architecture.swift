@@ -60,10 +60,10 @@ enum ArchitectureRegistry {
     Res2Net.self, ResNeSt.self, SKNet.self, ResNetV2.self, SENet.self, HGNet.self,
     InceptionV4.self, InceptionResNetV2.self, Xception.self, AlignedXception.self, EfficientViT.self,
     FastViT.self, StarNet.self, ConvMixer.self, FasterNet.self, SHViT.self, RDNet.self, TResNet.self,
-    PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self,
-    TinyViT.self, DaViT.self, SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self,
-    SmallImageDenseNet.self, NextViT.self, IFormer.self, LCNetV2.self, CSPNeXt.self,
-    NestedTransformer.self, EfficientFormerV2.self,
+    PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self, TinyViT.self, DaViT.self,
+    SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self, SmallImageDenseNet.self,
+    NextViT.self, IFormer.self, LCNetV2.self, CSPNeXt.self, NestedTransformer.self, EfficientFormerV2.self,
+    CoaT.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
