@@ -1247,6 +1247,55 @@ def coat(name, model):
     }  # fmt: skip
 
 
+def regnet_vz(name, model):
+    """RegNetVZ."""
+    convolutional(model)
+    blocks = [block for stage in (model.s1, model.s2, model.s3, model.s4) for block in stage.children()]
+    first = one({type(block).__name__ == "PreBottleneck" for block in blocks}, "blocks")
+    acts = norm_activations(model) + [m for m in [model.final_conv] if type(m).__name__ in ACTIVATIONS and present(m)]
+    linear = not first and one({not present(block.act3) for block in blocks}, "act")
+    acts += [block.act3 for block in blocks if not first and present(block.act3)]
+    act = one(map(activation, acts), "act")
+    require(first or linear or act != "relu", "known to RegNet")
+    require(gate_settings([block.se for block in blocks if present(block.se)]) in ({}, {"gate-act": act}), "gate")
+    settings = {"act": act}
+    if first:
+        settings["norm-first"] = None
+    if linear:
+        settings["linear"] = None
+    if type(model.final_conv).__name__ in ACTIVATIONS and present(model.final_conv):
+        settings["final-act"] = None
+    return settings
+
+
+def hiera(name, model):
+    """Hiera."""
+    require(model.pos_embed_win is None and model.pos_embed_spatial is None, "positions")
+    require(tuple(model.q_stride) == (2, 2) and model.q_pool == len(model.stage_ends) - 1, "pools")
+    unit = one(model.mask_unit_size, "unit")
+    starts = [0, *(end + 1 for end in model.stage_ends)]
+    stages = [list(model.blocks[first:end]) for first, end in zip(starts, starts[1:])]
+    local = []
+    for stage, blocks in enumerate(stages):
+        rest = blocks[1:] if stage else blocks
+        if rest:
+            local.append(one({block.attn.use_mask_unit_attn for block in rest}, "units"))
+        else:
+            require(stage + 1 < len(stages), "stages")
+            local.append(stages[stage + 1][0].attn.use_mask_unit_attn)
+        require(stage == 0 or blocks[0].attn.use_mask_unit_attn == local[stage - 1], "units")
+        require(all(block.attn.q_stride == (4 if stage and index == 0 else 1) for index, block in enumerate(blocks)), "pools")
+        for block in blocks:
+            require(not block.attn.use_mask_unit_attn or block.attn.window_size == (unit >> stage) ** 2, "units")
+            require(activation(block.mlp.act) == "gelu", "act")
+    require(not present(model.head.pre_logits), "head")
+    return {
+        "blocks": joined(map(len, stages)), "heads": joined(one({block.attn.heads for block in blocks}, "heads") for blocks in stages),
+        "local": joined(map(int, local)), "unit": unit, "eps": norm_settings(model)["eps"],
+        "only": 4 * one(model.tokens_spatial_shape, "size"),
+    }  # fmt: skip
+
+
 def squeezenet(name, model):
     """SqueezeNet."""
     pools = [index for index, m in enumerate(model.features) if type(m).__name__ == "MaxPool2d"]
@@ -1379,6 +1428,8 @@ FAMILIES = {
     "efficientformer_v2": ("EfficientFormerV2", lambda: timm_names("efficientformer_v2"), efficientformer_v2, []),
     "volo": ("VOLO", lambda: timm_names("volo"), volo, []),
     "coat": ("CoaT", lambda: timm_names("coat"), coat, []),
+    "regnet_vz": ("RegNetVZ", lambda: timm_names("regnet"), regnet_vz, []),
+    "hiera": ("Hiera", lambda: timm_names("hiera"), hiera, []),
     "squeezenet": ("SqueezeNet", lambda: torchvision_names("squeezenet1_0", "squeezenet1_1"), squeezenet, []),
     "maxvit_torchvision": ("MaxViTTorchvision", lambda: torchvision_names("maxvit_t"), maxvit_torchvision, []),
     "swiftformer": ("SwiftFormer", lambda: timm_names("swiftformer"), swiftformer, []),
