@@ -47,10 +47,11 @@ extension Architecture {
 /// The known families, in the order in which they are tried.
 enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
-    ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
+    ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self,
+    // Families of known layouts come before those that take some of their keys for their own.
+    RegNetVZ.self, RegNet.self,
     MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileNetwork.self, MobileBlocks.self,
     EfficientNetPyTorch.self, SmallImageResNet.self,
-    // Families of known layouts come before those that take some of their keys for their own.
     EdgeNeXt.self, ConvNeXt.self, TokenTransformer.self, HybridTransformer.self, VisionTransformer.self,
     SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
@@ -63,7 +64,7 @@ enum ArchitectureRegistry {
     PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self, TinyViT.self, DaViT.self,
     SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self, SmallImageDenseNet.self,
     NextViT.self, IFormer.self, LCNetV2.self, CSPNeXt.self, NestedTransformer.self, EfficientFormerV2.self,
-    CoaT.self, VOLO.self, RegNetVZ.self,
+    CoaT.self, VOLO.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }
