@@ -429,7 +429,8 @@ struct MixingLayerTests {
   @Test func channelsAttendByProductsAsTheyAre() throws {
     let input = map(1, 3, 1, 6, seed: 33)
     func column(_ channel: Int) -> [Double] { (0..<3).map { Double(input.values[$0 * 6 + channel]) } }
-    for (factor, number) in [(CrossCovariance.Factor.constant(0.5), 0.5), (.tokens, 1 / 3.0.squareRoot())] {
+    let cases: [(CrossCovariance.Factor, Double)] = [(.constant(0.5), 0.5), (.tokens, 1 / 3.0.squareRoot())]
+    for (factor, number) in cases {
       let found = try run(
         .crossCovariance(CrossCovariance(heads: 1, factor: factor)), on: input, slices: [], channels: 2)
       var expected = [Double](repeating: 0, count: 6)

@@ -4,14 +4,16 @@ import TensorMath
 
 /// Position biases and talking heads of a layer of attention.
 struct MixingWeights: Sendable {
-  /// Weight [to head][from head] and bias of the maps across heads, before and after the softmax.
-  let talking: (before: (weight: [Float], bias: [Float]), after: (weight: [Float], bias: [Float]))?
+  /// Weight [to head][from head] and bias of a map across heads.
+  typealias Mixing = (weight: [Float], bias: [Float])
+  /// The maps before and after the softmax.
+  let talking: (before: Mixing, after: Mixing)?
   /// The numbers added to the scores, [head][query][key].
   let biases: Tensor?
 
   init(_ attention: CrossAttention, _ state: StateDict) throws {
-    let talking = try attention.talking.map { talking in
-      func values(_ mixing: HeadMixing) throws -> (weight: [Float], bias: [Float]) {
+    let talking: (before: Mixing, after: Mixing)? = try attention.talking.map { talking in
+      func values(_ mixing: HeadMixing) throws -> Mixing {
         (try state.floats(mixing.weight), try state.floats(mixing.bias))
       }
       return (try values(talking.before), try values(talking.after))
