@@ -1296,6 +1296,25 @@ def hiera(name, model):
     }  # fmt: skip
 
 
+def gcvit(name, model):
+    """GCViT."""
+    windows = [one({size for block in stage.blocks for size in block.window_size}, "windows") for stage in model.stages]
+    levels = [sum(type(m).__name__ == "MaxPool2d" for m in stage.global_block.blocks) for stage in model.stages]
+    for stage, window, level in zip(model.stages, windows, levels):
+        require(one(stage.feat_size, "size") == window << level, "windows")
+        require(not present(stage.global_norm), "norm")
+        require(sum(type(m).__name__ == "MbConvBlock" for m in stage.global_block.blocks) == max(level, 1), "summary")
+        require(all(block.attn.use_global == (index % 2 == 1) for index, block in enumerate(stage.blocks)), "queries")
+        require({activation(block.mlp.act) for block in stage.blocks} == {"gelu"}, "act")
+    for m in model.modules():
+        if type(m).__name__ == "MbConvBlock":
+            require(activation(m.act) == "gelu" and gate_settings([m.se]) == {"gate-act": "gelu"}, "gate")
+    return {
+        "blocks": joined(len(stage.blocks) for stage in model.stages), "windows": joined(windows), "levels": joined(levels),
+        "eps": layer_norms(model), "only": 4 * one(model.stages[0].feat_size, "size"),
+    }  # fmt: skip
+
+
 def squeezenet(name, model):
     """SqueezeNet."""
     pools = [index for index, m in enumerate(model.features) if type(m).__name__ == "MaxPool2d"]
@@ -1430,6 +1449,7 @@ FAMILIES = {
     "coat": ("CoaT", lambda: timm_names("coat"), coat, []),
     "regnet_vz": ("RegNetVZ", lambda: timm_names("regnet"), regnet_vz, []),
     "hiera": ("Hiera", lambda: timm_names("hiera"), hiera, []),
+    "gcvit": ("GCViT", lambda: timm_names("gcvit"), gcvit, []),
     "squeezenet": ("SqueezeNet", lambda: torchvision_names("squeezenet1_0", "squeezenet1_1"), squeezenet, []),
     "maxvit_torchvision": ("MaxViTTorchvision", lambda: torchvision_names("maxvit_t"), maxvit_torchvision, []),
     "swiftformer": ("SwiftFormer", lambda: timm_names("swiftformer"), swiftformer, []),
