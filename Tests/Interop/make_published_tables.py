@@ -1315,6 +1315,16 @@ def gcvit(name, model):
     }  # fmt: skip
 
 
+def nasnet(name, model):
+    """NASNet and PNASNet."""
+    require(batch_norms(model) == "0.001", "eps")
+    acts = [m for m in model.modules() if type(m).__name__ in ACTIVATIONS and present(m)]
+    require({activation(m) for m in acts} == {"relu"}, "act")
+    wide = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.stride == (2, 2) and m.kernel_size != (1, 1)]
+    require(all(type(m).__name__ == "Conv2dSame" for m in wide if m.groups > 1), "padding")
+    return {}
+
+
 def squeezenet(name, model):
     """SqueezeNet."""
     pools = [index for index, m in enumerate(model.features) if type(m).__name__ == "MaxPool2d"]
@@ -1450,6 +1460,8 @@ FAMILIES = {
     "regnet_vz": ("RegNetVZ", lambda: timm_names("regnet"), regnet_vz, []),
     "hiera": ("Hiera", lambda: timm_names("hiera"), hiera, []),
     "gcvit": ("GCViT", lambda: timm_names("gcvit"), gcvit, []),
+    "nasnet": ("NASNet", lambda: timm_names("nasnet"), nasnet, []),
+    "pnasnet": ("PNASNet", lambda: timm_names("pnasnet"), nasnet, []),
     "squeezenet": ("SqueezeNet", lambda: torchvision_names("squeezenet1_0", "squeezenet1_1"), squeezenet, []),
     "maxvit_torchvision": ("MaxViTTorchvision", lambda: torchvision_names("maxvit_t"), maxvit_torchvision, []),
     "swiftformer": ("SwiftFormer", lambda: timm_names("swiftformer"), swiftformer, []),
