@@ -37,6 +37,8 @@ ecaresnet26t resnetrs50 res2net50_14w_8s resnest14d skresnet18 legacy_seresnet18
 inception_v4 legacy_xception xception41p efficientvit_b0 lcnet_035 mixnet_s mobilenetv4_hybrid_medium_075 resnetv2_18d
 fastvit_t8 test_byobnet mobileone_s0 eca_resnet33ts gcresnext26ts cs3darknet_focus_s darknet17 dla46x_c dla60_res2net
 ese_vovnet19b_slim_dw hrnet_w18_small dpn48b ghostnet_050 ghostnetv2_100 repghostnet_050 repvit_m0_9 rexnetr_100 selecsls42
+starnet_s050 convmixer_1024_20_ks9_p14 fasternet_t0 shvit_s1 tresnet_m nextvit_small mobilevit_xxs mobilevitv2_050 iformer_t
+lcnetv2_small cspnext_tiny regnetv_040 regnetz_005
 """.split()
 SAMPLE = "ecaresnet26t lcnet_035 cs3darknet_focus_s ghostnet_050 repvit_m0_9".split()
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures"

@@ -53,7 +53,7 @@ tf_efficientnetv2_s
 LIVELY = {
     "torchvision": """
 convnext_tiny convnext_small convnext_base vit_b_16 vit_b_32 vit_l_16 vit_l_32 swin_t swin_s swin_b swin_v2_t
-swin_v2_s swin_v2_b
+swin_v2_s swin_v2_b maxvit_t squeezenet1_0 squeezenet1_1
 """.split(),
     "timm": """
 test_convnext test_convnext2 test_convnext3 convnext_atto convnext_atto_ols convnext_femto convnext_femto_ols
@@ -92,6 +92,12 @@ dla60 dla60_res2net dla60_res2next dla102x vovnet39a ese_vovnet19b_dw ese_vovnet
 hrnet_w18_small_v2 hrnet_w18_ssld hrnet_w30 dpn48b dpn68 dpn68b dpn92 ghostnet_050 ghostnet_100 ghostnetv2_100
 ghostnetv3_050 ghostnetv3_100 repghostnet_050 repghostnet_100 repvit_m1 repvit_m0_9 repvit_m1_1 rexnet_100 rexnet_150
 rexnetr_100 selecsls42b selecsls60
+starnet_s050 starnet_s1 convmixer_768_32 convmixer_1024_20_ks9_p14 fasternet_t0 fasternet_t2 shvit_s1 shvit_s4
+edgenext_xx_small edgenext_small_rw rdnet_tiny tresnet_m pit_ti_224 pit_xs_distilled_224 efficientformer_l1
+efficientformerv2_s0 nextvit_small visformer_tiny mobilevit_xxs mobilevit_s mobilevitv2_050 tiny_vit_5m_224 davit_tiny
+swiftformer_xs iformer_t iformer_m_distilled lcnetv2_small cspnext_tiny nest_tiny nest_tiny_jx volo_d1_224 coat_tiny
+coat_lite_tiny hiera_tiny_224 gcvit_xxtiny regnetv_040 regnetz_005 vit_tiny_r_s16_p8_224 vit_small_r26_s32_224
+vit_base_mci_224 vitamin_small_224 efficientnet_blur_b0
 """.split(),
 }
 

@@ -9,6 +9,7 @@ parts that the Swift family does not compute are left out, so that they stay unk
 """
 
 import functools
+import math
 import re
 import sys
 import warnings
@@ -463,14 +464,15 @@ def inception_next(name, model):
     }  # fmt: skip
 
 
-def convolutional(model, eps=1e-5):
-    """Requires convolutions that pad by half their kernels, and BatchNorms of one eps."""
+def convolutional(model, eps=1e-5, others=()):
+    """Requires convolutions that pad by half their kernels, and BatchNorms of one eps; and of other norms none but some."""
     for m in model.modules():
         kind = type(m).__name__
         if isinstance(m, nn.Conv2d):
             require(kind == "Conv2d" and m.dilation == (1, 1), kind)
             require(tuple(m.padding) == tuple((k - 1) // 2 for k in m.kernel_size), f"padding {m.padding}")
-        require("EvoNorm" not in kind and "GroupNorm" not in kind and "FilterResponse" not in kind, kind)
+        own = kind in others
+        require(own or not any(norm in kind for norm in ("EvoNorm", "GroupNorm", "FilterResponse")), kind)
         if "BatchNorm" in kind:
             require(m.eps == eps and m.momentum == 0.1, f"{kind} of eps {m.eps}")
 
@@ -909,8 +911,498 @@ def aligned_xception(name, model):
     return {"blocks": ",".join(codes), "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
 
 
+def starnet(name, model):
+    """StarNet."""
+    convolutional(model)
+    acts = [model.stem[1]] + [m.act for m in model.modules() if type(m).__name__ == "Block"]
+    require({activation(m) for m in acts} == {"relu6"}, "act")
+    return {}
+
+
+def convmixer(name, model):
+    """ConvMixer."""
+    acts = [model.stem[1]] + [m for block in model.blocks for m in (block[0].fn[1], block[2])]
+    kernels = [block[0].fn[0].kernel_size[0] for block in model.blocks]
+    require(all(kernel % 2 == 1 for kernel in kernels), "even kernels")
+    require(all(m.eps == 1e-5 for m in model.modules() if type(m).__name__ == "BatchNorm2d"), "eps")
+    return {"act": one(map(activation, acts), "act")}
+
+
+def fasternet(name, model):
+    """FasterNet."""
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    require(all(block.layer_scale is None for block in blocks), "layer scale")
+    require(all(m.eps == 1e-5 for m in model.modules() if type(m).__name__ == "BatchNorm2d"), "eps")
+    require(model.patch_embed.proj.kernel_size == model.patch_embed.proj.stride == (4, 4), "patches")
+    return {"act": one(map(activation, [model.act, *(block.mlp[2] for block in blocks)]), "act")}
+
+
+def shvit(name, model):
+    """SHViT."""
+    convolutional(model, others=("GroupNorm1",))
+    kinds = ("ReLU", "GELU", "SiLU", "Hardswish")
+    require({type(m).__name__ for m in model.modules() if type(m).__name__ in kinds} == {"ReLU"}, "act")
+    require(all(m.eps == 1e-5 for m in model.modules() if type(m).__name__ == "GroupNorm1"), "eps")
+    for m in model.modules():
+        if type(m).__name__ == "SHSA":
+            require(m.scale == m.qk_dim**-0.5, "scale")
+        if type(m).__name__ == "PatchMerging":
+            require(gate_settings([m.se]) == {"gate-act": "relu"}, "gate")
+    return {}
+
+
+def edgenext(name, model):
+    """EdgeNeXt."""
+    blocks = [list(stage.blocks) for stage in model.stages]
+    attention = [[m.xca.num_heads for m in stage if type(m).__name__ == "SplitTransposeBlock"] for stage in blocks]
+    norms = [m for m in model.modules() if "Norm" in type(m).__name__ and hasattr(m, "eps")]
+    require(all(type(m).__name__.startswith("LayerNorm") for m in norms), "norms")
+    for m in model.modules():
+        if type(m).__name__ == "PositionalEncodingFourier":
+            require(m.temperature == 10000 and m.hidden_dim == 32, "positions")
+    return {
+        "blocks": joined(map(len, blocks)), "heads": joined(one(heads, "heads") if heads else 1 for heads in attention),
+        "act": one({activation(m.mlp.act) for stage in blocks for m in stage}, "act"),
+        "eps": f"{one({m.eps for m in norms}, 'eps'):g}",
+    }  # fmt: skip
+
+
+def rdnet(name, model):
+    """RDNet."""
+    norms = [m for m in model.modules() if "Norm" in type(m).__name__ and hasattr(m, "eps")]
+    require(all(type(m).__name__ == "LayerNorm2d" for m in norms), "norms")
+    require(len(model.stem) == 2 and not present(model.norm_pre) and not present(model.head.pre_logits), "stem or head")
+    blocks = [m.layers.layers for m in model.modules() if type(m).__name__ == "DenseBlock"]
+    gates = [block[5] for block in blocks if len(block) > 5]
+    require(gate_settings(gates, outer="hardsigmoid") == {}, "gates")
+    return {
+        "stages": len(model.dense_stages), "act": one({activation(block[3]) for block in blocks}, "act"),
+        "eps": f"{one({m.eps for m in norms}, 'eps'):g}",
+    }  # fmt: skip
+
+
+def tresnet(name, model):
+    """TResNet."""
+    convolutional(model)
+    blocks = [block for key, layer in model.body.named_children() if key.startswith("layer") for block in layer]
+    slopes = [act.negative_slope for block in blocks for act in norm_activations(block)]
+    require(all(activation(block.act) == "relu" for block in blocks), "act")
+    for m in model.modules():
+        if type(m).__name__ == "BlurPool2d":
+            require(m.filt_size == 3 and m.pad_mode == "reflect" and m.stride == 2, "blur")
+        if type(m).__name__ == "SEModule":
+            require(gate_settings([m]) == {"gate-act": "relu"}, "gate")
+    return {"stem-slope": f"{model.body.conv1.bn.act.negative_slope:g}", "slope": f"{one(slopes, 'slope'):g}"}
+
+
+def pit(name, model):
+    """PoolingTransformer."""
+    blocks = [list(stage.blocks) for stage in model.transformers]
+    every = [block for stage in blocks for block in stage]
+    require(all(activation(block.mlp.act) == "gelu" and not present(block.ls1) for block in every), "blocks")
+    require(not any(present(block.attn.q_norm) or present(stage.norm) for block in every for stage in model.transformers), "norm")
+    return {
+        "heads": joined(one({block.attn.num_heads for block in stage}, "heads") for stage in blocks),
+        "eps": norm_settings(model)["eps"], "stride": one(model.patch_embed.conv.stride, "stride"),
+        "only": one(model.patch_embed.img_size, "size"),
+    }  # fmt: skip
+
+
+def batch_norms(model):
+    """The eps of all BatchNorms."""
+    norms = [m for m in model.modules() if type(m).__name__.startswith("BatchNorm")]
+    require(all(m.momentum == 0.1 for m in norms), "momentum")
+    return f"{one({m.eps for m in norms}, 'eps'):g}"
+
+
+def layer_norms(model):
+    """The eps of all LayerNorms."""
+    return f"{one({m.eps for m in model.modules() if type(m).__name__.startswith('LayerNorm')}, 'eps'):g}"
+
+
+def efficientformer(name, model):
+    """EfficientFormer."""
+    require(batch_norms(model) == "1e-05", "eps")
+    blocks = [block for stage in model.stages for block in stage.blocks if type(block).__name__ != "Flat"]
+    attention = [block.token_mixer for block in blocks if type(block).__name__ == "MetaBlock1d"]
+    pools = [block.token_mixer.pool for block in blocks if type(block).__name__ == "MetaBlock2d"]
+    require(all(pool.kernel_size == 3 and not pool.count_include_pad for pool in pools), "pool")
+    require(activation(model.stem.act1) == activation(model.stem.act2) == "relu", "stem")
+    require({activation(block.mlp.act) for block in blocks} == {"gelu"} and not model.distilled_training, "act")
+    return {
+        "blocks": joined(len(stage.blocks) for stage in model.stages), "eps": layer_norms(model),
+        "key-width": one({m.key_dim for m in attention}, "keys"),
+        "side": one({round(m.attention_biases.shape[1] ** 0.5) for m in attention}, "side"),
+    }  # fmt: skip
+
+
+def nextvit(name, model):
+    """NextViT."""
+    attention = [m for m in model.modules() if type(m).__name__ == "EfficientAttention"]
+    stages = [[m for m in stage.modules() if type(m).__name__ == "EfficientAttention"] for stage in model.stages]
+    acts = [m.act for m in model.modules() if type(m).__name__ in ("ConvNormAct", "ConvAttention", "ConvMlp")]
+    require(not any(m.is_fused for m in model.modules() if hasattr(m, "is_fused")), "fused")
+    for m in model.modules():
+        if type(m).__name__ == "ConvMlp":
+            require(not present(m.norm), "mlp")
+    embeds = [stage.blocks[0].patch_embed for stage in model.stages]
+    return {
+        "act": one(map(activation, acts), "act"), "eps": batch_norms(model),
+        "stem": joined(one(m.conv.stride, "stride") for m in model.stem),
+        "strides": joined(2 if present(m.pool) else 1 for m in embeds),
+        "pools": joined(one({m.sr_ratio for m in stage}, "pool") if stage else 1 for stage in stages),
+        "head-width": one({m.head_dim for m in attention}, "heads"),
+    }  # fmt: skip
+
+
+def visformer(name, model):
+    """Visformer."""
+    blocks = [*model.stage1, *model.stage2, *model.stage3]
+    acts = [m for block in blocks for m in (block.mlp.act1, block.mlp.act2) if m is not None]
+    for stage in (1, 2, 3):
+        proj = getattr(model, f"patch_embed{stage}").proj
+        require(proj.kernel_size == proj.stride and proj.padding == (0, 0), "patches")
+        require(getattr(model, f"pos_embed{stage}") is not None, "positions")
+    require(activation(model.stem[2]) == "relu" and model.stem[0].stride == (2, 2), "stem")
+    attention = [block.attn for block in blocks if block.attn is not None]
+    require(all(m.scale == m.head_dim**-0.5 for m in attention), "scale")
+    return {
+        "act": one(map(activation, acts), "act"), "eps": batch_norms(model),
+        "heads": one({m.num_heads for m in attention}, "heads"), "only": one(model.img_size, "size"),
+    }  # fmt: skip
+
+
+def mobilevit(name, model):
+    """MobileViT."""
+    convolutional(model, others=("GroupNorm1",))
+    kinds = {type(m).__name__ for stage in model.stages for m in stage}
+    require(kinds <= {"BottleneckBlock", "MobileVitBlock", "MobileVitV2Block"}, kinds)
+    mobile = [m for stage in model.stages for m in stage if type(m).__name__ != "BottleneckBlock"]
+    plain = [m for stage in model.stages for m in stage if type(m).__name__ == "BottleneckBlock"]
+    require(not any(present(m.attn) or present(m.attn_last) or present(m.act) for m in plain), "blocks")
+    for m in plain:
+        kept = m.conv2_kxk.conv.stride == (1, 1) and m.conv1_1x1.conv.in_channels == m.conv3_1x1.conv.out_channels
+        require((m.shortcut is not None) == kept and not present(getattr(m.shortcut, "conv", None)), "shortcut")
+    inner = [block for m in mobile for block in m.transformer]
+    linear = one({type(block).__name__ == "LinearTransformerBlock" for block in inner}, "attention")
+    require(linear or not any(present(block.ls1) or present(block.attn.q_norm) for block in inner), "attention")
+    require(len([key for key, _ in model.stem.named_children() if key.startswith("conv")]) == 1, "stem")
+    norms = [n for m in mobile for n in [m.norm, *(n for block in m.transformer for n in (block.norm1, block.norm2))]]
+    settings = {
+        "act": one(map(activation, [*norm_activations(model), *(block.mlp.act for block in inner)]), "act"),
+        "eps": f"{one({n.eps for n in norms}, 'eps'):g}", "patch": one({s for m in mobile for s in m.patch_size}, "patch"),
+        "strides": joined(strides_of(stage[0]) for stage in model.stages),
+    }  # fmt: skip
+    return settings | ({} if linear else {"heads": one({block.attn.num_heads for block in inner}, "heads")})
+
+
+def tiny_vit(name, model):
+    """TinyViT."""
+    convolutional(model)
+    stages = [[m for m in stage.blocks if type(m).__name__ == "TinyVitBlock"] for stage in model.stages]
+    windows = [one({m.window_size for m in stage}, "windows") if stage else 1 for stage in stages]
+    acts = [m for key, m in model.named_modules() if key.rsplit(".", 1)[-1] in ("act", "act1", "act2", "act3") and present(m)]
+    return {
+        "act": one(map(activation, acts), "act"), "eps": layer_norms(model), "windows": joined(windows),
+        "multiple": math.lcm(*(window << (index + 2) for index, window in enumerate(windows))),
+    }  # fmt: skip
+
+
+def davit(name, model):
+    """DaViT."""
+    blocks = [list(stage.blocks) for stage in model.stages]
+    pairs = [list(block) for stage in blocks for block in stage]
+    require(all([type(m).__name__ for m in pair] == ["SpatialBlock", "ChannelBlock"] for pair in pairs), "blocks")
+    every = [m for pair in pairs for m in pair]
+    require(all(m.ffn and activation(m.mlp.act) == "gelu" for m in every), "mlp")
+    require(not any(present(cpe.act) for m in every for cpe in (m.cpe1, m.cpe2)), "positions")
+    require(not present(model.norm_pre) and not present(model.head.pre_logits), "head")
+    heads = [one({m.attn.num_heads if type(m.attn).__name__ != "ChannelAttentionV2" else m.attn.groups
+                  for block in stage for m in block}, "heads") for stage in blocks]  # fmt: skip
+    settings = {
+        "blocks": joined(map(len, blocks)), "heads": joined(heads), "eps": layer_norms(model),
+        "window": one({size for pair in pairs for size in pair[0].window_size}, "window"),
+    }  # fmt: skip
+    if one({type(pair[1].attn).__name__ == "ChannelAttentionV2" for pair in pairs}, "version"):
+        require(all(pair[1].attn.dynamic_scale for pair in pairs), "scale")
+        settings["v2"] = None
+    return settings
+
+
+def swiftformer(name, model):
+    """SwiftFormer."""
+    convolutional(model)
+    acts = [m.act for m in model.modules() if type(m).__name__ in ("ConvEncoder", "Mlp", "LocalRepresentation")]
+    require(activation(model.stem[2]) == activation(model.stem[5]) == "relu" and not model.distilled_training, "stem")
+    return {
+        "act": one(map(activation, acts), "act"), "eps": batch_norms(model),
+        "blocks": joined(len(stage.blocks) for stage in model.stages),
+        "only": getattr(model, "default_cfg", {}).get("input_size", (3, 224, 224))[1],
+    }  # fmt: skip
+
+
+def iformer(name, model):
+    """IFormer."""
+    convolutional(model)
+    attention = [m for m in model.modules() if type(m).__name__ == "SHMA"]
+    require(all(not m.window_size and m.scale == m.q.c.out_channels**-0.5 for m in attention), "attention")
+    acts = [model.stem.act1, model.stem.act2]
+    acts += [m[-2] for m in model.modules() if isinstance(m, nn.Sequential) and len(m) in (3, 4) and type(m[0]).__name__ == "ConvNorm"]  # noqa: E501
+    require(not model.head.distilled_training, "head")
+    return {"act": one(map(activation, acts), "act"), "blocks": joined(len(stage.blocks) for stage in model.stages)}
+
+
+def lcnetv2(name, model):
+    """LCNetV2."""
+    convolutional(model)
+    blocks = [list(stage) for stage in model.stages]
+    acts = norm_activations(model) + [block.dw_act for stage in blocks for block in stage if present(block.dw_act)]
+    act = one(map(activation, [*acts, model.act2]), "act")
+    gates = [block.se for stage in blocks for block in stage if present(block.se)]
+    require(gate_settings(gates) in ({}, {"gate-act": act}), "gate")
+    return {
+        "act": act, "blocks": joined(map(len, blocks)),
+        "shortcuts": joined(int(any(block.use_shortcut for block in stage)) for stage in blocks),
+    }  # fmt: skip
+
+
+def cspnext(name, model):
+    """CSPNeXt."""
+    norms = [m for m in model.modules() if "BatchNorm" in type(m).__name__]
+    gates = [m for m in model.modules() if type(m).__name__ == "EffectiveSEModule"]
+    require(gate_settings(gates, outer="hardsigmoid") == {}, "gates")
+    for m in model.modules():
+        if isinstance(m, nn.Conv2d):
+            require(m.dilation == (1, 1) and m.padding == tuple(k // 2 for k in m.kernel_size), "convolutions")
+    layers = [list(stage) for stage in model.stages]
+    require([len(stage) for stage in layers] == [2] * (len(layers) - 1) + [3], "stages")
+    require([pool.kernel_size for pool in layers[-1][1].poolings] == [5, 9, 13], "pools")
+    for index, stage in enumerate(layers):
+        require(all(block.add_identity == (index < len(layers) - 1) for block in stage[-1].blocks), "shortcuts")
+    return {
+        "act": one(map(activation, norm_activations(model)), "act"), "eps": f"{one({m.eps for m in norms}, 'eps'):g}",
+        "momentum": f"{one({m.momentum for m in norms}, 'momentum'):g}",
+    }  # fmt: skip
+
+
+def nest(name, model):
+    """NestedTransformer."""
+    blocks = [block for level in model.levels for block in level.transformer_encoder]
+    require(all(activation(block.mlp.act) == "gelu" for block in blocks), "act")
+    pools = [level.pool for level in model.levels if present(level.pool)]
+    same = one({type(pool.pool).__name__ == "MaxPool2dSame" for pool in pools}, "padding")
+    for pool in pools:
+        require(same or pool.pool.padding == 1 or pool.pool.padding == (1, 1), "padding")
+    settings = {
+        "heads": joined(one({block.attn.num_heads for block in level.transformer_encoder}, "heads") for level in model.levels),
+        "eps": norm_settings(model)["eps"], "block": model.block_size, "only": one(model.patch_embed.img_size, "size"),
+    }  # fmt: skip
+    return settings | ({"same": None} if same else {})
+
+
+def efficientformer_v2(name, model):
+    """EfficientFormerV2."""
+    convolutional(model)
+    acts = [m.act for m in model.modules() if type(m).__name__ in ("Attention2d", "Attention2dDownsample")]
+    require(not model.distilled_training, "head")
+    size = 4 * model.stages[2].blocks[-1].token_mixer.resolution[0] * 8
+    return {
+        "act": one(map(activation, acts + norm_activations(model)), "act"), "eps": batch_norms(model),
+        "blocks": joined(len(stage.blocks) for stage in model.stages), "only": size,
+    }  # fmt: skip
+
+
+def volo(name, model):
+    """VOLO."""
+    stages = [stage for stage in model.network if type(stage).__name__ == "Sequential"]
+    outlooks = [block.attn for stage in stages for block in stage if type(block).__name__ == "Outlooker"]
+    require(all((m.kernel_size, m.padding, m.stride) == (3, 1, 2) for m in outlooks), "outlook")
+    require(type(model.network[1]).__name__ == "Downsample" and model.global_pool == "token", "network")
+    require(model.aux_head is not None and len(model.patch_embed.conv) == 9, "parts")
+    blocks = [block for stage in [*stages, model.post_network] for block in stage]
+    require({activation(block.mlp.act) for block in blocks} == {"gelu"}, "act")
+    heads = [one({block.attn.num_heads for block in stage}, "heads") for stage in stages]
+    require({block.attn.num_heads for block in model.post_network} == {heads[-1]}, "heads")
+    stride = one(model.patch_embed.conv[0].stride, "stride")
+    side = stride * model.patch_embed.proj.stride[0] * model.network[1].proj.stride[0]
+    return {
+        "heads": joined(heads), "eps": layer_norms(model), "conv-eps": batch_norms(model), "stride": stride,
+        "only": side * one(model.pos_embed.shape[1:3], "size"),
+    }  # fmt: skip
+
+
+def coat(name, model):
+    """CoaT."""
+    require(model.global_pool == "token" and not model.return_interm_layers, "head")
+    attention = [m for m in model.modules() if type(m).__name__ == "FactorAttnConvRelPosEnc"]
+    mlps = [m for m in model.modules() if type(m).__name__ == "Mlp"]
+    require({activation(m.act) for m in mlps} == {"gelu"}, "act")
+    embeds = [getattr(model, f"patch_embed{stage}") for stage in (1, 2, 3, 4)]
+    inner = [m.norm for m in embeds]
+    outer = [m for m in model.modules() if type(m).__name__.startswith("LayerNorm") and m not in inner]
+    require([one(m.patch_size, "patch") for m in embeds] == [4, 2, 2, 2], "patches")
+    return {
+        "heads": one({m.num_heads for m in attention}, "heads"), "eps": f"{one({m.eps for m in outer}, 'eps'):g}",
+        "embed-eps": f"{one({m.eps for m in inner}, 'eps'):g}",
+    }  # fmt: skip
+
+
+def regnet_vz(name, model):
+    """RegNetVZ."""
+    convolutional(model)
+    blocks = [block for stage in (model.s1, model.s2, model.s3, model.s4) for block in stage.children()]
+    first = one({type(block).__name__ == "PreBottleneck" for block in blocks}, "blocks")
+    acts = norm_activations(model) + [m for m in [model.final_conv] if type(m).__name__ in ACTIVATIONS and present(m)]
+    linear = not first and one({not present(block.act3) for block in blocks}, "act")
+    acts += [block.act3 for block in blocks if not first and present(block.act3)]
+    act = one(map(activation, acts), "act")
+    require(first or linear or act != "relu", "known to RegNet")
+    require(gate_settings([block.se for block in blocks if present(block.se)]) in ({}, {"gate-act": act}), "gate")
+    settings = {"act": act}
+    if first:
+        settings["norm-first"] = None
+    if linear:
+        settings["linear"] = None
+    if type(model.final_conv).__name__ in ACTIVATIONS and present(model.final_conv):
+        settings["final-act"] = None
+    return settings
+
+
+def hiera(name, model):
+    """Hiera."""
+    require(model.pos_embed_win is None and model.pos_embed_spatial is None, "positions")
+    require(tuple(model.q_stride) == (2, 2) and model.q_pool == len(model.stage_ends) - 1, "pools")
+    unit = one(model.mask_unit_size, "unit")
+    starts = [0, *(end + 1 for end in model.stage_ends)]
+    stages = [list(model.blocks[first:end]) for first, end in zip(starts, starts[1:])]
+    local = []
+    for stage, blocks in enumerate(stages):
+        rest = blocks[1:] if stage else blocks
+        if rest:
+            local.append(one({block.attn.use_mask_unit_attn for block in rest}, "units"))
+        else:
+            require(stage + 1 < len(stages), "stages")
+            local.append(stages[stage + 1][0].attn.use_mask_unit_attn)
+        require(stage == 0 or blocks[0].attn.use_mask_unit_attn == local[stage - 1], "units")
+        require(all(block.attn.q_stride == (4 if stage and index == 0 else 1) for index, block in enumerate(blocks)), "pools")
+        for block in blocks:
+            require(not block.attn.use_mask_unit_attn or block.attn.window_size == (unit >> stage) ** 2, "units")
+            require(activation(block.mlp.act) == "gelu", "act")
+    require(not present(model.head.pre_logits), "head")
+    return {
+        "blocks": joined(map(len, stages)), "heads": joined(one({block.attn.heads for block in blocks}, "heads") for blocks in stages),
+        "local": joined(map(int, local)), "unit": unit, "eps": norm_settings(model)["eps"],
+        "only": 4 * one(model.tokens_spatial_shape, "size"),
+    }  # fmt: skip
+
+
+def gcvit(name, model):
+    """GCViT."""
+    windows = [one({size for block in stage.blocks for size in block.window_size}, "windows") for stage in model.stages]
+    levels = [sum(type(m).__name__ == "MaxPool2d" for m in stage.global_block.blocks) for stage in model.stages]
+    for stage, window, level in zip(model.stages, windows, levels):
+        require(one(stage.feat_size, "size") == window << level, "windows")
+        require(not present(stage.global_norm), "norm")
+        require(sum(type(m).__name__ == "MbConvBlock" for m in stage.global_block.blocks) == max(level, 1), "summary")
+        require(all(block.attn.use_global == (index % 2 == 1) for index, block in enumerate(stage.blocks)), "queries")
+        require({activation(block.mlp.act) for block in stage.blocks} == {"gelu"}, "act")
+    for m in model.modules():
+        if type(m).__name__ == "MbConvBlock":
+            require(activation(m.act) == "gelu" and gate_settings([m.se]) == {"gate-act": "gelu"}, "gate")
+    return {
+        "blocks": joined(len(stage.blocks) for stage in model.stages), "windows": joined(windows), "levels": joined(levels),
+        "eps": layer_norms(model), "only": 4 * one(model.stages[0].feat_size, "size"),
+    }  # fmt: skip
+
+
+def nasnet(name, model):
+    """NASNet and PNASNet."""
+    require(batch_norms(model) == "0.001", "eps")
+    acts = [m for m in model.modules() if type(m).__name__ in ACTIVATIONS and present(m)]
+    require({activation(m) for m in acts} == {"relu"}, "act")
+    wide = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.stride == (2, 2) and m.kernel_size != (1, 1)]
+    require(all(type(m).__name__ == "Conv2dSame" for m in wide if m.groups > 1), "padding")
+    return {}
+
+
+def squeezenet(name, model):
+    """SqueezeNet."""
+    pools = [index for index, m in enumerate(model.features) if type(m).__name__ == "MaxPool2d"]
+    for index in pools:
+        m = model.features[index]
+        require((m.kernel_size, m.stride, m.padding, m.ceil_mode) == (3, 2, 0, True), "pool")
+    require(model.features[0].stride == (2, 2) and model.features[0].padding == (0, 0), "stem")
+    return {"layers": len(model.features), "pools": joined(pools)}
+
+
+def maxvit_torchvision(name, model):
+    """MaxViTTorchvision."""
+    norms = [m for m in model.modules() if type(m).__name__ == "BatchNorm2d"]
+    attention = [m for m in model.modules() if type(m).__name__ == "PartitionAttentionLayer"]
+    require({activation(m) for m in model.modules() if type(m).__name__ in ("GELU", "ReLU")} == {"gelu"}, "act")
+    require(type(model.classifier[4]).__name__ == "Tanh", "head")
+    for m in attention:
+        require(m.attn_layer[1].scale_factor == (m.attn_layer[1].n_heads * m.head_dim) ** -0.5, "scale")
+    windows = {m.p if m.partition_type == "window" else m.g for m in attention}
+    return {
+        "blocks": joined(len(block.layers) for block in model.blocks), "window": one(windows, "windows"),
+        "only": 4 * one(model.blocks[0].grid_size, "size"), "conv-eps": f"{one({n.eps for n in norms}, 'eps'):g}",
+        "momentum": f"{one({n.momentum for n in norms}, 'momentum'):g}", "eps": layer_norms(model),
+    }  # fmt: skip
+
+
+def hybrid(name, model):
+    """HybridTransformer."""
+    require(type(model).__name__ == "VisionTransformer", type(model).__name__)
+    embed = model.patch_embed
+    backbone = embed.backbone
+    kinds = {"ConvStem": "stem", "MbConvStages": "mobile", "ResNetV2": "residual", "Sequential": "residual"}
+    require(type(backbone).__name__ in kinds, type(backbone).__name__)
+    for block in model.blocks:
+        require(type(block).__name__ == "Block" and type(block.attn).__name__ == "Attention", "blocks")
+        require(type(block.mlp).__name__ in ("Mlp", "GeGluMlp"), "mlp")
+        require(not any(present(m) for m in (block.attn.q_norm, block.attn.norm, block.ls1)), "norms")
+    parts = [*model.blocks, *(m for m in (model.norm, model.fc_norm) if present(m))]
+    require(not present(model.norm_pre) and model.attn_pool is None and model.reg_token is None, "parts")
+    grid = embed.grid_size
+    bare = model.pos_embed is None or model.pos_embed.shape[1] == grid[0] * grid[1]
+    settings = {
+        "backbone": kinds[type(backbone).__name__], "heads": one({block.attn.num_heads for block in model.blocks}, "heads"),
+        "eps": one({norm_settings(part)["eps"] for part in map(nn.Sequential, parts)}, "eps"),
+        "act": one({activation(block.mlp.act) for block in model.blocks}, "act"), "pool": model.global_pool,
+        "patch": one((size // side for size, side in zip(embed.img_size, grid)), "patch"),
+    } | ({} if bare else {"embedded": None})  # fmt: skip
+    require(model.global_pool in ("avg", "token"), model.global_pool)
+    require(not getattr(model, "pool_include_prefix", False), "pool")
+    require(model.cls_token is None or model.global_pool == "token", "pool")
+    if settings["backbone"] == "stem":
+        for m in backbone:
+            require(m.conv.kernel_size == m.conv.stride and m.conv.padding == (0, 0), "stem")
+        settings["act"] = one([settings["act"], *(activation(m) for m in norm_activations(backbone))], "act")
+        require(all(m.eps == 1e-5 for m in backbone.modules() if "BatchNorm" in type(m).__name__), "eps")
+        return settings
+    norms = [m for m in backbone.modules() if "Norm" in type(m).__name__ and hasattr(m, "eps")]
+    settings["conv-eps"] = f"{one({m.eps for m in norms}, 'eps'):g}"
+    if settings["backbone"] == "mobile":
+        acts = [backbone.stem.norm1.act] + [m for key, m in backbone.named_modules() if key.endswith((".act1", ".act2"))]
+        require({activation(m) for m in acts} == {"gelu"}, "act")
+        return settings
+    convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]
+    require(all(type(m).__name__ == "StdConv2dSame" and m.dilation == (1, 1) for m in convolutions), "convolutions")
+    require(all(type(m).__name__ == "GroupNormAct" for m in norms), "norms")
+    require({activation(m.act) for m in norms if present(m.act)} == {"relu"}, "act")
+    pool = backbone.pool if hasattr(backbone, "pool") else backbone.stem.pool
+    require(type(pool).__name__ == "MaxPool2dSame", "pool")
+    groups = one({m.num_groups for m in norms}, "groups")
+    return settings | {"groups": groups, "standardized": f"{one({m.eps for m in convolutions}, 'eps'):g}"}
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
+
+
+def torchvision_names(*names):
+    return [("torchvision", name) for name in names]
 
 
 # family: (Swift type, names, settings of a network, ends of the names of tensors that depend on the size of images)
@@ -943,6 +1435,36 @@ FAMILIES = {
     "repvit": ("RepViT", lambda: timm_names("repvit"), repvit, []),
     "rexnet": ("ReXNet", lambda: timm_names("rexnet"), rexnet, []),
     "selecsls": ("SelecSLS", lambda: timm_names("selecsls"), selecsls, []),
+    "starnet": ("StarNet", lambda: timm_names("starnet"), starnet, []),
+    "convmixer": ("ConvMixer", lambda: timm_names("convmixer"), convmixer, []),
+    "fasternet": ("FasterNet", lambda: timm_names("fasternet"), fasternet, []),
+    "shvit": ("SHViT", lambda: timm_names("shvit"), shvit, []),
+    "edgenext": ("EdgeNeXt", lambda: timm_names("edgenext"), edgenext, []),
+    "rdnet": ("RDNet", lambda: timm_names("rdnet"), rdnet, []),
+    "tresnet": ("TResNet", lambda: timm_names("tresnet"), tresnet, []),
+    "pit": ("PoolingTransformer", lambda: timm_names("pit"), pit, []),
+    "efficientformer": ("EfficientFormer", lambda: timm_names("efficientformer"), efficientformer, []),
+    "nextvit": ("NextViT", lambda: timm_names("nextvit"), nextvit, []),
+    "visformer": ("Visformer", lambda: timm_names("visformer"), visformer, []),
+    "mobilevit": ("MobileViT", lambda: timm_names("mobilevit"), mobilevit, []),
+    "tiny_vit": ("TinyViT", lambda: timm_names("tiny_vit"), tiny_vit, []),
+    "davit": ("DaViT", lambda: timm_names("davit"), davit, []),
+    "hybrid": ("HybridTransformer", lambda: timm_names("vision_transformer_hybrid", "vitamin"), hybrid, ["pos_embed"]),
+    "iformer": ("IFormer", lambda: timm_names("iformer"), iformer, []),
+    "lcnetv2": ("LCNetV2", lambda: timm_names("lcnetv2"), lcnetv2, []),
+    "cspnext": ("CSPNeXt", lambda: timm_names("cspnext"), cspnext, []),
+    "nest": ("NestedTransformer", lambda: timm_names("nest"), nest, []),
+    "efficientformer_v2": ("EfficientFormerV2", lambda: timm_names("efficientformer_v2"), efficientformer_v2, []),
+    "volo": ("VOLO", lambda: timm_names("volo"), volo, []),
+    "coat": ("CoaT", lambda: timm_names("coat"), coat, []),
+    "regnet_vz": ("RegNetVZ", lambda: timm_names("regnet"), regnet_vz, []),
+    "hiera": ("Hiera", lambda: timm_names("hiera"), hiera, []),
+    "gcvit": ("GCViT", lambda: timm_names("gcvit"), gcvit, []),
+    "nasnet": ("NASNet", lambda: timm_names("nasnet"), nasnet, []),
+    "pnasnet": ("PNASNet", lambda: timm_names("pnasnet"), nasnet, []),
+    "squeezenet": ("SqueezeNet", lambda: torchvision_names("squeezenet1_0", "squeezenet1_1"), squeezenet, []),
+    "maxvit_torchvision": ("MaxViTTorchvision", lambda: torchvision_names("maxvit_t"), maxvit_torchvision, []),
+    "swiftformer": ("SwiftFormer", lambda: timm_names("swiftformer"), swiftformer, []),
 }
 
 

@@ -138,13 +138,31 @@ struct MixingLayerTests {
     #expect(biases.values == [6, 4, 4, 5, 2, 1, 5, 3, 2])
   }
 
+  @Test func talkingHeadsMixTheBias() throws {
+    let checkpoint = MemoryCheckpoint([
+      "table": TensorValue(f32: [1, 2, 10, 20], shape: [2, 2]),
+      "weight": TensorValue(f32: [1, 0.5, 0, 2], shape: [2, 2]),
+      "bias": TensorValue(f32: [0, 0], shape: [2]),
+    ])
+    let mixing = HeadMixing(weight: "weight", bias: "bias")
+    var attention = CrossAttention(
+      heads: 2, scale: 1, bias: PositionBias(kind: .absoluteDistances("table"), rows: 1, columns: 2),
+      talking: (before: mixing, after: mixing))
+    func biases() throws -> [Float] {
+      try #require(try MixingWeights(attention, StateDict(checkpoint)).biases).values
+    }
+    #expect(try biases() == [1, 2, 2, 1, 10, 20, 20, 10])
+    attention.mixesBias = true
+    #expect(try biases() == [6, 12, 12, 6, 20, 40, 40, 20])
+  }
+
   @Test func channelsAttendToChannels() throws {
     let (tokens, heads, width) = (11, 2, 3)
     let channels = heads * width
     let input = map(2, tokens, 1, 3 * channels, seed: 6)
     let found = try run(
-      .crossCovariance(CrossCovariance(heads: heads, temperature: "temperature")), on: input, slices: [],
-      channels: channels, tensors: ["temperature": [0.7, 2]])
+      .crossCovariance(CrossCovariance(heads: heads, factor: .temperature("temperature"))), on: input,
+      slices: [], channels: channels, tensors: ["temperature": [0.7, 2]])
     var expected: [Double] = []
     for image in 0..<2 {
       func column(_ part: Int, _ channel: Int) -> [Double] {
@@ -180,7 +198,8 @@ struct MixingLayerTests {
     let channels = heads * width
     let input = map(2, tokens, 1, 3 * channels, seed: 20)
     let found = try run(
-      .linearAttention(LinearAttention(heads: heads, eps: 0.25)), on: input, slices: [], channels: channels)
+      .linearAttention(LinearAttention(heads: heads, form: .quotient(eps: 0.25))), on: input, slices: [],
+      channels: channels)
     var expected: [Double] = []
     for image in 0..<2 {
       func value(_ token: Int, _ head: Int, _ part: Int, _ channel: Int) -> Double {
@@ -227,6 +246,41 @@ struct MixingLayerTests {
     #expect(Self.error(filtered.values, expectedFiltered) < 1e-6)
     #expect(Self.error(shares.values, expectedShares) < 1e-6)
     #expect(Self.error(sums.values, expectedSums) < 1e-6)
+  }
+
+  /// One head of two channels, whose keys are weights of the tokens.
+  @Test func linearAttentionBySoftmaxOfKeys() throws {
+    let (tokens, width) = (5, 2)
+    let input = map(1, tokens, 1, 3 * width, seed: 34)
+    let found = try run(
+      .linearAttention(LinearAttention(heads: 1, form: .softmax(scale: 0.5))), on: input, slices: [],
+      channels: width)
+    func column(_ channel: Int) -> [Double] {
+      (0..<tokens).map { Double(input.values[$0 * 3 * width + channel]) }
+    }
+    let shares = (0..<width).map { softmax(column(width + $0)) }
+    var expected: [Double] = []
+    for token in 0..<tokens {
+      for channel in 0..<width {
+        let values = column(2 * width + channel)
+        expected.append(
+          (0..<width).reduce(0) { sum, key in
+            let product = zip(shares[key], values).reduce(0.0) { $0 + $1.0 * $1.1 }
+            return sum + 0.5 * column(key)[token] * product
+          })
+      }
+    }
+    #expect(Self.error(found.values, expected) < 1e-5)
+  }
+
+  @Test func softmaxOverGroupsIsEveryPixelsOwn() throws {
+    let input = Tensor(shape: [1, 1, 2, 4], values: [0, 1, 2, 1, -1, 3, 1, 0])
+    let found = try run(.softmax(groups: 2), on: input, slices: [], channels: 4)
+    let pairs = [[0.0, 2], [1, 1], [-1, 1], [3, 0]].map { softmax($0) }
+    let expected =
+      [pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]]
+      + [pairs[2][0], pairs[3][0], pairs[2][1], pairs[3][1]]
+    #expect(Self.error(found.values, expected) < 1e-6)
   }
 
   /// Weights 1, 2, 1 along both axes of the mirrored map, or of one with zeros around it.
@@ -369,6 +423,79 @@ struct MixingLayerTests {
     #expect(throws: NetworkError.inputTooSmall(height: 2, width: 1, layer: "layer")) {
       try run(.transpose, on: input, slices: [], channels: 4)
     }
+  }
+
+  /// Two channels of one head, over three tokens.
+  @Test func channelsAttendByProductsAsTheyAre() throws {
+    let input = map(1, 3, 1, 6, seed: 33)
+    func column(_ channel: Int) -> [Double] { (0..<3).map { Double(input.values[$0 * 6 + channel]) } }
+    let cases: [(CrossCovariance.Factor, Double)] = [(.constant(0.5), 0.5), (.tokens, 1 / 3.0.squareRoot())]
+    for (factor, number) in cases {
+      let found = try run(
+        .crossCovariance(CrossCovariance(heads: 1, factor: factor)), on: input, slices: [], channels: 2)
+      var expected = [Double](repeating: 0, count: 6)
+      for channel in 0..<2 {
+        let shares = softmax(
+          (0..<2).map { other in
+            zip(column(channel), column(2 + other)).reduce(0) { $0 + number * $1.0 * $1.1 }
+          })
+        for token in 0..<3 {
+          expected[2 * token + channel] = shares[0] * column(4)[token] + shares[1] * column(5)[token]
+        }
+      }
+      #expect(Self.error(found.values, expected) < 1e-6)
+    }
+  }
+
+  @Test func depthBecomesBlocksOfPixels() throws {
+    let input = map(2, 2, 3, 12, seed: 31)
+    let found = try run(.depthToSpace(rows: 2, columns: 3), on: input, slices: [], channels: 2)
+    #expect(found.shape == [2, 4, 9, 2])
+    for image in 0..<2 {
+      for (row, column, channel) in [(0, 0, 0), (1, 2, 1), (2, 3, 0), (3, 8, 1), (2, 7, 0)] {
+        let source = ((image * 2 + row / 2) * 3 + column / 3) * 12
+        let part = row % 2 * 3 + column % 3
+        #expect(
+          found.values[((image * 4 + row) * 9 + column) * 2 + channel]
+            == input.values[source + part * 2 + channel])
+      }
+    }
+    // Blocks made of pixels and pixels of blocks are inverse to each other.
+    let nodes = [
+      Graph.Node(name: "input", operation: .input, inputs: [], channels: 12),
+      Graph.Node(name: "pixels", operation: .depthToSpace(rows: 2, columns: 3), inputs: [0], channels: 2),
+      Graph.Node(name: "layer", operation: .spaceToDepth(rows: 2, columns: 3), inputs: [1], channels: 12),
+    ]
+    #expect(try result(of: nodes, on: input).values == input.values)
+    #expect(throws: NetworkError.inputTooSmall(height: 2, width: 3, layer: "layer")) {
+      try run(.depthToSpace(rows: 2, columns: 2), on: input, slices: [], channels: 2)
+    }
+  }
+
+  @Test func tokensBecomePixelsRowByRow() throws {
+    let input = map(2, 3, 4, 5, seed: 32)
+    let nodes = [
+      Graph.Node(name: "input", operation: .input, inputs: [], channels: 5),
+      Graph.Node(name: "tokens", operation: .joinTokens, inputs: [0], channels: 5),
+      Graph.Node(name: "layer", operation: .arrange, inputs: [1, 0], channels: 5),
+    ]
+    let found = try result(of: nodes, on: input)
+    #expect(found.shape == input.shape && found.values == input.values)
+    var fewer = nodes
+    fewer[1] = Graph.Node(name: "tokens", operation: .joinTokens, inputs: [0, 0], channels: 5)
+    #expect(throws: NetworkError.inputTooSmall(height: 3, width: 4, layer: "layer")) {
+      try result(of: fewer, on: input)
+    }
+  }
+
+  /// The result of the last node of a graph without weights, "layer".
+  private func result(of nodes: [Graph.Node], on input: Tensor) throws -> Tensor {
+    let checkpoint = MemoryCheckpoint([:])
+    let description = NetworkDescription(
+      Graph(nodes: nodes, output: nodes.count - 1), name: "test", checkpoint: checkpoint,
+      weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    return try #require(try network.features(of: ["layer"], input)["layer"])
   }
 
   @Test func gridsHoldPixelsThatAreFarApart() throws {

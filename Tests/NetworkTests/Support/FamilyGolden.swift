@@ -37,7 +37,8 @@ struct FamilyGolden: Sendable, CustomTestStringConvertible {
         .first { "\($0)" == family })
     let table = PublishedTable(heads: [], "small 0 \(settings)")
     return try NetworkDescription(
-      checkpoint, as: type.init(table.rows[0], assumption: nil), state: StateDict(checkpoint), requested: nil)
+      checkpoint, as: type.init(published: Published(row: table.rows[0])), state: StateDict(checkpoint),
+      requested: nil)
   }
 
   func checkpoint() throws -> MemoryCheckpoint {

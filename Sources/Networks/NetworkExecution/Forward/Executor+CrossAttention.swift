@@ -107,13 +107,19 @@ extension Executor {
     }
   }
 
-  /// In every head, with columns q_i, k_j of queries and keys over the tokens: the softmax over j of
-  /// temperature * q_i k_j / (|q_i| |k_j|) weighs the channels of the values.
+  /// In every head, with columns q_i, k_j of queries and keys over the tokens: the softmax over j of a factor times q_i k_j
+  /// weighs the channels of the values. With a temperature the factor is temperature / (|q_i| |k_j|).
   func attendBetweenChannels(_ step: PlanStep, _ attention: CrossCovariance, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let (tokens, channels) = (input.size.pixels, output.size.channels)
     let width = channels / attention.heads
-    let temperatures = network.parameters.factors[step.node]!.scale!
+    let temperatures = network.parameters.factors[step.node]?.scale
+    let factor: Float =
+      switch attention.factor {
+      case .temperature: 1
+      case .constant(let number): number
+      case .tokens: 1 / Float(tokens).squareRoot()
+      }
     let scratch = scratch(width * (width + 2))
     pool.forEach(images * attention.heads) { task, worker in
       let (image, head) = (task / attention.heads, task % attention.heads)
@@ -121,14 +127,16 @@ extension Executor {
       let (k, v) = (q + channels, q + 2 * channels)
       let scores = scratch[worker].buffer.pointer
       let (queryNorms, keyNorms) = (scores + width * width, scores + width * (width + 1))
-      Self.norms(of: q, stride: input.stride, pixels: tokens, channels: width, into: queryNorms)
-      Self.norms(of: k, stride: input.stride, pixels: tokens, channels: width, into: keyNorms)
       GEMM.multiply(
         m: width, n: width, k: tokens, a: q, lda: input.stride, transposeA: true, b: k, ldb: input.stride,
-        c: scores, ldc: width)
-      for row in 0..<width {
-        let factor = temperatures[head] / max(queryNorms[row], 1e-12)
-        for column in 0..<width { scores[row * width + column] *= factor / max(keyNorms[column], 1e-12) }
+        c: scores, ldc: width, alpha: factor)
+      if let temperatures {
+        Self.norms(of: q, stride: input.stride, pixels: tokens, channels: width, into: queryNorms)
+        Self.norms(of: k, stride: input.stride, pixels: tokens, channels: width, into: keyNorms)
+        for row in 0..<width {
+          let factor = temperatures[head] / max(queryNorms[row], 1e-12)
+          for column in 0..<width { scores[row * width + column] *= factor / max(keyNorms[column], 1e-12) }
+        }
       }
       var job = ck_softmax(
         x: scores, x_stride: width, bias: nil, bias_stride: 0, rows: width, columns: width)
@@ -139,16 +147,51 @@ extension Executor {
     }
   }
 
-  /// In every head: q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0).
   func attendLinearly(_ step: PlanStep, _ attention: LinearAttention, into output: FeatureMap) {
+    switch attention.form {
+    case .quotient(let eps): attendByQuotient(step, heads: attention.heads, eps: eps, into: output)
+    case .softmax(let scale): attendBySoftmaxOfKeys(step, heads: attention.heads, scale: scale, into: output)
+    }
+  }
+
+  /// In every head: scale q (K^T V) of keys whose channels are their softmax over the tokens.
+  private func attendBySoftmaxOfKeys(_ step: PlanStep, heads: Int, scale: Float, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let tokens = input.size.pixels
-    let width = output.size.channels / attention.heads
+    let width = output.size.channels / heads
+    let scratch = scratch(width * width + width * tokens)
+    pool.forEach(images * heads) { task, worker in
+      let (image, head) = (task / heads, task % heads)
+      let q = input.image(image) + 3 * head * width
+      let (k, v) = (q + width, q + 2 * width)
+      let products = scratch[worker].buffer.pointer
+      // Keys channel by channel, as the softmax takes rows.
+      let keys = products + width * width
+      for token in 0..<tokens {
+        for channel in 0..<width { keys[channel * tokens + token] = k[token * input.stride + channel] }
+      }
+      var job = ck_softmax(
+        x: keys, x_stride: tokens, bias: nil, bias_stride: 0, rows: width, columns: tokens)
+      kernels.softmax(&job)
+      GEMM.multiply(
+        m: width, n: width, k: tokens, a: keys, lda: tokens, b: v, ldb: input.stride, c: products, ldc: width,
+        alpha: scale)
+      GEMM.multiply(
+        m: tokens, n: width, k: width, a: q, lda: input.stride, b: products, ldb: width,
+        c: output.image(image) + head * width, ldc: output.stride)
+    }
+  }
+
+  /// In every head: q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0).
+  private func attendByQuotient(_ step: PlanStep, heads: Int, eps: Float, into output: FeatureMap) {
+    let input = map(step.inputs[0])
+    let tokens = input.size.pixels
+    let width = output.size.channels / heads
     // The last column holds the sums of keys, for a value of 1.
     let columns = width + 1
     let scratch = scratch((width + 1) * columns)
-    pool.forEach(images * attention.heads) { task, worker in
-      let (image, head) = (task / attention.heads, task % attention.heads)
+    pool.forEach(images * heads) { task, worker in
+      let (image, head) = (task / heads, task % heads)
       let first = input.image(image) + 3 * head * width
       let products = scratch[worker].buffer.pointer
       products.update(repeating: 0, count: width * columns)
@@ -170,7 +213,7 @@ extension Executor {
           for column in 0..<columns { sums[column] += query * factors[column] }
         }
         let y = output.image(image) + token * output.stride + head * width
-        for column in 0..<width { y[column] = sums[column] / (sums[width] + attention.eps) }
+        for column in 0..<width { y[column] = sums[column] / (sums[width] + eps) }
       }
     }
   }

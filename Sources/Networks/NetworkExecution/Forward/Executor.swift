@@ -238,6 +238,8 @@ final class Executor {
     case .reorder(let order): reorder(step, order, into: output)
     case .spaceToDepth(let rows, let columns):
       spaceToDepth(step, rows: rows, columns: columns, into: output)
+    case .depthToSpace(let rows, let columns):
+      depthToSpace(step, rows: rows, columns: columns, into: output)
     case .enlarge(let rows, let columns): enlarge(step, rows: rows, columns: columns, into: output)
     case .stretch: stretch(step, into: output)
     case .acrossChannels(_, let taps, let padding):
@@ -258,6 +260,7 @@ final class Executor {
     case .parameter: repeatParameter(step, into: output)
     case .transpose: transpose(step, into: output)
     case .joinTokens: joinTokens(step, into: output)
+    case .arrange: takeTokens(step, from: 0, into: output)
     case .wavePositions(let waves): wavePositions(waves, into: output)
     case .arrange(let arrangement): arrange(step, arrangement, into: output)
     case .takeRows(let selection): takeRows(step, selection, into: output)

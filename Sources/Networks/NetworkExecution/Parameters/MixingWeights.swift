@@ -4,19 +4,42 @@ import TensorMath
 
 /// Position biases and talking heads of a layer of attention.
 struct MixingWeights: Sendable {
-  /// Weight [to head][from head] and bias of the maps across heads, before and after the softmax.
-  let talking: (before: (weight: [Float], bias: [Float]), after: (weight: [Float], bias: [Float]))?
+  /// Weight [to head][from head] and bias of a map across heads.
+  typealias Mixing = (weight: [Float], bias: [Float])
+  /// The maps before and after the softmax.
+  let talking: (before: Mixing, after: Mixing)?
   /// The numbers added to the scores, [head][query][key].
   let biases: Tensor?
 
   init(_ attention: CrossAttention, _ state: StateDict) throws {
-    talking = try attention.talking.map { talking in
-      func values(_ mixing: HeadMixing) throws -> (weight: [Float], bias: [Float]) {
+    let talking: (before: Mixing, after: Mixing)? = try attention.talking.map { talking in
+      func values(_ mixing: HeadMixing) throws -> Mixing {
         (try state.floats(mixing.weight), try state.floats(mixing.bias))
       }
       return (try values(talking.before), try values(talking.after))
     }
-    biases = try attention.bias.map { try Self.biases($0, heads: attention.heads, state) }
+    self.talking = talking
+    let biases = try attention.bias.map { try Self.biases($0, heads: attention.heads, state) }
+    if attention.mixesBias, let biases, let talking {
+      self.biases = Self.mixed(biases, by: talking.before.weight, heads: attention.heads)
+    } else {
+      self.biases = biases
+    }
+  }
+
+  /// The numbers of all heads after a linear map across them, [to head][from head].
+  private static func mixed(_ biases: Tensor, by weight: [Float], heads: Int) -> Tensor {
+    let count = biases.count / heads
+    let result = Tensor(shape: biases.shape)
+    for target in 0..<heads {
+      for source in 0..<heads {
+        let factor = weight[target * heads + source]
+        for index in 0..<count {
+          result.pointer[target * count + index] += factor * biases.pointer[source * count + index]
+        }
+      }
+    }
+    return result
   }
 
   private static func biases(_ bias: PositionBias, heads: Int, _ state: StateDict) throws -> Tensor {

@@ -69,7 +69,8 @@ struct Parameters: Sendable {
           try state.floats(convolution.weight), try convolution.bias.map { try state.floats($0) }
         )
       case .parameter(let key, _): factors[index] = (try state.floats(key), nil)
-      case .crossCovariance(let attention): factors[index] = (try state.floats(attention.temperature), nil)
+      case .crossCovariance(let attention):
+        if case .temperature(let key) = attention.factor { factors[index] = (try state.floats(key), nil) }
       case .crossAttention(let attention): mixers[index] = try MixingWeights(attention, state)
       case .rotate(let rotation):
         if case .mixed(let key, _) = rotation.angles { factors[index] = (try state.floats(key), nil) }

@@ -47,17 +47,24 @@ extension Architecture {
 /// The known families, in the order in which they are tried.
 enum ArchitectureRegistry {
   static let families: [any Architecture.Type] = [
-    ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self, RegNet.self,
+    ResNet.self, VGG.self, DenseNet.self, MobileNetV2.self, MobileNetV3.self, EfficientNet.self,
+    // Families of known layouts come before those that take some of their keys for their own.
+    RegNetVZ.self, RegNet.self,
     MNASNet.self, ShuffleNetV2.self, GoogLeNet.self, InceptionV3.self, MobileNetwork.self, MobileBlocks.self,
     EfficientNetPyTorch.self, SmallImageResNet.self,
-    ConvNeXt.self, TokenTransformer.self, VisionTransformer.self, SwinTransformer.self, Mixer.self,
+    EdgeNeXt.self, ConvNeXt.self, TokenTransformer.self, HybridTransformer.self, VisionTransformer.self,
+    SwinTransformer.self, Mixer.self,
     MetaFormer.self, NormFreeNet.self, MaxViT.self, XCiT.self, CaiT.self, SwinTransformerCR.self,
     PyramidTransformer.self, FocalNet.self, LeViT.self, MambaOut.self, InceptionNeXt.self,
     ByobNet.self, CSPNet.self, DeepLayerAggregation.self, VoVNet.self, HighResolutionNet.self,
     DualPathNet.self, GhostNet.self, RepViT.self, ReXNet.self, SelecSLS.self,
     Res2Net.self, ResNeSt.self, SKNet.self, ResNetV2.self, SENet.self, HGNet.self,
     InceptionV4.self, InceptionResNetV2.self, Xception.self, AlignedXception.self, EfficientViT.self,
-    FastViT.self,
+    FastViT.self, StarNet.self, ConvMixer.self, FasterNet.self, SHViT.self, RDNet.self, TResNet.self,
+    PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self, TinyViT.self, DaViT.self,
+    SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self, SmallImageDenseNet.self,
+    NextViT.self, IFormer.self, LCNetV2.self, CSPNeXt.self, NestedTransformer.self, EfficientFormerV2.self,
+    CoaT.self, VOLO.self, Hiera.self, GCViT.self, NASNet.self, PNASNet.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }

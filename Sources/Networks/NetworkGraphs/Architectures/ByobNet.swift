@@ -9,14 +9,9 @@ import Checkpoint
 struct ByobNet: TabulatedArchitecture {
   static let family = "byobnet"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-  private let act: Activation
+  let published: Published
 
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption, act) = (row.name, row, assumption, row.activation("act"))
-  }
+  private var act: Activation { row.activation("act") }
 
   var headName: String { row.has("pool-heads") ? "head.proj" : "head.fc" }
 

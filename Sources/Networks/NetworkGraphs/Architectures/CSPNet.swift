@@ -8,13 +8,7 @@ import Checkpoint
 struct CSPNet: TabulatedArchitecture {
   static let family = "cspnet"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = b.input()

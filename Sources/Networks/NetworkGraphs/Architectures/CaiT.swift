@@ -7,16 +7,10 @@ import Checkpoint
 struct CaiT: TabulatedArchitecture {
   static let family = "cait"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-  private let heads: Int
-  private let eps: Double
+  let published: Published
 
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-    (heads, eps) = (row.integer("heads"), row.real("eps"))
-  }
+  private var heads: Int { row.integer("heads") }
+  private var eps: Double { row.real("eps") }
 
   var pooling: String { "token" }
 

@@ -7,13 +7,7 @@ import Checkpoint
 struct DeepLayerAggregation: TabulatedArchitecture {
   static let family = "dla"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     // Shortcuts are pooled, which drops the last pixel of an odd map, where convolutions keep it.

@@ -7,14 +7,9 @@ import Checkpoint
 struct DualPathNet: TabulatedArchitecture {
   static let family = "dpn"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-  private let act: Activation
+  let published: Published
 
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption, act) = (row.name, row, assumption, row.activation("act"))
-  }
+  private var act: Activation { row.activation("act") }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     b.eps = row.real("eps")

@@ -97,7 +97,7 @@ struct EfficientViT: Architecture {
         label: b.state.label, requested: b.architecture, found: "attention of a single scale")
     }
     let all = b.concatenate(scales)
-    let y = try b.linearAttention(all, name, heads: all.channels / 3 / width, eps: 1e-5)
+    let y = try b.linearAttention(all, name, heads: all.channels / 3 / width, .quotient(eps: 1e-5))
     return try unit(&b, y, "\(name).proj", .identity)
   }
 

@@ -6,14 +6,9 @@ import Checkpoint
 struct FocalNet: TabulatedArchitecture {
   static let family = "focalnet"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-  private let eps: Double
+  let published: Published
 
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption, eps) = (row.name, row, assumption, row.real("eps"))
-  }
+  private var eps: Double { row.real("eps") }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = try downsample(&b, b.input(), "stem", stride: 4)

@@ -8,13 +8,7 @@ import Checkpoint
 struct GhostNet: TabulatedArchitecture {
   static let family = "ghostnet"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = try b.convolutionNorm(b.input(), "conv_stem", "bn1", stride: 2, .relu)

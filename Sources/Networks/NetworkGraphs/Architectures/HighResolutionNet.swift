@@ -7,12 +7,7 @@ import Checkpoint
 struct HighResolutionNet: TabulatedArchitecture {
   static let family = "hrnet"
 
-  let name: String
-  let assumption: String?
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.assumption) = (row.name, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     // Coarse maps are enlarged to the fine ones, which they must divide.

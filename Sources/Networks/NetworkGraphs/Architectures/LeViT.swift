@@ -7,14 +7,9 @@ import Checkpoint
 struct LeViT: TabulatedArchitecture {
   static let family = "levit"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-  private let act: Activation
+  let published: Published
 
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption, act) = (row.name, row, assumption, row.activation("act"))
-  }
+  private var act: Activation { row.activation("act") }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     b.onlySize = row.integer("only")
@@ -59,25 +54,6 @@ struct LeViT: TabulatedArchitecture {
     return try b.add(linear(&b, y, "\(name).ln2"), x, name)
   }
 
-  /// Channels [head][part][channel] as one map for each part.
-  private func parts(
-    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, heads: Int, widths: [Int]
-  ) -> [GraphBuilder.Value] {
-    let each = widths.reduce(0, +)
-    var order: [Int] = []
-    var first = 0
-    for width in widths {
-      for head in 0..<heads { order += (0..<width).map { head * each + first + $0 } }
-      first += width
-    }
-    let sorted = b.append("heads", .reorder(order), [x], channels: x.channels)
-    var begin = 0
-    return widths.map { width in
-      begin += heads * width
-      return b.slice(sorted, begin - heads * width..<begin)
-    }
-  }
-
   private func bias(_ b: inout GraphBuilder, _ name: String, side: Int, stride: Int) throws -> PositionBias {
     let table = try b.require("\(name).attention_biases", shape: [nil, side * side])
     return PositionBias(kind: .absoluteDistances(table.name), rows: side, columns: side, stride: stride)
@@ -89,8 +65,8 @@ struct LeViT: TabulatedArchitecture {
     let width = row.integer("key-width")
     let heads = b.state.shape("\(name).attention_biases")?.first ?? 1
     let qkv = try linear(&b, x, "\(name).qkv")
-    let parts = parts(
-      &b, qkv, heads: heads, widths: [width, width, qkv.channels / max(heads, 1) - 2 * width])
+    let parts = b.headParts(
+      qkv, heads: heads, widths: [width, width, qkv.channels / max(heads, 1) - 2 * width])
     let attention = CrossAttention(
       heads: heads, scale: 1 / Float(width).squareRoot(),
       bias: try bias(&b, name, side: side, stride: 1))
@@ -105,7 +81,7 @@ struct LeViT: TabulatedArchitecture {
     let width = row.integer("key-width")
     let heads = b.state.shape("\(name).attention_biases")?.first ?? 1
     let kv = try linear(&b, x, "\(name).kv")
-    let parts = parts(&b, kv, heads: heads, widths: [width, kv.channels / max(heads, 1) - width])
+    let parts = b.headParts(kv, heads: heads, widths: [width, kv.channels / max(heads, 1) - width])
     let q = try linear(&b, b.maxPool(x, Window(1, stride: 2)), "\(name).q.ln")
     let attention = CrossAttention(
       heads: heads, scale: 1 / Float(width).squareRoot(),

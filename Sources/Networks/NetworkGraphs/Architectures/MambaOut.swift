@@ -6,16 +6,10 @@ import Checkpoint
 struct MambaOut: TabulatedArchitecture {
   static let family = "mambaout"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-  private let eps: Double
-  private let act: Activation
+  let published: Published
 
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-    (eps, act) = (row.real("eps"), row.activation("act"))
-  }
+  private var eps: Double { row.real("eps") }
+  private var act: Activation { row.activation("act") }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = try b.convolution(b.input(), "stem.conv1", kernel: 3, stride: 2)

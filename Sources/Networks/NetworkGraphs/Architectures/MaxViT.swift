@@ -7,13 +7,7 @@ import Checkpoint
 struct MaxViT: TabulatedArchitecture {
   static let family = "maxxvit"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   private var act: Activation { row.activation("conv-act") }
 

@@ -7,13 +7,7 @@ import Checkpoint
 struct MetaFormer: TabulatedArchitecture {
   static let family = "metaformer"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = try b.convolution(b.input(), "stem.conv", kernel: 7, stride: 4, padding: .all(2))

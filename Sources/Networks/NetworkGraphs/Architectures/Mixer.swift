@@ -7,13 +7,7 @@ import Checkpoint
 struct Mixer: TabulatedArchitecture {
   static let family = "mixer"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     let patch = b.state.shape("stem.proj.weight")?.last ?? 16

@@ -19,14 +19,16 @@ struct MobileBlocks: Architecture {
     + ["050", "075", "100", "140", "small"].map { "mnasnet_\($0)" }
     + ["050", "075", "100", "140"].map { "semnasnet_\($0)" } + ["spnasnet_100", "fbnetc_100"]
     + (0...8).map { "efficientnet_b\($0)" } + (0...4).map { "efficientnet_lite\($0)" }
-    + ["es", "em", "el"].map { "efficientnet_\($0)" }
+    + ["es", "em", "el", "es_pruned", "el_pruned"].map { "efficientnet_\($0)" }
     + ["s", "m", "l", "rw_t", "rw_s", "rw_m"].map { "efficientnetv2_\($0)" }
   private static let ports: [String] =
     ["large_075", "large_100", "small_075", "small_100"].map { "tf_mobilenetv3_\($0)" }
     + (0...8).map { "tf_efficientnet_b\($0)" } + (0...4).map { "tf_efficientnet_lite\($0)" }
     + ["es", "em", "el"].map { "tf_efficientnet_\($0)" }
     + ["s", "m", "l", "b0", "b1", "b2", "b3"].map { "tf_efficientnetv2_\($0)" }
-  static let names = ["mobilenetv2", "mobilenetv3", "mnasnet", "semnasnet"] + own + ports
+  /// A network that blurs its maps where another with the same tensors strides, and that other.
+  private static let blurred = (name: "efficientnet_blur_b0", plain: "efficientnet_b0")
+  static let names = ["mobilenetv2", "mobilenetv3", "mnasnet", "semnasnet"] + own + ports + [blurred.name]
 
   let name: String
   private let kind: BlockType
@@ -65,7 +67,13 @@ struct MobileBlocks: Architecture {
     let names = PublishedNames.names(of: Layout(state, head: headName)).filter {
       (Self.own + Self.ports).contains($0)
     }
-    if let requested, (Self.own + Self.ports).contains(requested) {
+    if let requested, requested == Self.blurred.name {
+      guard names.contains(Self.blurred.plain) else {
+        throw NetworkError.otherArchitecture(
+          label: state.label, requested: requested, found: names.first ?? description)
+      }
+      name = requested
+    } else if let requested, (Self.own + Self.ports).contains(requested) {
       guard names.contains(requested) else {
         throw NetworkError.otherArchitecture(
           label: state.label, requested: requested, found: names.first ?? description)
@@ -155,8 +163,10 @@ struct MobileBlocks: Architecture {
       y = try b.convolutionNorm(gated(y), last, "\(name).bn2", .identity)
     } else if b.state.contains("\(name).conv_pwl.weight") {
       y = try b.convolutionNorm(y, "\(name).conv_pw", "\(name).bn1", activation)
+      let isBlurred = stride > 1 && self.name == Self.blurred.name
       y = try b.convolutionNorm(
-        y, "\(name).conv_dw", "\(name).bn2", stride: stride, groups: .depthwise, activation)
+        y, "\(name).conv_dw", "\(name).bn2", stride: isBlurred ? 1 : stride, groups: .depthwise, activation)
+      if isBlurred { y = b.blurPool(y, stride: stride, mirrors: false) }
       last = "\(name).conv_pwl"
       y = try b.convolutionNorm(gated(y), last, "\(name).bn3", .identity)
     } else if b.state.contains("\(name).conv_dw.weight") {

@@ -6,13 +6,7 @@
 struct MobileNetwork: TabulatedArchitecture {
   static let family = "mobilenet"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   /// The settings of a block that no key shows: its stride, then `s` for a shortcut, `p` for an activation at its end, `r` for ReLU
   /// or `o` for another one in place of the network's activation.

@@ -8,13 +8,7 @@ import Checkpoint
 struct NormFreeNet: TabulatedArchitecture {
   static let family = "nfnet"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     if row.has("same") { b.defaultPadding = .same }

@@ -7,17 +7,11 @@ import Checkpoint
 struct PyramidTransformer: TabulatedArchitecture {
   static let family = "pyramid-transformer"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-  private let eps: Double
-  /// Eps of the norms after convolutions.
-  private let innerEps: Double
+  let published: Published
 
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-    (eps, innerEps) = (row.real("eps"), row.real("inner-eps"))
-  }
+  private var eps: Double { row.real("eps") }
+  /// Eps of the norms after convolutions.
+  private var innerEps: Double { row.real("inner-eps") }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = b.input()

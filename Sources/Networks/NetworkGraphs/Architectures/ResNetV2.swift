@@ -5,13 +5,7 @@
 struct ResNetV2: TabulatedArchitecture {
   static let family = "resnetv2"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     b.eps = row.real("eps")

@@ -7,13 +7,7 @@ import Checkpoint
 struct SelecSLS: TabulatedArchitecture {
   static let family = "selecsls"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     var x = try b.pair(b.input(), "stem", stride: 2, .relu)

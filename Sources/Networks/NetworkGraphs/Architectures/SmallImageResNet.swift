@@ -1,10 +1,11 @@
-/// ResNet for images of 32 pixels with the key names of kuangliu/pytorch-cifar (`layer1.0.shortcut.0`, `linear`) or of
-/// weiaicunzai/pytorch-cifar100 (`conv2_x.0.residual_function.0`).
+/// ResNet for images of 32 pixels with the key names of kuangliu/pytorch-cifar (`layer1.0.shortcut.0`, `linear`), of
+/// weiaicunzai/pytorch-cifar100 (`conv2_x.0.residual_function.0`), or of akamaster/pytorch_resnet_cifar10, which has the
+/// names of the first and shortcuts without tensors.
 ///
-/// Both have a stem of 3x3 that neither strides nor pools. That does not show in the tensors, and copies of the code for
+/// All have a stem of 3x3 that neither strides nor pools. That does not show in the tensors, and copies of the code for
 /// larger images stride there, so these networks must be named, as those with torchvision's names are.
 ///
-/// Sources: `models/resnet.py` of both.
+/// Sources: `models/resnet.py` of the first two, `resnet.py` of the third.
 struct SmallImageResNet: Architecture {
   private typealias Value = GraphBuilder.Value
 
@@ -13,8 +14,12 @@ struct SmallImageResNet: Architecture {
     ("resnet50-cifar", [3, 4, 6, 3], true), ("resnet101-cifar", [3, 4, 23, 3], true),
     ("resnet152-cifar", [3, 8, 36, 3], true),
   ]
+  /// Networks of three stages, akamaster's.
+  private static let thirds = [(20, 3), (32, 5), (44, 7), (56, 9), (110, 18), (1202, 200)].map {
+    (name: "resnet\($0.0)-cifar", blocks: [$0.1, $0.1, $0.1], isBottleneck: false)
+  }
   private static let any = "resnet-cifar"
-  static let names = [any] + published.map(\.name)
+  static let names = [any] + (published + thirds).map(\.name)
 
   /// Names of the layers: the two repositories'.
   private enum Naming {
@@ -38,7 +43,7 @@ struct SmallImageResNet: Architecture {
     init?(_ state: StateDict) {
       if state.isConvolution("conv1.weight"), state.contains("bn1.running_mean"),
         state.isConvolution("layer1.0.conv1.weight"), state.headName("linear") != nil,
-        state.isConvolution("layer2.0.shortcut.0.weight")
+        state.isConvolution("layer2.0.shortcut.0.weight") || !state.isConvolution("layer4.0.conv1.weight")
       {
         self = .layers
       } else if state.isConvolution("conv1.0.weight"), state.contains("conv1.1.running_mean"),
@@ -75,7 +80,8 @@ struct SmallImageResNet: Architecture {
     while case let found = count(blocks.count), found > 0 { blocks.append(found) }
     let isBottleneck = state.contains(naming.part(2, of: naming.block(0, 0)).0 + ".weight")
     let known =
-      Self.published.first { $0.blocks == blocks && $0.isBottleneck == isBottleneck }?.name ?? Self.any
+      (Self.published + Self.thirds).first { $0.blocks == blocks && $0.isBottleneck == isBottleneck }?.name
+      ?? Self.any
     guard let requested else { throw NetworkError.ambiguous(label: state.label, candidates: [known]) }
     guard requested == known || requested == Self.any else {
       throw NetworkError.otherArchitecture(label: state.label, requested: requested, found: known)
@@ -109,7 +115,16 @@ struct SmallImageResNet: Architecture {
     if b.state.contains("\(name).shortcut.0.weight") {
       shortcut = try b.convolutionNorm(
         x, "\(name).shortcut.0", "\(name).shortcut.1", kernel: 1, stride: stride, .identity)
+    } else if stride > 1 {
+      shortcut = padded(&b, x, channels: y.channels, stride: stride)
     }
     return b.activation(try b.add(y, shortcut, parts[parts.count - 1].0), .relu)
+  }
+
+  /// Some pixels of the map, between channels of zeros that are a quarter of all each (He et al. 2016, option A).
+  private func padded(_ b: inout GraphBuilder, _ x: Value, channels: Int, stride: Int) -> Value {
+    let pixels = b.maxPool(x, Window(1, stride: stride))
+    let first = b.slice(pixels, 0..<min(channels / 4, pixels.channels))
+    return b.concatenate([b.scale(first, by: 0), pixels, b.scale(first, by: 0)])
   }
 }

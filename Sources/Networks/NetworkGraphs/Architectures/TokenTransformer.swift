@@ -10,19 +10,12 @@ import Checkpoint
 struct TokenTransformer: TabulatedArchitecture {
   static let family = "vit-variants"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-  private let heads: Int
-  private let eps: Double
-  private let norm: GraphBuilder.Norm
-  private let prefixCount: Int
+  let published: Published
 
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-    (heads, eps, prefixCount) = (row.integer("heads"), row.real("eps"), row.integer("prefix"))
-    norm = row.has("rms") ? .rootMeanSquare : .layer
-  }
+  private var heads: Int { row.integer("heads") }
+  private var eps: Double { row.real("eps") }
+  private var norm: GraphBuilder.Norm { row.has("rms") ? .rootMeanSquare : .layer }
+  private var prefixCount: Int { row.integer("prefix") }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     let patch = b.state.shape("patch_embed.proj.weight")?.last ?? 16

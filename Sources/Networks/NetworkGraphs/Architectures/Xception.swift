@@ -64,13 +64,7 @@ struct Xception: Architecture {
 struct AlignedXception: TabulatedArchitecture {
   static let family = "aligned_xception"
 
-  let name: String
-  let assumption: String?
-  private let row: PublishedTable.Row
-
-  init(_ row: PublishedTable.Row, assumption: String?) {
-    (name, self.row, self.assumption) = (row.name, row, assumption)
-  }
+  let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     b.eps = row.real("eps")

@@ -199,19 +199,23 @@ extension Graph {
       guard inputs[0].height % rows == 0, inputs[0].width % columns == 0 else { return nil }
       return MapSize(
         height: inputs[0].height / rows, width: inputs[0].width / columns, channels: node.channels)
+    case .depthToSpace(let rows, let columns):
+      guard inputs[0].channels == node.channels * rows * columns else { return nil }
+      return MapSize(
+        height: inputs[0].height * rows, width: inputs[0].width * columns, channels: node.channels)
     case .enlarge(let rows, let columns):
       return MapSize(
         height: inputs[0].height * rows, width: inputs[0].width * columns, channels: node.channels)
     case .stretch: return MapSize(height: inputs[1].height, width: inputs[1].width, channels: node.channels)
-    case .acrossChannels, .softmax: return inputs[0].pixels == 1 ? inputs[0] : nil
+    case .acrossChannels: return inputs[0].pixels == 1 ? inputs[0] : nil
+    case .softmax: return inputs[0]
     case .mask:
       guard inputs[0].height == inputs[1].height, inputs[0].width == inputs[1].width else { return nil }
       return inputs[0]
     case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches:
       return size(ofTokens: node, input: inputs[0])
     case .crossAttention, .rotate, .crossCovariance, .linearAttention, .groupNorm, .parameter, .transpose,
-      .joinTokens,
-      .wavePositions:
+      .joinTokens, .arrange, .wavePositions:
       return size(ofMixing: node, inputs: inputs)
     case .arrange, .takeRows, .product, .stridedAttention, .softmaxOfChannels, .reduceChannels, .select,
       .resample, .transposedConvolution:

@@ -68,6 +68,25 @@ extension GraphBuilder {
     return append("heads", .reorder(order), [qkv], channels: qkv.channels)
   }
 
+  /// Channels [head][part][channel of the part] as a map for each part, [head][channel of the part].
+  ///
+  /// - Parameter widths: Channels of the parts of a head.
+  mutating func headParts(_ x: Value, heads: Int, widths: [Int]) -> [Value] {
+    let each = widths.reduce(0, +)
+    var order: [Int] = []
+    var first = 0
+    for width in widths {
+      for head in 0..<heads { order += (0..<width).map { head * each + first + $0 } }
+      first += width
+    }
+    let sorted = append("heads", .reorder(order), [x], channels: x.channels)
+    var begin = 0
+    return widths.map { width in
+      begin += heads * width
+      return slice(sorted, begin - heads * width..<begin)
+    }
+  }
+
   /// Every channel times a factor of its own, plus a summand of its own.
   mutating func affine(_ x: Value, scale: String, shift: String) throws -> Value {
     let factors = ChannelFactors(
@@ -92,7 +111,7 @@ extension GraphBuilder {
     return gate(x, by: activation(factor, .sigmoid))
   }
 
-  /// The softmax over `groups` ranges of the channels of a one-pixel map, element by element of a range.
+  /// The softmax over `groups` ranges of the channels of every pixel, element by element of a range.
   mutating func softmax(_ x: Value, groups: Int) -> Value {
     append("softmax", .softmax(groups: groups), [x], channels: x.channels)
   }
@@ -118,24 +137,36 @@ extension GraphBuilder {
     return (slice(x, 0..<third), slice(x, third..<2 * third), slice(x, 2 * third..<3 * third))
   }
 
-  /// Attention between channels of queries, keys and values.
+  /// Attention between channels of queries, keys and values, with the temperature of `name`.
   mutating func crossCovariance(_ qkv: Value, _ name: String, heads: Int) throws -> Value {
     let temperature = try require("\(name).temperature", shape: [heads, 1, 1])
-    return append(
-      name + ".attention",
-      .crossCovariance(CrossCovariance(heads: heads, temperature: temperature.name)), [qkv],
-      channels: qkv.channels / 3)
+    return try crossCovariance(qkv, name, heads: heads, factor: .temperature(temperature.name))
   }
 
-  /// Attention without softmax of queries, keys and values, [head][query, key, value][channel of the head].
-  mutating func linearAttention(_ qkv: Value, _ name: String, heads: Int, eps: Double) throws -> Value {
+  mutating func crossCovariance(
+    _ qkv: Value, _ name: String, heads: Int, factor: CrossCovariance.Factor
+  ) throws -> Value {
     guard heads > 0, qkv.channels % (3 * heads) == 0 else {
       throw NetworkError.otherArchitecture(
         label: state.label, requested: architecture,
         found: "\(qkv.channels / 3) channels, which \(heads) heads do not share")
     }
     return append(
-      name + ".attention", .linearAttention(LinearAttention(heads: heads, eps: Float(eps))), [qkv],
+      name + ".attention", .crossCovariance(CrossCovariance(heads: heads, factor: factor)), [qkv],
+      channels: qkv.channels / 3)
+  }
+
+  /// Attention without scores of queries, keys and values, [head][query, key, value][channel of the head].
+  mutating func linearAttention(
+    _ qkv: Value, _ name: String, heads: Int, _ form: LinearAttention.Form
+  ) throws -> Value {
+    guard heads > 0, qkv.channels % (3 * heads) == 0 else {
+      throw NetworkError.otherArchitecture(
+        label: state.label, requested: architecture,
+        found: "\(qkv.channels / 3) channels, which \(heads) heads do not share")
+    }
+    return append(
+      name + ".attention", .linearAttention(LinearAttention(heads: heads, form: form)), [qkv],
       channels: qkv.channels / 3)
   }
 
@@ -152,6 +183,29 @@ extension GraphBuilder {
   /// Channels as tokens: a map of `tokens` tokens becomes one of as many channels.
   mutating func transpose(_ x: Value, tokens: Int) -> Value {
     append("transpose", .transpose, [x], channels: tokens)
+  }
+
+  /// Blocks of `side` by `side` pixels as one, channels [row in the block][column in the block][channel].
+  mutating func spaceToDepth(_ x: Value, side: Int) -> Value {
+    append("blocks", .spaceToDepth(rows: side, columns: side), [x], channels: side * side * x.channels)
+  }
+
+  /// The pixels of blocks that `spaceToDepth` has made one.
+  mutating func depthToSpace(_ x: Value, side: Int) -> Value {
+    append("pixels", .depthToSpace(rows: side, columns: side), [x], channels: x.channels / (side * side))
+  }
+
+  /// Tokens as the pixels of a map of the size of another, which has as many.
+  mutating func arrange(_ x: Value, like other: Value) -> Value {
+    append("arrange", .arrange, [x, other], channels: x.channels)
+  }
+
+  /// A learned map, `[1, channels, height, width]`, of the size of `x`.
+  mutating func parameterMap(_ key: String, like x: Value) throws -> Value {
+    let spec = try require(key, shape: [1, x.channels, nil, nil])
+    let pixels = spec.shape[2] * spec.shape[3]
+    let planes = append(key, .parameter(spec.name, count: x.channels), [x], channels: pixels)
+    return arrange(transpose(planes, tokens: x.channels), like: x)
   }
 
   mutating func joinTokens(_ values: [Value]) -> Value {

@@ -18,6 +18,8 @@ package struct CrossAttention: Sendable, Equatable {
   package var bias: PositionBias?
   /// Linear maps across the heads, of scores and of the softmax's results.
   package var talking: (before: HeadMixing, after: HeadMixing)?
+  /// True if the map before the softmax takes scores with their bias; false adds the bias to its results.
+  package var mixesBias = false
 
   package init(
     heads: Int, keyHeads: Int? = nil, scale: Float, bias: PositionBias? = nil,
@@ -29,6 +31,7 @@ package struct CrossAttention: Sendable, Equatable {
 
   package static func == (a: CrossAttention, b: CrossAttention) -> Bool {
     a.heads == b.heads && a.keyHeads == b.keyHeads && a.scale == b.scale && a.bias == b.bias
+      && a.mixesBias == b.mixesBias
       && a.talking?.before == b.talking?.before && a.talking?.after == b.talking?.after
   }
 }
@@ -95,22 +98,39 @@ package struct RotaryEmbedding: Sendable, Equatable {
   package let patch: Int
 }
 
-/// Attention between channels: in every head the softmax of temperature * K^T Q, whose columns over the tokens have
-/// length 1. The input is queries, keys and values, [3][head][channel of the head].
+/// Attention between channels: in every head the softmax of a factor times K^T Q. The input is queries, keys and values,
+/// [3][head][channel of the head].
 ///
-/// Ali et al.: "XCiT: Cross-Covariance Image Transformers" (2021).
+/// Ali et al.: "XCiT: Cross-Covariance Image Transformers" (2021); Ding et al.: "DaViT: Dual Attention Vision Transformers"
+/// (2022) for the products of columns as they are.
 package struct CrossCovariance: Sendable, Equatable {
+  package enum Factor: Sendable, Equatable {
+    /// A number for each head, for columns over the tokens that have length 1.
+    case temperature(TensorName)
+    case constant(Float)
+    /// 1 / sqrt(number of tokens)
+    case tokens
+  }
+
   package let heads: Int
-  package let temperature: TensorName
+  package let factor: Factor
 }
 
-/// Attention without softmax: in every head q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0), so that its
-/// cost grows with the number of tokens alone. The input is [head][query, key, value][channel of the head].
+/// Attention whose cost grows with the number of tokens alone, because keys and values are multiplied first. The input is
+/// [head][query, key, value][channel of the head].
 ///
-/// Katharopoulos et al.: "Transformers are RNNs" (2020); Cai et al.: "EfficientViT" (2023).
+/// Katharopoulos et al.: "Transformers are RNNs" (2020); Cai et al.: "EfficientViT" (2023); Xu et al.: "Co-Scale
+/// Conv-Attentional Image Transformers" (2021) for the softmax.
 package struct LinearAttention: Sendable, Equatable {
+  package enum Form: Sendable, Equatable {
+    /// q (K^T V) / (q K^T 1 + eps) of queries and keys that are max(x, 0).
+    case quotient(eps: Float)
+    /// scale q (K^T V), where every channel of the keys is its softmax over the tokens.
+    case softmax(scale: Float)
+  }
+
   package let heads: Int
-  package let eps: Float
+  package let form: Form
 }
 
 /// A GroupNorm: every group of channels over all pixels to mean 0 and variance 1, then scale and shift.
@@ -148,6 +168,7 @@ extension Graph {
     case .parameter(_, let count): return shaped(count, 1)
     case .transpose: return first.pixels == node.channels ? shaped(first.channels, 1) : nil
     case .joinTokens: return shaped(inputs.reduce(0) { $0 + $1.pixels }, 1)
+    case .arrange: return first.pixels == inputs[1].pixels ? shaped(inputs[1].height, inputs[1].width) : nil
     default: return nil
     }
   }

@@ -41,13 +41,15 @@ package enum Operation: Sendable, Equatable {
   case reorder([Int])
   /// Blocks of pixels become one pixel with the channels [row in the block][column in the block][channel].
   case spaceToDepth(rows: Int, columns: Int)
+  /// Channels [row in the block][column in the block][channel] of every pixel become a block of pixels.
+  case depthToSpace(rows: Int, columns: Int)
   /// Every pixel becomes a block of equal ones.
   case enlarge(rows: Int, columns: Int)
   /// The first map at the size of the second, every pixel the nearest of the first (PyTorch's `interpolate`).
   case stretch
   /// A convolution of a single filter along the channels of a one-pixel map (efficient channel attention).
   case acrossChannels(weight: TensorName, taps: Int, padding: Int)
-  /// The softmax over `groups` ranges of channels, element by element of a range, of a one-pixel map.
+  /// The softmax over `groups` ranges of channels of every pixel, element by element of a range.
   case softmax(groups: Int)
   /// The sum of `groups` ranges of channels.
   case sumOfGroups(Int)
@@ -74,6 +76,8 @@ package enum Operation: Sendable, Equatable {
   case transpose
   /// The tokens of all inputs, one after the other.
   case joinTokens
+  /// The tokens of the first input as the pixels of a map of the second's size, row by row.
+  case arrange
   /// Sines and cosines of the places of pixels, [row or column][wave][sine, cosine] (Ali et al.: "XCiT", 2021); the input
   /// gives the size of the map alone.
   case wavePositions(waves: Int)

@@ -63,6 +63,9 @@ package struct AttentionWindows: Sendable, Equatable {
     /// For every head a row for every distance down and a column for every distance to the right, of the key from the
     /// query (MaxViT in TensorFlow).
     case tableByHead(TensorName)
+    /// For every head a row for every distance down and a column for every distance to the right, whatever their sign
+    /// (TinyViT).
+    case absoluteDistances(TensorName)
     /// Nothing is added.
     case zero
   }

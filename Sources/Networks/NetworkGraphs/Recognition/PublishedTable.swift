@@ -86,14 +86,21 @@ struct PublishedTable: Sendable {
   }
 }
 
-/// A family that is known by the layouts of its published networks alone.
+/// A published network, as a state dict or its name determines it.
+struct Published: Sendable {
+  let row: PublishedTable.Row
+  /// The settings of the row on one line, where the network was not named.
+  var assumption: String?
+}
+
+/// A family that is known by the layouts of its published networks alone. A conforming type stores nothing but
+/// `published`, so that its memberwise initializer is the one required.
 protocol TabulatedArchitecture: Architecture {
   /// The name of all networks of the family.
   static var family: String { get }
   static var table: PublishedTable { get }
-  /// The network of a row of the table.
-  /// - Parameter assumption: The settings of the row, where the network was not named.
-  init(_ row: PublishedTable.Row, assumption: String?)
+  var published: Published { get }
+  init(published: Published)
 }
 
 extension TabulatedArchitecture {
@@ -104,8 +111,17 @@ extension TabulatedArchitecture {
   init(_ state: StateDict, name: String?) throws {
     let row = try Self.table.row(of: state, named: name, family: Self.family)
     let isCertain = name != nil || row.description.isEmpty
-    self.init(row, assumption: isCertain ? nil : "no tensor shows its settings: \(row.description)")
+    self.init(
+      published: Published(
+        row: row, assumption: isCertain ? nil : "no tensor shows its settings: \(row.description)"))
   }
+
+  /// The settings that no tensor shows.
+  var row: PublishedTable.Row { published.row }
+
+  var name: String { row.name }
+
+  var assumption: String? { published.assumption }
 
   var headName: String { Self.table.heads[0][0] }
 }
