@@ -1,5 +1,4 @@
 import Platform
-import Synchronization
 
 /// The format of a file, told by its first bytes.
 enum FileFormat: Equatable {
@@ -145,7 +144,7 @@ package final class InputFile: Sendable {
 package final class ReadObserver: Sendable {
   package typealias Receiver = @Sendable (_ offset: Int, _ bytes: UnsafeRawBufferPointer) -> Void
 
-  private let receiver = Mutex<Receiver?>(nil)
+  private let receiver = Guarded<Receiver?>(nil)
 
   package init() {}
 

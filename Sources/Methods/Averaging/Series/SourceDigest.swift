@@ -79,7 +79,7 @@ final class ObservedPieces: Sendable {
     var others: [(range: Range<Int>, checksum: UInt32)] = []
   }
 
-  private let pieces = Mutex(Pieces())
+  private let pieces = Guarded(Pieces())
 
   /// Notes bytes that were read.
   func add(_ offset: Int, _ bytes: UnsafeRawBufferPointer) {

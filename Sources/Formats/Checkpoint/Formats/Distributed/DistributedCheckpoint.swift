@@ -1,5 +1,4 @@
 import Platform
-import Synchronization
 
 /// Opens a directory of `torch.distributed.checkpoint`: FSDP, torchtitan, Lightning, Megatron's `torch_dist`.
 ///
@@ -148,7 +147,7 @@ private final class DataFile {
 private final class TorchSlice: Sendable {
   private let file: InputFile
   private let spec: TensorSpec
-  private let opened = Mutex<TorchObjects.Tensor?>(nil)
+  private let opened = Guarded<TorchObjects.Tensor?>(nil)
 
   init(_ file: InputFile, _ spec: TensorSpec) {
     self.file = file
