@@ -477,7 +477,7 @@ struct MixingLayerTests {
     let nodes = [
       Graph.Node(name: "input", operation: .input, inputs: [], channels: 5),
       Graph.Node(name: "tokens", operation: .joinTokens, inputs: [0], channels: 5),
-      Graph.Node(name: "layer", operation: .arrange, inputs: [1, 0], channels: 5),
+      Graph.Node(name: "layer", operation: .gridOfTokens, inputs: [1, 0], channels: 5),
     ]
     let found = try result(of: nodes, on: input)
     #expect(found.shape == input.shape && found.values == input.values)

@@ -260,7 +260,7 @@ final class Executor {
     case .parameter: repeatParameter(step, into: output)
     case .transpose: transpose(step, into: output)
     case .joinTokens: joinTokens(step, into: output)
-    case .arrange: takeTokens(step, from: 0, into: output)
+    case .gridOfTokens: takeTokens(step, from: 0, into: output)
     case .wavePositions(let waves): wavePositions(waves, into: output)
     case .arrange(let arrangement): arrange(step, arrangement, into: output)
     case .takeRows(let selection): takeRows(step, selection, into: output)

@@ -46,7 +46,7 @@ struct CoaT: TabulatedArchitecture {
         scale.tokens = try b.add(y, scale.tokens, "\(name).factoratt_crpe.proj")
         scale.tokens = try mlp(&b, scale.tokens, "\(name).norm2", "\(name).mlp")
       }
-      x = b.arrange(b.tokens(scale.tokens, 1..<Int.max), like: scale.map)
+      x = b.grid(of: b.tokens(scale.tokens, 1..<Int.max), like: scale.map)
       scales.append(scale)
     }
     for index in 0..<parallel { try co(&b, &scales, "parallel_blocks.\(index)", last: parallel - 1) }
@@ -84,7 +84,7 @@ struct CoaT: TabulatedArchitecture {
   private func positioned(
     _ b: inout GraphBuilder, _ scale: Scale, _ name: String
   ) throws -> GraphBuilder.Value {
-    let pixels = b.arrange(b.tokens(scale.tokens, 1..<Int.max), like: scale.map)
+    let pixels = b.grid(of: b.tokens(scale.tokens, 1..<Int.max), like: scale.map)
     let sum = try b.add(b.convolution(pixels, name, kernel: 3, groups: .depthwise), pixels, name)
     return b.joinTokens([b.tokens(scale.tokens, 0..<1), sum])
   }
@@ -109,7 +109,7 @@ struct CoaT: TabulatedArchitecture {
     let sums = try b.linearAttention(
       b.reorder(qkv, order), name, heads: heads, .softmax(scale: 1 / Float(width).squareRoot()))
     // Pixels add their queries times convolutions of the values.
-    let pixels = b.arrange(b.tokens(qkv, 1..<Int.max), like: map)
+    let pixels = b.grid(of: b.tokens(qkv, 1..<Int.max), like: map)
     var parts: [GraphBuilder.Value] = []
     var first = 2 * channels
     for index in 0..<b.state.count("\(relative).conv_list.", ".weight") {
@@ -120,7 +120,7 @@ struct CoaT: TabulatedArchitecture {
       first = end
     }
     let near = b.multiply(b.slice(pixels, 0..<channels), b.concatenate(parts))
-    let far = b.arrange(b.tokens(sums, 1..<Int.max), like: map)
+    let far = b.grid(of: b.tokens(sums, 1..<Int.max), like: map)
     let y = b.joinTokens([b.tokens(sums, 0..<1), try b.add(near, far, name)])
     return try b.pointwise(y, "\(name).proj", outputs: channels)
   }
@@ -145,7 +145,7 @@ struct CoaT: TabulatedArchitecture {
     for index in 1..<4 {
       var sum = results[index - 1]
       for other in 1..<4 where other != index {
-        let pixels = b.arrange(b.tokens(results[other - 1], 1..<Int.max), like: scales[other].map)
+        let pixels = b.grid(of: b.tokens(results[other - 1], 1..<Int.max), like: scales[other].map)
         let resized =
           other > index
           ? enlarged(&b, pixels, by: 1 << (other - index)) : reduced(&b, pixels, by: 1 << (index - other))

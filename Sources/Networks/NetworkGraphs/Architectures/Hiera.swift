@@ -12,7 +12,7 @@ struct Hiera: TabulatedArchitecture {
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     b.onlySize = row.integer("only")
     var x = try b.convolution(b.input(), "patch_embed.proj", kernel: 7, stride: 4)
-    x = try b.add(b.arrange(b.parameter("pos_embed", x), like: x), x, "patch_embed.proj")
+    x = try b.add(b.grid(of: b.parameter("pos_embed", x), like: x), x, "patch_embed.proj")
     let (heads, isLocal) = (row.integers("heads"), row.integers("local"))
     var block = 0
     for (stage, count) in row.integers("blocks").enumerated() {

@@ -38,7 +38,7 @@ struct NestedTransformer: TabulatedArchitecture {
     let spec = try b.require(key, shape: [1, nil, side * side, x.channels])
     let blocks = b.append(
       key, .parameter(spec.name, count: spec.shape[1]), [x], channels: side * side * x.channels)
-    let coarse = b.arrange(blocks, like: b.maxPool(x, Window(side, stride: side)))
+    let coarse = b.grid(of: blocks, like: b.maxPool(x, Window(side, stride: side)))
     return b.depthToSpace(coarse, side: side)
   }
 

@@ -29,7 +29,7 @@ struct PoolingTransformer: TabulatedArchitecture {
         y = try block(&b, y, "\(name).blocks.\(index)", heads: heads)
       }
       token = b.tokens(y, 0..<count)
-      x = b.arrange(b.tokens(y, count..<Int.max), like: x)
+      x = b.grid(of: b.tokens(y, count..<Int.max), like: x)
     }
     token = try b.norm(token, "norm", eps: eps)
     let supervised = try b.head(b.tokens(token, 0..<1), "head")

@@ -76,7 +76,7 @@ struct SwiftFormer: TabulatedArchitecture {
     let scores = b.append("\(name).w_g", .convolution(convolution), [query], channels: 1)
     // The scores of all pixels as a vector of length 1.
     let shares = unitLength(&b, b.transpose(scores, tokens: tokens))
-    let weights = b.arrange(b.transpose(shares, tokens: 1), like: query)
+    let weights = b.grid(of: b.transpose(shares, tokens: 1), like: query)
     let sum = b.scale(b.globalAverage(b.mask(query, by: weights)), by: Float(tokens))
     let y = try b.pointwise(b.gate(key, by: sum), "\(name).proj", outputs: x.channels)
     return try b.pointwise(b.add(y, query, "\(name).proj"), "\(name).final", outputs: x.channels)

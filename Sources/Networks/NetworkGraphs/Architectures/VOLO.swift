@@ -59,7 +59,7 @@ struct VOLO: TabulatedArchitecture {
     let spec = try b.require("pos_embed", shape: [1, nil, nil, x.channels])
     let tokens = b.append(
       "pos_embed", .parameter(spec.name, count: spec.shape[1] * spec.shape[2]), [x], channels: x.channels)
-    return b.arrange(tokens, like: x)
+    return b.grid(of: tokens, like: x)
   }
 
   private func mlp(

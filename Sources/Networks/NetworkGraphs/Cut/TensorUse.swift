@@ -17,7 +17,9 @@ extension Operation {
     case .attention(let attention): attention.tensors
     case .embed(let embedding): embedding.prefix + [embedding.positions].compactMap { $0 }
     case .crossAttention(let attention): attention.tensors
-    case .crossCovariance(let attention): [attention.temperature]
+    case .crossCovariance(let attention):
+      if case .temperature(let key) = attention.factor { [key] } else { [] }
+    case .transposedConvolution(let convolution): [convolution.weight, convolution.bias].compactMap { $0 }
     case .rotate(let rotation): if case .mixed(let key, _) = rotation.angles { [key] } else { [] }
     case .parameter(let key, _): [key]
     default: []
@@ -67,7 +69,7 @@ extension CrossAttention {
 extension AttentionWindows.Bias {
   fileprivate var tensors: [TensorName] {
     switch self {
-    case .table(let key), .tableByHead(let key): [key]
+    case .table(let key), .tableByHead(let key), .absoluteDistances(let key): [key]
     case .network(let hidden, let hiddenBias, let output, _): [hidden, hiddenBias, output]
     case .linearNetwork(let hidden, let hiddenBias, let output, let outputBias):
       [hidden, hiddenBias, output, outputBias]

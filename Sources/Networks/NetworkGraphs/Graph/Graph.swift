@@ -215,7 +215,7 @@ extension Graph {
     case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches:
       return size(ofTokens: node, input: inputs[0])
     case .crossAttention, .rotate, .crossCovariance, .linearAttention, .groupNorm, .parameter, .transpose,
-      .joinTokens, .arrange, .wavePositions:
+      .joinTokens, .gridOfTokens, .wavePositions:
       return size(ofMixing: node, inputs: inputs)
     case .arrange, .takeRows, .product, .stridedAttention, .softmaxOfChannels, .reduceChannels, .select,
       .resample, .transposedConvolution:

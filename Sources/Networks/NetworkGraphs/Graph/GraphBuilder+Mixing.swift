@@ -196,8 +196,8 @@ extension GraphBuilder {
   }
 
   /// Tokens as the pixels of a map of the size of another, which has as many.
-  mutating func arrange(_ x: Value, like other: Value) -> Value {
-    append("arrange", .arrange, [x, other], channels: x.channels)
+  mutating func grid(of x: Value, like other: Value) -> Value {
+    append("grid", .gridOfTokens, [x, other], channels: x.channels)
   }
 
   /// A learned map, `[1, channels, height, width]`, of the size of `x`.
@@ -205,7 +205,7 @@ extension GraphBuilder {
     let spec = try require(key, shape: [1, x.channels, nil, nil])
     let pixels = spec.shape[2] * spec.shape[3]
     let planes = append(key, .parameter(spec.name, count: x.channels), [x], channels: pixels)
-    return arrange(transpose(planes, tokens: x.channels), like: x)
+    return grid(of: transpose(planes, tokens: x.channels), like: x)
   }
 
   mutating func joinTokens(_ values: [Value]) -> Value {

@@ -168,7 +168,8 @@ extension Graph {
     case .parameter(_, let count): return shaped(count, 1)
     case .transpose: return first.pixels == node.channels ? shaped(first.channels, 1) : nil
     case .joinTokens: return shaped(inputs.reduce(0) { $0 + $1.pixels }, 1)
-    case .arrange: return first.pixels == inputs[1].pixels ? shaped(inputs[1].height, inputs[1].width) : nil
+    case .gridOfTokens:
+      return first.pixels == inputs[1].pixels ? shaped(inputs[1].height, inputs[1].width) : nil
     default: return nil
     }
   }

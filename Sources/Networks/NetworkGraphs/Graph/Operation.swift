@@ -77,7 +77,7 @@ package enum Operation: Sendable, Equatable {
   /// The tokens of all inputs, one after the other.
   case joinTokens
   /// The tokens of the first input as the pixels of a map of the second's size, row by row.
-  case arrange
+  case gridOfTokens
   /// Sines and cosines of the places of pixels, [row or column][wave][sine, cosine] (Ali et al.: "XCiT", 2021); the input
   /// gives the size of the map alone.
   case wavePositions(waves: Int)
