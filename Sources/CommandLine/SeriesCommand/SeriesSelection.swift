@@ -245,9 +245,6 @@ package func isStream(_ argument: String) -> Bool {
 /// Text from outside as a message shows it.
 package func escaped(_ text: String) -> String { TensorName(text).escaped }
 
-/// A number and what is counted, in the singular or the plural.
-package func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-
 /// All bytes of a file, a FIFO or standard input.
 private func readWhole(_ argument: String) throws -> [UInt8] {
   let file = try InputFile.open(Location(argument: argument), temporaryFolder: temporaryFolder)

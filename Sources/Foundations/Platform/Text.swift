@@ -66,3 +66,8 @@ extension String {
     self = text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
   }
 }
+
+/// A number and what it counts, such as "1 image" or "2 batches".
+package func counted(_ count: Int, _ singular: String, _ plural: String? = nil) -> String {
+  "\(count) \(count == 1 ? singular : plural ?? singular + "s")"
+}

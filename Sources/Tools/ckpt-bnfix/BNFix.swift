@@ -167,11 +167,6 @@ extension LoadedModel {
   }
 }
 
-/// A number and what it counts, such as "1 image" or "2 batches".
-func counted(_ count: Int, _ singular: String, _ plural: String? = nil) -> String {
-  "\(count) \(count == 1 ? singular : plural ?? singular + "s")"
-}
-
 extension PartError: AdvisedError {
   package var advice: String? {
     guard case .missing = self else { return nil }
