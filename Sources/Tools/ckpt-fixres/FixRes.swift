@@ -133,7 +133,9 @@ struct FixRes: NetworkTool {
     let train = try TrainingSet(dataset, options: options, teacher: teacherModel, stage: &stage)
     let validation = try validationDataset.map { try stage.features(of: $0) }
     let featureTime = start.duration(to: clock.now)
-    let before = try head.numClasses == nil ? validation.map { try tuner.measure(begin, on: $0) } : nil
+    let initial = try validation.map { try tuner.measure(begin, on: $0) }
+    // A new classifier has learned nothing yet that its result could be compared with.
+    let before = head.numClasses == nil ? initial : nil
     var records: [EpochRecord] = []
     let progress = console.progress("tuning", total: steps, unit: "steps")
     let tuned = try train.tune(
@@ -150,7 +152,7 @@ struct FixRes: NetworkTool {
     let result = TuningReport(
       tool: Self.toolName, model: label, network: loaded.network, tail: tail,
       options: history, images: dataset.count, records: records, keepsBest: options.patience != nil,
-      isResumed: state != nil,
+      isResumed: state != nil, start: state == nil ? initial?.metrics : nil,
       before: before, after: after,
       featureTime: featureTime, trainTime: trainTime, movements: tuned.movements(from: begin))
     console.notice(result.summary)
