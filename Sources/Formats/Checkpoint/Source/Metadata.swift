@@ -96,6 +96,8 @@ public enum MetadataKey {
   public static let batchNormPart = "ckpt.bn_part"
   /// Marks the measurements of one shard of a sweep.
   public static let sweepPart = "ckpt.sweep_part"
+  /// Marks features of images, those of one share included, and says what they were computed with.
+  public static let features = "ckpt.features"
   /// Marks a fine-tuning that is underway.
   public static let tuningState = "ckpt.tuning_state"
   /// Marks the measurements of a search that is underway.
