@@ -98,7 +98,8 @@ struct StoredFeatures {
     let first = parts.min { $0.shard.index < $1.shard.index }
     name = first?.recorded["data"]?.stringValue ?? ""
     count = first?.imageCount ?? 0
-    classNames = first?.recorded["classes"]?.arrayValue?.compactMap(\.stringValue)
+    let names = first?.recorded["classes"]?.arrayValue?.compactMap(\.stringValue)
+    classNames = names?.count == first?.classes ? names : nil
     read = { try FeaturePart.joined(parts, storage: $0) }
   }
 
