@@ -203,10 +203,14 @@ struct SharingOptions: ParsableArguments {
     _ recipe: FeatureRecipe, classes: Int, hasTeacher: Bool, stage: FeatureStage
   ) throws -> [FeaturePart] {
     let shape = try stage.shape()
-    let parts = try merge.map {
+    var options = OpenOptions()
+    options.temporaryFolder = temporaryFolder
+    // A name such as part-00001-of-00004 means nothing here.
+    options.acceptsParts = true
+    let parts = try merge.map { [options] path in
       try FeaturePart(
-        reading: openCheckpoint(.path($0)), of: recipe, like: shape, views: stage.caching.viewCount,
-        classes: classes, hasTeacher: hasTeacher)
+        reading: openCheckpoint(.path(path), options: options), of: recipe, like: shape,
+        views: stage.caching.viewCount, classes: classes, hasTeacher: hasTeacher)
     }
     try FeaturePart.check(parts)
     return parts

@@ -194,7 +194,7 @@ extension FeaturePart {
     guard holders.count == first.shard.count else {
       // Parts claim how many there are: the first few that are missing are named.
       let missing = (0..<first.shard.count).lazy.filter { holders[$0] == nil }.prefix(16)
-      throw TuningError.missingParts(missing.map { "\($0)/\(first.shard.count)" })
+      throw TuningError.missingParts(Array(missing).map { "\($0)/\(first.shard.count)" })
     }
   }
 
