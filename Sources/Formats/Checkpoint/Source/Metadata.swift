@@ -103,6 +103,11 @@ public enum MetadataKey {
   /// Marks the measurements of a search that is underway.
   public static let searchState = "ckpt.search_state"
 
+  /// Keys that mark files of tools that are no checkpoints: states, shares and features.
+  public static let marksOfIntermediateResults = [
+    averagingState, batchNormPart, sweepPart, features, tuningState, searchState,
+  ]
+
   /// Values of `ckpt.bn`.
   public enum BatchNormState {
     /// The statistics belong to other weights.
