@@ -45,7 +45,8 @@ import Testing
     let training = ["--epochs", "2", "--val", Self.val, "--early-stop", "3"]
     let one = try run(["--data", Self.train, "-o", folder.file("one")] + options + training)
     try #require(one.status == 0, "\(one.messages)")
-    let parts = try share(options, shards: 3)
+    // Options of the training are no part of the features.
+    let parts = try share(options + ["--epochs", "7", "--early-stop", "3", "--lr", "0.5"], shards: 3)
     // In any order, and through a scratch file.
     for (name, extra) in [("merged", []), ("scratch", ["--memory", "1K"])] {
       let merged = try run(

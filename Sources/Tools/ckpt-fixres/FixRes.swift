@@ -40,7 +40,7 @@ struct FixRes: NetworkTool {
 
   func validate() throws {
     try requireOneStandardInput([model.model, samples.data, samples.val])
-    if training.earlyStop != nil && samples.val == nil {
+    if training.earlyStop != nil && samples.val == nil && sharing.shard == nil {
       throw ValidationError("--early-stop watches the validation loss: give --val")
     }
     if caching.reread && training.optimizer == .lbfgs {

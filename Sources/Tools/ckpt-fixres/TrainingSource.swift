@@ -71,9 +71,6 @@ struct StoredFeatures {
         "\(TensorName(argument).escaped) holds the inputs of a classifier, which can be trained alone: give --train fc, and no --bn but frozen"
       )
     }
-    guard stage.caching.augment == .test, !stage.caching.reread else {
-      throw Failure(.usage, "features are of one view of each image: leave out --augment and --reread")
-    }
     let inputs = try ClassifierInputs(
       reading: source, channels: stage.tail.start.channels,
       of: ClassifierInputs.Origin(
@@ -113,6 +110,9 @@ struct StoredFeatures {
     _ options: DataOptions, caching: CacheOptions, training: TrainingSource, validation: TrainingSource?
   ) throws {
     guard case .features = training else { return }
+    guard caching.augment == .test, !caching.reread else {
+      throw Failure(.usage, "features are of one view of each image: leave out --augment and --reread")
+    }
     if options.limit != nil || options.sample != nil {
       throw Failure(.usage, "--limit and --sample select images, not features: leave them out")
     }
