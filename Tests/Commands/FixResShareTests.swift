@@ -48,9 +48,12 @@ import Testing
     // Options of the training are no part of the features.
     let parts = try share(options + ["--epochs", "7", "--early-stop", "3", "--lr", "0.5"], shards: 3)
     // In any order, and through a scratch file.
-    for (name, extra) in [("merged", []), ("scratch", ["--memory", "1K"])] {
-      let merged = try run(
-        ["--merge"] + parts.reversed() + ["-o", folder.file(name)] + options + training + extra)
+    let runs: [(name: String, extra: [String])] = [("merged", []), ("scratch", ["--memory", "1K"])]
+    for (name, extra) in runs {
+      var arguments = ["--merge"]
+      arguments += parts.reversed()
+      arguments += ["-o", folder.file(name)]
+      let merged = try run(arguments + options + training + extra)
       #expect(merged.status == 0, "\(merged.messages)")
       #expect(try bytes(name) == bytes("one"))
       #expect(merged.messages == one.messages)
@@ -62,27 +65,23 @@ import Testing
   @Test func refusesForeignParts() throws {
     let options = ["--train", "fc", "--limit", "20", "--augment", "train", "--views", "2"]
     let parts = try share(options, shards: 2)
-    let foreign: [(made: [String], merged: [String], problem: String)] = [
-      (options, options + ["--crop", "56"], "part-0: its features differ in preprocessing"),
-      (
-        options, options + ["--seed", "1"], "part-0: its features differ in seed: expected \"1\", found \"0\""
-      ),
-      (options, options + ["--views", "3"], "part-0: its features differ in views"),
-      (options, options + ["--exact"], "part-0: its features differ in arithmetic"),
-      (options, options + ["--hflip", "0"], "part-0: its features differ in transforms"),
-      (options, options + ["--train", "fc+bn"], "part-0: its features differ in frozen layers"),
-      (options, options + ["--cache-dtype", "f16"], "part-0: its features differ in element type"),
-      (options, options + ["--num-classes", "9"], "part-0: its features differ in number of classes"),
-      (options, options + ["--teacher", Self.model], "part-0: its features differ in distillation"),
+    let foreign: [(changes: [String], problem: String)] = [
+      (["--crop", "56"], "preprocessing"), (["--seed", "1"], "seed: expected \"1\", found \"0\""),
+      (["--views", "3"], "views"), (["--exact"], "arithmetic"), (["--hflip", "0"], "transforms"),
+      (["--train", "fc+bn"], "frozen layers"), (["--cache-dtype", "f16"], "element type"),
+      (["--num-classes", "9"], "number of classes"), (["--teacher", Self.model], "distillation"),
     ]
-    func expectRefusal(_ arguments: [String], _ problem: String, status: Int32 = 65) throws {
+    func expectRefusal(_ arguments: [String], _ problem: String) throws {
       let outcome = try run(arguments + ["-o", folder.file("out")])
-      #expect(outcome.status == status, "\(problem): \(outcome.messages)")
+      #expect(outcome.status == 65, "\(problem): \(outcome.messages)")
       #expect(outcome.messages.contains(problem), "\(problem): \(outcome.messages)")
       #expect(outcome.messages.split(separator: "\n").last?.contains(problem) ?? false)
       #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
     }
-    for (_, merged, problem) in foreign { try expectRefusal(["--merge"] + parts + merged, problem) }
+    for (changes, problem) in foreign {
+      try expectRefusal(
+        ["--merge"] + parts + options + changes, "part-0: its features differ in \(problem)")
+    }
     try expectRefusal(["--merge", parts[1]] + options, "parts missing for shard 0/2; --merge takes")
     try expectRefusal(["--merge", parts[0], parts[0]] + options, "part-0: is shard 0/2 again")
     // The same options on other images.
@@ -95,8 +94,8 @@ import Testing
     }
     try expectRefusal(["--merge", parts[0], others[1]] + options, "val-1: its features differ from those of")
     let other = Fixtures.path("run/epoch-101.safetensors")
-    let outcome = try Tool.run(
-      "ckpt-fixres", [other, "--merge"] + parts + options + ["-o", folder.file("out")])
+    let merging = ["--merge"] + parts + options
+    let outcome = try Tool.run("ckpt-fixres", [other] + merging + ["-o", folder.file("out")])
     #expect(outcome.status == 65 && outcome.messages.contains("differ in frozen layers"))
   }
 
@@ -157,7 +156,8 @@ import Testing
   @Test func aTeacherOfFeaturesIsStoredLogits() throws {
     let data = try sweep(
       Self.val, "val.safetensors", ["--logits", folder.file("logits.safetensors")])
-    let arguments = ["--data", data, "--train", "fc", "--epochs", "1", "-o", folder.file("out")] + Self.view
+    let arguments =
+      ["--data", data, "--train", "fc", "--epochs", "1", "-o", folder.file("out")] + Self.view
     let stored = try run(arguments + ["--teacher", folder.file("logits.safetensors")])
     #expect(stored.status == 0, "\(stored.messages)")
     let network = try run(arguments + ["--teacher", Self.model])
