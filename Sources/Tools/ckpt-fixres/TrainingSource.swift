@@ -62,9 +62,10 @@ struct StoredFeatures {
     reference: ClassNames?, console: Console
   ) throws {
     let isNamed = [".safetensors", ".st"].contains { argument.ends(in: $0) }
-    guard isNamed, isRegularFile(argument) else { return nil }
-    let source = try openCheckpoint(.path(argument))
-    guard source.spec("features") != nil, source.spec("images") == nil else { return nil }
+    // What cannot be opened is refused as a data set.
+    guard isNamed, isRegularFile(argument), let source = try? openCheckpoint(.path(argument)),
+      source.spec("features") != nil, source.spec("images") == nil
+    else { return nil }
     guard !needsMore else {
       throw Failure(
         .usage,
