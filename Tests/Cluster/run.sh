@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ckpt-bnfix, ckpt-sweep and ckpt-average on a real Slurm: four array tasks, and for the first two a merge that depends on
-# them, give the bytes of one process, also when one task is killed half-way and requeued. The Kubernetes job is run index
+# ckpt-bnfix, ckpt-sweep, ckpt-fixres and ckpt-average on a real Slurm: four array tasks, and for the first three a merge that
+# depends on them, give the bytes of one process, also when one task is killed half-way and requeued. The Kubernetes job is run index
 # by index, with the environment that the pods would have.
 # usage: run.sh BIN_FOLDER
 set -euo pipefail
@@ -14,9 +14,12 @@ trap 'rm -rf "$WORK"' EXIT
 export MODEL=$WORK/mean.safetensors FIXED=$WORK/bnfix-single.safetensors
 # Enough settings that the killed task is not done yet.
 export GRID="--resize 48:112:16 --crop 40:88:16"
+# Several views, for the same reason.
+export VIEWS="--crop 64 --train last:1 --augment train --views 4 --seed 3" TUNING="--epochs 2 --lr 0.01"
 ckpt-average --quiet "$root"/fixtures/run/*.safetensors -o "$MODEL"
 ckpt-bnfix --quiet "$MODEL" --data "$TRAIN" -o "$FIXED"
 ckpt-sweep --quiet "$FIXED" --data "$VAL" $GRID -o "$WORK/sweep-single.safetensors" >"$WORK/sweep-single.txt"
+ckpt-fixres --quiet "$FIXED" --data "$TRAIN" --val "$VAL" $VIEWS $TUNING -o "$WORK/fixres-single.safetensors"
 
 cluster() {
   set -euo pipefail
@@ -45,7 +48,7 @@ cluster() {
     scontrol show job "$array" | grep -o 'ArrayTaskId=[0-9]*\|Restarts=[0-9]*' | paste -sd' ' | sed 's/^/  /'
   }
 
-  mkdir "$WORK/parts" "$WORK/states"
+  mkdir "$WORK/parts" "$WORK/states" "$WORK/features"
   run_array bnfix "$MODEL" "$TRAIN" "$WORK/parts"
   merge bnfix \
     "ckpt-bnfix --quiet '$MODEL' --merge '$WORK'/parts/part-*.safetensors -o '$WORK/bnfix-merged.safetensors'"
@@ -53,6 +56,10 @@ cluster() {
   run_array sweep "$FIXED" "$VAL" "$WORK/states" $GRID
   merge sweep \
     "ckpt-sweep --quiet '$FIXED' --merge '$WORK'/states/state-* -o '$WORK/sweep-merged.safetensors' >'$WORK/sweep-merged.txt'"
+  # So is $VIEWS.
+  run_array fixres "$FIXED" "$TRAIN" "$WORK/features" $VIEWS
+  merge fixres \
+    "ckpt-fixres --quiet '$FIXED' --merge '$WORK'/features/part-* --val '$VAL' $VIEWS $TUNING -o '$WORK/fixres-merged.safetensors'"
   echo "accounting:"
   sed -E 's/^.*(JobId=[0-9]+).* (JobState=[A-Z]+).* (StartTime=[^ ]+ EndTime=[^ ]+).* (ExitCode=[0-9:]+).*$/  \1 \2 \3 \4/' \
     "$SLURM_STATE/jobcomp.log"
@@ -90,7 +97,8 @@ export -f average_cluster
 cmp "$WORK/bnfix-single.safetensors" "$WORK/bnfix-merged.safetensors"
 cmp "$WORK/sweep-single.safetensors" "$WORK/sweep-merged.safetensors"
 cmp "$WORK/sweep-single.txt" "$WORK/sweep-merged.txt"
-for tool in bnfix sweep; do
+cmp "$WORK/fixres-single.safetensors" "$WORK/fixres-merged.safetensors"
+for tool in bnfix sweep fixres; do
   size=$(stat -c %s "$WORK/$tool-merged.safetensors")
   echo "ckpt-$tool: four shards on Slurm, one requeued: the same $size bytes as one process"
 done

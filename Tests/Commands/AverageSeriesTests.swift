@@ -79,6 +79,13 @@ import Testing
     let fourth = try run("--series run -o out")
     #expect(fourth.messages.contains("run/sums.safetensors: left out: it holds the sums of an average"))
     #expect(try value("out") == 10)
+    for key in MetadataKey.marksOfIntermediateResults where key != MetadataKey.averagingState {
+      try write("run/part.safetensors", 99, metadata: [key: "{}"])
+      let marked = try run("--series run -o out")
+      #expect(
+        marked.messages.contains("run/part.safetensors: left out: it holds intermediate results"), "\(key)")
+      #expect(try value("out") == 10)
+    }
     let dry = try run("--series run --dry-run --last 2")
     #expect(dry.text.contains("checkpoint-10") && dry.text.contains("checkpoint-11"), "\(dry.text)")
     #expect(!dry.text.contains("last") && dry.messages.contains("last.safetensors: left out"))

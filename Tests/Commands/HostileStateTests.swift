@@ -15,7 +15,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  // MARK: The five formats
+  // MARK: The six formats
 
   @Test func averagingStates() throws {
     let files = [95, 97].map { Fixtures.path("run/epoch-\($0).safetensors") }
@@ -54,6 +54,35 @@ import Testing
     try expectNoHarm(
       of: MetadataKey.tuningState, to: "ckpt-fixres", arguments,
       tensors: file.tensors.keys.map(\.string).sorted())
+  }
+
+  /// One share of the features, which is all of them.
+  @Test(arguments: [
+    ["--train", "fc", "--teacher", Fixtures.path("run-64/epoch-104.safetensors")],
+    ["--train", "last:1", "--cache-dtype", "f16", "--augment", "flip"],
+  ]) func featureParts(_ options: [String]) throws {
+    let options = options + ["--limit", "16"]
+    try make(
+      "ckpt-fixres", [Self.model, "--data", Self.train, "--shard", "0/1", "--features", "FILE"] + options)
+    let names = try read().tensors.keys.map(\.string).sorted()
+    #expect(names.contains("features") && names.contains("labels"))
+    #expect(names.contains("teacher") == options.contains("--teacher"))
+    try expectNoHarm(
+      of: MetadataKey.features, to: "ckpt-fixres",
+      [Self.model, "--merge", "FILE", "--epochs", "1", "-o", "OUT"] + options, tensors: names)
+  }
+
+  /// The classifier's inputs of a sweep: what cannot be a feature or a label of the network is refused.
+  @Test func classifierInputs() throws {
+    let view = ["--resize", "54", "--crop", "48"]
+    try make(
+      "ckpt-sweep",
+      [Self.model, "--data", Self.train, "--limit", "16", "--features", "FILE.safetensors"] + view)
+    try FileManager.default.moveItem(atPath: folder.file("state.safetensors"), toPath: folder.file("state"))
+    try expectNoHarm(
+      of: MetadataKey.features, to: "ckpt-fixres",
+      [Self.model, "--data", "FILE.safetensors", "--train", "fc", "--epochs", "1", "-o", "OUT"] + view,
+      tensors: ["features", "labels"])
   }
 
   /// Slots of the optimizer and counters, of a state that is otherwise the run's own.
@@ -198,11 +227,15 @@ import Testing
   }
 
   private func run(_ tool: String, _ arguments: [String]) throws -> Tool.Outcome {
-    try Tool.run(
-      tool,
-      arguments.map { $0 == "FILE" ? folder.file("state") : $0 == "OUT" ? folder.file("out") : $0 } + [
-        "--quiet", "--threads", "2",
-      ])
+    // A data set is told by the suffix of its name.
+    let named = "FILE.safetensors"
+    if arguments.contains(named), let state = FileManager.default.contents(atPath: folder.file("state")) {
+      try state.write(to: URL(fileURLWithPath: folder.file("state.safetensors")))
+    }
+    let places = [
+      "FILE": folder.file("state"), named: folder.file("state.safetensors"), "OUT": folder.file("out"),
+    ]
+    return try Tool.run(tool, arguments.map { places[$0] ?? $0 } + ["--quiet", "--threads", "2"])
   }
 
   private func make(_ tool: String, _ arguments: [String]) throws {

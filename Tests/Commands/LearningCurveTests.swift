@@ -46,6 +46,23 @@ import Testing
     #expect(try Self.elements(plain.svg)["polyline"] == 4)
   }
 
+  /// The vertical axis has the validation of the start at 0, where it is marked if it is the result.
+  @Test func beginsWithTheValidationOfTheStart() throws {
+    let records = (1...5).map { Self.record($0, loss: 1 / Double($0), validates: true) }
+    let start = try #require(Self.record(2, loss: 3, validates: true).validation)
+    func points(_ svg: String, _ style: String) -> [Int] {
+      svg.matches(of: #/class="line ([a-z0-9 ]+)" points="([^"]+)"/#).filter { $0.output.1 == style }
+        .map { $0.output.2.split(separator: " ").count }
+    }
+    let svg = LearningCurve(title: "t", records: records, start: start, kept: 0).svg
+    // Curve and legend of both plots.
+    #expect(points(svg, "s0") == [5, 2, 5, 2])
+    #expect(points(svg, "s1 dashed") == [6, 2, 6, 2])
+    // Training has no such point.
+    #expect(try Self.elements(svg)["circle"] == 2)
+    #expect(try Self.elements(LearningCurve(title: "t", records: records, start: start).svg)["circle"] == nil)
+  }
+
   @Test func oneEpochIsAPoint() throws {
     let svg = LearningCurve(title: "t", records: [Self.record(1, loss: 0.5, validates: false)]).svg
     #expect(try Self.elements(svg)["circle"] == 2)

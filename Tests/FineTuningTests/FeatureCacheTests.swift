@@ -1,3 +1,4 @@
+import Checkpoint
 import Foundation
 import Platform
 import Statistics
@@ -43,6 +44,18 @@ import Testing
     try Self.fill(memory)
     #expect(Self.bytes(loaded) == Self.bytes(memory))
     #expect(try folder.listing() == [URL(fileURLWithPath: cache.path).lastPathComponent])
+  }
+
+  /// Other programs can read it; one that they have written otherwise cannot be mapped.
+  @Test func isASafetensorsFile() throws {
+    let folder = try TemporaryFolder()
+    let (cache, maps) = try save(in: folder)
+    let source = try openCheckpoint(.path(cache.path))
+    #expect(source.tensors == maps.shape.tensors)
+    var tensors: [TensorName: TensorValue] = [:]
+    for tensor in source.tensors { tensors[tensor.name] = try source.value(tensor.name) }
+    try writeCheckpoint(tensors, metadata: source.metadata, to: .path(cache.path))
+    #expect(cache.load() == nil)
   }
 
   @Test func isAbsentUntilSaved() throws {

@@ -194,6 +194,30 @@ private func collectorExample(
   _ = train
 }
 
+private func recipeExample(preprocessing: Preprocessing) {
+  let recipe = FeatureRecipe([("preprocessing", preprocessing.summary), ("views", "flip 2")])
+  let other = recipe.adding([("seed", "1")])
+  if let (property, values) = recipe.difference(from: other) { print("\(property): \(values)") }
+}
+
+private func partExample(
+  shard: Shard, dataset: any ImageDataset, recipe: FeatureRecipe, labels: [Int], shape: FeatureShape
+) throws {
+  let part = FeaturePart(
+    shard: shard, imageCount: dataset.count, recipe: recipe, labels: labels, classes: 10)
+  let maps = FeatureMaps(shape, storage: try part.reserve(shape, at: "part-0.safetensors"))
+  try part.save(maps, at: "part-0.safetensors")
+}
+
+private func inputsExample(checkpoint: any CheckpointSource, preprocessing: Preprocessing) throws {
+  let wanted = ClassifierInputs.Origin(
+    checkpoint: try contentDigest(of: checkpoint), preprocessing: preprocessing, classes: 10)
+  let inputs = try ClassifierInputs(
+    reading: openCheckpoint(.path("features.safetensors")), channels: 512, of: wanted)
+  let train = try inputs.features { try .memory(byteCount: $0.byteCount) }
+  _ = train
+}
+
 private func tailExample(
   network: Network, checkpoint: any CheckpointSource, train: LabelledFeatures, pool: ThreadPool
 ) throws {

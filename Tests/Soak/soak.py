@@ -93,32 +93,36 @@ class Bench:
 
 def kills(bench, count, generator):
     """Ends each tool at random moments; the next run must not notice."""
-    for tool, arguments in bench.commands.items():
-        folder = bench.work / f"kills-{tool}"
+    runs = [(tool, tool, [*arguments, "-o"]) for tool, arguments in bench.commands.items()]
+    # The features of a share are computed in the file itself.
+    runs.append(("ckpt-fixres --shard", "ckpt-fixres",
+                 [*bench.commands["ckpt-fixres"], "--shard", "0/2", "--features"]))
+    for name, tool, arguments in runs:
+        folder = bench.work / f"kills-{name.replace(' ', '')}"
         folder.mkdir()
         output = folder / "out.safetensors"
         begin = time.monotonic()
-        status, errors = bench.run(tool, [*arguments, "-o", output])
+        status, errors = bench.run(tool, [*arguments, output])
         duration = time.monotonic() - begin
         expect(status == 0, f"{tool}: {errors}")
         reference = output.read_bytes()
         old = new = 0
-        share = -(-count // len(bench.commands))
+        share = -(-count // len(runs))
         for number in range(share):
             output.write_bytes(OLD)
-            process = bench.start(tool, [*arguments, "-o", output])
+            process = bench.start(tool, [*arguments, output])
             time.sleep(generator.uniform(0, 1.1 * duration))
             process.send_signal(generator.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
             _, errors = process.communicate(timeout=60)
             found = output.read_bytes()
             old, new = old + (found == OLD), new + (found == reference)
-            expect(found in (OLD, reference), f"{tool} killed: {len(found)} bytes, neither old nor complete")
-            expect(process.returncode <= 0, f"{tool} killed: status {process.returncode}: {errors.decode()}")
-            expect(os.listdir(folder) == [output.name], f"{tool} killed: left {os.listdir(folder)}")
-            expect(not os.listdir(bench.temporary), f"{tool} killed: left {os.listdir(bench.temporary)} in TMPDIR")
-        status, errors = bench.run(tool, [*arguments, "-o", output])
-        expect(status == 0 and output.read_bytes() == reference, f"{tool} after kills: {errors}")
-        row(f"`{tool}` killed at a random moment (KILL, TERM, INT)", share,
+            expect(found in (OLD, reference), f"{name} killed: {len(found)} bytes, neither old nor complete")
+            expect(process.returncode <= 0, f"{name} killed: status {process.returncode}: {errors.decode()}")
+            expect(os.listdir(folder) == [output.name], f"{name} killed: left {os.listdir(folder)}")
+            expect(not os.listdir(bench.temporary), f"{name} killed: left {os.listdir(bench.temporary)} in TMPDIR")
+        status, errors = bench.run(tool, [*arguments, output])
+        expect(status == 0 and output.read_bytes() == reference, f"{name} after kills: {errors}")
+        row(f"`{name}` killed at a random moment (KILL, TERM, INT)", share,
             f"old file {old}, complete new file {new}, anything else {share - old - new}; nothing left behind")
 
 

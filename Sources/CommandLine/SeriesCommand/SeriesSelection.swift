@@ -203,6 +203,9 @@ extension CheckpointSource {
   /// Why a file of a folder is no checkpoint of a run.
   fileprivate var reasonToLeaveOut: String? {
     if AveragingState.isState(self) { return "it holds the sums of an average" }
+    if MetadataKey.marksOfIntermediateResults.contains(where: { metadata[$0] != nil }) {
+      return "it holds intermediate results of a tool"
+    }
     // A converted checkpoint is still that of the run.
     guard let tool = Provenance.tools(in: metadata).last(where: { $0 != "ckpt-convert" }) else { return nil }
     return "an output of \(escaped(tool))"

@@ -19,6 +19,10 @@ public enum TuningError: ClassifiedError, Equatable {
   case activationsExceedMemory(images: Int, needed: Int, available: Int)
   /// A cache file that cannot be made or written.
   case cacheFailed(path: String, reason: String)
+  /// A file of features that is something else, damaged, or not of this run's images and network.
+  case badFeatures(path: String, problem: String)
+  /// Shards whose features are in none of the parts.
+  case missingParts([String])
   /// A network without a BatchNorm that reaches the pooling through a sum and an activation alone.
   case noLastBatchNorm(architecture: String)
   /// A network without a LayerNorm that reaches the classifier through pooling alone.
@@ -64,8 +68,11 @@ extension TuningError {
       "no memory for \(byteCount) bytes of features"
     case .activationsExceedMemory(let images, let needed, let available):
       "the activations of \(images) images take \(needed >> 20) MiB, of which there are \(available >> 20)"
-    case .cacheFailed(let path, let reason), .foreignState(let path, let reason):
+    case .cacheFailed(let path, let reason), .foreignState(let path, let reason),
+      .badFeatures(let path, let reason):
       "\(path): \(reason)"
+    case .missingParts(let shards):
+      "parts missing for shard \(shards.joined(separator: ", "))"
     case .noLastBatchNorm(let architecture):
       "\(architecture) has no BatchNorm directly before its pooling"
     case .noLastLayerNorm(let architecture):

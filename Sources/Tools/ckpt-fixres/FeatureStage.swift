@@ -60,17 +60,22 @@ struct CacheOptions: ParsableArguments {
   /// True if the images to train on are decoded more than once: for a fingerprint, or for several views.
   var readsAgain: Bool { reread || cache != nil || augment != .test }
 
+  /// Views of each image to train on.
+  var viewCount: Int {
+    switch augment {
+    case .test: 1
+    case .flip: 2
+    case .train: reread ? 1 : views
+    }
+  }
+
+  /// Random transforms of the views; nil for none.
+  var transforms: Augmentation? { augment == .train ? augmentation.makeAugmentation() : nil }
+
   /// The views of `dataset` to train on.
   func augmented(_ dataset: any ImageDataset, seed: UInt64) -> AugmentedDataset {
-    let count =
-      switch augment {
-      case .test: 1
-      case .flip: 2
-      case .train: reread ? 1 : views
-      }
-    return AugmentedDataset(
-      base: dataset, kind: augment, views: count,
-      augmentation: augment == .train ? augmentation.makeAugmentation() : nil, seed: seed)
+    AugmentedDataset(
+      base: dataset, kind: augment, views: viewCount, augmentation: transforms, seed: seed)
   }
 
   func history() -> [(String, JSON)] {
@@ -124,11 +129,23 @@ struct FeatureStage {
     self.console = console
   }
 
-  /// The features and labels of all images of `dataset`, as they are tested.
-  mutating func features(of dataset: any ImageDataset) throws -> LabelledFeatures {
-    LabelledFeatures(
-      features: try features(of: AugmentedDataset(base: dataset)),
-      labels: try dataset.labels())
+  /// The features and labels of all images of `source`, as they are tested.
+  mutating func features(of source: TrainingSource) throws -> LabelledFeatures {
+    switch source {
+    case .images(let dataset):
+      LabelledFeatures(
+        features: try features(of: AugmentedDataset(base: dataset)), labels: try dataset.labels())
+    case .features(let stored): try features(of: stored)
+    }
+  }
+
+  /// Features that were computed before, with the teacher's logits if they have any.
+  mutating func features(of stored: StoredFeatures) throws -> LabelledFeatures {
+    let samples = try stored.read { [caching, console, used] in
+      try caching.storage(for: $0, used: used, console: console)
+    }
+    used += samples.features.shape.byteCount
+    return samples
   }
 
   /// The features and teacher's logits of all views, and the labels of their images.
@@ -140,7 +157,7 @@ struct FeatureStage {
 
   private mutating func features(of views: AugmentedDataset) throws -> FeatureMaps {
     guard let folder = caching.cache else {
-      let maps = try compute(views) { [caching, console, used] in
+      let maps = try compute(views, items: views.allItems) { [caching, console, used] in
         try caching.storage(for: $0, used: used, console: console)
       }
       used += maps.shape.byteCount
@@ -152,36 +169,57 @@ struct FeatureStage {
       return maps
     }
     defer { cache.discard() }
-    let maps = try compute(views) { try cache.reserve($0) }
+    let maps = try compute(views, items: views.allItems) { try cache.reserve($0) }
     try cache.save(maps)
     return maps
   }
 
+  /// Computes the features of a share of the images, in the file at `path`.
+  func write(_ part: FeaturePart, of views: AugmentedDataset, to path: String) throws {
+    defer { part.discard(at: path) }
+    let items = views.items(of: part.shard)
+    try part.save(compute(views, items: items) { try part.reserve($0, at: path) }, at: path)
+  }
+
+  /// The features of some views, in their order.
   private func compute(
-    _ views: AugmentedDataset,
+    _ views: AugmentedDataset, items: [Int],
     storage: @escaping (FeatureShape) throws -> FeatureStorage
   ) throws -> FeatureMaps {
+    guard !items.isEmpty else {
+      var shape = try self.shape()
+      shape.count = 0
+      return FeatureMaps(shape, storage: try storage(shape))
+    }
     let collector = try FeatureCollector(
-      tail, count: views.count, element: caching.cacheDtype, pool: pool, storage: storage)
-    try forEachBatch(of: views, as: preprocessing, label: "features of \(views.name)") {
+      tail, count: items.count, element: caching.cacheDtype, pool: pool, storage: storage)
+    try forEachBatch(of: views, items: items, as: preprocessing, label: "features of \(views.name)") {
       try collector.add($0)
     }
     return collector.finish()
   }
 
-  /// Calls `body` with all views, batch by batch.
+  /// Extent of the features of one view, which is that of any image.
+  func shape() throws -> FeatureShape {
+    try tail.network.checkMemory(preprocessing, images: 1, batches: 1)
+    let collector = try FeatureCollector(tail, count: 1, element: caching.cacheDtype, pool: pool)
+    try collector.add(Tensor(shape: [1, preprocessing.crop, preprocessing.crop, 3]))
+    return collector.finish().shape
+  }
+
+  /// Calls `body` with some views in their order, batch by batch.
   func forEachBatch(
-    of views: AugmentedDataset, as preprocessing: Preprocessing, label: String,
+    of views: AugmentedDataset, items: [Int], as preprocessing: Preprocessing, label: String,
     _ body: (Tensor) throws -> Void
   ) throws {
-    let images = min(views.count, Self.batchSize)
+    let images = min(items.count, Self.batchSize)
     try tail.network.checkMemory(
       preprocessing, images: images,
-      batches: min((views.count + images - 1) / max(images, 1), 1 + BatchLoader.usualPrefetch))
+      batches: min((items.count + images - 1) / max(images, 1), 1 + BatchLoader.usualPrefetch))
     let loader = BatchLoader(
-      views, indices: Array(0..<views.count), batchSize: Self.batchSize, views: [preprocessing],
+      views, indices: items, batchSize: Self.batchSize, views: [preprocessing],
       workers: workers, augmentation: views.augmentation, seed: views.seed)
-    let progress = console.progress(label, total: views.count, unit: "images")
+    let progress = console.progress(label, total: items.count, unit: "images")
     while let batch = try loader.next() {
       try body(batch.views[0])
       progress.advance(by: batch.indices.count)
@@ -189,15 +227,32 @@ struct FeatureStage {
     progress.finish()
   }
 
+  /// Everything but the images that the features to train on depend on.
+  func recipe(seed: UInt64) throws -> FeatureRecipe {
+    try recipe(caching.augment, views: caching.viewCount, transforms: caching.transforms, seed: seed)
+  }
+
+  private func recipe(
+    _ kind: AugmentedDataset.Variant, views: Int, transforms: Augmentation?, seed: UInt64
+  ) throws -> FeatureRecipe {
+    var kernels = "\(blasDescription) \(Network.instructionSet)"
+    if arithmetic.precision == .bfloat16 { kernels += " bf16 \(Network.bfloat16InstructionSet ?? "")" }
+    let sums = arithmetic.exact ? " exact" : ""
+    return FeatureRecipe([
+      ("frozen layers", try tail.backboneFingerprint().hexadecimal),
+      ("preprocessing", preprocessing.summary), ("element type", caching.cacheDtype.rawValue),
+      ("kernels", kernels), ("arithmetic", "\(arithmetic.precision.rawValue)\(sums)"),
+      ("views", "\(kind.rawValue) \(views)"), ("transforms", transforms.map { "\($0)" } ?? "none"),
+      // Other views are the same for every seed.
+      ("seed", transforms == nil ? "any" : "\(seed)"),
+    ])
+  }
+
   /// Fingerprint of backbone, preprocessing, kernels and decoded images.
   private func key(of views: AugmentedDataset) throws -> ContentHash {
-    var hash = try tail.backboneFingerprint()
-    hash.add(preprocessing.summary)
-    hash.add(caching.cacheDtype.rawValue)
-    hash.add("\(blasDescription) \(Network.instructionSet)\(arithmetic.exact ? " exact" : "")")
-    if arithmetic.precision == .bfloat16 { hash.add("bf16 \(Network.bfloat16InstructionSet ?? "")") }
-    hash.add("\(views.kind) \(views.views)")
-    if let augmentation = views.augmentation { hash.add("\(augmentation) \(views.seed)") }
+    var hash = try recipe(
+      views.kind, views: views.views, transforms: views.augmentation, seed: views.seed
+    ).fingerprint
     let dataset = views.base
     var images = [ContentHash](repeating: ContentHash(), count: dataset.count)
     try images.withUnsafeMutableBufferPointer { images in

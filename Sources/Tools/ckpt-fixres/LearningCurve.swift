@@ -6,6 +6,7 @@ import Platform
 public struct LearningCurve: Sendable {
   private let title: String
   private let records: [EpochRecord]
+  private let start: Metrics?
   private let kept: Int?
 
   private static let size = (width: 780.0, height: 320.0)
@@ -14,10 +15,12 @@ public struct LearningCurve: Sendable {
   /// - Parameters:
   ///   - title: one line above the plots.
   ///   - records: at least one, in order.
+  ///   - start: validation of the parameters before the first epoch, drawn as epoch 0; nil if that was not measured.
   ///   - kept: the epoch whose parameters are the result, to be marked; nil for the last.
-  public init(title: String, records: [EpochRecord], kept: Int? = nil) {
+  public init(title: String, records: [EpochRecord], start: Metrics? = nil, kept: Int? = nil) {
     self.title = title
     self.records = records
+    self.start = start
     self.kept = kept
   }
 
@@ -43,7 +46,8 @@ public struct LearningCurve: Sendable {
       records.compactMap { record in metrics(record).map { (Double(record.epoch), value($0)) } }
         .filter(\.y.isFinite)
     }
-    let validation = points(\.validation)
+    let beginning = [start.map { (x: 0.0, y: value($0)) }].compactMap { $0 }.filter(\.y.isFinite)
+    let validation = beginning + points(\.validation)
     return [Series(name: "training", style: "s0", points: points(\.train))]
       + (validation.isEmpty ? [] : [Series(name: "validation", style: "s1 dashed", points: validation)])
   }
@@ -55,7 +59,8 @@ public struct LearningCurve: Sendable {
     let values = series.flatMap { $0.points.map(\.y) }
     let plot = Self.plot
     let x = PlotScale(
-      1...Double(max(2, records.last?.epoch ?? 2)), from: left, to: left + plot.width, tickCount: 6,
+      (start == nil ? 1 : 0)...Double(max(2, records.last?.epoch ?? 2)), from: left, to: left + plot.width,
+      tickCount: 6,
       isRounded: false)
     let y = PlotScale(
       (values.min() ?? 0)...(values.max() ?? 1), from: plot.top + plot.height, to: plot.top, tickCount: 6,

@@ -194,14 +194,23 @@ struct TeacherModel {
   /// Identity of its tensors.
   let digest: String
 
-  /// The logits on all views, [views, classes]: the teacher sees the same transforms of an image as the student.
-  func logits(on views: AugmentedDataset, stage: FeatureStage) throws -> [Float] {
+  /// Its tensors and how it sees the images.
+  var summary: String {
     switch outputs {
-    case .stored(let logits): return logits
+    case .stored: digest
+    case .network(_, let view): "\(digest), \(view.summary)"
+    }
+  }
+
+  /// The logits on some views, [items, classes]: the teacher sees the same transforms of an image as the student.
+  func logits(on views: AugmentedDataset, items: [Int], classes: Int, stage: FeatureStage) throws -> [Float] {
+    switch outputs {
+    case .stored(let logits):
+      return items.flatMap { logits[$0 * classes..<($0 + 1) * classes] }
     case .network(let network, let view):
       var logits: [Float] = []
       let label = "teacher's outputs on \(views.name)"
-      try stage.forEachBatch(of: views, as: view, label: label) { images in
+      try stage.forEachBatch(of: views, items: items, as: view, label: label) { images in
         logits += try network.logits(images).values
       }
       return logits

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FineTuning
 import ImageData
+import Platform
 
 /// The images to train on, as cached features or read again in every epoch.
 enum TrainingSet {
@@ -8,14 +9,21 @@ enum TrainingSet {
   case reread(RereadBatches)
 
   init(
-    _ dataset: any ImageDataset, options: TuningOptions, teacher: TeacherModel?, stage: inout FeatureStage
+    _ source: TrainingSource, classes: Int, options: TuningOptions, teacher: TeacherModel?,
+    stage: inout FeatureStage
   ) throws {
+    let dataset: any ImageDataset
+    switch source {
+    case .images(let images): dataset = images
+    case .features(let stored):
+      self = .cached(try stage.features(of: stored).taught(by: teacher))
+      return
+    }
     let caching = stage.caching
     let views = caching.augmented(dataset, seed: options.seed)
     guard caching.reread else {
-      self = .cached(
-        try stage.features(
-          of: views, teacherLogits: teacher?.logits(on: views, stage: stage)))
+      let logits = try teacher?.logits(on: views, items: views.allItems, classes: classes, stage: stage)
+      self = .cached(try stage.features(of: views, teacherLogits: logits))
       return
     }
     var network: RereadBatches.Teacher?
@@ -47,15 +55,25 @@ enum TrainingSet {
   }
 }
 
+extension LabelledFeatures {
+  /// Features without a teacher's logits, with those that the teacher has stored for the same images.
+  fileprivate func taught(by teacher: TeacherModel?) -> LabelledFeatures {
+    guard teacherLogits == nil, case .stored(let logits)? = teacher?.outputs else { return self }
+    return LabelledFeatures(features: features, views: views, labels: labels, teacherLogits: logits)
+  }
+}
+
 /// The images to train and to measure on.
 struct TrainingDataOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Labeled images to train on.", valueName: "dataset"),
+    help: ArgumentHelp(
+      "Labeled images to train on, or a file of the classifier's inputs from ckpt-sweep --features.",
+      valueName: "dataset"),
     completion: .directory)
-  var data: String
+  var data: String?
 
   @Option(
-    help: ArgumentHelp("Labeled images to validate on.", valueName: "dataset"),
+    help: ArgumentHelp("Labeled images, or such a file, to validate on.", valueName: "dataset"),
     completion: .directory)
   var val: String?
 }
@@ -84,6 +102,15 @@ struct AugmentedDataset: ImageDataset {
 
   var name: String { base.name }
   var count: Int { base.count * views }
+
+  /// The numbers of all views.
+  var allItems: [Int] { Array(0..<count) }
+
+  /// The numbers of the views of a share of the images.
+  func items(of shard: Shard) -> [Int] {
+    shard.items(of: base.count).flatMap { $0 * views..<($0 + 1) * views }
+  }
+
   var classNames: [String]? { base.classNames }
   var labelSource: LabelSource { base.labelSource }
 

@@ -26,7 +26,8 @@ struct ReportOptions: ParsableArguments {
       let name =
         result.model.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
       let curve = LearningCurve(
-        title: "\(name), \(result.images) images", records: result.records, kept: result.keptEpoch)
+        title: "\(name), \(result.images) images", records: result.records, start: result.start,
+        kept: result.keptEpoch)
       try writeFile(PictureEncoder(path: plot).encode(curve.picture), to: plot)
     }
   }
@@ -45,6 +46,8 @@ struct TuningReport {
   let keepsBest: Bool
   /// True if the records begin where an earlier run has ended.
   let isResumed: Bool
+  /// Validation before the first epoch of the records; nil where they begin with a later one.
+  let start: Metrics?
   let before: (metrics: Metrics, isCorrect: [Bool])?
   let after: (metrics: Metrics, isCorrect: [Bool])?
   let featureTime: Duration

@@ -90,14 +90,27 @@ struct ScoringOptions: ParsableArguments {
 
   /// Writes the features where asked for; a tensor file has the labels and the names of the images, too.
   ///
-  /// - Parameter setting: the setting that they are of, recorded in a tensor file.
-  func write(_ table: FeatureTable, of dataset: any ImageDataset, setting: Setting) throws {
+  /// - Parameters:
+  ///   - setting: the setting that they are of, recorded in a tensor file.
+  ///   - model: the checkpoint that they are of, recorded likewise.
+  ///   - classes: number of classes that the labels are of.
+  func write(
+    _ table: FeatureTable, of dataset: any ImageDataset, setting: Setting, model: LoadedModel, classes: Int
+  ) throws {
     guard let features else { return }
     // Names end in a zero byte, which no path contains.
     var names: [UInt8] = []
     for image in 0..<table.count { names += Array(dataset.itemName(image).utf8) + [0] }
     var metadata = Metadata()
     for (key, value) in setting.preprocessing.metadataEntries { metadata[key] = value }
+    metadata[MetadataKey.features] =
+      JSON.object([
+        ("model", .string(try contentDigest(of: model.source))), ("classes", JSON(classes)),
+        ("views", .string(setting.views.rawValue)), ("batchnorm", .string(setting.batchNorm.rawValue)),
+      ]).encoded()
+    metadata[MetadataKey.classes] = dataset.classNames.map { names in
+      JSON.array(names.map { .string($0) }).encoded()
+    }
     try write(
       "features", table.values, columns: table.featureCount,
       with: [

@@ -209,7 +209,10 @@ struct SweepCommand: NetworkTool {
       }
     }
     if scoring.features != nil, let dataset = outcome.dataset {
-      try scoring.write(rerun.features(on: dataset), of: dataset, setting: chosen)
+      let model = outcome.models[chosen.networks[0]]
+      try scoring.write(
+        rerun.features(on: dataset), of: dataset, setting: chosen, model: model,
+        classes: outcome.subset?.outputs.count ?? model.network.classCount)
     }
     report.architectures = recipe.architectures
     report.latencyThreads = outcome.latencies == nil ? nil : global.threadCount

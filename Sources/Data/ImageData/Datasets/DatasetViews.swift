@@ -1,9 +1,23 @@
+import Checkpoint
 import Platform
 import Statistics
 
 extension ImageDataset {
   /// The images at `indices`, in that order.
   public func subset(_ indices: [Int]) -> any ImageDataset { SubsetDataset(self, indices) }
+
+  /// A name for the images of a data set: CRC-32 of the last components of their names and of their labels, which are the
+  /// same wherever its folder is.
+  package var namesDigest: String {
+    var digest: UInt32 = 0
+    for image in 0..<count {
+      let path = itemName(image)
+      let name = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
+      var entry = "\(name)\0\(label(image) ?? -1)\0"
+      digest = entry.withUTF8 { crc32(UnsafeRawBufferPointer($0), continuing: digest) }
+    }
+    return "crc32:\(hexadecimal(digest))"
+  }
 }
 
 /// Some images of a data set.

@@ -96,10 +96,17 @@ public enum MetadataKey {
   public static let batchNormPart = "ckpt.bn_part"
   /// Marks the measurements of one shard of a sweep.
   public static let sweepPart = "ckpt.sweep_part"
+  /// Marks features of images, those of one share included, and says what they were computed with.
+  public static let features = "ckpt.features"
   /// Marks a fine-tuning that is underway.
   public static let tuningState = "ckpt.tuning_state"
   /// Marks the measurements of a search that is underway.
   public static let searchState = "ckpt.search_state"
+
+  /// Keys that mark files of tools that are no checkpoints: states, shares and features.
+  public static let marksOfIntermediateResults = [
+    averagingState, batchNormPart, sweepPart, features, tuningState, searchState,
+  ]
 
   /// Values of `ckpt.bn`.
   public enum BatchNormState {

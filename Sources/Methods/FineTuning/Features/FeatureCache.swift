@@ -1,17 +1,12 @@
-import CPlatform
+import Checkpoint
 import Platform
 
 /// A file that stores features between runs.
 ///
-/// One page of header, then the features and their moments in the layout of `FeatureMaps`. The header holds,
-/// as little-endian 64-bit words: a mark, the key, the shape and the fingerprint of everything after it. The
-/// file appears under its name only when it is complete; one with another key, shape or contents counts as
-/// absent.
+/// It is a `FeatureFile` whose description holds the key. One with another key, shape or contents counts as absent.
 public struct FeatureCache: Sendable {
   private let directory: String
   private let key: ContentHash
-
-  private static let mark: UInt64 = 0x3130_5341_4546_4B43  // "CKFEAS01"
 
   /// - Parameters:
   ///   - directory: an existing folder.
@@ -22,99 +17,48 @@ public struct FeatureCache: Sendable {
   }
 
   /// Path of the file.
-  public var path: String { "\(directory)/features-\(key.hexadecimal).cache" }
+  public var path: String { "\(directory)/features-\(key.hexadecimal).safetensors" }
+
+  private var file: FeatureFile {
+    FeatureFile(path: path, description: [("key", .string(key.hexadecimal))])
+  }
 
   /// The features of an earlier run; nil if there are none, or if they have another key or are damaged.
   public func load() -> FeatureMaps? {
+    guard let source = try? openCheckpoint(.path(path)),
+      let state = try? StateFile(
+        source, key: MetadataKey.features, fail: { TuningError.badFeatures(path: source.label, problem: $0) }),
+      state.header["key"]?.stringValue == key.hexadecimal,
+      let fingerprint = state.header["fingerprint"]?.stringValue, let shape = FeatureShape(state),
+      let start = file.start(of: shape, in: source)
+    else { return nil }
     let descriptor = open(path, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_size >= off_t(FeatureStorage.headerByteCount) else {
+    guard fstat(descriptor, &status) == 0, status.st_size >= off_t(start + shape.byteCount) else {
       close(descriptor)
       return nil
     }
-    let byteCount = Int(status.st_size) - FeatureStorage.headerByteCount
-    guard let storage = try? FeatureStorage.map(descriptor, byteCount: byteCount, path: path),
-      let shape = shape(in: storage.header), shape.byteCount == byteCount,
-      isIntact(storage)
+    guard
+      let storage = try? FeatureStorage.map(
+        descriptor, header: start, byteCount: shape.byteCount, path: path)
     else { return nil }
-    return FeatureMaps(shape, storage: storage)
+    let maps = FeatureMaps(shape, storage: storage)
+    return file.fingerprint(of: maps) == fingerprint ? maps : nil
   }
 
-  /// Storage for the features, in a file without a valid header yet.
+  /// Storage for the features, in a file that is none yet.
   ///
   /// - Throws: `TuningError.cacheFailed`.
-  public func reserve(_ shape: FeatureShape) throws -> FeatureStorage {
-    var descriptor = ck_nameable_file(directory, 0o666)
-    if descriptor < 0 { descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
-    guard descriptor >= 0 else {
-      throw TuningError.cacheFailed(path: temporaryPath, reason: FeatureStorage.lastError())
-    }
-    do {
-      return try .reserve(descriptor, byteCount: shape.byteCount, path: temporaryPath)
-    } catch {
-      discard()
-      throw error
-    }
-  }
+  public func reserve(_ shape: FeatureShape) throws -> FeatureStorage { try file.reserve(shape) }
 
   /// Completes the file of `maps`, whose storage came from `reserve`, and gives it its name.
   ///
   /// - Throws: `TuningError.cacheFailed`.
-  public func save(_ maps: FeatureMaps) throws {
-    let header = maps.storage.header
-    let shape = maps.shape
-    let fingerprint = Self.fingerprint(maps.storage)
-    let words =
-      [Self.mark, key.words.0, key.words.1]
-      + [shape.count, shape.positions, shape.channels, shape.hasResidual ? 1 : 0].map { UInt64($0) }
-      + [UInt64(FeatureElement.allCases.firstIndex(of: shape.element)!), fingerprint.0, fingerprint.1]
-    for (index, word) in words.enumerated() {
-      header.storeBytes(of: word.littleEndian, toByteOffset: 8 * index, as: UInt64.self)
-    }
-    guard msync(header.baseAddress!, header.count + shape.byteCount, MS_SYNC) == 0,
-      ck_name_file(maps.storage.descriptor, temporaryPath) == 0 || errno == EEXIST,
-      rename(temporaryPath, path) == 0
-    else {
-      let reason = FeatureStorage.lastError()
-      discard()
-      throw TuningError.cacheFailed(path: path, reason: reason)
-    }
-  }
+  public func save(_ maps: FeatureMaps) throws { try file.save(maps) }
 
   /// Removes an unfinished file that needed a name from the start.
-  public func discard() { unlink(temporaryPath) }
-
-  private var temporaryPath: String { "\(path).\(getpid())" }
-
-  private func shape(in header: UnsafeMutableRawBufferPointer) -> FeatureShape? {
-    let words = (0..<8).map { header.load(fromByteOffset: 8 * $0, as: UInt64.self).littleEndian }
-    let elements = FeatureElement.allCases
-    guard words[0] == Self.mark, words[1] == key.words.0, words[2] == key.words.1,
-      words[3...5].allSatisfy({ (1...UInt64(1 << 40)).contains($0) }), words[6] <= 1,
-      words[7] < elements.count
-    else { return nil }
-    // The product is bounded factor by factor: a damaged header must not overflow.
-    let product = words[3...5].reduce(UInt64(1)) {
-      let (value, overflow) = $0.multipliedReportingOverflow(by: $1)
-      return overflow ? .max : value
-    }
-    guard product <= 1 << 48 else { return nil }
-    return FeatureShape(
-      count: Int(words[3]), positions: Int(words[4]), channels: Int(words[5]), hasResidual: words[6] == 1,
-      element: elements[Int(words[7])])
-  }
-
-  private func isIntact(_ storage: FeatureStorage) -> Bool {
-    let stored = [64, 72].map { storage.header.load(fromByteOffset: $0, as: UInt64.self).littleEndian }
-    return Self.fingerprint(storage) == (stored[0], stored[1])
-  }
-
-  private static func fingerprint(_ storage: FeatureStorage) -> (UInt64, UInt64) {
-    var hash = ContentHash()
-    hash.add(storage.bytes)
-    return hash.words
-  }
+  public func discard() { file.discard() }
 }
 
 /// A 128-bit fingerprint of bytes that identifies cached features. Fast, not cryptographic.

@@ -111,6 +111,43 @@ public final class FeatureMaps: @unchecked Sendable {
     }
   }
 
+  // MARK: Files
+
+  /// The bytes of image `index` as they are stored: its maps, the means of its channels and the sums of squares.
+  func sections(of index: Int) -> [UnsafeMutableRawBufferPointer] {
+    precondition(index >= 0 && index < shape.count)
+    let moments = shape.stride * MemoryLayout<Double>.stride
+    return [
+      UnsafeMutableRawBufferPointer(
+        start: storage.base + index * shape.imageByteCount, count: shape.imageByteCount),
+      UnsafeMutableRawBufferPointer(start: mean + index * shape.stride, count: moments),
+      UnsafeMutableRawBufferPointer(start: m2 + index * shape.stride, count: moments),
+    ]
+  }
+
+  /// Computes the moments of image `index`, whose maps come from a file.
+  ///
+  /// - Returns: false if a value is not a finite number.
+  func restoreMoments(of index: Int) -> Bool {
+    switch shape.element {
+    case .f32: restoreMoments(Float32Lanes.self, of: index)
+    case .f16: restoreMoments(Float16Lanes.self, of: index)
+    case .bf16: restoreMoments(BFloat16Lanes.self, of: index)
+    }
+  }
+
+  private func restoreMoments<Stored: StoredLanes>(_ stored: Stored.Type, of index: Int) -> Bool {
+    for number in 0..<shape.stride / FeatureShape.lanes {
+      let block = blocks(stored, of: index) + number * shape.runs
+      for run in 0..<shape.runs {
+        let values = block[run].decoded
+        for lane in 0..<FeatureShape.lanes where !values[lane].isFinite { return false }
+      }
+      storeMoments(block, at: index * shape.stride + number * FeatureShape.lanes)
+    }
+    return true
+  }
+
   // MARK: Reading
 
   /// The blocks of image `index`: per block the positions of the map, then those of the residual.

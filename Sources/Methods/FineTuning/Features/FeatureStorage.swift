@@ -1,4 +1,5 @@
 import CPlatform
+import Checkpoint
 import Platform
 
 /// Storage format of cached features; all arithmetic is float32.
@@ -11,6 +12,15 @@ public enum FeatureElement: String, Sendable, CaseIterable {
   case bf16
 
   var byteCount: Int { self == .f32 ? 4 : 2 }
+
+  /// Element type of the tensor in a file.
+  var dtype: DType {
+    switch self {
+    case .f32: .f32
+    case .f16: .f16
+    case .bf16: .bf16
+    }
+  }
 }
 
 /// Eight features in a storage format, as a type so that the tail's kernel is specialized.
@@ -111,7 +121,7 @@ public struct FeatureShape: Sendable, Equatable {
 
 /// Memory for cached features: anonymous or file-backed.
 public final class FeatureStorage: @unchecked Sendable {
-  /// Bytes of features, without the header.
+  /// Bytes of features and what follows them, without the header.
   public let byteCount: Int
   let base: UnsafeMutableRawPointer
   /// The file; -1 for anonymous memory.
@@ -119,8 +129,8 @@ public final class FeatureStorage: @unchecked Sendable {
   private let mapping: UnsafeMutableRawPointer
   private let mappingLength: Int
 
-  /// Bytes before the features in a file; a whole page, so that the features stay aligned.
-  static let headerByteCount = 4096
+  /// Features begin in a file at a multiple of this, so that they stay aligned.
+  static let pageSize = 4096
 
   /// Anonymous memory, zeros.
   ///
@@ -138,27 +148,30 @@ public final class FeatureStorage: @unchecked Sendable {
   public static func scratch(byteCount: Int, in directory: String) throws -> FeatureStorage {
     let descriptor = ck_scratch_file(directory)
     guard descriptor >= 0 else { throw TuningError.cacheFailed(path: directory, reason: lastError()) }
-    return try reserve(descriptor, byteCount: byteCount, path: directory)
+    return try reserve(descriptor, header: 0, byteCount: byteCount, path: directory)
   }
 
-  /// Extends the file of `descriptor` to a header and `byteCount` bytes, and maps it.
+  /// Extends the file of `descriptor` to a header of `header` bytes, whole pages, and `byteCount` bytes, and maps it.
   ///
   /// The storage owns the descriptor from here on, also when this fails.
-  static func reserve(_ descriptor: Int32, byteCount: Int, path: String) throws -> FeatureStorage {
+  static func reserve(
+    _ descriptor: Int32, header: Int, byteCount: Int, path: String
+  ) throws -> FeatureStorage {
     // Blocks are allocated now: a full disk would otherwise show as a fatal signal at some later store.
-    let status = posix_fallocate(descriptor, 0, off_t(headerByteCount + byteCount))
+    let status = posix_fallocate(descriptor, 0, off_t(max(1, header + byteCount)))
     guard status == 0 else {
       close(descriptor)
       throw TuningError.cacheFailed(path: path, reason: String(cString: strerror(status)))
     }
-    return try map(descriptor, byteCount: byteCount, path: path)
+    return try map(descriptor, header: header, byteCount: byteCount, path: path)
   }
 
-  /// Maps the features of the file of `descriptor`, which must be long enough; the storage owns it from here
-  /// on.
-  static func map(_ descriptor: Int32, byteCount: Int, path: String) throws -> FeatureStorage {
-    guard let storage = FeatureStorage(mapping: descriptor, byteCount: byteCount, offset: headerByteCount)
-    else {
+  /// Maps the features that begin at byte `header` of the file of `descriptor`, which must be long enough; the storage
+  /// owns it from here on.
+  static func map(
+    _ descriptor: Int32, header: Int, byteCount: Int, path: String
+  ) throws -> FeatureStorage {
+    guard let storage = FeatureStorage(mapping: descriptor, byteCount: byteCount, offset: header) else {
       let reason = lastError()
       close(descriptor)
       throw TuningError.cacheFailed(path: path, reason: reason)
@@ -182,7 +195,7 @@ public final class FeatureStorage: @unchecked Sendable {
     if descriptor >= 0 { close(descriptor) }
   }
 
-  /// The bytes before the features; empty for anonymous memory.
+  /// The bytes before the features; empty for memory and scratch files.
   var header: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: mapping, count: base - mapping)
   }

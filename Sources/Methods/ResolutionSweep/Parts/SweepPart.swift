@@ -269,16 +269,3 @@ extension Preprocessing {
     self = known
   }
 }
-
-extension ImageDataset {
-  /// A name for the images of a data set: CRC-32 of the last components of their names and of their labels, which are the
-  /// same wherever its folder is.
-  package var namesDigest: String {
-    var digest: UInt32 = 0
-    for image in 0..<count {
-      var entry = "\(lastComponents(itemName(image)))\0\(label(image) ?? -1)\0"
-      digest = entry.withUTF8 { crc32(UnsafeRawBufferPointer($0), continuing: digest) }
-    }
-    return "crc32:\(hexadecimal(digest))"
-  }
-}

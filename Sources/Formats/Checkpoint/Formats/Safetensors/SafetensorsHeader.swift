@@ -94,8 +94,9 @@ extension SafetensorsHeader {
     }
   }
 
-  /// Length field and header for tensors stored in this order; padded with spaces to a multiple of 8.
-  static func encode(_ tensors: [TensorSpec], metadata: Metadata) -> [UInt8] {
+  /// Length field and header for tensors stored in this order; padded with spaces, so that the data begin at a multiple
+  /// of `alignment` bytes.
+  static func encode(_ tensors: [TensorSpec], metadata: Metadata, alignment: Int = 8) -> [UInt8] {
     var json: [UInt8] = [UInt8(ascii: "{")]
     if !metadata.isEmpty {
       json += "\"__metadata__\":".utf8
@@ -112,9 +113,22 @@ extension SafetensorsHeader {
       offset = end
     }
     json.append(UInt8(ascii: "}"))
-    json += repeatElement(UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
+    let excess = (8 + json.count) % alignment
+    json += repeatElement(UInt8(ascii: " "), count: (alignment - excess) % alignment)
     return littleEndianBytes(UInt64(json.count)) + json
   }
+}
+
+/// Length field and header of a safetensors file whose data begin at a multiple of `alignment` bytes, so that they can be
+/// computed and read in place.
+///
+/// - Parameters:
+///   - tensors: The tensors in the order of their data.
+///   - metadata: The file's metadata.
+///   - alignment: A multiple of 8.
+package func safetensorsHeader(_ tensors: [TensorSpec], metadata: Metadata, alignment: Int) -> [UInt8] {
+  precondition(alignment > 0 && alignment.isMultiple(of: 8))
+  return SafetensorsHeader.encode(tensors, metadata: metadata, alignment: alignment)
 }
 
 func littleEndianBytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
