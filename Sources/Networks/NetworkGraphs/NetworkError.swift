@@ -43,6 +43,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case inputNotOfPatches(height: Int, width: Int, patch: Int)
   /// The network has weights for the tokens of inputs of `only` by `only` pixels alone.
   case inputOfOtherSize(height: Int, width: Int, only: Int)
+  /// Maps of the ONNX file have fixed sizes, which fit inputs of the size that it was exported with.
+  case inputOfUnexportedSize(height: Int, width: Int, exportedHeight: Int, exportedWidth: Int)
   /// This processor does not support bfloat16 products.
   case noBFloat16
   /// Activations that do not fit into memory cannot be written to disk either.
@@ -54,7 +56,7 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   public var kind: FailureKind {
     switch self {
     case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .inputNotOfPatches,
-      .inputOfOtherSize, .noBFloat16:
+      .inputOfOtherSize, .inputOfUnexportedSize, .noBFloat16:
       .usage
     case .scratchFile: .io
     default: .badData
@@ -110,6 +112,9 @@ extension NetworkError: CustomStringConvertible {
         + "\(nearest(height, patch))x\(nearest(width, patch))"
     case .inputOfOtherSize(let height, let width, let only):
       "an input of \(height)x\(width) pixels: the network has weights for tokens of \(only)x\(only) pixels alone"
+    case .inputOfUnexportedSize(let height, let width, let exportedHeight, let exportedWidth):
+      "an input of \(height)x\(width) pixels: the ONNX file resizes maps to sizes fixed for "
+        + "\(exportedHeight)x\(exportedWidth) pixels; use that size, or export with open sizes (dynamic_axes, dynamic_shapes)"
     case .noBFloat16:
       "this processor does not support bfloat16 arithmetic (AMX or AVX-512 BF16)"
     case .scratchFile(let folder, let reason):

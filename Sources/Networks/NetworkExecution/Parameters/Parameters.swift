@@ -32,6 +32,7 @@ struct Parameters: Sendable {
         layers[index] = try LayerWeights(
           convolution, state, kernels: kernels, sums: sums, precision: precision)
       case .linear(let linear): layers[index] = try LayerWeights(linear, state)
+      case .transposedConvolution(let convolution): layers[index] = try LayerWeights(convolution, state)
       case .batchNorm(let layer):
         let weight = state.contains(layer.weightKey.string) ? try state.floats(layer.weightKey) : nil
         let bias = state.contains(layer.biasKey.string) ? try state.floats(layer.biasKey) : nil

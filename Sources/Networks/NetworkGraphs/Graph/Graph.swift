@@ -21,6 +21,15 @@ package struct Graph: Sendable, Equatable {
   package var patchSize = 1
   /// The only height and width that layers have weights for; nil takes others too.
   package var onlySize: Int?
+  /// The only size of the input at which maps of a fixed size fit the others; nil takes others too.
+  package var exportedSize: ExportedSize?
+  /// True if the nodes are those that BatchNorms are computed from, so that the output is no result of the network.
+  package var isPartial = false
+
+  package struct ExportedSize: Sendable, Equatable {
+    package let height: Int
+    package let width: Int
+  }
 
   package var batchNorms: [BatchNormLayer] {
     nodes.compactMap { node in
@@ -47,10 +56,11 @@ package struct Graph: Sendable, Equatable {
 
 extension Graph {
   /// The graph without nodes that do not contribute to the output; the input stays.
-  package func pruned() -> Graph {
+  ///
+  /// - Parameter others: Nodes that stay as well, with all that they are computed from.
+  package func pruned(keeping others: [Int] = []) -> Graph {
     var needed = Array(repeating: false, count: nodes.count)
-    needed[0] = true
-    needed[output] = true
+    for index in [0, output] + others { needed[index] = true }
     for index in nodes.indices.reversed() where needed[index] {
       for input in nodes[index].inputs { needed[input] = true }
     }
@@ -147,6 +157,12 @@ extension Graph {
         throw NetworkError.inputOfOtherSize(height: height, width: width, only: onlySize)
       }
     }
+    if let exportedSize {
+      guard height == exportedSize.height, width == exportedSize.width else {
+        throw NetworkError.inputOfUnexportedSize(
+          height: height, width: width, exportedHeight: exportedSize.height, exportedWidth: exportedSize.width)
+      }
+    }
     var sizes: [MapSize] = []
     sizes.reserveCapacity(nodes.count)
     for node in nodes {
@@ -205,6 +221,8 @@ extension Graph {
       .joinTokens,
       .wavePositions:
       return size(ofMixing: node, inputs: inputs)
+    case .transposedConvolution, .resample, .subsample, .depthToSpace:
+      return size(ofSpatial: node, inputs: inputs)
     case .add, .multiply, .concatenate:
       guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {
         return nil
@@ -223,6 +241,8 @@ extension Graph {
         switch node.operation {
         case .convolution(let convolution): size.count.multiplied(exactlyBy: convolution.depth)
         case .linear(let linear): linear.inputs.multiplied(exactlyBy: linear.outputChannels)
+        case .transposedConvolution(let convolution):
+          sizes[node.inputs[0]].count.multiplied(exactlyBy: convolution.reach)
         case .attention(let attention): Self.multiplyAdds(attention, size: size)
         default: Self.multiplyAdds(of: node, sizes: sizes)
         }

@@ -105,7 +105,7 @@ extension ONNXImporter {
   }
 
   /// A bias as the key of a tensor, or as factors where it is not a tensor of the right size.
-  private mutating func bias(_ node: ONNXNode, _ index: Int, channels: Int) throws -> (
+  mutating func bias(_ node: ONNXNode, _ index: Int, channels: Int) throws -> (
     key: TensorName?, rest: ChannelFactors?
   ) {
     switch operand(node, index) {
@@ -126,7 +126,7 @@ extension ONNXImporter {
     }
   }
 
-  private mutating func shifted(_ view: MapView, by factors: ChannelFactors?, _ node: ONNXNode) throws
+  mutating func shifted(_ view: MapView, by factors: ChannelFactors?, _ node: ONNXNode) throws
     -> MapView
   {
     guard let factors else { return view }
@@ -135,8 +135,9 @@ extension ONNXImporter {
 
   private mutating func batchNorm(_ node: ONNXNode) throws -> MapView {
     let view = try map(node)
-    let input =
-      view.axes.first == view.channels && (view.isPlain || view.isPixel) ? view : try plain(view, for: node)
+    // Statistics are per channel, so that it does not matter how rows and columns are joined: [images, channels],
+    // [images, channels, positions] and maps alike.
+    let input = view.axes.first == view.channels ? view : try plain(view, for: node)
     let channels = input.size.channels
     func statistic(_ index: Int, _ what: String) throws -> TensorName {
       let parameter = try parameter(node, index, what)

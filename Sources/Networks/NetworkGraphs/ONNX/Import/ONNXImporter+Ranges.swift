@@ -43,12 +43,14 @@ extension ONNXImporter {
           && view.shape.indices.allSatisfy { $0 == index + 1 || view.shape[$0] == first.shape[$0] }
       })
     else { throw unsupported(node, "operands of shapes \(views.map(\.shape)) do not fit") }
-    // Maps stacked along a new axis before their channels form channels, too.
-    let isStack =
-      first.axes.count == 4
-      && views.allSatisfy {
-        $0.axes == [[], $0.channels, $0.rows, $0.columns] && index == 0
-      }
+    // Maps stacked along a new axis, before their channels or after them, form channels, too.
+    let isStack = first.axes.count == 4 && views.allSatisfy { view in
+      var axes = view.axes
+      guard axes[index].isEmpty else { return false }
+      axes.remove(at: index)
+      return axes == [view.channels, view.rows, view.columns]
+        && view.size.channels == first.size.channels
+    }
     let isRow = views.allSatisfy { view in
       view.isPixel && view.axes[index] == view.channels
         && view.axes.enumerated().allSatisfy { $0.offset == index || $0.element.isEmpty }
@@ -61,10 +63,10 @@ extension ONNXImporter {
     var result = try append(node.name, .concatenate, sources, channels: total)
     if isStack {
       let (count, channels) = (views.count, first.size.channels)
-      result.axes = [
+      result.axes = [MapView.whole(.channel, channels), result.rows, result.columns]
+      result.axes.insert(
         [MapView.Part(dimension: .channel, stride: channels, extent: count)].filter { $0.extent > 1 },
-        MapView.whole(.channel, channels), result.rows, result.columns,
-      ]
+        at: index)
     } else if isRow {
       result.axes = first.axes
       result.axes[index] = result.channels
@@ -177,6 +179,11 @@ extension ONNXImporter {
         return min(max(shifted, 0), extent)
       }
       let (from, to) = (clamp(starts[position]), clamp(ends[position]))
+      if steps[position] > 1, case .map(let view) = result, index >= 2 {
+        result = .map(
+          try stepping(view, axis: index, start: from, end: ends[position], step: steps[position], node))
+        continue
+      }
       guard from < to, steps[position] == 1 else {
         throw unsupported(node, "expected a range of \(own) in steps of one")
       }

@@ -10,9 +10,6 @@ extension ONNXImporter {
     "ReduceMax": { importer, node in try importer.reduce(node, .globalMax) },
     "ReduceSum": { importer, node in try importer.sum(node) },
     "Pad": { importer, node in [.map(try importer.pad(node))] },
-    "Resize": { importer, node in [.map(try importer.enlarge(node))] },
-    "Upsample": { importer, node in [.map(try importer.enlarge(node))] },
-    "SpaceToDepth": { importer, node in [.map(try importer.spaceToDepth(node))] },
   ]
 
   private static let largestWindow = 1 << 12
@@ -147,39 +144,13 @@ extension ONNXImporter {
     var margins = Margins(top: pads[2], left: pads[3], bottom: pads[6], right: pads[7])
     switch node.text("mode") ?? "constant" {
     case "constant":
-      let value = try numbers(node, 2)?.uniform ?? 0
+      let value = try node.real("value") ?? numbers(node, 2)?.uniform ?? 0
       margins.filling = .constant(Float(value))
     case "reflect": margins.filling = .reflect
     case "edge": margins.filling = .edge
     case let mode: throw unsupported(node, "padding of the mode \"\(mode)\" is not supported")
     }
     return try append(node.name, .pad(margins), [input], channels: input.size.channels, isPixel: false)
-  }
-
-  /// Every pixel becomes a block of equal ones.
-  private mutating func enlarge(_ node: ONNXNode) throws -> MapView {
-    let input = try plain(try map(node), for: node)
-    let scales = try numbers(node, node.type == "Resize" ? 2 : 1)
-    var factors = (scales?.reals ?? []).map { $0 == $0.rounded() && abs($0) < 1e4 ? Int($0) : 0 }
-    if factors.isEmpty, let target = try numbers(node, 3)?.ints, target.count == 4 {
-      factors = zip(target, input.shape).map { $0 > 0 && $0 % $1 == 0 ? $0 / $1 : 0 }
-    }
-    guard node.text("mode") ?? "nearest" == "nearest", factors.count == 4, factors[0] == 1, factors[1] == 1,
-      factors[2...].allSatisfy({ (1...64).contains($0) })
-    else { throw unsupported(node, "expected nearest pixels and whole factors") }
-    return try append(
-      node.name, .enlarge(rows: factors[2], columns: factors[3]), [input], channels: input.size.channels,
-      isPixel: false)
-  }
-
-  private mutating func spaceToDepth(_ node: ONNXNode) throws -> MapView {
-    let input = try plain(try map(node), for: node)
-    guard let block = node.int("blocksize"), (1...64).contains(block) else {
-      throw unsupported(node, "has no blocksize")
-    }
-    return try append(
-      node.name, .spaceToDepth(rows: block, columns: block), [input],
-      channels: input.size.channels * block * block, isPixel: false)
   }
 }
 

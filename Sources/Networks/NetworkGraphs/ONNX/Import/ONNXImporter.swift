@@ -8,6 +8,10 @@ import Checkpoint
 struct ONNXImporter {
   let model: ONNXModel
   let state: StateDict
+  /// The nodes of the file that are imported.
+  let part: ImportedPart
+  /// Names in the checkpoint of initializers that have another there.
+  let aliases: [TensorName: TensorName]
   private(set) var nodes: [Graph.Node] = []
   private(set) var sizes: [MapSize] = []
   private var values: [TensorName: ImportedValue] = [:]
@@ -28,7 +32,7 @@ struct ONNXImporter {
   /// The supported operators.
   static let operators: [String: Rule] = convolutionRules.merging(arithmeticRules) { $1 }
     .merging(shapeRules) { $1 }.merging(poolingRules) { $1 }.merging(constantRules) { $1 }
-    .merging(rangeRules) { $1 }
+    .merging(rangeRules) { $1 }.merging(spatialRules) { $1 }
 
   /// Elements of one image's map at the example size.
   private static let largestMap = 1 << 27
@@ -38,36 +42,77 @@ struct ONNXImporter {
   private static let largestExtent = 1 << 16
   private static let foldingLimit = 1 << 22
 
-  init(_ model: ONNXModel, _ state: StateDict, height: Int, width: Int) {
+  init(
+    _ model: ONNXModel, _ state: StateDict, part: ImportedPart = .classifier,
+    aliases: [TensorName: TensorName] = [:], height: Int, width: Int
+  ) {
     self.model = model
     self.state = state
+    self.part = part
+    self.aliases = aliases
     self.height = height
     self.width = width
   }
 
-  /// The graph without nodes that do not contribute to the first output.
+  /// The graph of the file's part.
   mutating func graph() throws -> Graph {
-    guard model.inputs.count == 1, let input = model.inputs.first, let shape = input.shape, shape.count == 4,
-      let channels = shape[1], (1...Self.largestExtent).contains(channels)
-    else {
-      throw notClassifier(
-        "expected one input [images, channels, rows, columns] with a known number of channels")
+    switch part {
+    case .classifier: try classifier()
+    case .batchNorms: try batchNorms()
     }
-    guard let output = model.outputs.first else { throw notClassifier("it has no output") }
-    batch = shape[0] ?? 1
-    values[TensorName(input.name)] = .map(try append("input", .input, [], channels: channels))
-    for (name, tensor) in model.initializers { values[name] = try value(of: tensor) }
-    for node in needed(for: output) { try run(node) }
+  }
+
+  /// The graph without nodes that do not contribute to the first output.
+  private mutating func classifier() throws -> Graph {
+    guard model.inputs.count == 1, let input = model.inputs.first, Self.isImage(input) else {
+      throw refusal("expected one input [images, channels, rows, columns] with a known number of channels")
+    }
+    guard let output = model.outputs.first else { throw refusal("it has no output") }
+    try begin(with: input)
+    for node in model.nodes(before: [output]) { try run(node) }
     let last: MapView
     switch values[TensorName(output)] {
     case .map(let view), .probabilities(let view): last = view
-    default: throw notClassifier("its output does not depend on the image")
+    default: throw refusal("its output does not depend on the image")
     }
     guard last.isPixel, last.isFlat else {
-      throw notClassifier("its output \"\(TensorName(output))\" is no row of numbers for each image")
+      throw refusal("its output \"\(TensorName(output))\" is no row of numbers for each image")
     }
     makeLinear(last.node)
     return Graph(nodes: nodes, output: last.node).pruned()
+  }
+
+  /// The graph of all BatchNorms and what they are computed from.
+  private mutating func batchNorms() throws -> Graph {
+    let needed = model.nodes(before: model.batchNormResults)
+    let inputs = model.inputs(of: needed)
+    guard inputs.count <= 1 else {
+      throw ONNXImportError.severalInputs(label: model.label, names: inputs.map { TensorName($0.name) })
+    }
+    guard let input = inputs.first ?? model.inputs.first(where: Self.isImage), Self.isImage(input) else {
+      throw refusal(
+        "its BatchNorms are expected to be computed from one input [images, channels, rows, columns] with a known "
+          + "number of channels")
+    }
+    try begin(with: input)
+    for node in needed { try run(node) }
+    let norms = nodes.indices.filter { if case .batchNorm = nodes[$0].operation { true } else { false } }
+    var graph = Graph(nodes: nodes, output: norms.last ?? 0).pruned(keeping: norms)
+    graph.isPartial = true
+    return graph
+  }
+
+  /// True for [images, channels, rows, columns] with a known number of channels.
+  static func isImage(_ input: ONNXModel.Input) -> Bool {
+    guard let shape = input.shape, shape.count == 4, let channels = shape[1] else { return false }
+    return (1...largestExtent).contains(channels)
+  }
+
+  private mutating func begin(with input: ONNXModel.Input) throws {
+    batch = input.shape?[0] ?? 1
+    values[TensorName(input.name)] = .map(
+      try append("input", .input, [], channels: input.shape?[1] ?? 1))
+    for (name, tensor) in model.initializers { values[name] = try value(of: tensor) }
   }
 
   /// A classifier exported as a convolution on one pixel becomes a fully connected layer; the weights have
@@ -84,24 +129,13 @@ struct ONNXImporter {
       name: node.name, operation: .linear(linear), inputs: node.inputs, channels: node.channels)
   }
 
-  /// The nodes that contribute to a value, in their order.
-  private func needed(for output: String) -> [ONNXNode] {
-    var wanted: Set<TensorName> = [TensorName(output)]
-    var result: [ONNXNode] = []
-    for node in model.nodes.reversed()
-    where node.outputs.contains(where: { !$0.isEmpty && wanted.contains(TensorName($0)) }) {
-      result.append(node)
-      for input in node.inputs { wanted.insert(TensorName(input)) }
-    }
-    return result.reversed()
-  }
-
   private mutating func run(_ node: ONNXNode) throws {
     guard node.domain.isEmpty, let rule = Self.operators[node.type] else {
       let type = node.domain.isEmpty ? node.type : node.domain + "::" + node.type
       throw ONNXImportError.unsupportedOperator(label: model.label, node: node.name, type: type)
     }
-    for (name, value) in zip(node.outputs, try rule(&self, node)) {
+    let results = if let folded = try weightArithmetic(node) { folded } else { try rule(&self, node) }
+    for (name, value) in zip(node.outputs, results) {
       if case .numbers(let numbers) = value {
         folded += numbers.count
         guard numbers.count <= Numbers.largestCount, folded <= Self.foldingLimit else {
@@ -125,8 +159,8 @@ struct ONNXImporter {
     if !tensor.spec.dtype.isFloatingPoint && tensor.spec.elementCount <= 4096 {
       return .numbers(try numbers(tensor))
     }
-    return .parameter(
-      ImportedValue.Parameter(tensor: tensor, names: [tensor.spec.name], shape: tensor.spec.shape))
+    let names = (aliases[tensor.spec.name].map { [$0] } ?? []) + [tensor.spec.name]
+    return .parameter(ImportedValue.Parameter(tensor: tensor, names: names, shape: tensor.spec.shape))
   }
 
   /// A constant of the file as numbers.
@@ -153,22 +187,17 @@ struct ONNXImporter {
     let node = Graph.Node(
       name: name, operation: operation, inputs: inputs.map(\.node), channels: channels)
     guard let size = Graph.size(of: node, inputs: inputs.map(\.size), height: height, width: width) else {
-      throw ONNXImportError.notClassifier(
-        label: model.label,
-        reason: "nothing is left of an image of \(height)x\(width) pixels at \"\(TensorName(name))\"")
+      throw refusal("nothing is left of an image of \(height)x\(width) pixels at \"\(TensorName(name))\"")
     }
     guard max(size.height, size.width) <= Self.largestExtent, channels <= 1 << 24,
       size.count <= Self.largestMap
     else {
-      throw ONNXImportError.notClassifier(
-        label: model.label, reason: "the map of \"\(TensorName(name))\" is too large")
+      throw refusal("the map of \"\(TensorName(name))\" is too large")
     }
     work += Self.work(of: operation, on: size)
     channelTotal += channels
     guard work <= Self.largestWork, channelTotal <= Self.largestChannelTotal else {
-      throw ONNXImportError.notClassifier(
-        label: model.label,
-        reason: "the work up to \"\(TensorName(name))\" is beyond that of any classifier")
+      throw refusal("the work up to \"\(TensorName(name))\" is beyond that of any \(part.noun)")
     }
     nodes.append(node)
     sizes.append(size)
@@ -181,6 +210,8 @@ struct ONNXImporter {
     switch operation {
     case .convolution(let convolution): return count * Double(convolution.depth)
     case .linear(let linear): return Double(linear.inputs) * Double(linear.outputChannels)
+    case .transposedConvolution(let convolution):
+      return count * Double(convolution.inputChannels / convolution.groups) * Double(convolution.window.taps)
     case .maxPool(let window), .averagePool(let window, _):
       return 256 * count * Double(window.kernel.height) * Double(window.kernel.width)
     default: return 64 * count
@@ -203,7 +234,10 @@ struct ONNXImporter {
     .unsupportedUse(label: model.label, node: node.name, type: node.type, reason: reason)
   }
 
-  private func notClassifier(_ reason: String) -> ONNXImportError {
-    .notClassifier(label: model.label, reason: reason)
+  private func refusal(_ reason: String) -> ONNXImportError {
+    switch part {
+    case .classifier: .notClassifier(label: model.label, reason: reason)
+    case .batchNorms: .notComputable(label: model.label, reason: reason)
+    }
   }
 }
