@@ -86,6 +86,56 @@ struct NumPyArray {
     return geometry
   }
 
+  /// Bytes of an element of the types that bands have, and the factor that scales them.
+  private static let bandTypes: [String: (size: Int, scale: Float)] = [
+    "|u1": (1, 255), "<u2": (2, 65535), "<f4": (4, 1),
+  ]
+
+  /// Checks that this may be an image of bands.
+  /// - Throws: `badDataset`.
+  func checkBands() throws(ImageDataError) {
+    guard let type = Self.bandTypes[type], shape.count == 2 || shape.count == 3,
+      shape.allSatisfy({ $0 > 0 })
+    else {
+      throw .badDataset(
+        path: name,
+        reason: "expected uint8, uint16 or float32 of [h, w], [h, w, channels] or [channels, h, w], "
+          + "found \(self.type) \(shape)")
+    }
+    try checkSize(elementSize: type.size)
+  }
+
+  /// The array as one image.
+  ///
+  /// - Parameter channels: Number of channels, which shows whether they come first or last.
+  /// - Throws: `badDataset`, `channelMismatch`, `imageTooLarge`.
+  func bands(channels: Int, maximumPixelCount: Int) throws(ImageDataError) -> BandImage {
+    try checkBands()
+    let (size, scale) = Self.bandTypes[type]!
+    let isFirst = shape.count == 3 && shape[0] == channels
+    let isLast = shape.count == 3 && shape[2] == channels
+    guard shape.count == 3 ? isFirst || isLast : channels == 1 else {
+      throw .channelMismatch(
+        item: name, expected: channels, found: shape.count == 2 ? 1 : min(shape[0], shape[2]))
+    }
+    guard !(isFirst && isLast) || shape[0] == 1 else {
+      throw .badDataset(
+        path: name, reason: "the first and the last axis of \(shape) may both be the \(channels) channels")
+    }
+    let (height, width) = isFirst ? (shape[1], shape[2]) : (shape[0], shape[1])
+    guard width <= maximumPixelCount / height else {
+      throw .imageTooLarge(item: name, width: width, height: height, limit: maximumPixelCount)
+    }
+    let stored = try bytes.read(at: start, count: height * width * channels * size)
+    let plane = height * width
+    let values: [Float] = (0..<plane * channels).map { index in
+      let place = isFirst ? index % channels * plane + index / channels : index
+      let bits = stored[place * size..<(place + 1) * size].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      return size == 4 ? Float(bitPattern: bits) : Float(bits) / scale
+    }
+    return BandImage(width: width, height: height, channels: channels, values: values)
+  }
+
   /// The array as labels of `count` images.
   func labels(count: Int) throws(ImageDataError) -> [Int] {
     let sizes = ["|u1": 1, "|i1": 1, "<u2": 2, "<i2": 2, "<u4": 4, "<i4": 4, "<u8": 8, "<i8": 8]

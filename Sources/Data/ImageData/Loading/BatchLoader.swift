@@ -4,7 +4,7 @@ import TensorMath
 
 /// Some images of a data set as network inputs.
 public struct ImageBatch: Sendable {
-  /// One tensor per preprocessing, `[n, crop, crop, 3]`, normalized.
+  /// One tensor per preprocessing, `[n, height, width, channels]` of its crop, normalized.
   public let views: [Tensor]
   /// Class of each image, -1 where unlabeled.
   public let labels: [Int]
@@ -187,14 +187,27 @@ final class LoaderState: @unchecked Sendable {
         if isFree { return delivered.remove(at: place) }
       }
     }
-    return views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
+    return views.map {
+      Tensor(uninitialized: [count, $0.cropSize.height, $0.cropSize.width, $0.channels])
+    }
   }
 
   private func load(_ position: Int, into tensors: [Tensor]) throws {
+    func target(_ view: Preprocessing, _ tensor: Tensor) -> UnsafeMutablePointer<Float> {
+      let size = view.cropSize.height * view.cropSize.width * view.channels
+      return tensor.pointer + position % batchSize * size
+    }
+    if dataset.hasBands || views.contains(where: { $0.channels != 3 }) {
+      precondition(augmentation == nil, "random transforms are for images of red, green and blue")
+      for (view, tensor) in zip(views, tensors) {
+        let bands = try dataset.bands(indices[position], channels: view.channels)
+        view.apply(bands, into: target(view, tensor))
+      }
+      return
+    }
     let image = try dataset.image(indices[position])
     for (view, tensor) in zip(views, tensors) {
-      let size = view.crop * view.crop * 3
-      let target = tensor.pointer + position % batchSize * size
+      let target = target(view, tensor)
       if let augmentation {
         // Seeds of neighbors are scrambled once, because SplitMix64's sequences of related seeds overlap.
         var scrambler = SeededGenerator(seed: seed &+ UInt64(indices[position]))
