@@ -76,7 +76,7 @@ extension Network {
   }
 
   /// True for a norm within a backbone of Detectron2, such as `backbone.bottom_up.res2.0.conv1.norm`.
-  private static func isDetectron2s(_ name: String) -> Bool {
+  static func isDetectron2s(_ name: String) -> Bool {
     let parts = name.utf8.split(separator: UInt8(ascii: "."))
     func isPart(_ part: some Sequence<UInt8>, _ text: String) -> Bool { part.elementsEqual(text.utf8) }
     guard let last = parts.last, isPart(last, "norm") else { return false }

@@ -15,19 +15,22 @@ extension ONNXImporter {
     "Max": { max($0, $1) }, "Min": { min($0, $1) },
   ]
 
-  /// The result of an operator that reads parameters and numbers alone; nil for all others, which have their own rules.
+  /// The result of an operator that reads parameters, and numbers made of them, alone; nil for all others, which have
+  /// their own rules.
   func weightArithmetic(_ node: ONNXNode) throws -> [ImportedValue]? {
-    var hasParameter = false
+    let isOwn = Self.functions[node.type] != nil || ["ReduceSum", "Softmax"].contains(node.type)
+    var hasWeights = false
     for index in node.inputs.indices {
       switch operand(node, index) {
       case .parameter(let parameter):
         guard parameter.tensor.spec.elementCount <= 4096, !parameter.isTransposed else { return nil }
-        hasParameter = true
-      case .numbers, .none: break
+        hasWeights = true
+      case .numbers(let numbers): if isOwn && numbers.ints == nil { hasWeights = true }
+      case .none: break
       default: return nil
       }
     }
-    guard hasParameter, let first = try numbers(node, 0) else { return nil }
+    guard hasWeights, let first = try numbers(node, 0) else { return nil }
     if let function = Self.functions[node.type] {
       return [.numbers(Numbers(reals: first.reals.map(function), shape: first.shape))]
     }

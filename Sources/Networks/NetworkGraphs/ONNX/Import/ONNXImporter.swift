@@ -130,11 +130,15 @@ struct ONNXImporter {
   }
 
   private mutating func run(_ node: ONNXNode) throws {
+    if node.domain.isEmpty, let folded = try weightArithmetic(node) { return try keep(folded, of: node) }
     guard node.domain.isEmpty, let rule = Self.operators[node.type] else {
       let type = node.domain.isEmpty ? node.type : node.domain + "::" + node.type
       throw ONNXImportError.unsupportedOperator(label: model.label, node: node.name, type: type)
     }
-    let results = if let folded = try weightArithmetic(node) { folded } else { try rule(&self, node) }
+    try keep(try rule(&self, node), of: node)
+  }
+
+  private mutating func keep(_ results: [ImportedValue], of node: ONNXNode) throws {
     for (name, value) in zip(node.outputs, results) {
       if case .numbers(let numbers) = value {
         folded += numbers.count
