@@ -219,7 +219,8 @@ import Testing
   @Test func commandsThatPrintNoPairsAreErrors() throws {
     let folder = try TemporaryFolder()
     let pairs = try fix(folder, "out", scoring("1 2", "1", folder))
-    #expect(pairs.status == 65 && pairs.messages.contains("2 numbers before and 1 after"), "\(pairs.messages)")
+    #expect(
+      pairs.status == 65 && pairs.messages.contains("2 numbers before and 1 after"), "\(pairs.messages)")
     let words = try fix(folder, "out", ["--gate-eval", "echo good", "--num-images", "32"])
     #expect(words.status == 65 && words.messages.contains("not a number"), "\(words.messages)")
     let failing = try fix(folder, "out", ["--gate-eval", "exit 3", "--num-images", "32"])

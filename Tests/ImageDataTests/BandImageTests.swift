@@ -44,14 +44,16 @@ struct BandImageTests {
 
   @Test func refusesOtherChannelsAndAmbiguousOnes() throws {
     let folder = try folder([
-      "a.npy": array("|u1", [2, 3, 2], [UInt8](repeating: 0, count: 12)), "b.npy": array("<f8", [1, 1], [UInt8](repeating: 0, count: 8)),
+      "a.npy": array("|u1", [2, 3, 2], [UInt8](repeating: 0, count: 12)),
+      "b.npy": array("<f8", [1, 1], [UInt8](repeating: 0, count: 8)),
       "c.npy": array("|u1", [2, 2], [1]),
     ])
     let data = try openDataset(folder.path)
     #expect(throws: ImageDataError.channelMismatch(item: data.itemName(0), expected: 5, found: 2)) {
       try data.bands(0, channels: 5)
     }
-    #expect("\(try #require(throws: ImageDataError.self) { try data.bands(0, channels: 2) })".contains("both"))
+    #expect(
+      "\(try #require(throws: ImageDataError.self) { try data.bands(0, channels: 2) })".contains("both"))
     #expect("\(try #require(throws: ImageDataError.self) { try data.check(1) })".contains("found <f8"))
     #expect("\(try #require(throws: ImageDataError.self) { try data.check(2) })".contains("expected 4 bytes"))
   }
@@ -76,7 +78,8 @@ struct BandImageTests {
     let pixels = (0..<23 * 17).flatMap { index in [UInt8](repeating: UInt8(index * index % 251), count: 3) }
     let image = RGBImage(width: 23, height: 17, pixels: pixels)
     let bands = BandImage(
-      width: 23, height: 17, channels: 1, values: stride(from: 0, to: pixels.count, by: 3).map { Float(pixels[$0]) })
+      width: 23, height: 17, channels: 1,
+      values: stride(from: 0, to: pixels.count, by: 3).map { Float(pixels[$0]) })
     for filter in Interpolation.allCases {
       for (width, height) in [(10, 8), (31, 40), (23, 5)] {
         let expected = image.resized(width: width, height: height, interpolation: filter)

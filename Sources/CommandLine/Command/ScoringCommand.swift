@@ -19,7 +19,8 @@ package struct ScoringCommand: Sendable {
   /// The last word that the command prints, as a number.
   /// - Throws: `Failure` when the command fails or prints no number.
   package func score(of path: String) throws -> Double {
-    guard let last = try output(for: path).split(whereSeparator: \.isWhitespace).last, let score = Double(last)
+    guard let last = try output(for: path).split(whereSeparator: \.isWhitespace).last,
+      let score = Double(last)
     else { throw Failure(.badData, "\(option): the last word that the command printed is not a number") }
     return score
   }

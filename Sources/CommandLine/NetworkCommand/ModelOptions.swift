@@ -134,7 +134,9 @@ package struct LoadedModel: Sendable {
     if !layers.alternatives.isEmpty || layers.assumption != nil {
       metadata[MetadataKey.architecture] = layers.architectureName
     }
-    if let recorded = source.origin.model { metadata.add(recorded, classCount: layers.isPartial ? nil : network.classCount) }
+    if let recorded = source.origin.model {
+      metadata.add(recorded, classCount: layers.isPartial ? nil : network.classCount)
+    }
     return metadata
   }
 }

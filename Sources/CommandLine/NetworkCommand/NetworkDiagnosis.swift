@@ -23,6 +23,7 @@ extension ImageDataError: AdvisedError {
       case .classMap: "leave out --class-map"
       case .classOrder: "leave out --class-order"
       case .labelKey: "leave out --label-key"
+      case .keepsDepth: "leave out --full-depth"
       }
     default: nil
     }
@@ -57,7 +58,8 @@ extension Network {
     _ preprocessing: Preprocessing, images: Int, batches: Int, normalizesByBatch: Bool = false
   ) throws {
     try checkMemory(
-      height: preprocessing.cropSize.height, width: preprocessing.cropSize.width, images: images, batches: batches,
+      height: preprocessing.cropSize.height, width: preprocessing.cropSize.width, images: images,
+      batches: batches,
       normalizesByBatch: normalizesByBatch, available: memoryLimit)
   }
 }

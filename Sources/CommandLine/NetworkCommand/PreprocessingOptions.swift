@@ -10,7 +10,8 @@ package struct PreprocessingOptions: ParsableArguments {
   package var resize: Int?
 
   @Option(
-    help: ArgumentHelp("Side of the center crop, or its height and width (480x640).", valueName: "pixels|hxw"))
+    help: ArgumentHelp("Side of the center crop, or its height and width (480x640).", valueName: "pixels|hxw")
+  )
   package var crop: CropOption?
 
   @Option(
@@ -42,7 +43,8 @@ package struct PreprocessingOptions: ParsableArguments {
       ["--resize": resize, "--crop": crop?.height, "--crop": crop?.width], Preprocessing.sizes)
     try OptionBounds.check(["--pad": pad], 0...255)
     if resizeMode == .letterbox && (resize != nil || ratio != nil) {
-      throw ValidationError("--resize-mode letterbox fits the image into --crop, so that it takes no --resize or --ratio")
+      throw ValidationError(
+        "--resize-mode letterbox fits the image into --crop, so that it takes no --resize or --ratio")
     }
     if resize != nil && ratio != nil { throw ValidationError("--resize and --ratio exclude each other") }
     if let ratio, !Self.ratios.contains(ratio) {
@@ -81,14 +83,16 @@ package struct PreprocessingOptions: ParsableArguments {
     if let resizeMode { used.mode = resizeMode }
     if let pad {
       guard used.mode == .letterbox || used.mode == .border else {
-        throw Failure(.usage, "--pad has no meaning in the mode \(used.mode.rawValue): nothing is left to fill")
+        throw Failure(
+          .usage, "--pad has no meaning in the mode \(used.mode.rawValue): nothing is left to fill")
       }
       used.padding = pad
     }
     if used.mode == .letterbox { used.resize = max(used.cropSize.height, used.cropSize.width) }
     try colour.apply(to: &used)
     guard takesRectangles || used.cropSize.isSquare else {
-      throw Failure(.usage, "\(label): a crop of \(used.cropSize) pixels: this takes a square; pass --crop with one side")
+      throw Failure(
+        .usage, "\(label): a crop of \(used.cropSize) pixels: this takes a square; pass --crop with one side")
     }
     let isGiven =
       resize != nil || crop != nil || ratio != nil || resizeMode != nil || pad != nil || colour.isGiven
@@ -167,7 +171,9 @@ extension LoadedModel {
     let channels = network.inputChannels
     if channels != 3, Preprocessing.channelCounts.contains(channels) {
       // Nobody's usual numbers: values from 0 to 1 as they are.
-      let numbers = (zeros: Array(repeating: Float(0), count: channels), ones: Array(repeating: Float(1), count: channels))
+      let numbers = (
+        zeros: Array(repeating: Float(0), count: channels), ones: Array(repeating: Float(1), count: channels)
+      )
       return Preprocessing(
         resize: defaults.resize, crop: defaults.crop, interpolation: defaults.interpolation,
         mean: numbers.zeros, std: numbers.ones)
@@ -224,7 +230,9 @@ struct ChannelNumbers: ExpressibleByArgument {
     if values.count == 1 { return Array(repeating: values[0], count: channels) }
     guard values.count == channels else {
       throw Failure(
-        .usage, "\(option) has \(values.count) numbers, and the network takes \(channels) channel\(channels == 1 ? "" : "s")")
+        .usage,
+        "\(option) has \(values.count) numbers, and the network takes \(channels) channel\(channels == 1 ? "" : "s")"
+      )
     }
     return values
   }
@@ -237,7 +245,8 @@ package struct CropOption: ExpressibleByArgument, Sendable {
 
   package init?(argument: String) {
     let sides = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-    guard sides.count == 1 || sides.count == 2, let height = sides[0], let width = sides[sides.count - 1] else {
+    guard sides.count == 1 || sides.count == 2, let height = sides[0], let width = sides[sides.count - 1]
+    else {
       return nil
     }
     (self.height, self.width) = (height, width)

@@ -85,6 +85,7 @@ extension ImageDataError: CustomStringConvertible {
       case .classMap: "\(escaped(path)): no classes to number by a file: \(reason)"
       case .classOrder: "\(escaped(path)): no class names to put in order: \(reason)"
       case .labelKey: "\(escaped(path)): no JSON labels: \(reason)"
+      case .keepsDepth: "\(escaped(path)): no images of more than 8 bits: \(reason)"
       }
     case .labelOutOfRange(let item, let label, let classifier, let classCount):
       "\(escaped(item)): label \(label), but \(escaped(classifier)) has \(classCount) classes, numbered from 0"

@@ -15,7 +15,9 @@ extension BNFix {
     to destination: Location?, console: Console
   ) throws {
     var calibration = try Calibration(
-      network: model.network, layers: selectedLayers(of: model, matching: layers, includingFrozen: includeFrozen), estimator: estimator,
+      network: model.network,
+      layers: selectedLayers(of: model, matching: layers, includingFrozen: includeFrozen),
+      estimator: estimator,
       prior: prior, momentum: momentum)
     for batch in batches { try calibration.add(batch) }
     let statistics = try calibration.statistics()
@@ -151,7 +153,8 @@ extension BNFix {
 
   /// Sets every layer as a new BatchNorm module has it.
   func reset(_ model: LoadedModel, to destination: Location?) throws {
-    let statistics = try selectedLayers(of: model, matching: layers, includingFrozen: includeFrozen).map { layer in
+    let statistics = try selectedLayers(of: model, matching: layers, includingFrozen: includeFrozen).map {
+      layer in
       let zeros = [Double](repeating: 0, count: layer.channels)
       return (layer: layer, statistics: RunningStatistics(mean: zeros, variance: zeros.map { _ in 1 }))
     }

@@ -41,7 +41,8 @@ struct CommandGateResult {
     guard before.count == after.count else {
       throw Failure(
         .badData,
-        "--gate-eval: the command printed \(before.count) numbers before and \(after.count) after, which are no pairs")
+        "--gate-eval: the command printed \(before.count) numbers before and \(after.count) after, which are no pairs"
+      )
     }
   }
 

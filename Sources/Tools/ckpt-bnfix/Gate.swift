@@ -23,7 +23,9 @@ struct GateOptions: ParsableArguments {
         + "after.", valueName: "command"))
   var gateEval: String?
 
-  @Option(help: ArgumentHelp("Best score of --gate-eval: the highest (default) or the lowest.", valueName: "max|min"))
+  @Option(
+    help: ArgumentHelp(
+      "Best score of --gate-eval: the highest (default) or the lowest.", valueName: "max|min"))
   var gateMode: ScoreMode?
 
   @Option(help: ArgumentHelp("Crops whose logits the gate averages.", valueName: "views"))

@@ -34,7 +34,8 @@ struct Measurement {
     preprocessing = resolved.preprocessing
     guard options.transforms.augment == .none || preprocessing.channels == 3 else {
       throw Failure(
-        .usage, "--augment train is for images of three channels, and the network takes \(preprocessing.channels)")
+        .usage,
+        "--augment train is for images of three channels, and the network takes \(preprocessing.channels)")
     }
     workers = options.global.threadCount
     dataset = try options.images.open(

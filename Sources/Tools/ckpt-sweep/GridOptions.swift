@@ -115,10 +115,13 @@ struct GridOptions: ParsableArguments {
     try normalisation.apply(to: &base)
     let modes = resizeMode?.values ?? [base.mode]
     guard !modes.contains(.letterbox) else {
-      throw Failure(.usage, "\(label): in the mode letterbox there is one size to measure alone: pass another --resize-mode")
+      throw Failure(
+        .usage,
+        "\(label): in the mode letterbox there is one size to measure alone: pass another --resize-mode")
     }
     guard crop != nil || base.cropSize.isSquare else {
-      throw Failure(.usage, "\(label): records a crop of \(base.cropSize) pixels; the sweep takes squares: pass --crop")
+      throw Failure(
+        .usage, "\(label): records a crop of \(base.cropSize) pixels; the sweep takes squares: pass --crop")
     }
     _ = model.notesScaledInput(metadata, normalisation, console: console)
     if known == nil {

@@ -44,9 +44,12 @@ struct ONNXSpatialTests {
   }
 
   @Test(arguments: [
-    Transposed(), Transposed(kernel: 3, pads: [1, 1, 1, 1], added: 1), Transposed(kernel: 4, pads: [1, 1, 1, 1]),
-    Transposed(groups: 2, kernel: 3, pads: [1, 0, 0, 1]), Transposed(groups: 4, kernel: 4, pads: [1, 1, 1, 1]),
-    Transposed(kernel: 3, stride: 1, pads: [2, 2, 2, 2], dilation: 2), Transposed(kernel: 2, stride: 3, added: 2),
+    Transposed(), Transposed(kernel: 3, pads: [1, 1, 1, 1], added: 1),
+    Transposed(kernel: 4, pads: [1, 1, 1, 1]),
+    Transposed(groups: 2, kernel: 3, pads: [1, 0, 0, 1]),
+    Transposed(groups: 4, kernel: 4, pads: [1, 1, 1, 1]),
+    Transposed(kernel: 3, stride: 1, pads: [2, 2, 2, 2], dilation: 2),
+    Transposed(kernel: 2, stride: 3, added: 2),
   ])
   func transposedConvolutionsFollowTheirDefinition(_ layer: Transposed) throws {
     let (height, width, inputs, outputs) = (5, 4, 4, 8)
@@ -61,9 +64,11 @@ struct ONNXSpatialTests {
     maker.node(
       "ConvTranspose", ["x", "up.weight", "up.bias"], ["y"],
       [
-        "strides": .ints([Int64(layer.stride), Int64(layer.stride)]), "pads": .ints(layer.pads.map { Int64($0) }),
+        "strides": .ints([Int64(layer.stride), Int64(layer.stride)]),
+        "pads": .ints(layer.pads.map { Int64($0) }),
         "output_padding": .ints([Int64(layer.added), Int64(layer.added)]),
-        "dilations": .ints([Int64(layer.dilation), Int64(layer.dilation)]), "group": .ints([Int64(layer.groups)]),
+        "dilations": .ints([Int64(layer.dilation), Int64(layer.dilation)]),
+        "group": .ints([Int64(layer.groups)]),
       ])
     maker.norm("n", "y", "end", channels: outputs)
 
@@ -109,7 +114,8 @@ struct ONNXSpatialTests {
   // MARK: Resizing
 
   /// The weights of the inputs of each output, from the places.
-  private func values(_ resampling: Resampling, _ x: [Float], outputs: Int, factor: Double? = nil) -> [Float] {
+  private func values(_ resampling: Resampling, _ x: [Float], outputs: Int, factor: Double? = nil) -> [Float]
+  {
     resampling.places(inputs: x.count, outputs: outputs, factor: factor).map {
       (1 - $0.weight) * x[$0.first] + $0.weight * x[$0.second]
     }
@@ -152,7 +158,9 @@ struct ONNXSpatialTests {
     #expect(Resampling.extent(3, 0.25) == 0)
   }
 
-  private func resized(_ attributes: [String: ONNXMaker.Value], factors: [Float], opset: Int64 = 17) -> ONNXMaker {
+  private func resized(_ attributes: [String: ONNXMaker.Value], factors: [Float], opset: Int64 = 17)
+    -> ONNXMaker
+  {
     var maker = Self.maker([1, 1, 2, 3], opset: opset)
     maker.tensor("factors", [4], factors)
     maker.node("Resize", opset < 11 ? ["x", "factors"] : ["x", "", "factors"], ["y"], attributes)
@@ -215,7 +223,8 @@ struct ONNXSpatialTests {
     for (height, width) in [(64, 64), (47, 33), (5, 6)] {
       let map = try #require(
         try network.features(
-          of: ["y"], Tensor(shape: [1, height, width, 2], values: Array(repeating: 1, count: height * width * 2))
+          of: ["y"],
+          Tensor(shape: [1, height, width, 2], values: Array(repeating: 1, count: height * width * 2))
         )["y"])
       #expect(map.shape == [1, height, width, 4])
     }
@@ -305,7 +314,8 @@ struct ONNXSpatialTests {
   @Test func fixedStatisticsAreScaleAndShift() throws {
     // FrozenBatchNorm2d: x * (w * rsqrt(v + eps)) + (b - m * scale).
     var maker = Self.maker([1, 2, 3, 3])
-    for (name, values) in [("w", [2, 3]), ("b", [1, 0]), ("m", [4, 1]), ("v", [3, 8])] as [(String, [Float])] {
+    for (name, values) in [("w", [2, 3]), ("b", [1, 0]), ("m", [4, 1]), ("v", [3, 8])] as [(String, [Float])]
+    {
       maker.tensor(name, [1, 2, 1, 1], values)
     }
     maker.tensor("eps", [], [1])

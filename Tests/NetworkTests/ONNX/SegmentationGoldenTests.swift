@@ -33,7 +33,8 @@ struct SegmentationGoldenTests {
     let json = try JSON.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: Self.path(name + ".json")))))
     for row in try #require(json["sizes"]?.arrayValue) {
       let (height, width) = (
-        Int(try #require(ONNXGoldenTests.number(row["height"]))), Int(try #require(ONNXGoldenTests.number(row["width"])))
+        Int(try #require(ONNXGoldenTests.number(row["height"]))),
+        Int(try #require(ONNXGoldenTests.number(row["width"])))
       )
       let expected = try #require(row["moments"])
       var measured: Set<String> = []
@@ -42,7 +43,8 @@ struct SegmentationGoldenTests {
         let (means, variances) = (try ONNXGoldenTests.numbers(pair[0]), try ONNXGoldenTests.numbers(pair[1]))
         for channel in means.indices {
           let deviation = variances[channel].squareRoot() + 1e-12
-          #expect(abs(moments.mean[channel] - means[channel]) < 1e-4 * deviation, "\(layer.name) [\(channel)]")
+          #expect(
+            abs(moments.mean[channel] - means[channel]) < 1e-4 * deviation, "\(layer.name) [\(channel)]")
           #expect(
             abs(moments.biasedVariance[channel].squareRoot() - deviation) < 1e-4 * deviation,
             "\(layer.name) [\(channel)]")

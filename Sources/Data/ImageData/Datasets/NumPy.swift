@@ -130,7 +130,9 @@ struct NumPyArray {
     let plane = height * width
     let values: [Float] = (0..<plane * channels).map { index in
       let place = isFirst ? index % channels * plane + index / channels : index
-      let bits = stored[place * size..<(place + 1) * size].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      let bits = stored[place * size..<(place + 1) * size].reversed().reduce(UInt32(0)) {
+        $0 << 8 | UInt32($1)
+      }
       return size == 4 ? Float(bitPattern: bits) : Float(bits) / scale
     }
     return BandImage(width: width, height: height, channels: channels, values: values)

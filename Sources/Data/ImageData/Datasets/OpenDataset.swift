@@ -52,6 +52,8 @@ public enum DatasetSetting: Sendable, Equatable {
   case classOrder
   /// `DatasetOptions.labelKey`.
   case labelKey
+  /// `DecodingOptions.keepsDepth`.
+  case keepsDepth
 }
 
 /// A fact about a data set that its user may want to know although nothing is wrong.
@@ -91,6 +93,9 @@ public func openDataset(
   onRemark: (DatasetRemark) -> Void = { _ in }
 ) throws(ImageDataError) -> any ImageDataset {
   var dataset = try openWhole(argument, options: options, onRemark: onRemark)
+  if options.decoding.keepsDepth && !dataset.hasBands {
+    throw .settingWithoutMeaning(path: argument, .keepsDepth, reason: "they are stored as bytes")
+  }
   if let order = options.classOrder { dataset = try order.applied(to: dataset) }
   if let map = options.classMap { dataset = try ClassMap(path: map).applied(to: dataset) }
   if let limit = options.limit { dataset = SubsetDataset(dataset, first: limit) }

@@ -32,7 +32,9 @@ public struct BandImage: Sendable, Equatable {
     case 1:
       let pixels = image.pixels
       let gray = (0..<image.width * image.height).map { place in
-        let (red, green, blue) = (Int(pixels[3 * place]), Int(pixels[3 * place + 1]), Int(pixels[3 * place + 2]))
+        let (red, green, blue) = (
+          Int(pixels[3 * place]), Int(pixels[3 * place + 1]), Int(pixels[3 * place + 2])
+        )
         return Float((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16) / 255
       }
       self.init(width: image.width, height: image.height, channels: 1, values: gray)

@@ -193,21 +193,27 @@ final class LoaderState: @unchecked Sendable {
   }
 
   private func load(_ position: Int, into tensors: [Tensor]) throws {
-    func target(_ view: Preprocessing, _ tensor: Tensor) -> UnsafeMutablePointer<Float> {
+    func place(_ view: Preprocessing, _ tensor: Tensor) -> UnsafeMutablePointer<Float> {
       let size = view.cropSize.height * view.cropSize.width * view.channels
       return tensor.pointer + position % batchSize * size
     }
     if dataset.hasBands || views.contains(where: { $0.channels != 3 }) {
-      precondition(augmentation == nil, "random transforms are for images of red, green and blue")
+      if augmentation != nil {
+        // Random transforms are those of bytes of red, green and blue.
+        let item = dataset.itemName(indices[position])
+        throw dataset.hasBands
+          ? ImageDataError.badImage(item: item, reason: "random transforms take images of 8 bits alone")
+          : ImageDataError.channelMismatch(item: item, expected: views[0].channels, found: 3)
+      }
       for (view, tensor) in zip(views, tensors) {
         let bands = try dataset.bands(indices[position], channels: view.channels)
-        view.apply(bands, into: target(view, tensor))
+        view.apply(bands, into: place(view, tensor))
       }
       return
     }
     let image = try dataset.image(indices[position])
     for (view, tensor) in zip(views, tensors) {
-      let target = target(view, tensor)
+      let target = place(view, tensor)
       if let augmentation {
         // Seeds of neighbors are scrambled once, because SplitMix64's sequences of related seeds overlap.
         var scrambler = SeededGenerator(seed: seed &+ UInt64(indices[position]))

@@ -171,11 +171,14 @@ extension Preprocessing {
     let resize = try reader.size(MetadataKey.resize)
     let crop = try reader.cropSize(MetadataKey.crop)
     let interpolation = try reader.interpolation(MetadataKey.interpolation)
-    let count = known.channels == 3 ? "three numbers" : known.channels == 1 ? "one number" : "\(known.channels) numbers"
+    let count =
+      known.channels == 3 ? "three numbers" : known.channels == 1 ? "one number" : "\(known.channels) numbers"
     let mean = try reader.numbers(
-      MetadataKey.mean, known.channels, expected: "\(count) separated by commas") { _ in true }
+      MetadataKey.mean, known.channels, expected: "\(count) separated by commas"
+    ) { _ in true }
     let std = try reader.numbers(
-      MetadataKey.std, known.channels, expected: "\(count) above zero separated by commas") { $0 > 0 }
+      MetadataKey.std, known.channels, expected: "\(count) above zero separated by commas"
+    ) { $0 > 0 }
     let mode = try reader.mode(MetadataKey.resizeMode)
     let padding = try reader.padding(MetadataKey.padding)
     let order = try reader.channelOrder(MetadataKey.channelOrder)
@@ -249,8 +252,10 @@ private struct MetadataReader {
   }
 
   func cropSize(_ key: String) throws(ImageDataError) -> CropSize? {
-    try read(key, expected: "a whole number of pixels from 1 to \(Preprocessing.sizes.upperBound), or two as in 480x640")
-    { CropSize($0) }
+    try read(
+      key,
+      expected: "a whole number of pixels from 1 to \(Preprocessing.sizes.upperBound), or two as in 480x640"
+    ) { CropSize($0) }
   }
 
   func padding(_ key: String) throws(ImageDataError) -> Int? {

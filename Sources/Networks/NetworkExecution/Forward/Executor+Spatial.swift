@@ -53,7 +53,7 @@ extension Executor {
   func resample(_ step: PlanStep, _ resampling: Resampling, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let (from, to) = (input.size, output.size)
-    var factors: (rows: Double?, columns: Double?)
+    var factors: (rows: Double?, columns: Double?) = (nil, nil)
     if case .factors(let rows, let columns) = resampling.target { factors = (rows, columns) }
     let rows = resampling.places(inputs: from.height, outputs: to.height, factor: factors.rows)
     let columns = resampling.places(inputs: from.width, outputs: to.width, factor: factors.columns)

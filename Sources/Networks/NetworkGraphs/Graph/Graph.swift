@@ -160,7 +160,8 @@ extension Graph {
     if let exportedSize {
       guard height == exportedSize.height, width == exportedSize.width else {
         throw NetworkError.inputOfUnexportedSize(
-          height: height, width: width, exportedHeight: exportedSize.height, exportedWidth: exportedSize.width)
+          height: height, width: width, exportedHeight: exportedSize.height, exportedWidth: exportedSize.width
+        )
       }
     }
     var sizes: [MapSize] = []

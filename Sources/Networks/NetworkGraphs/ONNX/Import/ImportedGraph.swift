@@ -145,7 +145,7 @@ struct ImportedGraph {
   /// True if a graph that was built at a size has the layers of `graph`, and maps of the same sizes there.
   private static func agrees(_ built: Graph, with graph: Graph, at size: Size) -> Bool {
     guard built.nodes.count == graph.nodes.count, built.output == graph.output,
-      zip(graph.nodes, built.nodes).allSatisfy(isSame)
+      zip(graph.nodes, built.nodes).allSatisfy({ isSame($0, $1) })
     else { return false }
     let sizes = try? built.sizes(height: size.height, width: size.width)
     return sizes != nil && sizes == (try? graph.sizes(height: size.height, width: size.width))
@@ -153,7 +153,9 @@ struct ImportedGraph {
 
   /// True for equal nodes, apart from the way in which the target of a resized map is given.
   private static func isSame(_ a: Graph.Node, _ b: Graph.Node) -> Bool {
-    guard case .resample(let own) = a.operation, case .resample(let other) = b.operation else { return a == b }
+    guard case .resample(let own) = a.operation, case .resample(let other) = b.operation else {
+      return a == b
+    }
     return a.name == b.name && a.channels == b.channels && a.inputs[0] == b.inputs[0]
       && own.filter == other.filter && own.coordinates == other.coordinates
   }

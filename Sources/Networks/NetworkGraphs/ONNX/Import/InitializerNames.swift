@@ -131,7 +131,8 @@ private struct ModelLayer {
       }
       let tensors = node.inputs.dropFirst().compactMap { input -> LayerTensor? in
         let name = TensorName(input)
-        guard let tensor = model.initializers[name] ?? origins[name].flatMap({ model.initializers[$0] }) else {
+        guard let tensor = model.initializers[name] ?? origins[name].flatMap({ model.initializers[$0] })
+        else {
           return nil
         }
         return LayerTensor(name: name, shape: tensor.spec.shape)

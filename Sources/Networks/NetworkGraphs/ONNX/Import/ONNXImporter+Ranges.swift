@@ -44,13 +44,15 @@ extension ONNXImporter {
       })
     else { throw unsupported(node, "operands of shapes \(views.map(\.shape)) do not fit") }
     // Maps stacked along a new axis, before their channels or after them, form channels, too.
-    let isStack = first.axes.count == 4 && views.allSatisfy { view in
-      var axes = view.axes
-      guard axes[index].isEmpty else { return false }
-      axes.remove(at: index)
-      return axes == [view.channels, view.rows, view.columns]
-        && view.size.channels == first.size.channels
-    }
+    let isStack =
+      first.axes.count == 4
+      && views.allSatisfy { view in
+        var axes = view.axes
+        guard axes[index].isEmpty else { return false }
+        axes.remove(at: index)
+        return axes == [view.channels, view.rows, view.columns]
+          && view.size.channels == first.size.channels
+      }
     let isRow = views.allSatisfy { view in
       view.isPixel && view.axes[index] == view.channels
         && view.axes.enumerated().allSatisfy { $0.offset == index || $0.element.isEmpty }
