@@ -291,6 +291,26 @@ struct ONNXSpatialTests {
     }
   }
 
+  @Test func channelsThatJoinRowsAndColumnsAreDepthToSpace() throws {
+    // PyTorch's pixel_shuffle, written out.
+    var maker = Self.maker([1, 8, 2, 3])
+    maker.ints("split", [0, 2, 2, 2, 2, 3])
+    maker.ints("whole", [0, 2, 4, 6])
+    maker.node("Reshape", ["x", "split"], ["a"])
+    maker.node("Transpose", ["a"], ["b"], ["perm": .ints([0, 1, 4, 2, 5, 3])])
+    maker.node("Reshape", ["b", "whole"], ["c"])
+    maker.node("MaxPool", ["c"], ["y"], ["kernel_shape": .ints([1, 1])])
+    maker.norm("n", "y", "end", channels: 2)
+    let found = try map("y", of: maker, height: 2, width: 3, (0..<48).map { Float($0) })
+    #expect(found.shape == [1, 4, 6, 2])
+    // Channel 4 c + 2 row + column of the first pixel.
+    let first = [(0, 0), (0, 1), (1, 0), (1, 1)].map { row, column in found.values[(row * 6 + column) * 2] }
+    let second = [(0, 0), (0, 1), (1, 0), (1, 1)].map { row, column in
+      found.values[(row * 6 + column) * 2 + 1]
+    }
+    #expect(first == [0, 1, 2, 3] && second == [4, 5, 6, 7])
+  }
+
   // MARK: Weights
 
   @Test func fusionWeightsOfTheFileAreComputed() throws {

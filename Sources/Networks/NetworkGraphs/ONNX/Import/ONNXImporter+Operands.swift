@@ -118,6 +118,8 @@ extension ONNXImporter {
     var order = view.axes[0]
     if !inner.isEmpty {
       (source, order) = try blocks(view, rows: rows, columns: columns, for: node)
+    } else if let spread = try spread(view, rows: rows, columns: columns, for: node) {
+      return spread
     } else if rows != view.rows || columns != view.columns {
       throw unsupported(node, "rows and columns of an operand are out of order")
     }

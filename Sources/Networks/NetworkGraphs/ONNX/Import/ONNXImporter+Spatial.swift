@@ -192,6 +192,31 @@ extension ONNXImporter {
       node.name, .depthToSpace(rows: block, columns: block), [input], channels: channels, isPixel: false)
   }
 
+  /// Depth to space: channels that have joined rows and columns become blocks of pixels; nil where none have.
+  mutating func spread(
+    _ view: MapView, rows: [MapView.Part], columns: [MapView.Part], for node: ONNXNode
+  ) throws -> MapView? {
+    func inner(_ axis: [MapView.Part], _ outer: [MapView.Part]) -> [MapView.Part]? {
+      guard axis.starts(with: outer) else { return nil }
+      let rest = Array(axis.dropFirst(outer.count))
+      return rest.count <= 1 && rest.allSatisfy { $0.dimension == .channel } ? rest : nil
+    }
+    guard let down = inner(rows, view.rows), let right = inner(columns, view.columns),
+      !(down.isEmpty && right.isEmpty), let channels = Self.positions(view.axes[0]),
+      let tops = Self.positions(down), let lefts = Self.positions(right)
+    else { return nil }
+    let order = tops.flatMap { top in lefts.flatMap { left in channels.map { top + left + $0 } } }
+    guard order.sorted() == Array(0..<view.size.channels) else { return nil }
+    var source = view
+    if order != Array(order.indices) {
+      source = try append(
+        node.name, .reorder(order), [view], channels: view.size.channels, isPixel: view.isPixel)
+    }
+    return try append(
+      node.name, .depthToSpace(rows: tops.count, columns: lefts.count), [source], channels: channels.count,
+      isPixel: false)
+  }
+
   private func block(_ node: ONNXNode) throws -> Int {
     guard let block = node.int("blocksize"), (1...64).contains(block) else {
       throw unsupported(node, "has no blocksize")
