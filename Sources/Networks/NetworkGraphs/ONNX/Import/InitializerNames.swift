@@ -18,10 +18,9 @@ struct InitializerNames {
     let absent = layers.filter { !$0.isNamed(in: state) }
     guard !absent.isEmpty else { return }
     if let prefix = Self.prefix(of: layers, in: state) {
-      for layer in layers {
-        for tensor in layer.tensors {
-          if let own = prefix.removed(from: tensor.name) { aliases[tensor.name] = own }
-        }
+      // Of all tensors, not of these layers alone: others, such as the weights of sums, have it too.
+      for name in Array(model.initializers.keys) + model.aliasNames {
+        if let own = prefix.removed(from: name), state.contains(own.string) { aliases[name] = own }
       }
       remark =
         "tensors are taken by the names of \(model.label)'s initializers without \"\(prefix.text.escaped)\""
@@ -92,6 +91,13 @@ struct InitializerNames {
 
   private static func counts(_ shapes: [LayerShapes]) -> [LayerShapes: Int] {
     Dictionary(shapes.map { ($0, 1) }, uniquingKeysWith: +)
+  }
+}
+
+extension ONNXModel {
+  /// Names that `Identity` nodes give.
+  fileprivate var aliasNames: [TensorName] {
+    nodes.filter { $0.type == "Identity" && $0.domain.isEmpty }.flatMap { $0.outputs.map { TensorName($0) } }
   }
 }
 

@@ -163,9 +163,12 @@ struct ONNXImporter {
     if !tensor.spec.dtype.isFloatingPoint && tensor.spec.elementCount <= 4096 {
       return .numbers(try numbers(tensor))
     }
-    let names = (aliases[tensor.spec.name].map { [$0] } ?? []) + [tensor.spec.name]
-    return .parameter(ImportedValue.Parameter(tensor: tensor, names: names, shape: tensor.spec.shape))
+    return .parameter(
+      ImportedValue.Parameter(tensor: tensor, names: names(of: tensor.spec.name), shape: tensor.spec.shape))
   }
+
+  /// The names by which a value may be in the checkpoint, the likeliest first.
+  func names(of name: TensorName) -> [TensorName] { (aliases[name].map { [$0] } ?? []) + [name] }
 
   /// A constant of the file as numbers.
   func numbers(_ tensor: ONNXTensor) throws -> Numbers {
