@@ -56,13 +56,26 @@ public struct PairedDifferences: Sendable, Equatable {
     regularizedBeta(degrees / (degrees + t * t), degrees / 2, 0.5)
   }
 
-  /// The regularized incomplete beta function by its continued fraction (Abramowitz and Stegun 26.5.8), evaluated by
+  /// The logarithm of the gamma function of a multiple of one half, by its recurrence.
+  private static func logGamma(_ x: Double) -> Double {
+    var sum = x == x.rounded() ? 0 : log(Double.pi) / 2
+    var factor = x - 1
+    while factor > 0 {
+      sum += log(factor)
+      factor -= 1
+    }
+    return sum
+  }
+
+  /// The regularized incomplete beta function of multiples of one half as `a` and `b`, by its continued fraction (Abramowitz and Stegun 26.5.8), evaluated by
   /// Lentz's method.
   static func regularizedBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
     if x <= 0 { return 0 }
     if x >= 1 { return 1 }
     if x > (a + 1) / (a + b + 2) { return 1 - regularizedBeta(1 - x, b, a) }
-    let front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x)) / a
+    let logBeta: Double = logGamma(a) + logGamma(b) - logGamma(a + b)
+    let logPowers: Double = a * log(x) + b * log(1 - x)
+    let front: Double = exp(logPowers - logBeta) / a
     let tiny = 1e-300
     func floored(_ value: Double) -> Double { abs(value) < tiny ? tiny : value }
     var c = 1.0
@@ -70,11 +83,12 @@ public struct PairedDifferences: Sendable, Equatable {
     var fraction = d
     for step in 1...500 {
       let m = Double(step)
-      let even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+      let last: Double = a + 2 * m
+      let even: Double = m * (b - m) * x / ((last - 1) * last)
       d = 1 / floored(1 + even * d)
       c = floored(1 + even / c)
       fraction *= d * c
-      let odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+      let odd: Double = -(a + m) * (a + b + m) * x / (last * (last + 1))
       d = 1 / floored(1 + odd * d)
       c = floored(1 + odd / c)
       fraction *= d * c
