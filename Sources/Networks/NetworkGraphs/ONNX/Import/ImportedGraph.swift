@@ -84,8 +84,8 @@ struct ImportedGraph {
 
   /// The last of some nodes of equal size that several others read: such a map is kept anyway.
   private static func likeliest(_ candidates: [Int], _ graph: Graph) -> Int? {
-    let readers = candidates.map { place in graph.nodes.count { $0.inputs.contains(place) } }
-    return zip(candidates, readers).last { $0.1 > 1 }?.0 ?? candidates.last
+    let shared = candidates.last { place in graph.nodes.count { $0.inputs.contains(place) } > 1 }
+    return shared ?? candidates.last
   }
 
   /// The common ratio of two pairs of sizes.
