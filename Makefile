@@ -4,7 +4,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VENV    ?= $(HOME)/.cache/ckpt-tools/venv
 BENCH_VENV ?= $(HOME)/.cache/ckpt-tools/bench
-TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep ckpt-info ckpt-convert
+TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep ckpt-best ckpt-info ckpt-convert
 SWIFT   ?= swift
 BUILD   := $(SWIFT) build -c release
 # Tests see internal declarations, which the released executables do not export: a scratch folder of their own.
@@ -24,7 +24,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandLine
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop same-bytes scan fuzz example docs soak bench table install \
+.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families same-bytes scan onnx-sample fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -86,16 +86,24 @@ $(VENV)/ready: Tests/Interop/requirements.txt
 	$(call venv,$<)
 
 interop: build benchmarks $(VENV)/ready
-	@bin="$(BIN)"; for peer in averaging bnfix segmentation fixres sweep checkpoint_roundtrip matrix examples; do \
+	@bin="$(BIN)"; for peer in averaging merging distributed bnfix segmentation fixres sweep evaluation checkpoint_roundtrip matrix examples; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
 	@echo "== trained_weights"; $(VENV)/bin/python Tests/Interop/trained_weights.py "$(BIN)"
 	@echo "== scan"; $(VENV)/bin/python Tests/Interop/scan.py "$(BIN)" --small --no-table
 	@echo "== onnx_logits"; $(VENV)/bin/python Tests/Interop/onnx_logits.py "$(BENCHMARK_BIN)"
 
+# BatchNorm statistics of a network of every family, which takes minutes more than the sample of `make interop`.
+families: build $(VENV)/ready
+	$(VENV)/bin/python Tests/Interop/bnfix.py "$(BIN)" --families
+
 # Every output byte of two builds, for code that is restructured: OLD is the folder of the other executables.
 same-bytes: build
 	python3 Tests/Interop/same_bytes.py "$(OLD)" "$(BIN)"
+
+# A random sample of timm's networks through ONNX, into Tests/Interop/onnx_sample.tsv; continues where it was stopped.
+onnx-sample: build benchmarks $(VENV)/ready
+	$(VENV)/bin/python Tests/Interop/onnx_sample.py "$(BENCHMARK_BIN)" $(SAMPLE)
 
 # Every classifier of timm and torchvision against the tools, into Tests/Interop/scan.tsv; continues where it was stopped.
 # SCAN holds options, such as `--family resnet --again`. Takes hours.

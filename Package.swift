@@ -93,8 +93,17 @@ let libraries = [
       "Checkpoint", "Evaluation", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics",
     ]),
 
+  library(
+    "Methods", "ModelSearch",
+    [
+      "Averaging", "BatchNormCalibration", "Checkpoint", "Evaluation", "FineTuning", "ImageData",
+      "NetworkExecution", "NetworkGraphs", "Platform", "ResolutionSweep", "Statistics",
+    ]),
+
   library("CommandLine", "Charts", ["Platform"]),
   library("CommandLine", "Command", ["Checkpoint", "Platform", argumentParser]),
+  library(
+    "CommandLine", "SeriesCommand", ["Averaging", "Checkpoint", "Command", "Platform", argumentParser]),
   library(
     "CommandLine", "NetworkCommand",
     [
@@ -104,7 +113,14 @@ let libraries = [
 ]
 
 let tools: [Target] = [
-  tool("ckpt-average", ["Averaging", "Checkpoint", "Platform", "Statistics"]),
+  tool("ckpt-average", ["Averaging", "Checkpoint", "Platform", "SeriesCommand", "Statistics"]),
+  tool(
+    "ckpt-best",
+    [
+      "Averaging", "BatchNormCalibration", "Charts", "Checkpoint", "Evaluation", "FineTuning", "ImageData",
+      "ModelSearch", "NetworkCommand", "NetworkExecution", "Platform", "ResolutionSweep", "SeriesCommand",
+      "Statistics",
+    ]),
   tool(
     "ckpt-bnfix",
     [
@@ -176,12 +192,18 @@ let package = Package(
         "Checkpoint", "Evaluation", "ImageData", "NetworkExecution", "NetworkGraphs", "Platform",
         "ResolutionSweep", "Statistics", "TensorMath",
       ]),
+    tests(
+      "ModelSearchTests",
+      [
+        "Averaging", "Checkpoint", "Evaluation", "ImageData", "ModelSearch", "Platform", "ResolutionSweep",
+        "Statistics",
+      ]),
     .testTarget(
       name: "CommandTests",
       dependencies: [
         "Averaging", "BatchNormCalibration", "Charts", "Checkpoint", "Command", "Evaluation", "FineTuning",
-        "ImageData", "NetworkCommand", "NetworkExecution", "NetworkGraphs", "Platform", "ResolutionSweep",
-        "Statistics", "TensorMath", "TestSupport",
+        "ImageData", "ModelSearch", "NetworkCommand", "NetworkExecution", "NetworkGraphs", "Platform",
+        "ResolutionSweep", "SeriesCommand", "Statistics", "TensorMath", "TestSupport",
       ] + tools.map { .byName(name: $0.name) },
       path: "Tests/Commands", exclude: tools.map(\.name) + ["README.md", "data"], swiftSettings: strict),
   ]

@@ -6,9 +6,11 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-func benchmark(_ name: String, _ folder: String, _ libraries: [String]) -> Target {
+func benchmark(
+  _ name: String, _ folder: String, _ libraries: [String], with own: [Target.Dependency] = []
+) -> Target {
   .executableTarget(
-    name: name, dependencies: libraries.map { .product(name: $0, package: "ckpt-tools") },
+    name: name, dependencies: libraries.map { .product(name: $0, package: "ckpt-tools") } + own,
     path: "Sources/\(folder)", swiftSettings: strict)
 }
 
@@ -16,12 +18,17 @@ let package = Package(
   name: "ckpt-benchmarks",
   dependencies: [.package(name: "ckpt-tools", path: "..")],
   targets: [
+    .target(name: "Simulation", path: "Sources/Simulation", swiftSettings: strict),
     benchmark("container", "Container", ["Checkpoint", "Platform"]),
     benchmark(
       "engine", "Engine",
       ["Checkpoint", "NetworkExecution", "NetworkGraphs", "Platform", "Statistics", "TensorMath"]),
     benchmark("image-loading", "ImageLoading", ["ImageData"]),
     benchmark(
-      "sweep-simulation", "SweepSimulation", ["Evaluation", "Platform", "ResolutionSweep", "Statistics"]),
+      "search-simulation", "SearchSimulation",
+      ["ImageData", "ModelSearch", "ResolutionSweep", "Statistics"], with: ["Simulation"]),
+    benchmark(
+      "sweep-simulation", "SweepSimulation", ["Evaluation", "Platform", "ResolutionSweep", "Statistics"],
+      with: ["Simulation"]),
   ]
 )

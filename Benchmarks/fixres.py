@@ -89,7 +89,7 @@ def train(model, labels, epochs, features):
     optimizer = torch.optim.SGD(
         [{"params": [model.fc.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
     )
-    generator = SplitMix64(0)
+    generator = SplitMix64.purpose(0, "image order")
     steps = EPOCHS * math.ceil(len(labels) / BATCH)
     done = 0
     for _ in range(epochs):

@@ -9,12 +9,14 @@ import Testing
 /// Methods that look at the values of a tensor, or start from a pretrained model, against NumPy in float64.
 @Suite struct MergingTests {
   private func merge(
-    _ sources: [any CheckpointSource], _ method: any AveragingMethod, threads: Int = 2
+    _ sources: [any CheckpointSource], _ method: any AveragingMethod, threads: Int = 2,
+    groups: GroupCoefficients? = nil
   ) throws -> (result: any CheckpointSource, folder: TemporaryFolder) {
     let timeline = try Timeline(names: sources.map(\.label))
     var plan = try AveragingPlan(try Series(sources), try method.combination(of: timeline))
     let pool = ThreadPool(threads: threads)
     if let method = method as? any TensorwiseMethod { plan = try plan.refined(by: method, pool: pool) }
+    if let groups { plan = try plan.scaled(by: groups, pretrained: 0).plan }
     let folder = try TemporaryFolder()
     let writer = try CheckpointWriter(
       to: .path(folder.file("out")), tensors: plan.entries.map(\.output), metadata: Metadata())
@@ -97,6 +99,29 @@ import Testing
     let (_, sources) = try vectors([[0, 0, 0, 0], [5, -4, 3, 1], [2, 2, -2, 2]])
     let found = try merge(sources, SignElection(density: 0.5)).result.value("w").floats()
     #expect(found == [3.5, -4, 0, 0])
+  }
+
+  /// 1 + ½·2 + ¼·4 = 3 at full length, so 2 half way; of the elected differences (3.5, -4) half.
+  @Test func groupsScaleTheMergedDifference() throws {
+    let half = GroupCoefficients { $0 == "w" ? 0.5 : nil }
+    let (_, tasks) = try vectors([[1, 1], [3, 1], [5, 1]])
+    let method = try TaskArithmetic(weights: [0.5, 0.25])
+    #expect(try merge(tasks, method).result.value("w").floats() == [3, 1])
+    #expect(try merge(tasks, method, groups: half).result.value("w").floats() == [2, 1])
+    let none = GroupCoefficients { $0 == "w" ? 0 : nil }
+    #expect(try merge(tasks, method, groups: none).result.value("w").floats() == [1, 1])
+    #expect(
+      try merge(tasks, method, groups: GroupCoefficients { _ in nil }).result.value("w").floats() == [3, 1])
+    let (_, signs) = try vectors([[0, 0, 0, 0], [5, -4, 3, 1], [2, 2, -2, 2]])
+    #expect(
+      try merge(signs, SignElection(density: 0.5), groups: half).result.value("w").floats() == [
+        1.75, -2, 0, 0,
+      ])
+    let (_, stock) = try vectors([[1, 1], [3, 1], [5, 1]])
+    #expect(try merge(stock, ModelStock(), groups: half).result.value("w").floats() == [2.5, 1])
+    expect(.parameterOutOfRange("coefficient of a group", value: .infinity, range: "finite numbers")) {
+      _ = try merge(tasks, method, groups: GroupCoefficients { _ in .infinity })
+    }
   }
 
   /// Digits of magnitudes are counted where a tensor is too large to be sorted; both find the same elements.

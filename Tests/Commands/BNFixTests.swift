@@ -230,6 +230,7 @@ import Testing
   @Test(arguments: [
     (["--gate-eval", "echo 1", "--gate", "digits/val"], "exclude each other"),
     (["--gate-mode", "min"], "needs --gate-eval"),
+    (["--gate-eval", "echo 1", "--require", "better", "--margin", "0.01"], "--margin needs --gate:"),
     (["--resize-mode", "letterbox", "--resize", "64"], "takes no --resize"),
     (["--pad", "3"], "no meaning"), (["--pad", "256"], "--pad"),
     (["--layers", "bn", "--include-frozen"], "leave out --include-frozen"),

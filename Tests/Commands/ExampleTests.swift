@@ -7,7 +7,8 @@ import Testing
 /// Only those that need a file which PyTorch wrote are left to `make interop`.
 @Suite struct ExampleTests {
   static let pages = [
-    "ckpt-average.1", "ckpt-bnfix.1", "ckpt-convert.1", "ckpt-fixres.1", "ckpt-info.1", "ckpt-sweep.1",
+    "ckpt-average.1", "ckpt-best.1", "ckpt-bnfix.1", "ckpt-convert.1", "ckpt-fixres.1", "ckpt-info.1",
+    "ckpt-sweep.1",
     "ckpt.7",
   ]
 
@@ -51,11 +52,19 @@ import Testing
         atPath: folder.file(name), withDestinationPath: Fixtures.path("digits/\(name)"))
     }
     let series = try Fixtures.series().sorted()
-    let single = ["epoch-8", "epoch-9", "a", "b", "mean", "model", "fixed"]
+    let single = ["epoch-8", "epoch-9", "a", "b", "mean", "model", "fixed", "teacher"]
     for (index, name) in single.enumerated() {
       try manager.copyItem(
         atPath: series[index % series.count], toPath: folder.file("\(name).safetensors"))
     }
+    // Three classes stand for outputs 8, 3 and 5.
+    try manager.createDirectory(atPath: folder.file("imagenet-a"), withIntermediateDirectories: true)
+    for output in [8, 3, 5] {
+      try manager.createSymbolicLink(
+        atPath: folder.file("imagenet-a/\(output)"),
+        withDestinationPath: Fixtures.path("digits/val/\(output)"))
+    }
+    try Data("3\n5\n8\n".utf8).write(to: URL(fileURLWithPath: folder.file("imagenet_a_indices.txt")))
     let images = try manager.subpathsOfDirectory(atPath: Fixtures.path("digits/val")).filter {
       $0.hasSuffix(".jpg")
     }.sorted()

@@ -308,8 +308,8 @@ import Testing
     }
   }
 
-  /// What cannot be allocated ends in a line, and no half output stays. The address sanitizer, whose shadow takes more
-  /// address space than the limit, ends with its own.
+  /// A failed allocation ends the tool with one line and leaves no partial output. Not under the address sanitizer,
+  /// which itself reserves more address space than the limit allows.
   @Test(.enabled(if: ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil))
   func memoryThatIsNotThereEndsWithALine() throws {
     try run(

@@ -15,7 +15,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  // MARK: The four formats
+  // MARK: The five formats
 
   @Test func averagingStates() throws {
     let files = [95, 97].map { Fixtures.path("run/epoch-\($0).safetensors") }
@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ["--optimizer", "sgd", "--early-stop", "5", "--val", val], ["--optimizer", "adam", "--ema", "0.9"],
+    ["--optimizer", "sgd", "--early-stop", "5", "--val", val], ["--optimizer", "adam", "--ema", "0.5"],
   ]) func tuningStates(_ options: [String]) throws {
     let arguments =
       [Self.model, "--data", Self.train, "--limit", "16", "--batch-size", "8", "--epochs", "2"] + options
@@ -47,6 +47,8 @@ import Testing
     var header = try #require(file.header(MetadataKey.tuningState))
     header = header.replacing(["epoch"], by: .number("1")).replacing(["steps"], by: .number("2"))
     if options.contains("--ema") { header = header.replacing(["averaged"], by: .number("3")) }
+    // No epoch was better than the start.
+    if options.contains("--early-stop") { header = header.replacing(["stopping", "3"], by: .number("1")) }
     file.metadata[MetadataKey.tuningState] = header.encoded()
     try write(file)
     try expectNoHarm(
@@ -158,6 +160,18 @@ import Testing
     try expectNoHarm(
       of: MetadataKey.sweepPart, to: "ckpt-sweep", ["--merge", "FILE", "--format", "json"],
       tensors: ["count", "seconds", "predicted", "rank", "loss", "confidence"])
+  }
+
+  @Test func searchStates() throws {
+    let arguments = [
+      "--series", Fixtures.path("run"), "--train", Self.train, "--val", Self.val, "--sizes", "48", "--means",
+      "3", "--half-lives", "2", "--schedules", "none", "--singles", "1", "--no-soup", "--bn-images", "64",
+      "--state", "FILE", "-o", "OUT",
+    ]
+    try make("ckpt-best", arguments)
+    try expectNoHarm(
+      of: MetadataKey.searchState, to: "ckpt-best", arguments,
+      tensors: ["rank.0", "loss.0", "seconds", "images", "multiply_adds"])
   }
 
   // MARK: A state in memory

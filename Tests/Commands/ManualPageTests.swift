@@ -5,7 +5,7 @@ import Testing
 /// The manual pages and `--help` name the same options.
 @Suite struct ManualPageTests {
   static let tools = [
-    "ckpt-average", "ckpt-bnfix", "ckpt-convert", "ckpt-fixres", "ckpt-info", "ckpt-sweep",
+    "ckpt-average", "ckpt-best", "ckpt-bnfix", "ckpt-convert", "ckpt-fixres", "ckpt-info", "ckpt-sweep",
   ]
 
   static func page(_ name: String) throws -> String {

@@ -14,7 +14,7 @@ import Testing
     (["/x/a/m.pt", "/x/b/n.pt"], ["a/m.pt", "b/n.pt"]),
     (["m.safetensors", "<stdin>"], ["m", "<stdin>"]),
     (["m.safetensors", "m"], ["m.safetensors", "m"]),
-    (["m", "m"], ["m", "m"]),
+    (["m", "m"], ["m", "m"]), (["/x/a/m.safetensors"], ["m"]), ([], []),
   ])
   func namesKeepWhatDiffers(paths: [String], expected: [String]) {
     #expect(distinguishingNames(paths) == expected)
@@ -51,6 +51,18 @@ import Testing
       Preset.torchvision.text(for: chosen)
         == "ImageClassification(crop_size=224, resize_size=232, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation=InterpolationMode.BICUBIC)"
     )
+  }
+
+  /// torchvision's Inception v3 and GoogLeNet normalize inputs that were normalized as ImageNet's to ±1 themselves.
+  @Test func presetsOfTransformedInputsUndoTheTransform() {
+    var chosen = Setting(preprocessing: Preprocessing(resize: 342, crop: 299))
+    (chosen.preprocessing.mean, chosen.preprocessing.std) = ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
+    #expect(
+      Preset.torchvision.text(for: chosen, transformsInput: true)
+        == "ImageClassification(crop_size=299, resize_size=342, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation=InterpolationMode.BILINEAR)  # for a model with transform_input"
+    )
+    // timm's do not transform.
+    #expect(Preset.timm.text(for: chosen, transformsInput: true).contains("mean=(0.5, 0.5, 0.5)"))
   }
 
   @Test func presetsSayWhatTheyCannotExpress() {

@@ -90,6 +90,41 @@ import Testing
     #expect(first["rows"]?.arrayValue?[0]["batchnorm"]?.stringValue == "recalibrated")
   }
 
+  /// Layers without a step counter were frozen in training, for both tools.
+  @Test func frozenLayersStayAsInBnfix() throws {
+    let folder = try TemporaryFolder()
+    let source = try openCheckpoint(.path(Self.model))
+    var tensors: [TensorName: TensorValue] = [:]
+    for spec in source.tensors {
+      let name = spec.name.string
+      if name.hasPrefix("layer1") && name.hasSuffix("num_batches_tracked") { continue }
+      tensors[spec.name] = try source.value(spec.name)
+    }
+    try writeCheckpoint(tensors, metadata: source.metadata, to: .path(folder.file("partly")))
+    let size = ["--resize", "60", "--crop", "56", "--quiet"]
+    let train = Fixtures.path("digits/train")
+    let swept = try sweep(
+      [
+        "OUT/partly", "--data", Self.val, "--limit", "20", "--bnfix", train, "--bnfix-images", "64", "--bn",
+        "recalibrated", "-o", "OUT/swept",
+      ] + size, in: folder)
+    let fixed = try Tool.run(
+      "ckpt-bnfix",
+      [folder.file("partly"), "--data", train, "--num-images", "64", "-o", folder.file("fixed")] + size)
+    #expect(swept.status == 0 && fixed.status == 0, "\(swept.messages) \(fixed.messages)")
+    let (a, b) = try (
+      openCheckpoint(.path(folder.file("swept"))), openCheckpoint(.path(folder.file("fixed")))
+    )
+    for tensor in a.tensors {
+      let bytes = try a.value(tensor.name).bytes
+      #expect(try bytes == b.value(tensor.name).bytes, "\(tensor.name)")
+      guard tensor.name.string.hasSuffix("running_mean") else { continue }
+      #expect(
+        try (bytes == source.value(tensor.name).bytes) == tensor.name.string.hasPrefix("layer1"),
+        "\(tensor.name)")
+    }
+  }
+
   @Test func shardsWithRecalibrationMergeToTheWhole() throws {
     let folder = try TemporaryFolder()
     let grid = [

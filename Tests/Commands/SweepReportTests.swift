@@ -43,12 +43,25 @@ import Testing
     var raced = report
     raced.rows[1].top1 = Proportion(successes: 20, count: 20)
     raced.rows[1].isIndistinguishable = false
-    raced.verdict.optimism = nil
+    (raced.verdict.optimism, raced.verdict.top1Optimism) = (nil, nil)
     let lines = raced.table().split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines[2].hasPrefix("x^     60") && !lines[2].contains("█"))
     #expect(lines[5].hasSuffix("; x dropped by the race after n images"))
     #expect(lines[6].contains("too good by an unknown amount"))
     #expect(try JSON.parse(Array(raced.json().utf8))["selection"]?["optimism"] == .null)
+  }
+
+  @Test func theBiasIsThatOfTheScoresShown() {
+    var other = report
+    (other.verdict.metric, other.verdict.optimism, other.verdict.top1Optimism) = (.loss, 0.0123, 0.0015)
+    #expect(
+      other.summaryLines[0].hasSuffix(
+        "top-1 75.00 %, loss 0.2500 on the 200 images that also chose it, too good by about 0.15 points and about 0.0123 nats"
+      ))
+    (other.verdict.metric, other.verdict.optimism) = (.top5, 0)
+    #expect(
+      other.summaryLines[0].hasSuffix(
+        "too good by about 0.15 points in top-1, less than 0.01 points in top-5"))
   }
 
   @Test func whatVariesHasAColumn() {
@@ -80,13 +93,55 @@ import Testing
     #expect(
       rows[0] == [
         "resize", "crop", "interpolation", "n", "top1", "top5", "loss", "calibration_error", "multiply_adds",
-        "indistinguishable", "pareto", "chosen",
+        "indistinguishable", "pareto", "chosen", "balanced_accuracy", "macro_f1", "brier",
+        "adaptive_calibration_error",
       ])
     #expect(rows.count == 4)
     #expect(rows.allSatisfy { $0.count == rows[0].count })
     #expect(rows[1][0...6] == ["56", "48", "bilinear", "200", "0.75", "0.95", "0.25"])
-    #expect(rows[1].suffix(3) == ["1", "1", "1"])
-    #expect(rows[3].suffix(3) == ["0", "1", "0"])
+    #expect(rows[1][9...11] == ["1", "1", "1"])
+    #expect(rows[3][9...11] == ["0", "1", "0"])
+  }
+
+  @Test func commaSeparatedValuesQuoteWhatNeedsIt() {
+    var other = report
+    for index in other.rows.indices { other.rows[index].checkpoint = "a,\"b\".pth" }
+    let lines = other.csv().split(separator: "\r\n", omittingEmptySubsequences: false)
+    #expect(lines.count == 5 && lines[4].isEmpty)
+    #expect(lines[0].hasPrefix("checkpoint,resize,crop,interpolation,n,top1,"))
+    // Quotes of a name are escaped as in every output, and doubled as in every field.
+    #expect(lines[1].hasPrefix("\"a,\\\"\"b\\\"\".pth\",56,48,bilinear,200,0.75,"))
+  }
+
+  @Test func markdownIsOneTable() {
+    var other = report
+    for index in other.rows.indices { other.rows[index].checkpoint = "a|b_c" }
+    let lines = other.markdown().split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(
+      lines[0]
+        == "| checkpoint | resize | crop | interpolation | n | top-1 % | top-5 % | loss | ECE % | M mult-adds |"
+    )
+    #expect(lines[1] == "| :-- | --: | --: | :-- | --: | --: | --: | --: | --: | --: |")
+    #expect(
+      lines[2]
+        == "| **a\\|b\\_c** | **56** | **48** | **bilinear** | **200** | **75.00** | **95.00** | **0.2500** | **25.00** | **18.1** |"
+    )
+    #expect(lines[3].hasPrefix("| a\\|b\\_c | 60 | 48 | bilinear | 200 | 77.50 |"))
+  }
+
+  @Test func latexIsOneTabular() {
+    var other = report
+    for index in other.rows.indices { other.rows[index].checkpoint = "50%_a&b" }
+    let lines = other.latex().split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines[0].hasPrefix("% 50%_a&b, resize 56") || lines[0].hasPrefix("% resize 56"))
+    #expect(lines[1] == "\\begin{tabular}{lrrlrrrrrr}")
+    #expect(
+      lines[3]
+        == "  checkpoint & resize & crop & interpolation & n & top-1 \\% & top-5 \\% & loss & ECE \\% & M mult-adds \\\\"
+    )
+    #expect(lines[5].hasPrefix("  \\textbf{50\\%\\_a\\&b} & \\textbf{56} & "))
+    #expect(lines[6].hasPrefix("  50\\%\\_a\\&b & 60 & 48 & bilinear & 200 & 77.50 & "))
+    #expect(lines[9] == "\\end{tabular}")
   }
 
   @Test func jsonHasTheSchemasMembers() throws {

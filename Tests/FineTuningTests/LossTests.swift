@@ -14,7 +14,8 @@ import Testing
     CrossEntropy(labelSmoothing: 0.2, classWeights: [1, 0.5, 3]),
     BinaryCrossEntropy(labelSmoothing: 0.1, classWeights: [1, 0.5, 3]),
     FocalLoss(gamma: 2), FocalLoss(gamma: 0.5, classWeights: [1, 0.5, 3]),
-    OverlapLoss(.dice), OverlapLoss(.jaccard, smoothing: 0.5),
+    OverlapLoss(.dice), OverlapLoss(.jaccard, smoothing: 0.5), OverlapLoss(.dice, smoothing: 0),
+    OverlapLoss(.dice, classes: .all), OverlapLoss(.jaccard, smoothing: 0.5, classes: .all),
     LossSum(BinaryCrossEntropy(), OverlapLoss(.dice)),
     Distillation(hard: CrossEntropy(), temperature: 2, weight: 0.3),
   ]
@@ -56,6 +57,21 @@ import Testing
     let value = loss.evaluate(batch, gradient: &gradient)
     try golden.expectEqual([value], "losses.\(name).value", tolerance: 1e-12)
     try golden.expectEqual(gradient, "losses.\(name).gradient", tolerance: 1e-12)
+  }
+
+  /// One image of class 0, found with certainty or with none, in a batch without class 1: by hand.
+  @Test func smoothingOutweighsClassesWithOneImage() {
+    func value(_ loss: OverlapLoss, _ logit: Double) -> Double {
+      var gradient = [0.0, 0.0]
+      return loss.evaluate(LossBatch(logits: [logit, 0], classes: 2, labels: [0]), gradient: &gradient)
+    }
+    #expect(abs(value(OverlapLoss(.dice), 800)) < 1e-12)
+    #expect(abs(value(OverlapLoss(.dice), -800) - 0.5) < 1e-12)
+    #expect(abs(value(OverlapLoss(.dice, smoothing: 0), -800) - 1) < 1e-12)
+    // Class 1 has all the probability and no image: 1 − 1/(1 + 1), and so has class 0.
+    #expect(abs(value(OverlapLoss(.dice, classes: .all), -800) - 0.5) < 1e-12)
+    #expect(abs(value(OverlapLoss(.dice, smoothing: 0, classes: .all), -800) - 1) < 1e-12)
+    #expect(abs(value(OverlapLoss(.dice, smoothing: 0, classes: .all), 800)) < 1e-12)
   }
 
   @Test func focalWithoutFocusIsCrossEntropy() {

@@ -55,6 +55,45 @@ import Testing
     }
   }
 
+  /// A rate that ruins the classifier: early stopping gives back the start, and says so in no record.
+  @Test func earlyStoppingKeepsAStartThatNoEpochImproves() throws {
+    let golden = try Golden()
+    let samples = LabelledFeatures(
+      features: try golden.maps(true), labels: try golden.integers("data.labels"))
+    let start = try golden.start()
+    // First to a good start, which is then ruined.
+    let good = try ClassifierTuner(
+      Self.options { $0.epochs = 20 }, activation: .relu, pool: ThreadPool(threads: 2)
+    ).tune(start, on: samples)
+    var records: [EpochRecord] = []
+    let tuner = try ClassifierTuner(
+      Self.options { ($0.learningRate, $0.patience) = (50, 2) }, activation: .relu,
+      pool: ThreadPool(threads: 2))
+    let kept = try tuner.tune(good, on: samples, validation: samples) { record, _ in records.append(record) }
+    #expect(kept == good)
+    #expect(records.count == 2 && !records.contains(where: \.isBest))
+  }
+
+  /// One step of LAMB without weight decay: the paper scales it by ‖w‖/‖update‖, timm leaves it at the rate.
+  @Test(arguments: [
+    (TuningOptions.TrustRatio.always, 0.0, 0.5), (.decayed, 0, 0.1), (.decayed, 1e-12, 0.5),
+  ]) func lambScalesWhatItsTrustRatioSays(trust: TuningOptions.TrustRatio, decay: Double, expected: Double) {
+    let optimizer = Adam(.lamb, weightDecay: decay, trustRatio: trust)
+    let parameter = TrainableParameter(Tensor(shape: [4], values: [5, 5, 5, 5]), decays: true)
+    for i in 0..<4 { parameter.gradient.pointer[i] = 1 }
+    // ‖w‖ = 10, the first update is 1 everywhere, of norm 2: the ratio is 5.
+    optimizer.step([parameter], learningRate: 0.1, pool: ThreadPool(threads: 1))
+    for value in parameter.value.values { #expect(abs(5 - Double(value) - expected) < 1e-5) }
+  }
+
+  /// 450 updates with decay 0.9999 leave 0.9999⁴⁵⁰ of the start.
+  @Test func aMovingAverageKnowsItsWeights() {
+    let average = WeightAveraging.ema(decay: 0.9999, every: 1)
+    #expect(abs(average.initialShare(steps: 450) - 0.95599) < 1e-5)
+    #expect(WeightAveraging.ema(decay: 0.5, every: 4).initialShare(steps: 11) == 0.25)
+    #expect(WeightAveraging.swa(from: 2).initialShare(steps: 9) == 0)
+  }
+
   @Test func aForeignStateIsRefused() throws {
     let golden = try Golden()
     let start = try golden.start()

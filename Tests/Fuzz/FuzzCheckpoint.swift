@@ -5,7 +5,7 @@ import Platform
 // libFuzzer targets for the formats of checkpoints; the environment's FUZZ_TARGET chooses.
 
 /// What an input is taken for.
-private enum Target: String { case header, pickle, zip, container }
+private enum Target: String { case header, pickle, zip, container, distributed }
 
 /// From the environment: `FUZZ_TARGET`.
 private let target = getenv("FUZZ_TARGET").flatMap { Target(rawValue: String(cString: $0)) }!
@@ -25,6 +25,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
       }
     }
   case .zip: readEverything(bytes)
+  case .distributed: putTogether(bytes)
   case .container:
     // The input is a blob whose checksums are made right: fuzzing would never get past them.
     if let blob = sealed(bytes) {
@@ -48,6 +49,26 @@ func readEverything(_ bytes: [UInt8]) {
   for spec in source.tensors {
     precondition(spec.byteCount <= 1032 * bytes.count + 1 << 24, "larger than the file can mean")
     if spec.byteCount <= 1 << 20 { _ = try? source.value(spec.name) }
+  }
+}
+
+/// Takes the bytes for the metadata of a distributed checkpoint and reads both ends of every tensor that its chunks tile.
+private func putTogether(_ bytes: [UInt8]) {
+  guard let metadata = try? DistributedMetadata(pickle: bytes) else { return }
+  _ = try? DistributedSelection(tensors: metadata.tensors).select(nil)
+  for tensor in metadata.tensors where tensor.obstacle == nil {
+    let width = tensor.dtype.bitWidth / 8
+    let chunks = tensor.chunks.map { chunk in
+      TensorChunk(offsets: chunk.offsets, sizes: chunk.sizes) { offset, buffer in
+        // Chunks that tile a tensor have no more bytes than it, so that the product does not overflow.
+        precondition(offset >= 0 && offset + buffer.count <= chunk.sizes.reduce(width, *), "beyond the chunk")
+      }
+    }
+    guard let whole = try? TensorChunks(chunks, shape: tensor.shape, width: width) else { continue }
+    let size = tensor.shape.reduce(width, *)
+    var buffer = [UInt8](repeating: 0, count: min(size, 4099))
+    _ = try? buffer.withUnsafeMutableBytes { try whole.read(at: 0, into: $0) }
+    _ = try? buffer.withUnsafeMutableBytes { try whole.read(at: size - $0.count, into: $0) }
   }
 }
 

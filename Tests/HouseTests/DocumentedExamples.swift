@@ -8,6 +8,7 @@ import Command
 import Evaluation
 import FineTuning
 import ImageData
+import ModelSearch
 import NetworkExecution
 import NetworkGraphs
 import Platform
@@ -24,6 +25,14 @@ private func plotExample() {
   _ = svg
 }
 
+private func pictureExample(x: PlotScale, y: PlotScale) throws {
+  let encoder = try PictureEncoder(path: "sizes.png")
+  let axes = SVG.axes(x, y, xLabel: "crop, pixels")
+  let svg = SVG.document(width: 400, height: 300, title: "Accuracy", body: axes)
+  let bytes = try encoder.encode(Picture(svg: svg, width: 400, height: 300))
+  print(bytes.count)
+}
+
 private struct OptionExample {
   var batchSize = 1
   var limit: Int?
@@ -33,6 +42,23 @@ private struct OptionExample {
     try OptionBounds.check(["--batch-size": batchSize, "--limit": limit])
     try OptionBounds.check(["--momentum": momentum], .share)
   }
+}
+
+private func cutExample(description: NetworkDescription) throws {
+  let cut = try NetworkCut(description, at: .lastBlocks(2))
+  print(cut.trained.map(\.string))
+}
+
+private func trainableLayersExample(
+  network: Network, cut: NetworkCut, images: Tensor, byLogits: [Float], pool: ThreadPool
+) throws {
+  let layers = try TrainableLayers(network, cut: cut, height: 224, width: 224, pool: pool)
+  let maps = try network.maps(at: cut, of: images)
+  let logits = layers.logits(maps.pointer, images: images.shape[0], mode: .training)
+  layers.clearGradients()
+  layers.backward(byLogits)
+  print(layers.tensors.filter(\.isTrained).map(\.name.string))
+  _ = logits
 }
 
 private func locationExample(tensors: [TensorName: TensorValue]) throws {
@@ -146,6 +172,16 @@ private func evaluatorExample(network: Network, dataset: any ImageDataset) throw
   for outcomes in evaluator.measurements.outcomes { print(outcomes.accuracy().value, outcomes.meanLoss) }
 }
 
+private func realLabelsExample() throws {
+  let real = try RealLabels(path: "real.json")
+  if let classes = try real.classes(of: "val/n01440764/ILSVRC2012_val_00000293.JPEG") { print(classes) }
+}
+
+private func temperatureExample(table: LogitTable) throws {
+  let scaling = try TemperatureScaling(table, seed: 0)
+  print(scaling.temperature, scaling.before.calibrationError, scaling.after.calibrationError)
+}
+
 private func collectorExample(
   tail: TunableTail, dataset: any ImageDataset, loader: BatchLoader, pool: ThreadPool
 ) throws {
@@ -190,6 +226,17 @@ private func sweepPartExample(files: [String]) throws {
   let parts = try files.map { (name: $0, part: try SweepPart(reading: openCheckpoint(.path($0)))) }
   let whole = try SweepPart.merged(parts)
   print(whole.measurements.outcomes.map { $0.accuracy().value })
+}
+
+private func continuationExample(
+  network: Network, recipe: SweepPart.Recipe, shard: Shard, dataset: any ImageDataset
+) throws {
+  let earlier = try SweepPart(reading: openCheckpoint(.path("state")), for: (recipe, shard))
+  let evaluator = try Evaluator(networks: [network], settings: recipe.settings, dataset: dataset)
+  evaluator.resume(earlier.measurements(of: recipe))
+  try evaluator.run(workers: 2)
+  let part = SweepPart(recipe: recipe, shard: shard, measurements: evaluator.measurements).keeping(earlier)
+  print(part.recipe.settings.count)
 }
 
 private func sweepReportExample(evaluator: Evaluator, dataset: any ImageDataset) throws {
@@ -248,4 +295,40 @@ private func onnxExample() throws {
 private func pairedDifferencesExample() {
   let differences = PairedDifferences([0.71, 0.74, 0.70], [0.69, 0.71, 0.69])
   print(differences.mean, differences.interval, differences.pValue)
+}
+
+private func candidateExample(series: Series, timeline: Timeline) throws {
+  let candidate = Candidate.mean(last: 5)
+  let plan = try candidate.plan(series, timeline)
+  print(candidate.title(names: timeline.names), plan.combination.contributors)
+}
+
+private func searchSpaceExample() {
+  var space = SearchSpace(checkpointCount: 10)
+  space.halfLives = [1, 2, 4]
+  print(space.candidates.count)
+}
+
+private func searchPlanExample() throws {
+  let plan = try SearchPlan(imageCount: 450, method: .half, statisticsImages: 1024)
+  print(plan.selecting.count, plan.scoring.count, plan.rounds.map(\.images.count))
+}
+
+private func choiceExample(columns: [[Bool]], costs: [Double], plan: SearchPlan) throws {
+  let choice = try Choice(columns, costs: costs, plan: plan, level: 0.95, seed: 0)
+  print(choice.chosen, choice.indistinguishable, choice.optimism ?? 0)
+}
+
+private func searchExample(
+  settings: BestModelSearch.Settings, plan: SearchPlan, world: any SearchWorld
+) throws {
+  let search = BestModelSearch(settings, plan: plan, testCount: 0, world: world)
+  let result = try search.run()
+  print(result.answer, result.scores.map(\.comparison.difference))
+}
+
+private func searchStateExample(recipe: JSON, board: Scoreboard) throws {
+  let state = SearchState(recipe: recipe, shard: nil, board: board)
+  let (tensors, metadata) = try state.encoded()
+  try writeCheckpoint(tensors, metadata: metadata, to: .path("search.state"))
 }

@@ -41,6 +41,27 @@ import Testing
     #expect(seen.count > 4)
   }
 
+  /// A student's view of 4 x 5 pixels comes before a teacher's of 16 x 16, whose box has another share.
+  @Test func cutMixWeighsTheLabelsByTheFirstView() {
+    var differing = 0
+    for seed in 0..<40 {
+      var generator = SeededGenerator(seed: UInt64(seed))
+      let teacher = (0..<3).flatMap { [Float](repeating: Float($0 + 1), count: 16 * 16 * 3) }
+      let student = batch(3)
+      let both = ImageBatch(
+        views: student.views + [Tensor(shape: [3, 16, 16, 3], values: teacher)], labels: student.labels,
+        indices: student.indices)
+      let labels = BatchMixing.cutMix(alpha: 1).apply(to: both, using: &generator)
+      func share(_ view: Int) -> Double {
+        let image = both.views[view].values.prefix(both.views[view].count / 3)
+        return Double(image.count { $0 == 3 }) / Double(image.count)
+      }
+      #expect(abs(1 - labels.weight - share(0)) < 1e-12)
+      differing += abs(share(0) - share(1)) > 1e-6 ? 1 : 0
+    }
+    #expect(differing > 20)
+  }
+
   /// torchvision's arithmetic for a share of 0.75: half sides of a quarter, cut off at the border.
   @Test func boxIsClipped() {
     #expect(

@@ -5,7 +5,8 @@
 BIN_FOLDER holds the built ckpt-fixres. The reference reads the same images with Pillow and torchvision, runs the whole
 network in eval mode, trains with torch.optim on the order that the tool's generator draws, and never caches anything.
 One row per procedure: largest difference of an epoch's loss, of a tensor (relative to the tensor's largest value), and
-the share of validation images on which both agree. Differences above 1e-3 fail.
+the share of validation images on which both agree. Differences above 1e-3 fail. `fixres_blocks.py` compares runs that
+train the last blocks.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parents[2] / "fixtures"
 sys.path.insert(0, str(ROOT))
+import fixres_blocks  # noqa: E402
 import fixturelib  # noqa: E402
 import lively  # noqa: E402
 
@@ -35,6 +37,16 @@ class SplitMix64:
 
     def __init__(self, seed):
         self.state = seed
+
+    @classmethod
+    def purpose(cls, seed, name, index=0):
+        """The generator of one of a run's draws: seed, FNV-1a of the purpose's name and index, hashed together."""
+        fnv, state = 0xCBF29CE484222325, 0
+        for byte in name.encode():
+            fnv = ((fnv ^ byte) * 0x100000001B3) & MASK
+        for part in (seed, fnv, index):
+            state = cls(state ^ part).next()
+        return cls(state)
 
     def next(self):
         self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
@@ -90,7 +102,7 @@ class Mixing:
         self.features = features
 
     def draw(self, number, seed=0):
-        generator = SplitMix64(SplitMix64((~seed + number) & MASK).next())
+        generator = SplitMix64.purpose(seed, "mixing", number)
         kind, alpha = self.kinds[generator.below(len(self.kinds))]
         return kind, generator.beta(alpha), generator
 
@@ -144,7 +156,7 @@ def reference(checkpoint, images, labels, epochs, mode, trains_bn, smoothing, te
     optimizer = torch.optim.SGD(
         [{"params": [model.fc.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
     )
-    generator = SplitMix64(0)
+    generator = SplitMix64.purpose(0, "image order")
     steps = epochs * math.ceil(len(labels) / BATCH)
     done, curve = 0, []
     for _ in range(epochs):
@@ -188,7 +200,7 @@ def reference_layer_norm(model, norm, head, images, labels, epochs):
     optimizer = torch.optim.SGD(
         [{"params": [head.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
     )
-    generator, curve, done = SplitMix64(0), [], 0
+    generator, curve, done = SplitMix64.purpose(0, "image order"), [], 0
     steps = epochs * math.ceil(len(labels) / BATCH)
     for _ in range(epochs):
         total = 0.0
@@ -306,6 +318,7 @@ def main():
         failed |= not (loss_error < 1e-3 and tensor_error < 1e-3)
         print(f"{name}\t{loss_error:.1e}\t{tensor_error:.1e}\t{agreement:.4f}\t{curve[-1]:.4f}", flush=True)
     failed |= not layer_norms(arguments.bin, min(arguments.epochs, 5)) < 1e-4
+    failed |= not fixres_blocks.compare(arguments.bin, lambda: SplitMix64.purpose(0, "image order"))
     sys.exit(1 if failed else 0)
 
 

@@ -46,7 +46,8 @@ MASKS = {
     "history": re.compile(rb'"ckpt\.history": ?"(?:[^"\\]|\\.)*"'),
     "buffers": re.compile(rb", \d+ .?B of buffers"),
     "seconds": re.compile(rb'"seconds": ?(?:\{[^}]*\}|[0-9.eE+-]+)'),
-    "rate": re.compile(rb'"images_per_second": ?[0-9.eE+-]+'),
+    "rate": re.compile(rb'"(images_per_second|latency_ms|latency_p95_ms)": ?[0-9.eE+-]+|"latency": ?\{[^}]*\}'),
+    "front": re.compile(rb'"pareto": ?(true|false)|"pareto_front": ?\{[^}]*\}'),
 }
 
 

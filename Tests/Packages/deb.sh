@@ -31,6 +31,7 @@ Architecture: $architecture
 Maintainer: ckpt-tools maintainers <maintainers@ckpt-tools.invalid>
 Installed-Size: $(du -sk "$root/usr" | cut -f 1)
 Depends: $depends
+Suggests: librsvg2-2
 Section: science
 Priority: optional
 Description: post-process neural-network checkpoints in shell pipelines

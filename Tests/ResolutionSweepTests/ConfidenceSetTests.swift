@@ -66,4 +66,32 @@ import Testing
     // A set that always holds everything would pass the above.
     #expect(held < 200)
   }
+
+  /// Whether the intervals of all nine settings hold the true distances at once, in 300 drawn grids.
+  private func simultaneousCoverage(_ accuracies: [Double], images: Int) -> Int {
+    (0..<300).count { repetition in
+      var generator = SeededGenerator(seed: UInt64(repetition), for: "coverage")
+      var columns = accuracies.map { _ in [Double]() }
+      for _ in 0..<images {
+        let ease = generator.uniform()
+        for (setting, accuracy) in accuracies.enumerated() {
+          // Most of the luck is the image's, so that settings differ on few images.
+          let luck = generator.uniform() < 0.9 ? ease : generator.uniform()
+          columns[setting].append(luck < accuracy ? 1 : 0)
+        }
+      }
+      let set = ConfidenceSet(ScoreMatrix(columns: columns), replicates: 400, generator: &generator)
+      let best = accuracies.max()!
+      return zip(set.deficits, accuracies).allSatisfy { $0.contains(best - $1) }
+    }
+  }
+
+  /// At the nominal 95 %, 300 repetitions may fall two standard errors (2.5 points) short.
+  @Test(arguments: [
+    Array(repeating: 0.8, count: 9), (0..<9).map { 0.8 - 0.005 * Double($0) },
+    [0.84] + Array(repeating: 0.8, count: 8),
+  ]) func distancesHoldForAllSettingsAtOnce(_ accuracies: [Double]) {
+    let held = simultaneousCoverage(accuracies, images: 300)
+    #expect(held >= 277)
+  }
 }

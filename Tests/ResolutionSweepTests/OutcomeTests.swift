@@ -13,6 +13,8 @@ import Testing
     #expect(outcome.rank == 1)
     #expect(abs(outcome.loss - log(3.5)) < 1e-14)
     #expect(abs(outcome.confidence - 4.0 / 7) < 1e-14)
+    // (1/7)² + (4/7)² + (5/7)².
+    #expect(abs(outcome.brierScore - 42.0 / 49) < 1e-14)
   }
 
   @Test func largeLogitsDoNotOverflow() {
@@ -39,7 +41,9 @@ import Testing
   @Test func accuraciesAndLoss() {
     var outcomes = SettingOutcomes()
     for (rank, loss) in [(0, 0.5), (4, 2.0), (5, 3.5), (0, 0.0)] {
-      outcomes.append(Outcome(predicted: 0, rank: rank, loss: loss, confidence: 0.5))
+      outcomes.append(
+        Outcome(
+          predicted: 0, rank: rank, loss: loss, confidence: 0.5, label: rank == 0 ? 0 : 1, brierScore: 0))
     }
     #expect(outcomes.accuracy(top: 1) == Proportion(successes: 2, count: 4))
     #expect(outcomes.accuracy(top: 5) == Proportion(successes: 3, count: 4))
@@ -59,8 +63,34 @@ import Testing
     for index in 0..<20 {
       let sure = index < 10
       let right = sure ? index < 6 : index < 15
-      outcomes.append(Outcome(predicted: 0, rank: right ? 0 : 1, loss: 0, confidence: sure ? 0.9 : 0.3))
+      outcomes.append(
+        Outcome(
+          predicted: 0, rank: right ? 0 : 1, loss: 0, confidence: sure ? 0.9 : 0.3, label: right ? 0 : 1,
+          brierScore: 0))
     }
     #expect(abs(outcomes.calibrationError - 0.25) < 1e-7)
+    // Five bins of two images each and ten of one lie within one of the groups, and count with its accuracy.
+    #expect(abs(outcomes.adaptiveCalibrationError - 0.25) < 1e-7)
+  }
+
+  /// Three images of classes 0, 0 and 1, of which the first and the last are right; by hand.
+  @Test func scoresOfImagesHaveTheMetricsAsTheirMeans() {
+    var outcomes = SettingOutcomes()
+    for (label, predicted) in [(0, 0), (0, 1), (1, 1)] {
+      outcomes.append(
+        Outcome(
+          predicted: predicted, rank: label == predicted ? 0 : 1, loss: 0, confidence: 1, label: label,
+          brierScore: 0))
+    }
+    let tally = ClassTally(outcomes)
+    #expect(tally.balancedAccuracy == 0.75)
+    #expect(abs(tally.macroF1 - 2.0 / 3) < 1e-15)
+    // 3/(2·2) for a right image of class 0, 3/(2·1) for one of class 1.
+    #expect(Metric.balanced.scores(outcomes) == [0.75, 0, 1.5])
+    let parts = Metric.macroF1.scores(outcomes)
+    let mean = parts.reduce(0, +) / 3
+    #expect(abs(mean - 2.0 / 3) < 1e-15)
+    // The last image's: 2/3 + 2·3/(2·3)·(1 − 2/3).
+    #expect(abs(parts[2] - 1) < 1e-15)
   }
 }

@@ -28,7 +28,9 @@ import Testing
     for setting in settings.indices {
       for image in own.prefix(measured ?? own.count) {
         measurements.outcomes[setting].append(
-          Outcome(predicted: image, rank: setting, loss: Double(image) / 3, confidence: 0.25))
+          Outcome(
+            predicted: image, rank: setting, loss: Double(image) / 3, confidence: 0.25, label: image,
+            brierScore: 0.5))
       }
     }
     return SweepPart(recipe: recipe(images: images), shard: shard, measurements: measurements)

@@ -29,4 +29,31 @@ import Testing
     #expect(same.difference == 0 && same.mcNemarMidP == 1)
     #expect(same.interval.lowerBound < 0 && same.interval.upperBound > 0)
   }
+
+  /// A true loss of three points on 450 images, a tenth of which differ: without a margin it passes about every second
+  /// time, with a margin of two points hardly ever; no loss at all passes that gate on 5000 images almost always.
+  @Test func aMarginMakesAGate() {
+    func passed(_ difference: Double, images: Int, margin: Double?) -> Int {
+      (0..<400).count { repetition in
+        var generator = SeededGenerator(seed: UInt64(repetition), for: "gate")
+        var (gained, lost) = (0, 0)
+        for _ in 0..<images {
+          let draw = generator.uniform()
+          if draw < (0.1 + difference) / 2 { gained += 1 } else if draw < 0.1 { lost += 1 }
+        }
+        return PairedComparison(firstOnly: gained, secondOnly: lost, imageCount: images)
+          .isNotWorse(margin: margin)
+      }
+    }
+    #expect((160...260).contains(passed(-0.03, images: 450, margin: nil)))
+    // At most 2.5 % of 400, and two standard errors.
+    #expect(passed(-0.02, images: 450, margin: 0.02) <= 16)
+    #expect(passed(0, images: 5000, margin: 0.02) >= 390)
+  }
+
+  @Test func gainsMustExceedTheirMargin() {
+    let comparison = Self.make(both: 60, gained: 20, lost: 8, neither: 10)
+    #expect(comparison.isBetter() && comparison.isBetter(margin: 0.017))
+    #expect(!comparison.isBetter(margin: 0.018) && comparison.isNotWorse(margin: 0))
+  }
 }

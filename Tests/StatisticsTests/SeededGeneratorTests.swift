@@ -12,6 +12,36 @@ struct SeededGeneratorTests {
     #expect(expected.map { _ in generator.next() } == expected)
   }
 
+  /// rms difference of means over 64 draws, one for each index, of seeds 1 and 1000 apart: independent means differ by
+  /// as much whatever the distance.
+  @Test func neighboringSeedsShareNoDraws() {
+    func mean(_ seed: Int) -> Double {
+      (0..<64).reduce(0.0) { sum, index in
+        var generator = SeededGenerator(seed: UInt64(seed), for: "image transforms", index: index)
+        return sum + generator.uniform()
+      } / 64
+    }
+    func rms(_ distance: Int) -> Double {
+      (0..<1000).reduce(0.0) {
+        let difference = mean($1) - mean($1 + distance)
+        return $0 + difference * difference
+      }.squareRoot()
+    }
+    #expect(abs(rms(1) / rms(1000) - 1) < 0.1)
+  }
+
+  @Test func purposesAndIndicesHaveSequencesOfTheirOwn() {
+    var seen: Set<UInt64> = []
+    for seed in 0..<10 {
+      for purpose in ["image order", "sample", "mixing"] {
+        for index in 0..<10 {
+          var generator = SeededGenerator(seed: UInt64(seed), for: purpose, index: index)
+          for _ in 0..<10 { #expect(seen.insert(generator.next()).inserted) }
+        }
+      }
+    }
+  }
+
   @Test func permutationIsAPermutationAndFollowsTheSeed() {
     for count in [0, 1, 2, 17, 1000] {
       var first = SeededGenerator(seed: 7)

@@ -40,6 +40,14 @@ struct PlantedGrid {
     return grid
   }
 
+  /// Every setting worse by `step` than the one before it; neighbors differ on about a share `discordance`.
+  static func staircase(settings: Int, step: Double, discordance: Double, base: Double = 0.75) -> PlantedGrid
+  {
+    var grid = flat(settings: settings, discordance: discordance, base: base)
+    for setting in 0..<settings { grid.losses[setting] += step * Double(setting) / base }
+    return grid
+  }
+
   /// Whether each setting got each of `count` images right: columns of one setting each.
   func draw(_ count: Int, _ generator: inout SeededGenerator) -> [[Bool]] {
     var columns = losses.map { _ in [Bool](repeating: false, count: count) }

@@ -8,8 +8,12 @@ package enum PlotStyle {
 
   package static let colorCount = light.count
 
-  /// The class that distinguishes lines of one color: solid, dashed, dotted, then from the start.
-  package static func dashes(_ round: Int) -> [String] { [[], ["dashed"], ["dotted"]][round % 3] }
+  /// The classes of a line's color and dashes, both of which repeat from the start when there are no more: the first
+  /// line is solid, the others dashed, dotted and combinations.
+  package static func line(color: Int, dashes: Int) -> String {
+    let names = ["", " dashed", " dotted", " dash-dotted", " long-dashed", " sparse"]
+    return "s\(color % colorCount)" + names[dashes % names.count]
+  }
 
   package static var css: String {
     """
@@ -26,8 +30,12 @@ package enum PlotStyle {
     .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
     .dashed { stroke-dasharray: 6 4; }
     .dotted { stroke-dasharray: 1.5 3.5; }
+    .dash-dotted { stroke-dasharray: 7 3 1.5 3; }
+    .long-dashed { stroke-dasharray: 14 4; }
+    .sparse { stroke-dasharray: 4 8; }
+    .front { stroke: #8a8a8a; stroke-width: 1.5; }
     .bar { stroke-width: 1.2; opacity: 0.45; }
-    .dot { stroke-width: 2; }
+    .dot, .point, .key { stroke-width: 2; }
     .hollow { fill: #ffffff; }
     .ring { fill: none; stroke: #1b1b1b; stroke-width: 1.8; }
     .leader { stroke: #8a8a8a; }
@@ -39,7 +47,7 @@ package enum PlotStyle {
     .soft { fill: #b0b0b0; }
     .paper, .hollow { fill: #16181c; }
     .grid { stroke: #33373d; }
-    .axis, .plain, .leader { stroke: #8f959e; }
+    .axis, .plain, .leader, .front { stroke: #8f959e; }
     .ring { stroke: #eeeeee; }
     \(colors(dark))
     }

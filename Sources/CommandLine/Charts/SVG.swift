@@ -61,6 +61,20 @@ package enum SVG {
     #"<circle class="\#(style)" cx="\#(coordinate(x))" cy="\#(coordinate(y))" r="\#(radius)"/>"#
   }
 
+  /// A marker around a point; all shapes of one radius look equally large.
+  package static func marker(
+    _ shape: PlotMarker, _ x: Double, _ y: Double, _ radius: Double, _ style: String
+  ) -> String {
+    if shape == .circle {
+      return
+        #"<circle class="\#(style)" cx="\#(coordinate(x))" cy="\#(coordinate(y))" r="\#(coordinate(radius))"/>"#
+    }
+    let corners = shape.corners.map { corner in
+      "\(coordinate(x + radius * corner.x)) \(coordinate(y + radius * corner.y))"
+    }
+    return #"<path class="\#(style)" d="M \#(corners.joined(separator: " L ")) Z"/>"#
+  }
+
   /// Text that begins at a point, or ends or is centered there with the classes `end` and `middle`.
   package static func text(_ x: Double, _ y: Double, _ content: String, _ style: String = "") -> String {
     #"<text class="\#(style)" x="\#(coordinate(x))" y="\#(coordinate(y))">\#(escaped(content))</text>"#
@@ -88,5 +102,25 @@ package enum SVG {
       }
     }
     return result
+  }
+}
+
+/// Shape of the points of a line.
+package enum PlotMarker: Int, CaseIterable, Sendable {
+  case circle, square, triangle, diamond, tip, hexagon
+
+  /// The shape of the line with this number; shapes repeat.
+  package init(number: Int) { self = Self.allCases[number % Self.allCases.count] }
+
+  /// Corners around the origin, as parts of the radius.
+  fileprivate var corners: [(x: Double, y: Double)] {
+    switch self {
+    case .circle: []
+    case .square: [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]
+    case .triangle: [(0, -1.3), (1.2, 0.8), (-1.2, 0.8)]
+    case .diamond: [(0, -1.35), (1.35, 0), (0, 1.35), (-1.35, 0)]
+    case .tip: [(0, 1.3), (-1.2, -0.8), (1.2, -0.8)]
+    case .hexagon: [(-1.15, 0), (-0.6, -1.05), (0.6, -1.05), (1.15, 0), (0.6, 1.05), (-0.6, 1.05)]
+    }
   }
 }

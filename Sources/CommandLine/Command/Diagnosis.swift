@@ -37,7 +37,7 @@ extension CheckpointError: AdvisedError {
     case .directoryWithoutIndex: "a series of checkpoints is for ckpt-average --series DIR"
     case .partOfCheckpoint(let path, _):
       WriteOptions.Format(suffixOf: path) == .safetensors
-        ? "name its folder or the index" : "gather the whole checkpoint with zero_to_fp32.py of its folder"
+        ? "name its folder or the index" : "name the folder that its files are in"
     case .nameCollision: "ckpt-convert --exclude leaves one of them out"
     default: nil
     }

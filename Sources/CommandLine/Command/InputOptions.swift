@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import FoundationEssentials
-import Synchronization
+import Platform
 
 /// Options of finding and decoding a checkpoint that a tool reads.
 package struct InputOptions: ParsableArguments {
@@ -94,7 +94,7 @@ extension Console {
 /// A progress bar in MiB for work that counts bytes. Thread safe, which the bar is not.
 package final class ByteMeter: @unchecked Sendable {
   private let bar: ProgressBar
-  private let count = Mutex(0)
+  private let count = Guarded(0)
 
   init(_ bar: ProgressBar) { self.bar = bar }
 

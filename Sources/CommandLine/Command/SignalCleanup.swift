@@ -109,8 +109,55 @@ private func privateFolder(prefix: String) throws -> (path: String, lock: Int32)
     .cannotCreate, "\(TensorName(temporaryFolder).escaped): \(String(cString: strerror(errno)))")
 }
 
+/// A folder of our own for intermediate files, which nobody else may enter or read.
+package final class PrivateFolder {
+  private let path: String
+  private var files: [(path: String, slot: Int32?)] = []
+
+  fileprivate init(path: String) { self.path = path }
+
+  /// The path of a file in the folder that goes away with it.
+  ///
+  /// - Parameter name: Name of the file, which a writer is yet to make.
+  package func file(_ name: String) -> String {
+    let file = "\(path)/\(name)"
+    if !files.contains(where: { $0.path == file }) { files.append((file, PendingOutputs.register(file))) }
+    return file
+  }
+
+  fileprivate func remove() {
+    for file in files {
+      unlink(file.path)
+      if let slot = file.slot { PendingOutputs.unregister(slot) }
+    }
+    rmdir(path)
+  }
+}
+
+/// Calls `body` with a new private folder. It and its files are gone when `body` returns, or when a signal ends the process;
+/// what a process has left that was killed outright, the next removes.
+///
+/// - Parameter prefix: Beginning of the folder's name.
+/// - Throws: `Failure` when it cannot be made, and what `body` throws.
+package func withPrivateFolder<Result>(
+  prefix: String, _ body: (PrivateFolder) throws -> Result
+) throws -> Result {
+  removeAbandonedFolders(prefix: prefix, name: nil)
+  let (path, lock) = try privateFolder(prefix: prefix)
+  defer { if lock >= 0 { close(lock) } }
+  PendingOutputs.register(folder: path)
+  let folder = PrivateFolder(path: path)
+  defer {
+    folder.remove()
+    PendingOutputs.unregisterFolder()
+  }
+  return try body(folder)
+}
+
 /// Removes our own folders of processes that have been killed, which hold no lock any more.
-private func removeAbandonedFolders(prefix: String, name: String) {
+///
+/// - Parameter name: Name of the file in them; nil for any files.
+private func removeAbandonedFolders(prefix: String, name: String?) {
   for entry in fileNames(in: temporaryFolder) {
     guard let random = entry.dropping(prefix: prefix + "-"), random.utf8.count == 6 else { continue }
     let folder = "\(temporaryFolder)/\(entry)"
@@ -121,7 +168,7 @@ private func removeAbandonedFolders(prefix: String, name: String) {
     }
     let lock = HiddenFolder.lock(folder)
     guard lock >= 0 else { continue }
-    unlinkat(lock, name, 0)
+    for file in name.map({ [$0] }) ?? fileNames(in: folder) { unlinkat(lock, file, 0) }
     rmdir(folder)
     close(lock)
   }

@@ -186,6 +186,7 @@ package struct DataOptions: ParsableArguments {
     if let labelKey { entries.append(("label_key", .string(labelKey))) }
     if exif { entries.append(("exif", .bool(true))) }
     if fastDecode { entries.append(("fast_decode", .bool(true))) }
+    if fullDepth { entries.append(("full_depth", .bool(true))) }
     return entries
   }
 }
@@ -258,15 +259,16 @@ extension DataOptions {
   /// - Parameters:
   ///   - reference: names of the classes that the labels are to be numbers of.
   ///   - model: has the classifier.
-  ///   - classes: outputs of a new classifier that takes the place of the model's.
+  ///   - classes: number of the classes of something else that takes the place of the model's classifier.
+  ///   - owner: what that is.
   /// - Throws: `Failure` or `ImageDataError` when a class is not among those of the reference, or when the labels are
   ///   not those of the classifier.
   package func labelled(
     _ dataset: any ImageDataset, by reference: ClassNames?, for model: LoadedModel, classes: Int? = nil,
-    console: Console
+    of owner: String = "the new classifier", console: Console
   ) throws -> any ImageDataset {
     let matched = try matched(dataset, to: reference, console: console)
-    try model.check(matched, classes: classes)
+    try model.check(matched, classes: classes, of: owner)
     let isNamed = reference.map { matched.sharesClassName(with: $0.names) } ?? false
     if !numbersClasses, !isNamed, let pair = matched.orderInDoubt {
       console.notice(

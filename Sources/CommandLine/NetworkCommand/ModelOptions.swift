@@ -149,10 +149,14 @@ extension LoadedModel {
 
   /// Refuses a data set whose labels are not those of the classifier.
   ///
-  /// - Parameter classes: outputs of a new classifier that takes the place of the checkpoint's.
-  package func check(_ dataset: any ImageDataset, classes: Int? = nil) throws {
+  /// - Parameters:
+  ///   - classes: number of the classes of something else that takes the place of the checkpoint's classifier.
+  ///   - owner: what that is.
+  package func check(
+    _ dataset: any ImageDataset, classes: Int? = nil, of owner: String = "the new classifier"
+  ) throws {
     try dataset.checkLabels(
       classCount: classes ?? network.classCount,
-      classifier: classes == nil ? "the classifier of \(source.label)" : "the new classifier")
+      classifier: classes == nil ? "the classifier of \(source.label)" : owner)
   }
 }

@@ -41,6 +41,8 @@ extension NetworkError: AdvisedError {
     case .ambiguous(_, let candidates): "pass --arch with one of \(candidates.joined(separator: ", "))"
     case .exceedsMemory: "a smaller --crop takes less"
     case .noBFloat16: "leave out --compute bf16"
+    case .unknownBlock: "a prefix ends where a name does or at a dot"
+    case .notDifferentiable: "train fewer layers"
     case .scratchFile: "give more --memory, or another folder in TMPDIR"
     case .scratchOverflow: "use --scratch-dtype f32 or give more --memory"
     default: nil

@@ -20,6 +20,8 @@ public enum CheckpointError: ClassifiedError, Sendable, Equatable {
   case keyWithoutMeaning(path: String, key: String, format: String)
   /// A file is only a part of a checkpoint.
   case partOfCheckpoint(path: String, reason: String)
+  /// A folder lacks files of the checkpoint that it holds.
+  case incompleteFolder(path: String, reason: String)
   /// Two tensors have the same name once what wrappers put into names is taken off: that name, and theirs in the file.
   case nameCollision(path: String, TensorName, TensorName, TensorName)
   /// A file holds differences to another checkpoint, which was not given; its name if the file records it.
@@ -55,6 +57,7 @@ public enum CheckpointError: ClassifiedError, Sendable, Equatable {
     case .cannotCreate: .cannotCreate
     case .invalidRequest, .missingBase, .looksCompressed, .unsupportedType, .keyWithoutMeaning: .usage
     case .directoryWithoutIndex, .invalidHeader, .noStateDict, .ambiguousStateDict, .partOfCheckpoint,
+      .incompleteFolder,
       .nameCollision, .malformed, .missingTensor, .mismatch, .outOfRange,
       .unrepresentable, .notReal:
       .badData
@@ -74,7 +77,8 @@ extension CheckpointError: CustomStringConvertible {
       "\(text(path)): contains several equally plausible state dicts: \(list(keys))"
     case .keyWithoutMeaning(let path, let key, let format):
       "\(text(path)): no key \"\(escapedForDiagnostics(key))\": \(format) holds one state dict without keys"
-    case .partOfCheckpoint(let path, let reason): "\(text(path)): \(reason)"
+    case .partOfCheckpoint(let path, let reason), .incompleteFolder(let path, let reason):
+      "\(text(path)): \(reason)"
     case .missingBase(let path, let base):
       "\(text(path)): is stored as a difference to another checkpoint"
         + (base.map { " \"\(escapedForDiagnostics($0))\"" } ?? "")

@@ -194,7 +194,7 @@ extension ThreadPool {
 /// A pool whose threads start with the first loop that wants them.
 package final class LazyThreadPool: Sendable {
   private let threads: Int
-  private let pool = Mutex<ThreadPool?>(nil)
+  private let pool = Guarded<ThreadPool?>(nil)
 
   /// - Parameter threads: Number of threads; values below 1 count as 1.
   package init(threads: Int) { self.threads = threads }
@@ -240,42 +240,4 @@ package struct WorkerThread {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
-}
-
-/// A lock on which threads can wait for a change of what it guards.
-///
-/// Also the lock to take where threads often meet: the thread sanitizer knows it, while of `Mutex` it only sees those
-/// locks that nobody waited for.
-package final class Condition: @unchecked Sendable {
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-  package init() {
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(changed, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(changed)
-    pthread_mutex_destroy(mutex)
-    changed.deallocate()
-    mutex.deallocate()
-  }
-
-  package func lock() { pthread_mutex_lock(mutex) }
-
-  package func unlock() { pthread_mutex_unlock(mutex) }
-
-  package func withLock<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure)
-    -> Result
-  {
-    lock()
-    defer { unlock() }
-    return try body()
-  }
-
-  /// Gives the lock away until somebody broadcasts; wakes without reason at times.
-  package func wait() { pthread_cond_wait(changed, mutex) }
-
-  package func broadcast() { pthread_cond_broadcast(changed) }
 }

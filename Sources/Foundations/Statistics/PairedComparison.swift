@@ -51,6 +51,28 @@ public struct PairedComparison: Sendable, Equatable {
     return centre - half...centre + half
   }
 
+  /// True if the first is better than the second.
+  ///
+  /// - Parameter margin: lead that the interval must exceed, a fraction of 1; nil asks for any lead that chance gives
+  ///   less often than `significance`.
+  public func isBetter(margin: Double? = nil) -> Bool {
+    if let margin { return interval.lowerBound > margin }
+    return difference > 0 && mcNemarMidP < Self.significance
+  }
+
+  /// True if the first is not worse than the second.
+  ///
+  /// - Parameter margin: loss that the interval must exclude, a fraction of 1: a difference of −`margin` then passes
+  ///   with a chance of at most 2.5 %, however few the images. Nil rejects only a loss that is proven, so that a test
+  ///   on few images passes almost anything.
+  public func isNotWorse(margin: Double? = nil) -> Bool {
+    if let margin { return interval.lowerBound > -margin }
+    return !(difference < 0 && mcNemarMidP < Self.significance)
+  }
+
+  /// A difference that chance gives less often than this counts as one.
+  public static let significance = 0.05
+
   /// Two-sided mid-p value of McNemar's exact test: under equal accuracy every discordant image is a fair coin.
   ///
   /// Fagerland, Lydersen, Laake (2013), "The McNemar test for binary matched-pairs data", eq. 6. 1 when no

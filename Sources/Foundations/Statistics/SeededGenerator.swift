@@ -9,6 +9,26 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
   /// A generator whose whole sequence follows from `seed`.
   public init(seed: UInt64) { state = seed }
 
+  /// A generator for one of the draws that a run makes from its seed.
+  ///
+  /// Its state is a hash of all three: runs with neighboring seeds, the purposes of one run and the indices of one
+  /// purpose share no sequence.
+  ///
+  /// - Parameters:
+  ///   - seed: seed of the run.
+  ///   - purpose: name of what is drawn, such as `"image order"`.
+  ///   - index: number of the draw among those of the purpose, such as that of an image.
+  public init(seed: UInt64, for purpose: String, index: Int = 0) {
+    // FNV-1a, which keeps the names apart; the mixing is SplitMix64's.
+    let name = purpose.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    var state: UInt64 = 0
+    for part in [seed, name, UInt64(bitPattern: Int64(index))] {
+      var mixer = SeededGenerator(seed: state ^ part)
+      state = mixer.next()
+    }
+    self.init(seed: state)
+  }
+
   /// The next 64 bits.
   public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15

@@ -139,6 +139,20 @@ public struct AveragingPlan: Sendable {
     return plan
   }
 
+  /// This plan for some of its tensors, in their order.
+  ///
+  /// - Throws: `AveragingError.unknownQuantization` for scales without the weights that they follow from.
+  public func restricted(to tensors: [TensorSpec]) throws -> Self {
+    let part = AveragingPass.arrange(self, tensors)
+    let names = Set(tensors.map(\.name))
+    for entry in part.entries {
+      guard case .scales(let weight) = entry.operation, !names.contains(weight) else { continue }
+      throw AveragingError.unknownQuantization(
+        file: series.members[0].label, weight, reason: "quantised, and in another file than its scales")
+    }
+    return part
+  }
+
   /// True if the running statistics no longer fit the weights: several checkpoints are combined and the
   /// output has such statistics.
   public var makesBatchNormStale: Bool {

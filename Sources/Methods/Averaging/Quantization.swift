@@ -1,6 +1,5 @@
 import Checkpoint
 import Platform
-import Synchronization
 
 /// Quantization of a tensor's weights: weight = element · scale.
 public struct Quantization: Sendable, Equatable {
@@ -170,7 +169,7 @@ struct QuantizedScales {
       guard let quantization = entry.quantization, entry.output.dtype == entry.input.dtype else { continue }
       let slice = PassWorker.sliceBytes / 8
       let count = entry.input.elementCount
-      let peaks = Mutex(
+      let peaks = Guarded(
         [[Double]](
           repeating: Array(repeating: 0, count: quantization.scale.elementCount), count: plans.count))
       try pool.forEach((count + slice - 1) / slice) { (task, number) throws in

@@ -91,6 +91,25 @@ extension Network {
     return batchNorms.filter { !frozen.contains($0) }
   }
 
+  /// The statistics of all BatchNorms in execution order as a checkpoint's types will hold them, the stored ones for
+  /// layers that were not recalibrated: what is measured with them is what is written.
+  ///
+  /// - Parameters:
+  ///   - calibration: new statistics.
+  ///   - source: the checkpoint that the network was built from.
+  /// - Throws: `CalibrationError.noImages`, `CheckpointError.unrepresentable`.
+  public func rounded(
+    _ calibration: Calibration, in source: any CheckpointSource
+  ) throws -> [RunningStatistics] {
+    let tensors = try stored(calibration.statistics(), batchCount: calibration.batchCount, in: source)
+    return try zip(batchNorms, runningStatistics).map { layer, old in
+      guard let mean = tensors[layer.runningMeanKey], let variance = tensors[layer.runningVarKey] else {
+        return old
+      }
+      return RunningStatistics(mean: try mean.doubles(), variance: try variance.doubles())
+    }
+  }
+
   /// The tensors that store statistics in a checkpoint, in the shapes and types that they have there.
   ///
   /// - Parameters:

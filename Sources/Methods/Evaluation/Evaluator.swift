@@ -20,8 +20,9 @@ public final class Evaluator {
   public let networks: [Network]
   /// Measurements so far.
   public private(set) var measurements: Measurements
-  private let dataset: any ImageDataset
-  private let recalibrations: [Recalibration]
+  let dataset: any ImageDataset
+  let recalibrations: [Recalibration]
+  private let outputs: [Int]?
 
   /// - Parameters:
   ///   - networks: the networks that the settings refer to by index; all of the same number of classes.
@@ -30,11 +31,13 @@ public final class Evaluator {
   ///   - images: indices of the images to use, in order; nil is all of them.
   ///   - recalibrations: statistics for the settings with recalibrated BatchNorm.
   ///   - multiplyAdds: multiply-adds per image of every setting, if known already; nil counts them.
+  ///   - outputs: outputs of the networks that the classes of the data set stand for, in the order of the labels; the
+  ///     others have no part. Nil is all of them.
   /// - Throws: `EvaluationError` for no images and networks that cannot be compared or pooled; `ImageDataError`
   ///   for missing or impossible labels.
   public init(
     networks: [Network], settings: [Setting], dataset: any ImageDataset, images: [Int]? = nil,
-    recalibrations: [Recalibration] = [], multiplyAdds: [Int]? = nil
+    recalibrations: [Recalibration] = [], multiplyAdds: [Int]? = nil, outputs: [Int]? = nil
   ) throws {
     precondition(
       !settings.isEmpty && settings.allSatisfy { $0.networks.allSatisfy(networks.indices.contains) })
@@ -46,16 +49,18 @@ public final class Evaluator {
     self.networks = networks
     self.recalibrations = recalibrations
     self.dataset = dataset
+    self.outputs = outputs
     measurements = Measurements(
       settings: settings, images: images ?? Array(0..<dataset.count),
       multiplyAdds: try multiplyAdds ?? Self.multiplyAdds(of: settings, networks))
     try Self.check(networks, images: measurements.images, of: dataset)
     try dataset.checkLabels(
-      of: measurements.images, classCount: networks[0].classCount, classifier: "the network")
+      of: measurements.images, classCount: outputs?.count ?? networks[0].classCount,
+      classifier: outputs == nil ? "the network" : "the list of classes")
   }
 
-  private var settings: [Setting] { measurements.settings }
-  private var images: [Int] { measurements.images }
+  var settings: [Setting] { measurements.settings }
+  var images: [Int] { measurements.images }
 
   /// Refuses networks of different class counts, and no images.
   ///
@@ -124,31 +129,55 @@ public final class Evaluator {
 
   /// Measures the images that have not been seen yet.
   ///
+  /// Settings that have seen fewer images than others, having been added to an earlier sweep, catch up first.
+  ///
   /// - Parameters:
-  ///   - active: indices of the settings to measure, all of which have seen the same images; nil is all.
+  ///   - active: indices of the settings to measure; nil is all.
   ///   - limit: measures only the images before this place in the order; nil is all.
   ///   - batchSize: images per batch; nil chooses one that keeps the input of all settings within 256 MB.
   ///   - workers: decoding threads.
   ///   - narrow: called after each batch with the images' correctness for each active setting; returns the
   ///   settings
   ///     to go on with, ascending, all of them active. Nil measures every setting on all images.
+  ///   - onLogits: called for every image and setting with the setting, the combined logits and the label.
   ///   - onBatch: called after each batch with the number of evaluations of one setting on one image in it.
   /// - Throws: errors of decoding, in the order of the images; `EvaluationError.notFinite` for a network that
   ///   yields NaN.
   public func run(
     only active: [Int]? = nil, upTo limit: Int? = nil, batchSize: Int? = nil, workers: Int,
-    narrowing narrow: ((_ correct: [[Bool]]) -> [Int])? = nil, onBatch: (Int) throws -> Void = { _ in }
+    narrowing narrow: ((_ correct: [[Bool]]) -> [Int])? = nil,
+    onLogits: ((_ setting: Int, _ logits: [Double], _ label: Int) -> Void)? = nil,
+    onBatch: (Int) throws -> Void = { _ in }
   ) throws {
-    let end = limit ?? images.count
-    var active = active ?? Array(settings.indices)
+    let limit = limit ?? images.count
+    let all = active ?? Array(settings.indices)
+    func seen(_ setting: Int) -> Int { measurements.outcomes[setting].count }
+    while let position = all.map(seen).min(), position < limit, Set(all.map(seen)).count > 1 {
+      let next = all.map(seen).filter { $0 > position }.min() ?? limit
+      try runTogether(
+        all.filter { seen($0) == position }, upTo: min(next, limit), batchSize: batchSize, workers: workers,
+        narrowing: nil, onLogits: onLogits, onBatch: onBatch)
+    }
+    try runTogether(
+      all, upTo: limit, batchSize: batchSize, workers: workers, narrowing: narrow, onLogits: onLogits,
+      onBatch: onBatch)
+  }
+
+  /// Measures settings that have seen the same images.
+  private func runTogether(
+    _ settings: [Int], upTo end: Int, batchSize: Int?, workers: Int,
+    narrowing narrow: ((_ correct: [[Bool]]) -> [Int])?,
+    onLogits: ((_ setting: Int, _ logits: [Double], _ label: Int) -> Void)?, onBatch: (Int) throws -> Void
+  ) throws {
+    var active = settings
     while let position = active.map({ measurements.outcomes[$0].count }).min(), position < end {
-      let passes = PassPlan(settings, active: active, recalibrations: recalibrations)
+      let passes = PassPlan(self.settings, active: active, recalibrations: recalibrations)
       let loader = BatchLoader(
         dataset, indices: Array(images[position..<end]), batchSize: batchSize ?? passes.defaultBatchSize,
         views: passes.views, workers: workers, prefetch: PassPlan.prefetch)
       // A new loader whenever settings have left, so that their inputs are no longer prepared.
       while let batch = try loader.next() {
-        try evaluate(batch, passes)
+        try evaluate(batch, passes, onLogits: onLogits)
         try onBatch(batch.indices.count * active.count)
         if let narrow {
           let seen = batch.indices.count
@@ -162,14 +191,21 @@ public final class Evaluator {
     }
   }
 
-  private func evaluate(_ batch: ImageBatch, _ plan: PassPlan) throws {
+  private func evaluate(
+    _ batch: ImageBatch, _ plan: PassPlan, onLogits: ((Int, [Double], Int) -> Void)?
+  ) throws {
     var logits: [[Double]] = []
     var times: [Double] = []
     let clock = ContinuousClock()
-    let classes = networks[0].classCount
+    let all = networks[0].classCount
+    let classes = outputs?.count ?? all
     for pass in plan.passes {
       let start = clock.now
-      logits.append(try self.logits(pass, batch.views[pass.view]).values.map(Double.init))
+      let values = try self.logits(pass, batch.views[pass.view]).values
+      logits.append(
+        outputs.map { outputs in
+          batch.labels.indices.flatMap { row in outputs.map { Double(values[row * all + $0]) } }
+        } ?? values.map(Double.init))
       times.append((clock.now - start) / .seconds(1))
     }
     for (setting, passes) in plan.passesOfSetting {
@@ -182,6 +218,7 @@ public final class Evaluator {
         let ofNetworks = passes.map { views in mean(views.map { logits[$0][range] }) }
         let combined = ofNetworks.count == 1 ? ofNetworks[0] : logMeanProbability(ofNetworks)
         measurements.outcomes[setting].append(Outcome(logits: combined, label: label))
+        onLogits?(setting, combined, label)
       }
       measurements.seconds[setting] += passes.joined().reduce(0) { $0 + times[$1] }
     }
@@ -288,8 +325,12 @@ public enum EvaluationError: ClassifiedError, Equatable {
   case unequalClassCounts(Int, Int)
   /// The network's output for an image contains NaN or infinity; `crop` in pixels.
   case notFinite(item: String, crop: Int)
+  /// Too few images to fit a temperature on one half and to measure it on the other.
+  case tooFewToCalibrate(count: Int)
   /// Test-time pooling needs a classifier directly after a global average, which the network does not have.
   case noPooling(architecture: String)
+  /// There is no one input of a classifier per image: no classifier at the end, an ensemble, or test-time pooling.
+  case noFeatures(reason: String)
 
   /// One line without the tool's name; names in it are escaped.
   public var description: String {
@@ -299,8 +340,11 @@ public enum EvaluationError: ClassifiedError, Equatable {
       "checkpoints of \(first) and of \(other) classes cannot be compared on the same data"
     case .notFinite(let item, let crop):
       "NaN or infinity in the network's output for \"\(escape(item))\" at crop \(crop); check the checkpoint's weights and statistics"
+    case .tooFewToCalibrate(let count):
+      "\(count) image\(count == 1 ? " is" : "s are") too few to fit a temperature and to measure it: at least 2 needed"
     case .noPooling(let architecture):
       "test-time pooling needs a classifier directly after a global average, which \(architecture) does not have"
+    case .noFeatures(let reason): "no features before a classifier: \(reason)"
     }
   }
 }

@@ -12,9 +12,18 @@ public struct Outcome: Sendable, Equatable {
   public let loss: Double
   /// Probability of the predicted class.
   public let confidence: Double
+  /// The true class.
+  public let label: Int
+  /// Brier score: the sum over the classes of the squared distance of probability and truth, from 0 to 2; float64
+  /// (Brier 1950, "Verification of forecasts expressed in terms of probability").
+  public let brierScore: Double
 
   /// An outcome from its parts.
-  public init(predicted: Int, rank: Int, loss: Double, confidence: Double) {
+  public init(
+    predicted: Int, rank: Int, loss: Double, confidence: Double, label: Int, brierScore: Double
+  ) {
+    self.label = label
+    self.brierScore = brierScore
     self.predicted = predicted
     self.rank = rank
     self.loss = loss
@@ -39,8 +48,17 @@ public struct Outcome: Sendable, Equatable {
       if value > own || (value == own && index < label) { rank += 1 }
     }
     let largest = values[predicted]
-    let logSum = largest + log(values.reduce(0) { $0 + exp($1 - largest) })
-    self.init(predicted: predicted, rank: rank, loss: logSum - own, confidence: exp(largest - logSum))
+    var (sum, squares) = (0.0, 0.0)
+    for value in values {
+      let share = exp(value - largest)
+      sum += share
+      squares += share * share
+    }
+    let logSum = largest + log(sum)
+    let brier = squares / (sum * sum) - 2 * exp(own - logSum) + 1
+    self.init(
+      predicted: predicted, rank: rank, loss: logSum - own, confidence: exp(largest - logSum), label: label,
+      brierScore: max(0, brier))
   }
 }
 
@@ -83,6 +101,10 @@ public struct SettingOutcomes: Sendable, Equatable {
   public private(set) var losses: [Double] = []
   /// Probability of the predicted class.
   public private(set) var confidences: [Float] = []
+  /// True class of each image.
+  public private(set) var labels: [Int32] = []
+  /// Brier score of each image.
+  public private(set) var brierScores: [Double] = []
 
   /// No images seen yet.
   public init() {}
@@ -96,13 +118,15 @@ public struct SettingOutcomes: Sendable, Equatable {
     ranks.append(Int32(outcome.rank))
     losses.append(outcome.loss)
     confidences.append(Float(outcome.confidence))
+    labels.append(Int32(outcome.label))
+    brierScores.append(outcome.brierScore)
   }
 
   /// The outcome on an image, the confidence to float32's precision.
   package subscript(image: Int) -> Outcome {
     Outcome(
       predicted: Int(predicted[image]), rank: Int(ranks[image]), loss: losses[image],
-      confidence: Double(confidences[image]))
+      confidence: Double(confidences[image]), label: Int(labels[image]), brierScore: brierScores[image])
   }
 
   /// Correctness of each image: true if its class was among the `k` best.
@@ -116,20 +140,8 @@ public struct SettingOutcomes: Sendable, Equatable {
   /// Mean cross-entropy in nats, summed in float64 in the order of the images; 0 without images.
   public var meanLoss: Double { losses.reduce(0, +) / Double(max(count, 1)) }
 
-  /// Expected calibration error: the mean distance of confidence and accuracy over 15 bins of equal width,
-  /// weighted by the images in them (Guo et al. 2017, "On calibration of modern neural networks", eq. 3).
-  public var calibrationError: Double {
-    let bins = 15
-    var confidence = [Double](repeating: 0, count: bins)
-    var right = [Double](repeating: 0, count: bins)
-    for (value, rank) in zip(confidences, ranks) {
-      // Bin m holds (m/15, (m+1)/15], so that a certain prediction falls into the last.
-      let bin = min(bins - 1, max(0, Int((Double(value) * Double(bins)).rounded(.up)) - 1))
-      confidence[bin] += Double(value)
-      right[bin] += rank == 0 ? 1 : 0
-    }
-    return zip(confidence, right).reduce(0) { $0 + abs($1.0 - $1.1) } / Double(max(count, 1))
-  }
+  /// Mean Brier score, summed in float64 in the order of the images; 0 without images.
+  public var meanBrierScore: Double { brierScores.reduce(0, +) / Double(max(count, 1)) }
 }
 
 /// Measurements of a sweep so far, independent of networks and data set.

@@ -15,12 +15,16 @@ public enum TuningError: ClassifiedError, Equatable {
   case featureOverflow(image: Int, element: FeatureElement)
   /// The features do not fit into memory.
   case outOfMemory(byteCount: Int)
+  /// Images of a step whose activations do not fit into memory: bytes needed and available.
+  case activationsExceedMemory(images: Int, needed: Int, available: Int)
   /// A cache file that cannot be made or written.
   case cacheFailed(path: String, reason: String)
   /// A network without a BatchNorm that reaches the pooling through a sum and an activation alone.
   case noLastBatchNorm(architecture: String)
   /// A network without a LayerNorm that reaches the classifier through pooling alone.
   case noLastLayerNorm(architecture: String)
+  /// A tensor to be tuned that only an ONNX file has, not the checkpoint that will be written.
+  case notInCheckpoint(path: String, tensor: TensorName)
   /// A network that does not end in a fully connected layer.
   case noClassifier(architecture: String)
   /// A file that no run can be resumed from, or not this one.
@@ -38,7 +42,7 @@ extension TuningError {
   public var kind: FailureKind {
     switch self {
     case .invalidOption: .usage
-    case .outOfMemory, .cacheFailed: .io
+    case .outOfMemory, .activationsExceedMemory, .cacheFailed: .io
     default: .badData
     }
   }
@@ -58,12 +62,16 @@ extension TuningError {
       "image \(image): a feature is too large for \(element.rawValue)"
     case .outOfMemory(let byteCount):
       "no memory for \(byteCount) bytes of features"
+    case .activationsExceedMemory(let images, let needed, let available):
+      "the activations of \(images) images take \(needed >> 20) MiB, of which there are \(available >> 20)"
     case .cacheFailed(let path, let reason), .foreignState(let path, let reason):
       "\(path): \(reason)"
     case .noLastBatchNorm(let architecture):
       "\(architecture) has no BatchNorm directly before its pooling"
     case .noLastLayerNorm(let architecture):
       "\(architecture) has no LayerNorm directly before its classifier or pooling"
+    case .notInCheckpoint(let path, let tensor):
+      "\(path): tensor \"\(tensor.escaped)\" is to be tuned but is not in the checkpoint"
     case .noClassifier(let architecture):
       "\(architecture) does not end in a fully connected layer after its pooling, which fine-tuning needs"
     case .badCounter(let path, let tensor, let found):

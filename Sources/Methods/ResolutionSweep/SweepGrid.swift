@@ -106,7 +106,7 @@ public enum SweepError: ClassifiedError, Equatable {
       "\(count) image\(count == 1 ? " is" : "s are") too few to choose and to score on: at least \(needed) needed"
     case .badPart(let name, let problem): name.isEmpty ? problem : "\(escape(name)): \(problem)"
     case .beyondBudget(let budget, let cheapest):
-      "no setting costs at most \(budget.description); the cheapest measured on all images costs \(budget.text(cheapest))"
+      "no setting costs at most \(budget.description); the cheapest measured on all images costs \(budget.cost.text(cheapest))"
     }
   }
 }

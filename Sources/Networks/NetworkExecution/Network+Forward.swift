@@ -115,6 +115,23 @@ extension Network {
     return TailFeatures(input: features, residual: residual)
   }
 
+  /// The inputs of the classifier in inference mode: the pooled features that its logits are a linear map of.
+  ///
+  /// - Parameters:
+  ///   - input: `[n, h, w, channels]`, normalized as in training.
+  ///   - statistics: Statistics that replace the running ones; nil uses the running statistics.
+  /// - Returns: `[n, classifier.featureCount]`.
+  /// - Precondition: `classifier` is not nil.
+  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
+  public func classifierInputs(_ input: Tensor, statistics: [RunningStatistics]? = nil) throws -> Tensor {
+    guard let classifier else { preconditionFailure("\(architectureName) has no classifier") }
+    let features = Tensor(uninitialized: [try imageCount(input), classifier.featureCount])
+    try forEachChunk(of: input, end: classifier.classifierStep, statistics: statistics) { executor, first in
+      executor.map(classifier.inputNode).copy(to: features.pointer + first * classifier.featureCount)
+    }
+    return features
+  }
+
   /// The classifier's inputs as they would be without scale and shift of the last LayerNorm, in inference mode:
   /// `[n, 1, 1, channels]`.
   ///
@@ -138,12 +155,13 @@ extension Network {
   ///
   /// With many images every thread takes some and runs all layers on them: threads that met after every layer
   /// would wait for one another. With few images the threads share every layer. Several threads may call
-  /// `body` at a time.
+  /// `body` at a time. Another plan keeps other maps, with running statistics.
   func forEachChunk(
     of input: Tensor, end: Int, statistics: [RunningStatistics]? = nil, bareNorm: Int? = nil,
-    _ body: (_ executor: Executor, _ first: Int) throws -> Void
+    plan other: Plan? = nil, _ body: (_ executor: Executor, _ first: Int) throws -> Void
   ) throws {
     let images = try imageCount(input)
+    let plan = other ?? self.plan
     let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
     let threads = pool.threadCount
     let isDivided = dividesBatches(of: images)
@@ -152,13 +170,13 @@ extension Network {
       // Two turns for every thread, so that none waits long for the last.
       mostImages: isDivided
         ? min((images + 2 * threads - 1) / (2 * threads), Plan.mostImages) : Plan.mostImages)
-    let affines = affines(with: statistics)
+    let affines = other == nil ? affines(with: statistics) : runningAffines(for: plan)
 
     /// An executor that has run the first stages on some images, each stage with its own number of images at
     /// a time.
     func run(_ stageCount: Int, _ first: Int, _ count: Int) throws -> Executor {
       let executor = Executor(
-        self, mode: .inference, affines: affines, images: count, sizes: sizes,
+        self, mode: .inference, affines: affines, images: count, sizes: sizes, plan: plan,
         pool: isDivided ? .caller : pool, bareNorm: bareNorm)
       if stageCount > 1 {
         let before = stages[stageCount - 2]

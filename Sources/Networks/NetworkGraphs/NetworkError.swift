@@ -33,6 +33,14 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case wrongInput(expected: [Int?], found: [Int])
   /// A node requested by name is not in the network.
   case unknownNode(String, architecture: String)
+  /// No tensor has a name with this prefix; `known` are the names of the blocks.
+  case unknownBlock(String, architecture: String, known: [String])
+  /// A network of fewer blocks than `count`; `known` are their names.
+  case tooFewBlocks(count: Int, architecture: String, known: [String])
+  /// A network without a BatchNorm, or without one from the tensor `from` on.
+  case noBatchNorm(from: String?, architecture: String)
+  /// A layer of an operation that has no gradient here.
+  case notDifferentiable(layer: String, operation: String, architecture: String)
   /// A map became too small for a layer; `height` and `width` are the network's input size.
   case inputTooSmall(height: Int, width: Int, layer: String)
   /// The layers of an ONNX file depend on the input's size and are known only for multiples of `divisor`.
@@ -43,8 +51,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case inputNotOfPatches(height: Int, width: Int, patch: Int)
   /// The network has weights for the tokens of inputs of `only` by `only` pixels alone.
   case inputOfOtherSize(height: Int, width: Int, only: Int)
-  /// Maps of the ONNX file have fixed sizes, which fit inputs of the size that it was exported with.
-  case inputOfUnexportedSize(height: Int, width: Int, exportedHeight: Int, exportedWidth: Int)
+  /// An exported network is described for another size of its input.
+  case inputOfOtherExport(height: Int, width: Int, onlyHeight: Int, onlyWidth: Int)
   /// This processor does not support bfloat16 products.
   case noBFloat16
   /// Activations that do not fit into memory cannot be written to disk either.
@@ -55,8 +63,9 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   /// Kind of failure, for exit statuses.
   public var kind: FailureKind {
     switch self {
-    case .unknownName, .unknownNode, .inputTooSmall, .inputNotDivisible, .inputNotOfPatches,
-      .inputOfOtherSize, .inputOfUnexportedSize, .noBFloat16:
+    case .unknownName, .unknownNode, .unknownBlock, .tooFewBlocks, .noBatchNorm, .notDifferentiable,
+      .inputTooSmall, .inputNotDivisible, .inputNotOfPatches, .inputOfOtherSize, .inputOfOtherExport,
+      .noBFloat16:
       .usage
     case .scratchFile: .io
     default: .badData
@@ -105,6 +114,16 @@ extension NetworkError: CustomStringConvertible {
         + "found \(tensor.dtype.name) \(text(tensor.shape))"
     case .unknownNode(let name, let architecture):
       "no layer \"\(escape(name))\" in \(architecture); layers have the names of their modules in the checkpoint"
+    case .unknownBlock(let name, let architecture, let known):
+      "no tensor \"\(escape(name))\" or below it in \(architecture); its blocks are "
+        + known.map { escape($0) }.joined(separator: ", ")
+    case .tooFewBlocks(let count, let architecture, let known):
+      "\(architecture) has \(known.count) block\(known.count == 1 ? "" : "s"), not \(count): "
+        + known.map { escape($0) }.joined(separator: ", ")
+    case .noBatchNorm(let first, let architecture):
+      "no BatchNorm in \(architecture)" + (first.map { " from \"\(escape($0))\" on" } ?? "")
+    case .notDifferentiable(let layer, let operation, let architecture):
+      "layer \"\(escape(layer))\" of \(architecture) cannot be trained: \(operation)"
     case .wrongInput(let expected, let found):
       "expected an input of shape \(text(expected)), found \(text(found))"
     case .inputNotOfPatches(let height, let width, let patch):
@@ -112,9 +131,9 @@ extension NetworkError: CustomStringConvertible {
         + "\(nearest(height, patch))x\(nearest(width, patch))"
     case .inputOfOtherSize(let height, let width, let only):
       "an input of \(height)x\(width) pixels: the network has weights for tokens of \(only)x\(only) pixels alone"
-    case .inputOfUnexportedSize(let height, let width, let exportedHeight, let exportedWidth):
-      "an input of \(height)x\(width) pixels: the ONNX file resizes maps to sizes fixed for "
-        + "\(exportedHeight)x\(exportedWidth) pixels; use that size, or export with open sizes (dynamic_axes, dynamic_shapes)"
+    case .inputOfOtherExport(let height, let width, let onlyHeight, let onlyWidth):
+      "an input of \(height)x\(width) pixels: the ONNX file describes the network for \(onlyHeight)x\(onlyWidth) pixels "
+        + "alone; export it for this size: x = torch.zeros(1, channels, \(height), \(width)) as the example"
     case .noBFloat16:
       "this processor does not support bfloat16 arithmetic (AMX or AVX-512 BF16)"
     case .scratchFile(let folder, let reason):

@@ -3,6 +3,7 @@ import Averaging
 import Checkpoint
 import Command
 import Platform
+import SeriesCommand
 
 @main
 struct Average: CheckpointTool {
@@ -20,6 +21,8 @@ struct Average: CheckpointTool {
   @OptionGroup(title: "Input and output") var output: OutputOptions
 
   @OptionGroup(title: "Input and output") var compression: CompressionOptions
+
+  @OptionGroup(title: "Input and output") var sharding: ShardingOptions
 
   @Option(help: "Digest of every input in the provenance (default: crc32).")
   var digest: DigestKind?
@@ -75,6 +78,25 @@ struct Average: CheckpointTool {
       throw ValidationError("--pretrained goes with neither --steps nor --eval")
     }
     try validateState()
+    try validateSharding()
+  }
+
+  private func validateSharding() throws {
+    guard sharding.maxShardSize != nil else { return }
+    if output.output == "-" { throw ValidationError("--max-shard-size needs a folder: -o DIR") }
+    if state != nil { throw ValidationError("--state goes with neither --max-shard-size nor --shard") }
+    if method.method == MethodOptions.swagSample || search.eval != nil {
+      throw ValidationError("--max-shard-size goes with neither --eval nor --method swag-sample")
+    }
+    guard sharding.shard != nil else { return }
+    if report != nil { throw ValidationError("--report is for one process: leave --shard out") }
+    if (input.last?.values.count ?? 1) > 1 || (method.decay?.values.count ?? 1) > 1 || !search.search.isEmpty
+    {
+      throw ValidationError("--shard makes one output: give one decay and one window")
+    }
+    if (input.checkpoints + [method.pretrained].compactMap(\.self)).contains(where: isStream) {
+      throw ValidationError("every process of --shard reads the checkpoints: they cannot be streams")
+    }
   }
 
   private func validateState() throws {
@@ -140,7 +162,8 @@ struct Average: CheckpointTool {
     writing.configuration = sources.last?.origin.configuration
     let job = Job(
       series: series, timeline: timeline, settings: recordedOptions, options: tensors.planOptions,
-      writing: writing, pool: global.makePool(), console: console,
+      groups: method.group, writing: writing, shard: try sharding.resolved(), pool: global.makePool(),
+      console: console,
       allowsDuplicates: toleratesDuplicates)
     if dryRun { return try show(variants, job, console) }
     let chosen = try search.eval.map { try [choose(among: variants, by: $0, job)] } ?? variants
@@ -158,7 +181,7 @@ struct Average: CheckpointTool {
     var paths = variants.map { $0.expand(output.output) }
     if search.eval != nil { paths = Array(paths.prefix(1)) }
     var outputs = PlannedOutputs()
-    for path in paths { outputs.add("-o", path) }
+    for path in paths { outputs.add("-o", path, isFolder: sharding.maxShardSize != nil) }
     outputs.add("--report", report)
     outputs.add("--state", state)
     try outputs.check()
@@ -166,7 +189,7 @@ struct Average: CheckpointTool {
 
   /// Options besides the method's that the tensors depend on.
   private var recordedOptions: [(String, JSON)] {
-    tensors.settings + (decoding.key.map { [("key", .string($0))] } ?? [])
+    method.group.settings + tensors.settings + (decoding.key.map { [("key", .string($0))] } ?? [])
   }
 
   /// True if equal checkpoints are all counted; a folder's series has been rid of copies.
@@ -220,7 +243,14 @@ struct Average: CheckpointTool {
   private func openOptions() throws -> OpenOptions { try decoding.openOptions(threads: global.threadCount) }
 
   private func writeOptions() throws -> WriteOptions {
-    try compression.writeOptions(for: output.output, threads: global.threadCount)
+    var options = try compression.writeOptions(for: output.output, threads: global.threadCount)
+    guard let size = sharding.maxShardSize else { return options }
+    guard options.format == .safetensors else {
+      throw Failure(
+        .usage, "only safetensors files can be sharded: --max-shard-size and \(escaped(output.output))")
+    }
+    options.maxShardBytes = size.bytes
+    return options
   }
 
   /// Destinations of the averages; several need a template with something that distinguishes them.

@@ -3,6 +3,7 @@ import Averaging
 import Checkpoint
 import Command
 import Platform
+import SeriesCommand
 
 /// Choosing among averages by what a command says about them.
 struct SearchOptions: ParsableArguments {

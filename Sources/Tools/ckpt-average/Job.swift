@@ -10,7 +10,11 @@ struct Job {
   /// Options besides the method's that the tensors depend on, for the provenance.
   let settings: [(String, JSON)]
   let options: AveragingPlan.Options
+  /// Coefficients of groups of tensors.
+  var groups: [TensorGroup] = []
   let writing: WriteOptions
+  /// The share of the output's files that this process writes; nil for all.
+  var shard: Shard?
   let pool: ThreadPool
   let console: Console
   /// True if a checkpoint may be there twice.
@@ -31,13 +35,23 @@ struct Job {
       companions: try variant.method.companions(of: part).map { $0.shifted(by: before) }, options: options)
   }
 
-  /// The plan with a combination for each tensor, where the method takes them from the values.
+  /// The plan with a combination for each tensor, where the method takes them from the values, and with the coefficients of
+  /// groups.
   private func refined(_ plan: AveragingPlan, by method: any AveragingMethod) throws -> AveragingPlan {
-    guard let method = method as? any TensorwiseMethod else { return plan }
-    try series.spoolStreams()
-    let meter = console.byteMeter("weighing", total: plan.bytesToRead)
-    defer { meter.finish() }
-    return try plan.refined(by: method, pool: pool, progress: meter.add)
+    var plan = plan
+    if let method = method as? any TensorwiseMethod {
+      try series.spoolStreams()
+      let meter = console.byteMeter("weighing", total: plan.bytesToRead)
+      defer { meter.finish() }
+      plan = try plan.refined(by: method, pool: pool, progress: meter.add)
+    }
+    if groups.isEmpty { return plan }
+    let groups = groups
+    let (scaled, count) = try plan.scaled(
+      by: GroupCoefficients { groups.coefficient(of: $0) }, pretrained: 0)
+    guard count > 0 else { throw Failure(.usage, "--group: no averaged tensor has a matching name") }
+    console.detail("\(counted(count, "tensor")) with the coefficients of --group")
+    return scaled
   }
 
   private struct Pending {
@@ -59,13 +73,18 @@ struct Job {
   ) throws -> [String]? {
     let kind = digest ?? .crc32
     var known = kind == .sha256 ? try sha256() : nil
-    let plans = try outputs.map { try refined(try plan($0.variant), by: $0.variant.method) }
+    if shard != nil && digest == .crc32 { known = try checksums() }
+    var plans = try outputs.map { try refined(try plan($0.variant), by: $0.variant.method) }
     var pending: [Pending] = []
     for ((variant, destination), plan) in zip(outputs, plans) {
       let merged = MergedMetadata(plan)
       if !isCandidate { tell(plan, merged, variant, isOneOfMany: outputs.count > 1) }
       let history = { (digests: [String]?) in
         History(plan, timeline, variant, settings, kind, digests: digests).recorded(in: merged.metadata)
+      }
+      var writing = writing
+      if let shard {
+        writing.part = SetPart(shard: shard, identity: identity(of: plan, history(known)))
       }
       let writer = try CheckpointWriter(
         to: destination, tensors: plan.entries.map(\.output), options: writing
@@ -78,6 +97,10 @@ struct Job {
       }
       pending.append(Pending(history: history, writer: writer))
     }
+    if shard != nil {
+      plans = try zip(plans, pending).map { try $0.restricted(to: $1.writer.order) }
+      console.detail("\(counted(plans[0].entries.count, "tensor")) in the files of this shard")
+    }
     let patches = kind == .crc32 && pending.contains { $0.writer.canPatchHeader }
     let digests = try run(AveragingPass(plans), into: pending.map(\.writer), digests: patches) ?? known
     for output in pending {
@@ -85,6 +108,21 @@ struct Job {
         metadata: patches && output.writer.canPatchHeader ? output.history(digests) : nil)
     }
     return digests
+  }
+
+  /// A name for the result that changes with everything that the tensors depend on, as far as it can be told without reading
+  /// the data: lengths and times of the files, metadata with the options, and the layout of the output.
+  private func identity(of plan: AveragingPlan, _ metadata: Metadata) -> String {
+    var lines = metadata.sortedEntries.map { "\($0.key)=\($0.value)" }
+    lines += plan.entries.map { "\($0.output.name) \($0.output.layout)" }
+    for member in series.members {
+      lines += member.source.files.map { ($0 as? InputFile)?.stamp ?? "\($0.length)" }
+    }
+    lines.append("\(writing.maxShardBytes ?? 0) \(writing.compress) \(toolsVersion)")
+    let text = Array(lines.joined(separator: "\n").utf8)
+    // Two checksums, of the text and of it reversed, rather than one of 32 bits.
+    return text.withUnsafeBytes { hexadecimal(crc32($0)) }
+      + Array(text.reversed()).withUnsafeBytes { hexadecimal(crc32($0)) }
   }
 
   /// Runs a pass with a progress bar and sees to it that no checkpoint is there twice.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Averaging
 import Checkpoint
+import SeriesCommand
 
 /// Options of combining the checkpoints.
 struct MethodOptions: ParsableArguments {
@@ -90,6 +91,12 @@ struct MethodOptions: ParsableArguments {
     help: ArgumentHelp("ties: fraction of the largest differences to keep (default: 0.2).", valueName: "d"))
   var density: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "task-arithmetic, model-stock, ties: factor of the merged difference of tensors with matching names; the first match counts.",
+      valueName: "regex=c"))
+  var group: [TensorGroup] = []
+
   @Flag(help: "weights: do not normalize to a sum of 1.")
   var unnormalized = false
 
@@ -107,6 +114,7 @@ struct MethodOptions: ParsableArguments {
       (\.swagCentered, "--swag-centered", swagCentered), (\.counts, "--counts", counts != nil),
       (\.weights, "--weights", weights != nil), (\.unnormalized, "--unnormalized", unnormalized),
       (\.pretrained, "--pretrained", pretrained != nil), (\.density, "--density", density != nil),
+      (\.group, "--group", !group.isEmpty),
     ]
     return all.filter(\.isGiven).map { ($0.path, $0.flag) }
   }
@@ -138,22 +146,43 @@ struct MethodOptions: ParsableArguments {
     let name = method == Self.greedySoup ? Mean.name : method
     let offered = offeredMethods.first { $0.name == name || $0.aliases.contains(name) }!
     let made = try offered.make(arguments)
-    if made.beginsWithPretrained { _ = try arguments.required(\.pretrained, "--pretrained", method) }
+    if made.beginsWithPretrained {
+      _ = try arguments.required(\.pretrained, "--pretrained", method)
+      _ = arguments.group
+    }
     try arguments.refuseOthers(method: method)
     return made
   }
 }
 
-/// Finite numbers with commas between them.
-struct NumberList: ExpressibleByArgument {
-  let values: [Double]
-
-  init(values: [Double]) { self.values = values }
+/// `--group`: an expression for names of tensors and their coefficient.
+struct TensorGroup: ExpressibleByArgument {
+  let pattern: String
+  let coefficient: Double
 
   init?(argument: String) {
-    let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-    guard numbers.allSatisfy({ $0?.isFinite ?? false }) else { return nil }
-    values = numbers.map { $0! }
+    // The last one: expressions may contain the sign.
+    guard let equals = argument.utf8.lastIndex(of: UInt8(ascii: "=")),
+      let coefficient = Double(argument[argument.utf8.index(after: equals)...]), coefficient.isFinite
+    else { return nil }
+    pattern = String(argument[..<equals])
+    self.coefficient = coefficient
+    guard !pattern.isEmpty, (try? Regex(pattern)) != nil else { return nil }
+  }
+}
+
+extension [TensorGroup] {
+  /// The coefficient of the first group that a tensor belongs to.
+  func coefficient(of name: TensorName) -> Double? {
+    first { group in
+      guard let regex = try? Regex(group.pattern) else { return false }
+      return (try? regex.firstMatch(in: name.string)) ?? nil != nil
+    }?.coefficient
+  }
+
+  /// The groups for the provenance; empty without any.
+  var settings: [(String, JSON)] {
+    isEmpty ? [] : [("group", .array(map { .string("\($0.pattern)=\(JSON($0.coefficient).encoded())") }))]
   }
 }
 

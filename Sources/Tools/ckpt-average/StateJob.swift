@@ -2,6 +2,7 @@ import Averaging
 import Checkpoint
 import Command
 import Platform
+import SeriesCommand
 
 /// An average whose sums are kept in a file, so that it can be continued.
 struct StateJob {

@@ -2,6 +2,7 @@ import Averaging
 import Checkpoint
 import Command
 import Platform
+import SeriesCommand
 
 /// Summary printed by `--dry-run` and `--verbose`: files in order, weights, sizes.
 struct Summary {

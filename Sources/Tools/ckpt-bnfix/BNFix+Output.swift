@@ -51,10 +51,13 @@ extension BNFix {
         model, calibration: calibration, drifts: drifts, recipe: recipe, gate: verdict?.json ?? scores?.json)
       try writeFile((json.encoded() + "\n").utf8, to: report)
     }
-    if let required = gate.require, let line,
-      !(verdict?.satisfies(required) ?? true && scores?.satisfies(required) ?? true)
-    {
-      throw Failure(.negativeVerdict, "not \(required.rawValue), nothing written: \(line)")
+    if let required = gate.require, let line {
+      guard verdict?.satisfies(required, margin: gate.margin) ?? true, scores?.satisfies(required) ?? true
+      else {
+        let margin = gate.margin.map { String(format: " by a margin of %.2f points", 100 * $0) } ?? ""
+        throw Failure(.negativeVerdict, "not \(required.rawValue)\(margin), nothing written: \(line)")
+      }
+      if required == .notWorse, gate.margin == nil, let loss = verdict?.unnoticedLoss { console.notice(loss) }
     }
     guard let destination else { return }
     try rewriteCheckpoint(
@@ -143,7 +146,6 @@ extension BNFix {
     ]
     if let layers { options.append(("layers", .string(layers))) }
     if includeFrozen { options.append(("include_frozen", .bool(true))) }
-    if self.images.fullDepth { options.append(("full_depth", .bool(true))) }
     options += synchronization.history()
     let usesSeed = shuffle || self.images.sample != nil || transforms.augment != .none
     if usesSeed { options.append(("seed", .number("\(seed)"))) }

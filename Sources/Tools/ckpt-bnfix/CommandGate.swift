@@ -55,7 +55,7 @@ struct CommandGateResult {
       case .notWorse: gain >= 0
       }
     }
-    let isSignificant = differences.pValue < GateResult.significance
+    let isSignificant = differences.pValue < PairedComparison.significance
     return switch verdict {
     case .better: isSignificant && gain > 0
     case .notWorse: !(isSignificant && gain < 0)

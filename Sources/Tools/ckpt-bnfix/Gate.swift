@@ -37,6 +37,12 @@ struct GateOptions: ParsableArguments {
       valueName: "verdict"))
   var require: GateRequirement?
 
+  @Option(
+    help: ArgumentHelp(
+      "Margin of --require, as a fraction of 1: the 95 % interval must exclude a loss of this size (not-worse) or a smaller gain (better).",
+      valueName: "f"))
+  var margin: Double?
+
   enum GateRequirement: String, ExpressibleByArgument, CaseIterable {
     case better
     case notWorse = "not-worse"
@@ -48,21 +54,23 @@ struct GateOptions: ParsableArguments {
   var isGiven: Bool { gate != nil || gateEval != nil }
 
   func validate() throws {
+    try OptionBounds.check(["--margin": margin], .share)
     if gate != nil && gateEval != nil {
       throw ValidationError("--gate and --gate-eval exclude each other: one of them decides")
     }
     if gateEval?.isEmpty == true { throw ValidationError("--gate-eval takes a command") }
     if gateMode != nil && gateEval == nil { throw ValidationError("--gate-mode needs --gate-eval") }
+    if margin != nil && require == nil { throw ValidationError("--margin needs --require") }
     if require != nil && !isGiven { throw ValidationError("--require needs --gate or --gate-eval") }
+    if margin != nil && gate == nil {
+      throw ValidationError("--margin needs --gate: the score of a command is no share of images")
+    }
     if gateViews != .center && gate == nil { throw ValidationError("--gate-views needs --gate") }
   }
 }
 
 /// Top-1 on the same images before and after.
 struct GateResult {
-  /// A difference that chance gives less often than this counts as one.
-  static let significance = 0.05
-
   let dataset: String
   let views: CropViews
   let before: Proportion
@@ -102,12 +110,21 @@ struct GateResult {
     comparison = PairedComparison(second, first)
   }
 
-  func satisfies(_ verdict: GateOptions.GateRequirement) -> Bool {
-    let isSignificant = comparison.mcNemarMidP < Self.significance
-    return switch verdict {
-    case .better: isSignificant && comparison.difference > 0
-    case .notWorse: !(isSignificant && comparison.difference < 0)
+  func satisfies(_ verdict: GateOptions.GateRequirement, margin: Double?) -> Bool {
+    switch verdict {
+    case .better: comparison.isBetter(margin: margin)
+    case .notWorse: comparison.isNotWorse(margin: margin)
     }
+  }
+
+  /// The loss that a gate without margin lets pass, where these images leave room for one.
+  var unnoticedLoss: String? {
+    let bound = comparison.interval.lowerBound
+    guard bound < 0 else { return nil }
+    return String(
+      format:
+        "\(before.count) images do not exclude a loss of %.2f points; --margin sets what --require not-worse may let pass",
+      -100 * bound)
   }
 
   var json: JSON {

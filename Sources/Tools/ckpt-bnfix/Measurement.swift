@@ -107,7 +107,7 @@ struct Measurement {
   private static func imageOrder(_ options: BNFix, data: String, count: Int) throws -> [Int] {
     var order = Array(0..<count)
     if options.shuffle {
-      var generator = SeededGenerator(seed: options.seed)
+      var generator = SeededGenerator(seed: options.seed, for: "image order")
       order = generator.permutation(count)
     }
     var wanted = options.numImages ?? count

@@ -131,7 +131,7 @@ struct FeatureStage {
       labels: try dataset.labels())
   }
 
-  /// The features of all views, and the labels and teacher's logits of their images.
+  /// The features and teacher's logits of all views, and the labels of their images.
   mutating func features(of views: AugmentedDataset, teacherLogits: [Float]?) throws -> LabelledFeatures {
     let labels = try views.base.labels()
     return LabelledFeatures(

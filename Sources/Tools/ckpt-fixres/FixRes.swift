@@ -5,15 +5,18 @@ import FineTuning
 import FoundationEssentials
 import ImageData
 import NetworkCommand
+import NetworkGraphs
+import Platform
 
 @main
 struct FixRes: NetworkTool {
   static let configuration = CommandConfiguration(
     commandName: "ckpt-fixres",
-    abstract: "Fine-tune the classifier and the last normalization of a checkpoint at test resolution.",
+    abstract:
+      "Fine-tune the classifier, the last normalization or the last blocks of a checkpoint at test resolution.",
     discussion: """
-      The backbone is frozen and the preprocessing deterministic, so its features are computed once and reused in \
-      every epoch.
+      The layers before the tuned ones are frozen and the preprocessing deterministic, so their maps are computed once \
+      and reused in every epoch.
       """,
     version: versionText("ckpt-fixres", kernels: kernelDescription))
 
@@ -61,9 +64,10 @@ struct FixRes: NetworkTool {
     let writing = try compression.writeOptions(for: output.output, threads: global.threadCount)
     var outputs = PlannedOutputs()
     outputs.add("-o", output.output)
+    try reports.check()
     outputs.add("--report", reports.report)
     outputs.add("--plot", reports.plot)
-    outputs.add("--resume", training.resume)
+    outputs.add("--state", training.stateFile)
     try outputs.check()
     let pool = global.makePool()
     let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
@@ -76,10 +80,12 @@ struct FixRes: NetworkTool {
     let classes = head.numClasses ?? loaded.network.classCount
     options.loss = teacher.makeLoss(try loss.makeLoss(classes: classes))
     options.mixing = caching.mixing.policy
+    let cut = try options.layers.cutPoint.map { try NetworkCut(loaded.network.description, at: $0) }
     let tail = try TunableTail(
       loaded.network, checkpoint: loaded.source,
-      needsBatchNorm: options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen,
-      needsLayerNorm: options.layers == .classifierAndLayerNorm)
+      needsBatchNorm: cut == nil
+        && (options.layers == .classifierAndBatchNorm || options.batchNorm != .frozen),
+      needsLayerNorm: options.layers == .classifierAndLayerNorm, cut: cut)
 
     // Everything that can be refused is, before the long work.
     // A new classifier has the classes of the data that it is trained on.
@@ -96,18 +102,30 @@ struct FixRes: NetworkTool {
     if let own = dataset.classNames { names = ClassNames(own, owner: dataset.name) }
     let validationDataset = try samples.val.map { try open($0, .all, isReadAgain: caching.cache != nil) }
     try schedule.apply(to: &options, samples: dataset.count)
-    let tuner = try ClassifierTuner(options, activation: tail.activation, pool: pool)
+    let crop = resolved.preprocessing.crop
+    let tuner = try ClassifierTuner(options, tail: tail, height: crop, width: crop, pool: pool)
+    try tuner.checkLayers(tail.start, images: dataset.count, available: memoryLimit)
+    let steps =
+      options.epochs * (options.optimizer == .lbfgs ? 1 : (dataset.count - 1) / options.batchSize + 1)
+    if let warning = training.averagingWarning(options.averaging, steps: steps) { console.warning(warning) }
     let begin = head.apply(to: tail.start, seed: options.seed)
+    if cut != nil, begin.parameterCount > dataset.count * classes {
+      console.warning(
+        "\(begin.parameterCount) parameters are tuned on \(dataset.count) images of \(classes) classes, more than one for each image and class: watch --val, and try fewer layers, a smaller --lr or --layer-decay"
+      )
+    }
     let teacherModel = try teacher.open(
       images: dataset.count, classes: classes, names: names, preprocessing: resolved.preprocessing,
       arithmetic: arithmetic, pool: pool, console: console)
-    if case .stored? = teacherModel?.outputs, caching.reread {
+    if case .stored? = teacherModel?.outputs, caching.reread || caching.augment != .test {
       throw Failure(
-        .usage, "--reread shows other images than those of the stored logits; give --teacher a checkpoint")
+        .usage,
+        "\(caching.reread ? "--reread" : "--augment \(caching.augment.rawValue)") shows other images than those of the stored logits; give --teacher a checkpoint"
+      )
     }
     let history = historyOptions(options, resolved, teacherModel)
     let run = try Checkpointing(
-      path: training.resume, options: [("path", .string(samples.data))] + history, tail: tail,
+      path: training.stateFile, options: [("path", .string(samples.data))] + history, tail: tail,
       samples: dataset.count)
     let state = try run.load(options, like: begin)
 
@@ -121,7 +139,6 @@ struct FixRes: NetworkTool {
     let featureTime = start.duration(to: clock.now)
     let before = try head.numClasses == nil ? validation.map { try tuner.measure(begin, on: $0) } : nil
     var records: [EpochRecord] = []
-    let steps = options.epochs * ((dataset.count - 1) / options.batchSize + 1)
     let progress = console.progress("tuning", total: steps, unit: "steps")
     let tuned = try train.tune(
       tuner, begin, validation: validation, resuming: state,
@@ -137,9 +154,11 @@ struct FixRes: NetworkTool {
     let result = TuningReport(
       tool: Self.toolName, model: label, network: loaded.network, tail: tail,
       options: history, images: dataset.count, records: records, keepsBest: options.patience != nil,
+      isResumed: state != nil,
       before: before, after: after,
-      featureTime: featureTime, trainTime: trainTime)
+      featureTime: featureTime, trainTime: trainTime, movements: tuned.movements(from: begin))
     console.notice(result.summary)
+    if let warning = result.warning { console.warning(warning) }
     var metadata = loaded.metadata
     resolved.record(in: &metadata)
     head.record(dataset.classNames, in: &metadata)
@@ -168,10 +187,11 @@ extension TuningError: AdvisedError {
     switch self {
     case .featureOverflow: "give --cache-dtype f32 or bf16"
     case .outOfMemory: "a smaller --memory puts them into a scratch file"
+    case .activationsExceedMemory: "give a smaller --micro-batch or --batch-size"
     case .noLastBatchNorm, .noLastLayerNorm: "--train fc trains the classifier alone"
     case .batchWithoutVariance: "give a larger --batch-size, or --bn recalibrate or frozen"
     case .diverged: "try a smaller --lr"
-    case .foreignState: "remove it or name another --resume"
+    case .foreignState: "remove it or name another --state"
     default: nil
     }
   }

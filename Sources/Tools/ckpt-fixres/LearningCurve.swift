@@ -29,6 +29,9 @@ public struct LearningCurve: Sendable {
         + panel("loss", left: 62) { $0.loss } + panel("top-1", left: 452, unit: " %") { 100 * $0.top1 })
   }
 
+  /// The picture with its size.
+  var picture: Picture { Picture(svg: svg, width: Self.size.width, height: Self.size.height) }
+
   private struct Series {
     let name: String
     let style: String

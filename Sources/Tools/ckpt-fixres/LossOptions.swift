@@ -29,8 +29,24 @@ struct LossOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Focusing exponent of the focal loss.", valueName: "x"))
   var focalGamma = 2.0
 
+  @Option(
+    help: ArgumentHelp(
+      "Smoothing term of dice and jaccard; 1 outweighs classes with few images in a batch.", valueName: "s"))
+  var overlapSmoothing: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Classes that dice and jaccard are averaged over: those in the batch, or all (default: present).",
+      valueName: "present|all"))
+  var overlapClasses: OverlapLoss.Classes?
+
   func validate() throws {
     try OptionBounds.check(["--label-smoothing": labelSmoothing], .shareBelowOne)
+    try OptionBounds.check(["--overlap-smoothing": overlapSmoothing], .notNegative)
+    if (overlapSmoothing != nil || overlapClasses != nil) && ![.dice, .jaccard, .bceDice].contains(loss) {
+      throw ValidationError(
+        "--overlap-smoothing and --overlap-classes go with --loss dice, jaccard or bce-dice")
+    }
     try OptionBounds.check(["--focal-gamma": focalGamma], .notNegative)
     if labelSmoothing > 0 && loss != .ce && loss != .bce {
       throw ValidationError("--label-smoothing goes with --loss ce or bce")
@@ -46,13 +62,16 @@ struct LossOptions: ParsableArguments {
       throw Failure(
         .usage, "--class-weights: expected \(classes) numbers, one per class, found \(classWeights.count)")
     }
+    func overlap(_ measure: OverlapLoss.Measure) -> OverlapLoss {
+      OverlapLoss(measure, smoothing: overlapSmoothing ?? 1, classes: overlapClasses ?? .present)
+    }
     return switch loss {
     case .ce: CrossEntropy(labelSmoothing: labelSmoothing, classWeights: classWeights)
     case .bce: BinaryCrossEntropy(labelSmoothing: labelSmoothing, classWeights: classWeights)
     case .focal: FocalLoss(gamma: focalGamma, classWeights: classWeights)
-    case .dice: OverlapLoss(.dice)
-    case .jaccard: OverlapLoss(.jaccard)
-    case .bceDice: LossSum(BinaryCrossEntropy(), OverlapLoss(.dice))
+    case .dice: overlap(.dice)
+    case .jaccard: overlap(.jaccard)
+    case .bceDice: LossSum(BinaryCrossEntropy(), overlap(.dice))
     }
   }
 
@@ -60,10 +79,14 @@ struct LossOptions: ParsableArguments {
     var entries: [(String, JSON)] = [("loss", .string(loss.rawValue))]
     if labelSmoothing > 0 { entries.append(("label_smoothing", JSON(labelSmoothing))) }
     if let classWeights { entries.append(("class_weights", .array(classWeights.map { JSON($0) }))) }
+    if let overlapSmoothing { entries.append(("overlap_smoothing", JSON(overlapSmoothing))) }
+    if let overlapClasses { entries.append(("overlap_classes", .string(overlapClasses.rawValue))) }
     if loss == .focal { entries.append(("focal_gamma", JSON(focalGamma))) }
     return entries
   }
 }
+
+extension OverlapLoss.Classes: ExpressibleByArgument {}
 
 private func parseWeights(_ argument: String) throws -> [Double] {
   try argument.split(separator: ",", omittingEmptySubsequences: false).map { field in
@@ -78,7 +101,7 @@ private func parseWeights(_ argument: String) throws -> [Double] {
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Teacher for distillation: a checkpoint, or a file with a tensor \"logits\" [images, classes].",
+      "Teacher for distillation: a checkpoint, or logits [images, classes] as a .npy file or the tensor \"logits\" of a file.",
       valueName: "checkpoint"),
     completion: .file())
   var teacher: String?
@@ -108,6 +131,15 @@ struct TeacherOptions: ParsableArguments {
     arithmetic: ArithmeticOptions, pool: ThreadPool, console: Console
   ) throws -> TeacherModel? {
     guard let teacher else { return nil }
+    if teacher.ends(in: ".npy") {
+      let (rows, columns, values) = try readNumPyMatrix(teacher)
+      guard [rows, columns] == [images, classes] else {
+        throw Failure(
+          .badData, "\(teacher): expected shape \([images, classes]), found \([rows, columns])")
+      }
+      let checksum = values.withUnsafeBytes { crc32($0) }
+      return TeacherModel(outputs: .stored(values), digest: "crc32:\(hexadecimal(checksum))")
+    }
     var options = OpenOptions()
     options.temporaryFolder = temporaryFolder
     let source = try openModel(teacher, options: options)
@@ -162,14 +194,14 @@ struct TeacherModel {
   /// Identity of its tensors.
   let digest: String
 
-  /// The logits on all images of `dataset`, [images, classes].
-  func logits(on dataset: any ImageDataset, stage: FeatureStage) throws -> [Float] {
+  /// The logits on all views, [views, classes]: the teacher sees the same transforms of an image as the student.
+  func logits(on views: AugmentedDataset, stage: FeatureStage) throws -> [Float] {
     switch outputs {
     case .stored(let logits): return logits
     case .network(let network, let view):
       var logits: [Float] = []
-      let label = "teacher's outputs on \(dataset.name)"
-      try stage.forEachBatch(of: AugmentedDataset(base: dataset), as: view, label: label) { images in
+      let label = "teacher's outputs on \(views.name)"
+      try stage.forEachBatch(of: views, as: view, label: label) { images in
         logits += try network.logits(images).values
       }
       return logits

@@ -15,7 +15,7 @@ enum TrainingSet {
     guard caching.reread else {
       self = .cached(
         try stage.features(
-          of: views, teacherLogits: teacher?.logits(on: dataset, stage: stage)))
+          of: views, teacherLogits: teacher?.logits(on: views, stage: stage)))
       return
     }
     var network: RereadBatches.Teacher?

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Charts
 import Checkpoint
 import Command
 import FineTuning
@@ -12,9 +13,12 @@ struct ReportOptions: ParsableArguments {
   var report: String?
 
   @Option(
-    help: ArgumentHelp("Learning curve, as SVG.", valueName: "file"),
+    help: ArgumentHelp("Learning curve.", valueName: "file.svg|file.png"),
     completion: .file())
   var plot: String?
+
+  /// Refuses a picture that cannot be written, before the work.
+  func check() throws { if let plot { _ = try PictureEncoder(path: plot) } }
 
   func write(_ result: TuningReport) throws {
     if let report { try writeFile((result.json.encoded() + "\n").utf8, to: report) }
@@ -23,7 +27,7 @@ struct ReportOptions: ParsableArguments {
         result.model.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
       let curve = LearningCurve(
         title: "\(name), \(result.images) images", records: result.records, kept: result.keptEpoch)
-      try writeFile(curve.svg.utf8, to: plot)
+      try writeFile(PictureEncoder(path: plot).encode(curve.picture), to: plot)
     }
   }
 }
@@ -39,37 +43,78 @@ struct TuningReport {
   let records: [EpochRecord]
   /// True if the epoch with the lowest validation loss is the result, not the last one.
   let keepsBest: Bool
+  /// True if the records begin where an earlier run has ended.
+  let isResumed: Bool
   let before: (metrics: Metrics, isCorrect: [Bool])?
   let after: (metrics: Metrics, isCorrect: [Bool])?
   let featureTime: Duration
   let trainTime: Duration
+  /// Distances of the tuned tensors before the classifier from the start; empty where there are none.
+  let movements: [TensorMovement]
 
   private var comparison: PairedComparison? {
     guard let before, let after else { return nil }
     return PairedComparison(after.isCorrect, before.isCorrect)
   }
 
-  /// The epoch that was kept; nil for the last, and where a resumed run did not see it.
+  /// The epoch that was kept, 0 for the start; nil for the last, and where a resumed run did not see it.
   var keptEpoch: Int? {
-    keepsBest ? records.bestEpoch : nil
+    guard keepsBest else { return nil }
+    return records.last(where: \.isBest)?.epoch ?? (isResumed ? nil : 0)
+  }
+
+  /// A result that is worse than the start, or not the minimum that it is taken for.
+  var warning: String? {
+    if let optimality = records.last?.optimality, !optimality.isReached {
+      let distance =
+        optimality.distance.map { $0 < 1 ? "up to \(percent($0)) % of the weights' norm away" : "far away" }
+        ?? "the gradient's norm is \(String(format: "%.2g", optimality.gradientNorm))"
+      return
+        "L-BFGS has not reached the minimum after \(records.count) iterations (\(distance)): the result depends on the start; give more --epochs"
+    }
+    guard let comparison, !comparison.isNotWorse() else { return nil }
+    return
+      "the result is worse on the validation images than the start; a smaller --lr, or --early-stop, which keeps the start where no epoch is better, avoids this"
   }
 
   /// One line.
   var summary: String {
-    var text = "\(records.last?.epoch ?? 0) epochs on \(images) images"
-    if let keptEpoch { text += ", epoch \(keptEpoch) kept" }
+    let epochs = records.last?.epoch ?? 0
+    var text = "\(epochs) epoch\(epochs == 1 ? "" : "s") on \(images) image\(images == 1 ? "" : "s")"
+    if let keptEpoch {
+      text += keptEpoch == 0 ? ", the start kept because none was better" : ", epoch \(keptEpoch) kept"
+    }
     if let first = records.first, let last = records.last {
       text += ": loss \(decimal(first.train.loss, 4)) to \(decimal(last.train.loss, 4))"
     }
-    if let after, before == nil { text += "; validation top-1 \(percent(after.metrics.top1)) %" }
+    if let after, before == nil {
+      text += "; validation top-1 \(percent(after.metrics.top1)) %" + (isChosenHere ? Self.chosenHere : "")
+    }
     if let before, let after, let comparison {
       let interval = comparison.interval
       text += "; validation top-1 \(percent(before.metrics.top1)) to \(percent(after.metrics.top1)) %"
       text += " (\(signed(comparison.difference)), 95 % interval"
       text += " \(signed(interval.lowerBound)) to \(signed(interval.upperBound)))"
+      if isChosenHere { text += Self.chosenHere }
     }
-    return text
+    return text + movementSummary
   }
+
+  /// Smallest, median and largest distance of a tuned tensor, in percent of its norm.
+  private var movementSummary: String {
+    let shares = movements.compactMap(\.relative).sorted()
+    guard let first = shares.first, let last = shares.last else { return "" }
+    func text(_ share: Double) -> String { String(format: "%.2g", 100 * share) }
+    return
+      "; \(movements.count) tensors before the classifier moved by \(text(first)) to \(text(last)) % of their norm, median \(text(shares[shares.count / 2])) %"
+  }
+
+  /// True if the score is the best of several on the same images; that of the start was chosen by nothing.
+  private var isChosenHere: Bool { keepsBest && keptEpoch != 0 }
+
+  /// A score on the images that stopped the run is the best of several.
+  private static let chosenHere =
+    " on the images that also chose the epoch, so it is too good by an unknown amount"
 
   /// The whole run.
   var json: JSON {
@@ -94,6 +139,17 @@ struct TuningReport {
       ),
     ]
     if let keptEpoch { members.append(("kept_epoch", JSON(keptEpoch))) }
+    if let optimality = records.last?.optimality {
+      members.append(
+        (
+          "optimality",
+          .object([
+            ("gradient_norm", JSON(optimality.gradientNorm)),
+            ("distance", optimality.distance.map { JSON($0) } ?? .null),
+            ("reached", .bool(optimality.isReached)),
+          ])
+        ))
+    }
     if let before, let after, let comparison {
       members.append(
         (
@@ -105,13 +161,28 @@ struct TuningReport {
               "interval",
               .array([JSON(comparison.interval.lowerBound), JSON(comparison.interval.upperBound)])
             ),
-            ("gained", JSON(comparison.firstOnly)), ("lost", JSON(comparison.secondOnly)),
+            ("chose_epoch", .bool(keepsBest)), ("gained", JSON(comparison.firstOnly)),
+            ("lost", JSON(comparison.secondOnly)),
             ("mid_p", JSON(comparison.mcNemarMidP)),
           ])
         ))
     }
     if let after, before == nil {
-      members.append(("validation", .object([("after", json(after.metrics))])))
+      members.append(
+        ("validation", .object([("after", json(after.metrics)), ("chose_epoch", .bool(keepsBest))])))
+    }
+    if !movements.isEmpty {
+      members.append(
+        (
+          "tuned",
+          .array(
+            movements.map { movement in
+              .object([
+                ("name", .string(movement.name.string)), ("count", JSON(movement.count)),
+                ("moved", movement.relative.map { JSON($0) } ?? .null),
+              ])
+            })
+        ))
     }
     members.append(
       (

@@ -25,7 +25,7 @@ struct ChoiceOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Maximum cost per image: multiply-adds (4.1G, 300M) or measured milliseconds (20ms).",
+      "Maximum cost per image: multiply-adds (4.1G, 300M), or milliseconds of latency (20ms), which is then measured.",
       valueName: "cost"))
   var budget: Budget?
 
@@ -56,7 +56,7 @@ struct ChoiceOptions: ParsableArguments {
 
   /// All images in the order that the seed gives.
   func shuffledImages(_ count: Int) -> [Int] {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(seed: seed, for: "order of a race")
     return generator.permutation(count)
   }
 

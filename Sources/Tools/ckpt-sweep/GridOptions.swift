@@ -66,6 +66,9 @@ struct GridOptions: ParsableArguments {
 
   private var hasSizes: Bool { resize != nil || crop != nil || ratio != nil }
 
+  /// True if some setting pools windows of the last map.
+  var usesTestTimePooling: Bool { pooling?.choices.contains { $0 != .average } ?? false }
+
   /// True if any of these options was given.
   var isGiven: Bool {
     hasSizes || asRecorded || interpolation != nil || resizeMode != nil || views != nil || pooling != nil

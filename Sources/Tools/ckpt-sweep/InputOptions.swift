@@ -29,7 +29,9 @@ struct InputOptions: ParsableArguments {
   var data: String?
 
   @Option(
-    help: ArgumentHelp("Other labeled images to score the chosen setting on.", valueName: "dataset"),
+    help: ArgumentHelp(
+      "Other labeled images to score the chosen setting on, and the recorded one if it is another.",
+      valueName: "dataset"),
     completion: .directory)
   var confirm: String?
 

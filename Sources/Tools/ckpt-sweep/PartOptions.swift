@@ -16,7 +16,9 @@ struct PartOptions: ParsableArguments {
   var shard: ShardOption?
 
   @Option(
-    help: ArgumentHelp("State file with the measurements, to continue from.", valueName: "file"),
+    help: ArgumentHelp(
+      "State file with the measurements, to continue from; settings that it lacks are added.",
+      valueName: "file"),
     completion: .file())
   var state: String?
 
@@ -40,7 +42,7 @@ struct PartOptions: ParsableArguments {
 
   /// The state that an earlier run left, if there is one.
   ///
-  /// - Throws: `SweepError.badPart` when it is of another sweep.
+  /// - Throws: `SweepError.badPart` when it is of other images, checkpoints or options.
   func earlier(_ recipe: SweepPart.Recipe, shard: Shard, networks: [Network]) throws -> SweepPart? {
     guard let state, FileManager.default.fileExists(atPath: state) else { return nil }
     let part = try SweepPart(reading: openCheckpoint(.path(state)), for: (recipe, shard))

@@ -48,7 +48,7 @@ struct CalibrationOptions: ParsableArguments {
 
   /// The images that statistics are made of, in their order: those that ckpt-bnfix takes with the same seed.
   func images(of dataset: any ImageDataset, seed: UInt64) -> [Int] {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(seed: seed, for: "image order")
     return Array(generator.permutation(dataset.count).prefix(imageCount))
   }
 }
@@ -79,11 +79,21 @@ struct Recalibrator {
   let workers: Int
   let console: Console
 
-  func run(_ settings: [Setting]) throws -> [Recalibration] {
-    let needed = settings.filter { $0.batchNorm == .recalibrated }
-    var all: [Recalibration] = []
-    let views = models.indices.map { network in
-      needed.filter { $0.networks.contains(network) }.map(\.preprocessing).unique
+  /// The preprocessings under which settings need statistics of a network, in the order of the settings.
+  static func views(_ settings: [Setting], of network: Int) -> [Preprocessing] {
+    settings.filter { $0.batchNorm == .recalibrated && $0.networks.contains(network) }
+      .map(\.preprocessing).unique
+  }
+
+  /// The statistics that settings need.
+  ///
+  /// - Parameter known: statistics that an earlier run has made, which need not be made again.
+  /// - Returns: by network, then in the order of the settings; of `known` only those that are needed.
+  func run(_ settings: [Setting], known: [Recalibration] = []) throws -> [Recalibration] {
+    var all = known
+    let needed = models.indices.map { Self.views(settings, of: $0) }
+    let views = needed.enumerated().map { network, views in
+      views.filter { view in !known.contains { $0.network == network && $0.preprocessing == view } }
     }
     let progress = console.progress(
       "recalibrating", total: images.count * views.reduce(0) { $0 + $1.count }, unit: "images")
@@ -103,11 +113,13 @@ struct Recalibrator {
           all.append(
             try Recalibration(
               network: index, preprocessing: view, batchCount: calibration.batchCount,
-              statistics: model.rounded(calibration)))
+              statistics: model.network.rounded(calibration, in: model.source)))
         }
       }
     }
-    return all
+    return needed.enumerated().flatMap { network, views in
+      views.compactMap { view in all.first { $0.network == network && $0.preprocessing == view } }
+    }
   }
 
   /// The views in groups whose batches, two at a time, stay within 256 MB, but at least one in each.
@@ -128,18 +140,6 @@ struct Recalibrator {
 }
 
 extension LoadedModel {
-  /// Statistics as the checkpoint's types will hold them.
-  fileprivate func rounded(_ calibration: Calibration) throws -> [RunningStatistics] {
-    let tensors = try network.stored(
-      calibration.statistics(), batchCount: calibration.batchCount, in: source)
-    return try zip(network.batchNorms, network.runningStatistics).map { layer, stored in
-      guard let mean = tensors[layer.runningMeanKey], let variance = tensors[layer.runningVarKey] else {
-        return stored
-      }
-      return RunningStatistics(mean: try mean.doubles(), variance: try variance.doubles())
-    }
-  }
-
   /// The tensors to write for statistics that were measured with.
   func tensors(of recalibration: Recalibration) throws -> [TensorName: TensorValue] {
     let statistics = Dictionary(uniqueKeysWithValues: zip(network.batchNorms, recalibration.statistics))

@@ -20,7 +20,10 @@ struct ResultOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Format of the results.", valueName: "format"))
   var format: Format = .table
 
-  @Flag(help: "Also print images per second, which vary from run to run.")
+  @Flag(
+    help:
+      "Also measure the latency on one image in memory, median and 95th percentile, and print the images per second; both vary from run to run."
+  )
   var timing = false
 
   @Option(
@@ -29,8 +32,9 @@ struct ResultOptions: ParsableArguments {
   var report: String?
 
   @Option(
-    help: ArgumentHelp("Plot of accuracy against size.", valueName: "file.svg"), completion: .file()
-  )
+    help: ArgumentHelp(
+      "Plot of accuracy against size and against cost.", valueName: "file.svg|file.png"),
+    completion: .file())
   var plot: String?
 
   @Option(
@@ -43,7 +47,7 @@ struct ResultOptions: ParsableArguments {
     help: ArgumentHelp("Also print the choice as a configuration of this library.", valueName: "library"))
   var preset: Preset?
 
-  enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, json }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case table, tsv, csv, json, markdown, latex }
 
   func validate() throws {
     if let predictions, !predictions.ends(in: ".npy"), !predictions.ends(in: ".tsv") {
@@ -72,31 +76,32 @@ struct ResultOptions: ParsableArguments {
           timing: timing, preset: preset,
           width: terminalWidth(of: output == "-" ? STDERR_FILENO : STDOUT_FILENO))
       case .tsv: report.tsv(timing: timing)
+      case .csv: report.csv(timing: timing)
+      case .markdown: report.markdown(timing: timing)
+      case .latex: report.latex(timing: timing)
       case .json: report.json(timing: timing, preset: preset)
       }
     if output == "-" { try StandardError.write(text) } else { try StandardOutput.write(text) }
     if format != .table {
       for line in report.summaryLines { console.notice(line) }
-      if format == .tsv, let preset {
+      if format != .json, let preset {
         for line in report.text(of: preset).split(separator: "\n") { console.notice(String(line)) }
       }
     }
   }
 
-  /// Writes plot and predictions where asked for.
-  func writeFiles(
-    _ report: SweepReport, measurements: Measurements, dataset: (any ImageDataset)?, trainSizes: [Int?]
+  /// Writes the predictions where asked for.
+  func writePredictions(
+    _ report: SweepReport, measurements: Measurements, dataset: (any ImageDataset)?
   ) throws {
-    if let plot { try writeFile(SweepPlot(report, trainSizes: trainSizes).svg.utf8, to: plot) }
-    if let predictions {
-      let data: Data
-      if let dataset, predictions.ends(in: ".tsv") {
-        data = Predictions.tsv(measurements, report: report, dataset: dataset)
-      } else {
-        data = Predictions.npy(measurements)
-      }
-      try writeFile(data, to: predictions)
+    guard let predictions else { return }
+    let data: Data
+    if let dataset, predictions.ends(in: ".tsv") {
+      data = Predictions.tsv(measurements, report: report, dataset: dataset)
+    } else {
+      data = Predictions.npy(measurements)
     }
+    try writeFile(data, to: predictions)
   }
 }
 

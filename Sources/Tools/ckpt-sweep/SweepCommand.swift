@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatchNormCalibration
+import Charts
 import Checkpoint
 import Command
 import Evaluation
@@ -25,6 +26,7 @@ struct SweepCommand: NetworkTool {
   @OptionGroup(title: "Settings to measure") var grid: GridOptions
   @OptionGroup(title: "Settings to measure") var calibration: CalibrationOptions
   @OptionGroup(title: "Choice") var choice: ChoiceOptions
+  @OptionGroup(title: "Labels and scores") var scoring: ScoringOptions
   @OptionGroup(title: "Many machines") var parts: PartOptions
   @OptionGroup(title: "Results") var results: ResultOptions
   @OptionGroup(title: "Results") var compression: CompressionOptions
@@ -45,6 +47,29 @@ struct SweepCommand: NetworkTool {
       throw ValidationError(
         "--confirm and --predictions FILE.tsv need --data, and cannot be combined with --merge")
     }
+    if !parts.merge.isEmpty && scoring.isGiven {
+      throw ValidationError(
+        "--valid-labels, --real-labels, --calibrate, --logits and --features need --data, and cannot be combined with --merge"
+      )
+    }
+    if parts.shard != nil
+      && (scoring.needsLogits || scoring.realLabels != nil || scoring.features != nil)
+    {
+      throw ValidationError(
+        "--real-labels, --calibrate, --logits and --features cannot be combined with --shard")
+    }
+    if measuresLatency && (parts.shard != nil || !parts.merge.isEmpty) {
+      throw ValidationError(
+        "--timing and a --budget in milliseconds measure on this machine; they cannot be combined with --shard or --merge"
+      )
+    }
+    if scoring.features != nil && input.ensemble {
+      throw ValidationError("--features needs one classifier; it cannot be combined with --ensemble")
+    }
+    if scoring.features != nil && grid.usesTestTimePooling {
+      throw ValidationError(
+        "--features cannot be combined with --pooling test-time, which takes a maximum after the classifier")
+    }
     if results.output != nil && input.ensemble {
       throw ValidationError("-o cannot write an ensemble, which is not a single checkpoint")
     }
@@ -54,10 +79,17 @@ struct SweepCommand: NetworkTool {
     }
   }
 
+  /// True if the latency of every setting is measured.
+  private var measuresLatency: Bool { results.timing || choice.budget?.cost == .milliseconds }
+
   func execute(_ console: Console) throws {
     let destination = try results.output.map(checkpointDestination)
     _ = try writeOptions()
-    try results.plannedOutputs(state: parts.state).check()
+    var outputs = results.plannedOutputs(state: parts.state)
+    outputs.add("--logits", scoring.logits)
+    outputs.add("--features", scoring.features)
+    let encoder = try results.plot.map { try PictureEncoder(path: $0) }
+    try outputs.check()
     let pool = global.makePool()
     guard parts.merge.isEmpty else {
       let whole = try parts.merged()
@@ -79,13 +111,21 @@ struct SweepCommand: NetworkTool {
       let outcome = SweepResult(
         recipe: whole.recipe, measurements: whole.measurements, recalibrations: whole.recalibrations,
         models: models)
-      return try finish(outcome, destination: destination, console: console)
+      return try finish(outcome, destination: destination, encoder: encoder, console: console)
     }
     guard let data = input.data else { throw Failure(.usage, "--data is missing") }
     let models = try input.load(
       pool: pool, isStoredMeasuredAlone: calibration.measured == [.stored], console: console)
+    if scoring.features != nil, let other = models.first(where: { $0.network.classifier == nil }) {
+      throw Failure(
+        .badData,
+        "\(other.source.label): \(other.network.architectureName) does not end in a linear layer: leave out --features"
+      )
+    }
     let settings = try settings(for: models, console: console)
+    let subset = try scoring.subset(for: models)
     var reference = try classNames(of: models, console: console)
+    if let subset { reference = reference.map(subset.names) }
     func open(
       _ argument: String, _ part: DataOptions.Part, isLabelled: Bool = true
     ) throws -> any ImageDataset {
@@ -93,10 +133,13 @@ struct SweepCommand: NetworkTool {
         argument, part: part, seed: choice.seed, views: settings.map(\.preprocessing), isLabelled: isLabelled,
         pool: pool, console: console)
       return isLabelled
-        ? try images.labelled(dataset, by: reference, for: models[0], console: console) : dataset
+        ? try images.labelled(
+          dataset, by: reference, for: models[0], classes: subset?.outputs.count, of: subset?.path ?? "",
+          console: console) : dataset
     }
     let dataset = try open(data, .selected)
     if let own = dataset.classNames { reference = ClassNames(own, owner: dataset.name) }
+    let real = try scoring.realClasses(of: dataset, subset: subset)
     let confirmation = try input.confirm.map { try open($0, .all) }
     let calibrationImages = try calibration.data.map { try open($0, .all, isLabelled: false) }
     for model in models {
@@ -104,55 +147,91 @@ struct SweepCommand: NetworkTool {
         of: model, on: dataset, as: settings[0].preprocessing, workers: global.threadCount, console: console)
     }
     let job = try SweepJob(
-      self, models: models, settings: settings, dataset: dataset, calibrationImages: calibrationImages,
-      console: console)
-    let race = try job.run()
+      self, models: models, settings: settings, dataset: dataset, subset: subset,
+      calibrationImages: calibrationImages, console: console)
+    // One setting that is measured in one go need not be measured again for its logits.
+    let classes = subset?.outputs.count ?? models[0].network.classCount
+    let isKept = scoring.needsLogits && settings.count == 1 && parts.state == nil && !choice.race
+    var table = isKept ? LogitTable(classCount: classes) : nil
+    let race = try job.run(onLogits: isKept ? { table?.append($1, label: $2) } : nil)
     if job.shard.count > 1 {
       console.notice("shard \(job.shard): \(job.sweep.measurements.images.count) images measured")
       return
     }
     if let race { console.notice(race.text) }
+    let latencies = measuresLatency ? try latencies(of: settings, models, on: dataset, console) : nil
     let outcome = SweepResult(
       recipe: job.recipe, measurements: job.sweep.measurements, recalibrations: job.recalibrations,
-      models: models, dataset: dataset, confirmation: confirmation, race: race)
-    try finish(outcome, destination: destination, console: console)
+      models: models, dataset: dataset, confirmation: confirmation, race: race, subset: subset, real: real,
+      logits: table, latencies: latencies)
+    try finish(outcome, destination: destination, encoder: encoder, console: console)
   }
 
-  /// Result of the measurement, here or by shards.
-  private struct SweepResult {
-    var recipe: SweepPart.Recipe
-    var measurements: Measurements
-    var recalibrations: [Recalibration]
-    /// Empty if no checkpoint is needed any more.
-    var models: [LoadedModel]
-    /// Nil after merging.
-    var dataset: (any ImageDataset)?
-    /// Scores the chosen setting.
-    var confirmation: (any ImageDataset)?
-    var race: RaceSummary?
+  /// The latency of every setting on the first image.
+  private func latencies(
+    of settings: [Setting], _ models: [LoadedModel], on dataset: any ImageDataset, _ console: Console
+  ) throws -> [Latency] {
+    let progress = console.progress("timing", total: settings.count, unit: "settings")
+    defer { progress.finish() }
+    return try Evaluator.latencies(
+      of: settings, models.map(\.network), image: dataset.image(0), onSetting: { progress.advance() })
   }
 
-  private func finish(_ outcome: SweepResult, destination: Location?, console: Console) throws {
+  private func finish(
+    _ outcome: SweepResult, destination: Location?, encoder: PictureEncoder?, console: Console
+  ) throws {
     let recipe = outcome.recipe
     var report = try SweepReport(
-      outcome.measurements, isShuffled: choice.race, dataset: recipe.dataset, checkpoints: recipe.checkpoints,
-      request: choice.request)
+      outcome.measurements, isShuffled: choice.race, latencies: outcome.latencies, dataset: recipe.dataset,
+      checkpoints: recipe.checkpoints, request: choice.request)
     let chosen = recipe.settings[report.verdict.chosen]
+    let rerun = ChosenSetting(
+      setting: chosen, networks: outcome.models.map(\.network), recalibrations: outcome.recalibrations,
+      subset: outcome.subset, batchSize: input.batchSize, workers: global.threadCount, console: console)
     if let dataset = outcome.confirmation {
-      let sweep = try Evaluator(
-        networks: outcome.models.map(\.network), settings: [chosen], dataset: dataset,
-        recalibrations: outcome.recalibrations)
-      try sweep.run(batchSize: input.batchSize, workers: global.threadCount)
-      report.verdict.confirmation = .init(dataset: dataset.name, outcomes: sweep.measurements.outcomes[0])
+      report.verdict.confirmation = try rerun.confirmation(
+        on: dataset, recorded: outcome.models[chosen.networks[0]].recordedPreprocessing())
+    }
+    if let real = outcome.real {
+      report.score(outcome.measurements, by: outcome.measurements.images.map { real[$0] })
+    }
+    if scoring.needsLogits, let dataset = outcome.dataset {
+      let table = try outcome.logits ?? rerun.logits(on: dataset)
+      try scoring.write(table)
+      if scoring.calibrate {
+        let scaling = try TemperatureScaling(table, seed: choice.seed)
+        report.calibration = scaling
+        if scaling.isAtBound {
+          console.warning(
+            "no temperature from \(TemperatureScaling.bounds.lowerBound) to \(TemperatureScaling.bounds.upperBound) minimizes the loss: the images are all right, or the logits say nothing"
+          )
+        }
+      }
+    }
+    if scoring.features != nil, let dataset = outcome.dataset {
+      try scoring.write(rerun.features(on: dataset), of: dataset, setting: chosen)
+    }
+    report.architectures = recipe.architectures
+    report.latencyThreads = outcome.latencies == nil ? nil : global.threadCount
+    report.transformsInput = Set(
+      outcome.models.indices.filter { outcome.models[$0].network.description.transformsInput })
+    let isScaled =
+      chosen.preprocessing.mean == [0.5, 0.5, 0.5] && chosen.preprocessing.std == [0.5, 0.5, 0.5]
+    if outcome.models.isEmpty, results.preset == .torchvision, isScaled {
+      console.notice(
+        "the states do not name the network: for Inception v3 and GoogLeNet, whose torchvision models scale inputs to ±1 themselves, take ImageNet's mean and std instead of the preset's"
+      )
     }
     // Before the checkpoint, so that a long sweep's result is not lost to a full disk.
     try results.print(report, console: console)
-    try results.writeFiles(
-      report, measurements: outcome.measurements, dataset: outcome.dataset,
-      trainSizes: outcome.models.map { trainSize(of: $0.source) })
+    if let encoder, let path = results.plot {
+      let plot = SweepPlot(report, trainSizes: outcome.models.map { trainSize(of: $0.source) })
+      try writeFile(encoder.encode(plot.picture), to: path)
+    }
+    try results.writePredictions(report, measurements: outcome.measurements, dataset: outcome.dataset)
     if let path = results.report {
-      let run = try runMembers(outcome)
-      try writeFile(report.json(run: run).utf8, to: path)
+      let members = outcome.runMembers(tool: Self.toolName) + outcome.classMembers(of: report.verdict.chosen)
+      try writeFile(report.json(run: members).utf8, to: path)
     }
     if let destination {
       let network = chosen.networks[0]
@@ -161,27 +240,6 @@ struct SweepCommand: NetworkTool {
         recalibration: chosen.recalibration(of: network, among: outcome.recalibrations),
         recipe: recipe, report: report, to: destination)
     }
-  }
-
-  /// Members of the report on the run, besides the results.
-  private func runMembers(_ outcome: SweepResult) throws -> [(String, JSON)] {
-    let recipe = outcome.recipe
-    let checkpoints = recipe.checkpoints.enumerated().map { index, path -> JSON in
-      var members: [(String, JSON)] = [("path", .string(path))]
-      if let model = outcome.models.indices.contains(index) ? outcome.models[index] : nil {
-        members.append(("architecture", .string(model.network.architectureName)))
-        if let size = trainSize(of: model.source) { members.append(("train_size", JSON(size))) }
-        if let state = model.source.metadata[MetadataKey.batchNorm] { members.append(("bn", .string(state))) }
-      }
-      return .object(members)
-    }
-    var members: [(String, JSON)] = [
-      ("tool", .string(Self.toolName)), ("version", .string(toolsVersion)),
-      ("checkpoints", .array(checkpoints)),
-    ]
-    if let calibration = recipe.calibration { members.append(("bnfix", calibration.json)) }
-    if let race = outcome.race { members.append(("race", race.json)) }
-    return members
   }
 
   /// The names that the checkpoints record for their classes, which must not contradict each other.
@@ -213,6 +271,9 @@ struct SweepCommand: NetworkTool {
       metadata[key] = value
     }
     metadata[MetadataKey.metrics] = report.metricsEntry
+    if let calibration = report.calibration {
+      metadata[MetadataKey.temperature] = "\(calibration.temperature)"
+    }
     var options = choice.provenance(of: report) + (recipe.options.objectValue ?? [])
     if recalibration != nil {
       metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.recalibrated

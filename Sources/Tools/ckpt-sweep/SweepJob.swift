@@ -14,13 +14,15 @@ struct SweepJob {
   let recipe: SweepPart.Recipe
   let shard: Shard
   let recalibrations: [Recalibration]
+  /// The state that an earlier run left.
+  private let earlier: SweepPart?
   let command: SweepCommand
   let console: Console
 
   /// - Parameter calibrationImages: what recalibrated statistics are made of; nil if none are measured.
   init(
     _ command: SweepCommand, models: [LoadedModel], settings: [Setting], dataset: any ImageDataset,
-    calibrationImages: (any ImageDataset)?, console: Console
+    subset: ClassSubset?, calibrationImages: (any ImageDataset)?, console: Console
   ) throws {
     self.command = command
     self.console = console
@@ -30,37 +32,46 @@ struct SweepJob {
     let networks = models.map(\.network)
     let order = calibrationImages.map { command.calibration.images(of: $0, seed: command.choice.seed) } ?? []
     recipe = SweepPart.Recipe(
-      dataset: dataset.name, imageCount: dataset.count, checkpoints: models.map(\.source.label),
+      dataset: dataset.name, imageCount: dataset.count,
+      datasetDigest: command.parts.state == nil ? "" : dataset.namesDigest,
+      checkpoints: models.map(\.source.label), architectures: networks.map(\.architectureName),
       digests: command.parts.state == nil ? [] : try models.map { try contentDigest(of: $0.source) },
       options: .object(
         command.images.history()
           + (command.images.sample == nil
             ? [] : [("sample_seed", .number("\(command.choice.seed)"))])
-          + command.input.arithmetic.history),
+          + command.input.arithmetic.history + command.scoring.history(subset)),
       settings: settings,
       multiplyAdds: try Evaluator.multiplyAdds(of: settings, networks),
       calibration: calibrationImages.map {
-        .init(dataset: $0.name, imageCount: order.count, seed: command.choice.seed)
+        .init(
+          dataset: $0.name, datasetDigest: command.parts.state == nil ? "" : $0.namesDigest,
+          imageCount: order.count, seed: command.choice.seed)
       })
     try Self.checkMemory(settings, networks, batchSize: command.input.batchSize)
     // Before time is spent on statistics; the labels were checked when the data set was opened.
     try Evaluator.check(networks, images: images, of: dataset)
     let earlier = try command.parts.earlier(recipe, shard: shard, networks: networks)
-    if let earlier {
-      recalibrations = earlier.recalibrations
-    } else if let calibrationImages {
+    let known = earlier?.recalibrations ?? []
+    if let calibrationImages {
       recalibrations = try Recalibrator(
         models: models, dataset: calibrationImages, images: order, workers: command.global.threadCount,
         console: console
-      ).run(settings)
+      ).run(settings, known: known)
     } else {
       recalibrations = []
     }
     sweep = try Evaluator(
       networks: networks, settings: settings, dataset: dataset, images: images,
       recalibrations: recalibrations,
-      multiplyAdds: recipe.multiplyAdds)
-    if let earlier { sweep.resume(earlier.measurements) } else if !recalibrations.isEmpty { try save() }
+      multiplyAdds: recipe.multiplyAdds, outputs: subset?.outputs)
+    self.earlier = earlier
+    if let earlier {
+      sweep.resume(earlier.measurements(of: recipe))
+      let found = Set(earlier.recipe.settings).intersection(settings).count
+      console.detail("settings known from the state: \(found) of \(settings.count)")
+    }
+    if recalibrations.contains(where: { !known.contains($0) }) { try save() }
   }
 
   /// Refuses what cannot be in memory: the largest maps, and the inputs of all settings together.
@@ -86,8 +97,9 @@ struct SweepJob {
 
   /// Measures everything, or with a race until it is decided.
   ///
+  /// - Parameter onLogits: called for every image and setting with setting, logits and label, unless there is a race.
   /// - Returns: what the race saved; nil without one.
-  func run() throws -> RaceSummary? {
+  func run(onLogits: ((Int, [Double], Int) -> Void)? = nil) throws -> RaceSummary? {
     let total = sweep.measurements.images.count * sweep.measurements.settings.count
     let progress = console.progress("sweeping", total: total, unit: "evaluations")
     defer { progress.finish() }
@@ -103,7 +115,7 @@ struct SweepJob {
       }
     }
     guard var race = makeRace() else {
-      try sweep.run(batchSize: batchSize, workers: workers, onBatch: onBatch)
+      try sweep.run(batchSize: batchSize, workers: workers, onLogits: onLogits, onBatch: onBatch)
       try save()
       return nil
     }
@@ -128,9 +140,9 @@ struct SweepJob {
   }
 
   private func save() throws {
-    try command.parts.save(
-      SweepPart(
-        recipe: recipe, shard: shard, measurements: sweep.measurements, recalibrations: recalibrations))
+    let part = SweepPart(
+      recipe: recipe, shard: shard, measurements: sweep.measurements, recalibrations: recalibrations)
+    try command.parts.save(earlier.map(part.keeping) ?? part)
   }
 }
 

@@ -12,9 +12,14 @@ import Testing
 /// Networks that PyTorch exported, with their own weights, against PyTorch's float64 logits;
 /// `fixtures/goldens/NetworkGraphs/make_onnx_goldens.py` wrote the files.
 struct ONNXGoldenTests {
-  static let names = [
-    "mobile-torchscript-11", "mobile-dynamo-20", "mixed-torchscript-17", "mixed-dynamo-18", "mixed-external",
-  ]
+  static let names =
+    [
+      "mobile-torchscript-11", "mobile-dynamo-20", "mixed-torchscript-17", "mixed-dynamo-18",
+      "mixed-external",
+    ]
+    + ["tokens", "windows", "norms"].flatMap { kind in
+      ["torchscript-14", "torchscript-17", "dynamo-18", "dynamo-21"].map { "\(kind)-\($0)" }
+    }
 
   static func path(_ name: String) -> String { Fixtures.path("goldens/NetworkGraphs/onnx/\(name)") }
 

@@ -90,9 +90,9 @@ struct ONNXImportTests {
     let ones = Tensor(shape: [1, 6, 6, 4], values: Array(repeating: 1, count: 144))
     #expect(try network(maker).logits(ones).values == [1, 2, 3, 4])
     var wrong = Self.maker()
-    wrong.tensor("c", [6], [1, 2, 3, 4, 5, 6])
+    wrong.tensor("c", [5], [1, 2, 3, 4, 5])
     wrong.node("Mul", ["x", "c"], ["y"])
-    #expect(try message(wrong).contains("does not fit the channels"))
+    #expect(try message(wrong).contains("do not fit"))
   }
 
   /// The channels' first pixels of a map that counts through channels, rows and columns.

@@ -113,11 +113,11 @@ struct ONNXSpatialTests {
 
   // MARK: Resizing
 
-  /// The weights of the inputs of each output, from the places.
+  /// A row at another size.
   private func values(_ resampling: Resampling, _ x: [Float], outputs: Int, factor: Double? = nil) -> [Float]
   {
-    resampling.places(inputs: x.count, outputs: outputs, factor: factor).map {
-      (1 - $0.weight) * x[$0.first] + $0.weight * x[$0.second]
+    resampling.taps(inputs: x.count, outputs: outputs, factor: factor).map { taps in
+      taps.reduce(0) { $0 + $1.weight * x[$1.place] }
     }
   }
 
@@ -135,6 +135,15 @@ struct ONNXSpatialTests {
     // 5 of 4 * 1.3 = 5.2 positions are taken, centered.
     let symmetric = values(linear(.halfPixelSymmetric), [0, 1, 2, 3], outputs: 5, factor: 1.3)
     for (a, b) in zip(symmetric, [0, 0.7307692, 1.5, 2.2692308, 3] as [Float]) { #expect(abs(a - b) < 1e-5) }
+  }
+
+  @Test func cubicWeightsWithoutWhatIsOutsideSumToOne() {
+    let cubic = Resampling(
+      filter: .cubic(coefficient: -0.5, excludesOutside: true), coordinates: .halfPixel, target: .like)
+    for value in values(cubic, [3, 3, 3, 3], outputs: 9) { #expect(abs(value - 3) < 1e-5) }
+    // The weights at 1/4 after the first pixel are -0.0703125, 0.8671875, 0.2265625 and -0.0234375.
+    let first = values(cubic, [1, 0, 0, 0], outputs: 8)[1]
+    #expect(abs(first - 0.8671875 / (0.8671875 + 0.2265625 - 0.0234375)) < 1e-5)
   }
 
   @Test func roundsToTheNearestPixelAsAsked() {
@@ -188,7 +197,8 @@ struct ONNXSpatialTests {
 
   @Test func refusesWhatItDoesNotInterpolate() throws {
     let cases: [([String: ONNXMaker.Value], String)] = [
-      (["mode": .text("cubic")], "nearest and linear are"),
+      (["mode": .text("area")], "nearest, linear and cubic are"),
+      (["mode": .text("linear"), "exclude_outside": .ints([1])], "exclude_outside"),
       (["coordinate_transformation_mode": .text("tf_crop_and_resize")], "tf_crop_and_resize"),
       (["antialias": .ints([1])], "antialias"),
       (["keep_aspect_ratio_policy": .text("not_larger")], "aspect ratio"),
@@ -230,17 +240,30 @@ struct ONNXSpatialTests {
     }
   }
 
-  @Test func aFixedSizeThatIsNoFactorHoldsForTheExportAlone() throws {
-    let network = try ONNXPartTests.part(backToItsSize([1, 2, 7, 9]))
-    func run(_ height: Int, _ width: Int) throws {
+  @Test func resizedMapsOfOneSizeFollowTheMapsThatTheyAreJoinedWith() throws {
+    for (height, width) in [(7, 9), (9, 9), (12, 6)] {
+      let count = height * width * 2
+      let found = try map(
+        "y", of: backToItsSize([1, 2, 7, 9]), height: height, width: width, (0..<count).map { Float($0) })
+      #expect(found.shape == [1, height, width, 4])
+    }
+  }
+
+  @Test func otherFixedSizesHoldForTheExportAlone() throws {
+    var maker = Self.maker([1, 1, 4, 4])
+    maker.ints("sizes", [1, 1, 8, 8])
+    maker.node("Resize", ["x", "", "", "sizes"], ["y"], ["mode": .text("linear")])
+    maker.norm("n", "y", "end", channels: 1)
+    let network = try ONNXPartTests.part(maker)
+    func run(_ size: Int) throws {
       try network.measureBatchStatistics(
-        Tensor(shape: [1, height, width, 2], values: Array(repeating: 1, count: height * width * 2))
+        Tensor(shape: [1, size, size, 1], values: Array(repeating: 1, count: size * size))
       ) { _, _ in }
     }
-    try run(7, 9)
-    #expect(
-      throws: NetworkError.inputOfUnexportedSize(height: 9, width: 9, exportedHeight: 7, exportedWidth: 9)
-    ) { try run(9, 9) }
+    try run(4)
+    #expect(throws: NetworkError.inputOfOtherExport(height: 8, width: 8, onlyHeight: 4, onlyWidth: 4)) {
+      try run(8)
+    }
   }
 
   @Test func aPixelBecomesAsLargeAsTheMapThatItIsJoinedWith() throws {
@@ -278,6 +301,28 @@ struct ONNXSpatialTests {
     #expect(found.shape == [1, 2, 3, 4])
     // Row and column of the four pixels of each block, in YOLOv5's order.
     #expect(Array(found.values[..<8]) == [0, 6, 1, 7, 2, 8, 3, 9])
+  }
+
+  /// A last column that is left out at one size may be there at another.
+  @Test func stepsToAGivenEndHoldForTheExportAlone() throws {
+    for (end, holds) in [(6, false), (.max, true)] as [(Int, Bool)] {
+      var maker = Self.maker([1, 1, 2, 6])
+      maker.ints("start", [1])
+      maker.ints("end", [end])
+      maker.ints("axis", [3])
+      maker.ints("step", [2])
+      maker.node("Slice", ["x", "start", "end", "axis", "step"], ["y"])
+      maker.norm("n", "y", "out", channels: 1)
+      let found = try map("y", of: maker, height: 2, width: 6, (0..<12).map { Float($0) })
+      #expect(found.values == [1, 3, 5, 7, 9, 11])
+      let network = try ONNXPartTests.part(maker)
+      let wider = Tensor(shape: [1, 2, 8, 1], values: (0..<16).map { Float($0) })
+      if holds {
+        #expect(try network.features(of: ["y"], wider)["y"]?.values == [1, 3, 5, 7, 9, 11, 13, 15])
+      } else {
+        #expect(throws: NetworkError.self) { try network.features(of: ["y"], wider) }
+      }
+    }
   }
 
   @Test func depthBecomesSpaceInBothOrders() throws {
@@ -329,6 +374,26 @@ struct ONNXSpatialTests {
     maker.norm("n", "y", "end", channels: 2)
     let found = try map("y", of: maker, height: 3, width: 3, Array(repeating: 13, count: 18))
     for value in found.values { #expect(abs(value - 12) < 1e-5) }
+  }
+
+  @Test func mapsStackedAfterTheirAxesAreSummedByWeights() throws {
+    // EfficientDet's sums: the softmax of weights, over maps along a last axis.
+    var maker = Self.maker([1, 2, 3, 3])
+    maker.tensor("fusion", [2], [0, 1.0986123])
+    maker.ints("last", [4])
+    maker.node("Softmax", ["fusion"], ["weights"], ["axis": .ints([0])])
+    maker.node("Unsqueeze", ["x", "last"], ["a"])
+    maker.tensor("three", [], [3])
+    maker.node("Mul", ["x", "three"], ["triple"])
+    maker.node("Unsqueeze", ["triple", "last"], ["b"])
+    maker.node("Concat", ["a", "b"], ["stack"], ["axis": .ints([4])])
+    maker.node("Mul", ["stack", "weights"], ["weighted"])
+    maker.node("ReduceSum", ["weighted", "last"], ["y"], ["keepdims": .ints([0])])
+    maker.norm("n", "y", "end", channels: 2)
+    let values = (0..<18).map { Float($0) }
+    let found = try map("y", of: maker, height: 3, width: 3, values)
+    // 1/4 x + 3/4 3 x
+    for (a, b) in zip(found.values, values) { #expect(abs(a - 2.5 * b) < 1e-4) }
   }
 
   @Test func fixedStatisticsAreScaleAndShift() throws {

@@ -40,9 +40,7 @@ public struct MixingPolicy: Sendable, Equatable {
 
   private func draw(number: Int, seed: UInt64) -> (BatchMixing, SeededGenerator)? {
     guard !kinds.isEmpty else { return nil }
-    // Not the seeds of the images' transforms, which count up from the same seed.
-    var scrambler = SeededGenerator(seed: ~seed &+ UInt64(number))
-    var generator = SeededGenerator(seed: scrambler.next())
+    var generator = SeededGenerator(seed: seed, for: "mixing", index: number)
     return (kinds[generator.integer(below: kinds.count)], generator)
   }
 }
@@ -66,6 +64,9 @@ public enum BatchMixing: Sendable, Equatable {
   }
 
   /// Mixes all views of `batch` in place, all in the same way.
+  ///
+  /// Boxes of CutMix are rounded to the pixels of each view, so that their shares differ between views of different
+  /// sizes; the labels are weighted by the first view's, which is the view that is trained on.
   /// - Returns: The mixture of the labels.
   public func apply(to batch: ImageBatch, using generator: inout SeededGenerator) -> Labels {
     let partners = batch.labels.indices.map {
@@ -79,14 +80,13 @@ public enum BatchMixing: Sendable, Equatable {
     case .cutMix(let alpha):
       let share = generator.beta(alpha)
       let (x, y) = (generator.uniform(), generator.uniform())
-      var weight = share
-      for view in batch.views {
+      // The box is cut off at the border, which changes its share.
+      let weights = batch.views.map { view in
         let box = Self.box(share: share, x: x, y: y, width: view.shape[2], height: view.shape[1])
         Self.paste(view, box)
-        // The box is cut off at the border, which changes its share.
-        weight = 1 - Double(box.width * box.height) / Double(view.shape[1] * view.shape[2])
+        return 1 - Double(box.width * box.height) / Double(view.shape[1] * view.shape[2])
       }
-      return Labels(partners: partners, weight: weight)
+      return Labels(partners: partners, weight: weights.first ?? share)
     }
   }
 

@@ -44,7 +44,7 @@ struct SubsetDataset: ImageDataset {
     let missing = wanted - shares.reduce(0, +)
     let byRemainder = classes.indices.sorted { (-exact[$0].remainder, $0) < (-exact[$1].remainder, $1) }
     for position in byRemainder.prefix(missing) { shares[position] += 1 }
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(seed: seed, for: "sample")
     var chosen: [Int] = []
     for (label, share) in zip(classes, shares) {
       let candidates = members[label]!

@@ -20,6 +20,14 @@ enum NumPy {
   }
 }
 
+/// The numbers of a NumPy file that holds a matrix, in row-major order; float64 is rounded to float32.
+/// - Throws: Errors of reading; `badDataset` for another file.
+public func readNumPyMatrix(
+  _ path: String
+) throws(ImageDataError) -> (rows: Int, columns: Int, values: [Float]) {
+  try NumPyArray(RandomAccessBytes(path: path)).matrix()
+}
+
 /// An array in NumPy's format, a file of its own or inside another.
 struct NumPyArray {
   /// Name in errors.
@@ -86,7 +94,7 @@ struct NumPyArray {
     return geometry
   }
 
-  /// Bytes of an element of the types that bands have, and the factor that scales them.
+  /// Bytes of an element of the types that bands have, and the value of full intensity.
   private static let bandTypes: [String: (size: Int, scale: Float)] = [
     "|u1": (1, 255), "<u2": (2, 65535), "<f4": (4, 1),
   ]
@@ -126,16 +134,43 @@ struct NumPyArray {
     guard width <= maximumPixelCount / height else {
       throw .imageTooLarge(item: name, width: width, height: height, limit: maximumPixelCount)
     }
-    let stored = try bytes.read(at: start, count: height * width * channels * size)
+    let stored = try numbers(elementSize: size)
     let plane = height * width
     let values: [Float] = (0..<plane * channels).map { index in
-      let place = isFirst ? index % channels * plane + index / channels : index
-      let bits = stored[place * size..<(place + 1) * size].reversed().reduce(UInt32(0)) {
-        $0 << 8 | UInt32($1)
-      }
-      return size == 4 ? Float(bitPattern: bits) : Float(bits) / scale
+      stored[isFirst ? index % channels * plane + index / channels : index] / scale
     }
     return BandImage(width: width, height: height, channels: channels, values: values)
+  }
+
+  /// The array as a matrix of floating-point numbers, in row-major order.
+  /// - Throws: `badDataset` for another type or number of sizes, or a file of another size.
+  func matrix() throws(ImageDataError) -> (rows: Int, columns: Int, values: [Float]) {
+    let sizes = ["<f4": 4, "<f8": 8]
+    guard let size = sizes[type], shape.count == 2 else {
+      throw .badDataset(
+        path: name, reason: "expected a matrix of float32 or float64, found \(type) \(shape)")
+    }
+    try checkSize(elementSize: size)
+    return (shape[0], shape[1], try numbers(elementSize: size))
+  }
+
+  /// All elements of an array of `|u1`, `<u2`, `<f4` or `<f8`, whose size has been checked; float64 is rounded to float32.
+  private func numbers(elementSize: Int) throws(ImageDataError) -> [Float] {
+    let count = shape.reduce(1, *)
+    let isFloat = type.dropFirst().first == "f"
+    return try bytes.read(at: start, count: count * elementSize).withUnsafeBytes { raw in
+      func element<Bits: FixedWidthInteger>(_ index: Int, as bits: Bits.Type) -> Bits {
+        Bits(littleEndian: raw.loadUnaligned(fromByteOffset: index * elementSize, as: bits))
+      }
+      return (0..<count).map { index in
+        switch (elementSize, isFloat) {
+        case (8, true): Float(Double(bitPattern: element(index, as: UInt64.self)))
+        case (4, true): Float(bitPattern: element(index, as: UInt32.self))
+        case (2, false): Float(element(index, as: UInt16.self))
+        default: Float(raw[index])
+        }
+      }
+    }
   }
 
   /// The array as labels of `count` images.

@@ -1,5 +1,5 @@
 import CImageKernels
-import Synchronization
+import Platform
 
 extension RGBImage {
   /// Pixels above which an image is refused as a decompression bomb unless the options say otherwise: twice Pillow's
@@ -141,7 +141,7 @@ struct DecodingBudget {
     }
   }
 
-  private static let turn = Mutex(())
+  private static let turn = Guarded(())
 
   /// Calls `body`, for images beyond `freePixels` one at a time: the decoders' memory is that of one such image, however
   /// many threads there are.

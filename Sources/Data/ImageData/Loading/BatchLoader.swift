@@ -215,9 +215,7 @@ final class LoaderState: @unchecked Sendable {
     for (view, tensor) in zip(views, tensors) {
       let target = place(view, tensor)
       if let augmentation {
-        // Seeds of neighbors are scrambled once, because SplitMix64's sequences of related seeds overlap.
-        var scrambler = SeededGenerator(seed: seed &+ UInt64(indices[position]))
-        var generator = SeededGenerator(seed: scrambler.next())
+        var generator = SeededGenerator(seed: seed, for: "image transforms", index: indices[position])
         augmentation.apply(image, view, using: &generator, into: target)
       } else {
         view.apply(image, into: target)

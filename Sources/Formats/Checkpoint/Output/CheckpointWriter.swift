@@ -23,7 +23,7 @@ protocol TensorSink: AnyObject {
 /// writer.
 public final class CheckpointWriter {
   /// The tensors in the order in which their data are to be written: descending element type, then name; shard by
-  /// shard for a sharded set; as given for PyTorch and NumPy files.
+  /// shard for a sharded set, of which other processes may write some; as given for PyTorch and NumPy files.
   public let order: [TensorSpec]
 
   private let label: String
@@ -85,10 +85,24 @@ public final class CheckpointWriter {
         throw CheckpointError.invalidRequest(path: label, reason: "a sharded set needs a folder")
       }
       let plan = ShardedSink.plan(tensors, maxBytes: limit)
-      order = Array(plan.joined())
-      let sharded = try ShardedSink(folder, plan: plan, metadata: try header(false), options: options)
-      sink = sharded
-      companion = try options.configuration.map { (try Self.companion(in: sharded.workingFolder), $0) }
+      let metadata = try header(false)
+      if let part = options.part {
+        let configuration = options.configuration.map {
+          $0.updated(tensors: Array(plan.joined()), metadata: metadata)
+        }
+        let shared = try SharedSetSink(
+          folder, plan: plan, part: part, metadata: metadata, options: options,
+          companions: configuration.map {
+            [(ModelConfiguration.fileName, Array(($0.json.encoded() + "\n").utf8))]
+          } ?? [])
+        order = shared.order
+        sink = shared
+      } else {
+        order = Array(plan.joined())
+        let sharded = try ShardedSink(folder, plan: plan, metadata: metadata, options: options)
+        sink = sharded
+        companion = try options.configuration.map { (try Self.companion(in: sharded.workingFolder), $0) }
+      }
     } else {
       order = SafetensorsHeader.canonicalOrder(tensors)
       var destination = destination

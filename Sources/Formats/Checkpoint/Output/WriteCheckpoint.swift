@@ -18,6 +18,8 @@ public struct WriteOptions: Sendable {
   public var base: (any CheckpointSource)?
   /// Largest size of a file in bytes of tensor data; the destination is then a folder with an index.
   public var maxShardBytes: Int?
+  /// The part of the set that this process writes; nil for all of it. Only with `maxShardBytes`.
+  public var part: SetPart?
   /// The configuration of the model folder that the output continues. An output that is a folder gets it as `config.json`,
   /// with sizes and normalization from the metadata.
   public var configuration: ModelConfiguration?

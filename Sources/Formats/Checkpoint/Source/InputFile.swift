@@ -1,4 +1,5 @@
 import Platform
+import Synchronization
 
 /// The format of a file, told by its first bytes.
 enum FileFormat: Equatable {
@@ -61,13 +62,40 @@ package final class InputFile: Sendable {
   package let length: Int
   private let descriptor: Int32
   private let closes: Bool
+  /// Where the first byte stands in the file of the descriptor; 0 but for a slice.
+  private let start: Int
+  /// The file that a slice is part of, which keeps the descriptor open.
+  private let whole: InputFile?
+  /// What is told of every read; nil for files of which nobody asks.
+  package let observer: ReadObserver?
 
-  /// - Parameter closes: Whether the descriptor is closed when this object goes away.
-  package init(descriptor: Int32, length: Int, label: String, closes: Bool = true) {
+  /// - Parameters:
+  ///   - closes: Whether the descriptor is closed when this object goes away.
+  ///   - observer: What is told of every read.
+  package init(
+    descriptor: Int32, length: Int, label: String, closes: Bool = true, observer: ReadObserver? = nil
+  ) {
     self.descriptor = descriptor
     self.length = length
     self.label = label
     self.closes = closes
+    self.observer = observer
+    start = 0
+    whole = nil
+  }
+
+  /// A part of a file that is read like a file of its own.
+  ///
+  /// - Parameter range: A range within the file.
+  init(sliceOf file: InputFile, _ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= file.length, "not within the file")
+    descriptor = file.descriptor
+    length = range.count
+    label = file.label
+    closes = false
+    observer = file.observer
+    start = file.start + range.lowerBound
+    whole = file
   }
 
   deinit { if closes { close(descriptor) } }
@@ -76,9 +104,21 @@ package final class InputFile: Sendable {
   ///
   /// - Throws: `CheckpointError.fileShrank` when the file ends before, `.readFailed` when the system says so.
   package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
-    let (count, code) = readAll(descriptor, at: offset, into: buffer)
+    // A slice ends where it ends, whatever follows in the file.
+    guard whole == nil || offset <= length && buffer.count <= length - offset else {
+      throw .fileShrank(path: label, offset: start + length)
+    }
+    let (count, code) = readAll(descriptor, at: start + offset, into: buffer)
     guard code == 0 else { throw .readFailed(path: label, code: code) }
-    guard count == buffer.count else { throw .fileShrank(path: label, offset: offset + count) }
+    guard count == buffer.count else { throw .fileShrank(path: label, offset: start + offset + count) }
+    observer?.note(start + offset, UnsafeRawBufferPointer(buffer))
+  }
+
+  /// Length and time of the last change: of files of one name, equal ones are taken for the same.
+  package var stamp: String {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return "\(length)" }
+    return "\(length) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
   }
 
   /// `count` bytes from `offset` on.
@@ -96,6 +136,24 @@ package final class InputFile: Sendable {
     }
     if let failure { throw failure }
     return result
+  }
+}
+
+/// Receives the bytes that are read of a file, for checksums of files whose tensors are put together from slices.
+///
+/// Reads come in any order and from several threads at a time.
+package final class ReadObserver: Sendable {
+  package typealias Receiver = @Sendable (_ offset: Int, _ bytes: UnsafeRawBufferPointer) -> Void
+
+  private let receiver = Mutex<Receiver?>(nil)
+
+  package init() {}
+
+  /// Sets who is told from now on; nil ends it.
+  package func set(_ receiver: Receiver?) { self.receiver.withLock { $0 = receiver } }
+
+  func note(_ offset: Int, _ bytes: UnsafeRawBufferPointer) {
+    receiver.withLock { $0 }?(offset, bytes)
   }
 }
 
@@ -125,7 +183,9 @@ extension InputFile {
   /// not waited for.
   ///
   /// - Throws: `CheckpointError.cannotOpen`, `.malformed` for what is no regular file.
-  package convenience init(regularFileAt path: String) throws(CheckpointError) {
+  package convenience init(
+    regularFileAt path: String, observer: ReadObserver? = nil
+  ) throws(CheckpointError) {
     let descriptor = openRetrying(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .cannotOpen(path: path, code: errno) }
     var status = stat()
@@ -133,7 +193,7 @@ extension InputFile {
       systemClose(descriptor)
       throw .malformed(path: path, reason: "is no regular file")
     }
-    self.init(descriptor: descriptor, length: Int(status.st_size), label: path)
+    self.init(descriptor: descriptor, length: Int(status.st_size), label: path, observer: observer)
   }
 
   /// - Returns: nil for a stream, which then is the caller's to close.

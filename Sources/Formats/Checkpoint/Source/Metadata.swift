@@ -86,6 +86,8 @@ public enum MetadataKey {
   public static let batchNorm = "ckpt.bn"
   /// JSON of the measured accuracy of the chosen setting.
   public static let metrics = "ckpt.metrics"
+  /// Temperature that the chosen setting's logits are divided by, so that their confidence is honest.
+  public static let temperature = "ckpt.temperature"
   /// JSON array of what tools have done, oldest first.
   public static let history = "ckpt.history"
   /// JSON array of groups of tensors that were one and the same before they were written as copies.
@@ -100,6 +102,8 @@ public enum MetadataKey {
   public static let sweepPart = "ckpt.sweep_part"
   /// Marks a fine-tuning that is underway.
   public static let tuningState = "ckpt.tuning_state"
+  /// Marks the measurements of a search that is underway.
+  public static let searchState = "ckpt.search_state"
 
   /// Values of `ckpt.bn`.
   public enum BatchNormState {

@@ -29,7 +29,7 @@ public struct OpenOptions: Sendable {
 /// Opens a checkpoint; its format is told by its content, never by its name.
 ///
 /// Formats: safetensors, plain or compressed; a sharded set, named by its folder or its index; PyTorch zip and legacy
-/// files; a model folder of `config.json` and weights. Input that cannot seek, a FIFO or a pipe, is copied to an unlinked
+/// files; a model folder of `config.json` and weights; folders of `torch.distributed.checkpoint` and of DeepSpeed. Input that cannot seek, a FIFO or a pipe, is copied to an unlinked
 /// temporary file first. Names come without what wrappers put into them, `module.` and `_orig_mod.`.
 ///
 ///     let source = try openCheckpoint(.path("model.pth"))
@@ -72,27 +72,11 @@ public func openCheckpoint(
   return try openFile(file, options: options).unwrapped()
 }
 
-private let indexSuffix = ".index.json"
+let indexSuffix = ".index.json"
 
-private func isFolder(_ path: String) -> Bool {
+func isFolder(_ path: String) -> Bool {
   var status = stat()
   return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-}
-
-/// Opens a sharded set by its folder, or a folder of `config.json` and weights.
-private func openFolder(_ path: String, options: OpenOptions) throws -> any CheckpointSource {
-  let folder = path + (path.utf8.last == UInt8(ascii: "/") ? "" : "/")
-  let configuration = try ModelConfiguration(in: folder)
-  // Without a configuration a folder of single files may as well be a series.
-  let names = configuration == nil ? ShardedSet.indexNames : ModelConfiguration.weightNames
-  guard let name = names.first(where: { access(folder + $0, F_OK) == 0 }) else {
-    throw CheckpointError.directoryWithoutIndex(path: path)
-  }
-  let source: any CheckpointSource =
-    name.utf8.suffix(indexSuffix.utf8.count).elementsEqual(indexSuffix.utf8)
-    ? try ShardedSet(index: folder + name, label: path, options: options)
-    : try openFile(try InputFile(regularFileAt: folder + name), options: options)
-  return try source.unwrapped(with: configuration)
 }
 
 /// The `config.json` next to a file that has the name of a model folder's weights; nil also for one that is

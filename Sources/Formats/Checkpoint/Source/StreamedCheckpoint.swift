@@ -1,6 +1,5 @@
 import CPlatform
 import Platform
-import Synchronization
 
 /// Plain safetensors that come through a FIFO or a pipe and are read while they come.
 ///
@@ -30,7 +29,7 @@ public final class StreamedCheckpoint: CheckpointSource {
   private let spooled: CheckpointStorage
   private let header: [UInt8]
   private let temporaryFolder: String
-  private let state: Mutex<State>
+  private let state: Guarded<State>
 
   private struct State: ~Copyable {
     let source: InputFile.Opened
@@ -106,7 +105,7 @@ public final class StreamedCheckpoint: CheckpointSource {
     origin.wrapper = names.wrapper
     self.origin = origin
     spooled = header.storage(in: [])
-    state = Mutex(State(source: opened, window: [], start: bytes.count))
+    state = Guarded(State(source: opened, window: [], start: bytes.count))
   }
 
   private static func extend(

@@ -87,6 +87,8 @@ public struct ElectionRule: Sendable, Equatable {
   let weights: [Double]
   /// The elements that are kept of every fine-tuned model's tensor.
   var trims: [MagnitudeTrim]
+  /// Factor of the merged difference.
+  var coefficient = 1.0
 
   /// The value of an element.
   ///
@@ -110,7 +112,7 @@ public struct ElectionRule: Sendable, Equatable {
       divisor += weights[model]
     }
     // Also where nothing is kept; NaN and infinities of the origin stay.
-    return divisor > 0 ? origin + total / divisor : origin
+    return divisor > 0 ? origin + coefficient * (total / divisor) : origin
   }
 }
 

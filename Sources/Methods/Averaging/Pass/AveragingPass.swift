@@ -1,6 +1,5 @@
 import Checkpoint
 import Platform
-import Synchronization
 
 /// One streaming read of a series that computes one or several averages.
 ///
@@ -46,7 +45,7 @@ public struct AveragingPass {
     into writers: [CheckpointWriter], digests computesDigests: Bool = false, pool: ThreadPool,
     progress: @escaping (Int) -> Void = { _ in }
   ) throws -> [String]? {
-    let ordered = try plans.map { try Self.arrange($0, writers[0].order) }
+    let ordered = plans.map { Self.arrange($0, writers[0].order) }
     let entries = ordered[0].entries
     let tasks = TaskList(
       elementCounts: entries.map(PassWorker.elementCount), elementBytes: entries.map(PassWorker.footprint),
@@ -110,7 +109,7 @@ public struct AveragingPass {
     return threads * (inputs + outputs) + waiting
   }
 
-  static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) throws -> AveragingPlan {
+  static func arrange(_ plan: AveragingPlan, _ order: [TensorSpec]) -> AveragingPlan {
     let byName = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.output.name, $0) })
     return plan.with(entries: order.map { byName[$0.name]! })
   }
@@ -134,7 +133,7 @@ extension AveragingPass {
   }
 
   private func advancesInLockstep(_ order: [TensorSpec]) throws -> Bool {
-    let ordered = try plans.map { try Self.arrange($0, order) }
+    let ordered = plans.map { Self.arrange($0, order) }
     var positions = [Int](repeating: 0, count: plans[0].series.members.count)
     for index in ordered[0].entries.indices {
       let entry = ordered[0].entries[index]
@@ -156,13 +155,14 @@ extension AveragingPass {
 ///
 /// They are copied if all checkpoints agree on the whole tensor, which is known when all of its pieces have
 /// been seen, in any order.
-final class ConstantTensors: Sendable {
+final class ConstantTensors: @unchecked Sendable {
   private struct Findings {
     var differs = false
     var failure: AveragingError?
   }
 
-  private let findings = Mutex<[Int: Findings]>([:])
+  private let lock = Condition()
+  private var findings: [Int: Findings] = [:]
 
   /// Records a piece in which the checkpoints differ.
   ///
@@ -179,7 +179,7 @@ final class ConstantTensors: Sendable {
   }
 
   private func note(_ entry: Int, _ change: (inout Findings) -> Void) throws {
-    let found = findings.withLock { findings in
+    let found = lock.withLock {
       change(&findings[entry, default: Findings()])
       return findings[entry]!
     }

@@ -1,18 +1,19 @@
 import CCrypto
 import Checkpoint
 import Platform
-import Synchronization
 
 /// The CRC-32 of a checkpoint's files, concatenated in order.
 struct SourceDigest {
   private let member: SeriesMember
   private var files: [FileDigest]
+  /// Pieces of files whose tensors have no place of their own, noted as they are read; by the place of the file.
+  private var observed: [Int: ObservedPieces] = [:]
   private let lengths: [Int]
   /// Digest of a stream, computed as it is read.
   private let stream: StreamDigest?
 
   private final class StreamDigest: Sendable {
-    let checksum = Mutex<UInt32>(0)
+    let checksum = Guarded<UInt32>(0)
     func add(_ bytes: UnsafeRawBufferPointer) {
       let part = crc32(bytes)
       let count = bytes.count
@@ -28,6 +29,14 @@ struct SourceDigest {
     self.member = member
     files = member.source.files.map(FileDigest.init)
     lengths = member.source.files.map(\.length)
+    if observesStream {
+      for (index, file) in member.source.files.enumerated() {
+        guard let observer = (file as? InputFile)?.observer else { continue }
+        let pieces = ObservedPieces()
+        observer.set { pieces.add($0, $1) }
+        observed[index] = pieces
+      }
+    }
     if observesStream, let live = member.liveStream {
       let digest = StreamDigest()
       live.observe { digest.add($0) }
@@ -49,11 +58,61 @@ struct SourceDigest {
     if let stream { return hexadecimal(stream.checksum.withLock { $0 }) }
     var checksum: UInt32 = 0
     for index in files.indices {
+      if let pieces = observed[index] {
+        (member.source.files[index] as? InputFile)?.observer?.set(nil)
+        for (range, part) in pieces.all { files[index].add(range, part) }
+      }
       checksum = combineCRC(checksum, try files[index].finish(), lengths[index])
     }
     return hexadecimal(checksum)
   }
 
+}
+
+/// Checksums of parts of a file that come in any order, joined where they meet, so that they stay few.
+final class ObservedPieces: Sendable {
+  private struct Pieces {
+    /// Checksum and beginning of a piece by its end, and ends by beginnings.
+    var byEnd: [Int: (start: Int, checksum: UInt32)] = [:]
+    var ends: [Int: Int] = [:]
+    /// Pieces that begin or end where another one does: bytes that were read twice.
+    var others: [(range: Range<Int>, checksum: UInt32)] = []
+  }
+
+  private let pieces = Mutex(Pieces())
+
+  /// Notes bytes that were read.
+  func add(_ offset: Int, _ bytes: UnsafeRawBufferPointer) {
+    if bytes.isEmpty { return }
+    let part = crc32(bytes)
+    let range = offset..<offset + bytes.count
+    pieces.withLock { pieces in
+      guard pieces.ends[range.lowerBound] == nil, pieces.byEnd[range.upperBound] == nil else {
+        pieces.others.append((range, part))
+        return
+      }
+      var (start, end, checksum) = (range.lowerBound, range.upperBound, part)
+      if let before = pieces.byEnd.removeValue(forKey: start) {
+        pieces.ends[before.start] = nil
+        checksum = combineCRC(before.checksum, checksum, range.count)
+        start = before.start
+      }
+      if let after = pieces.ends.removeValue(forKey: end), let piece = pieces.byEnd.removeValue(forKey: after)
+      {
+        checksum = combineCRC(checksum, piece.checksum, after - end)
+        end = after
+      }
+      pieces.byEnd[end] = (start, checksum)
+      pieces.ends[start] = end
+    }
+  }
+
+  /// The pieces, which may overlap.
+  var all: [(range: Range<Int>, checksum: UInt32)] {
+    pieces.withLock { pieces in
+      pieces.byEnd.map { ($1.start..<$0, $1.checksum) } + pieces.others
+    }
+  }
 }
 
 extension SeriesMember {

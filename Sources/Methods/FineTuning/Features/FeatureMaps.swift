@@ -74,6 +74,26 @@ public final class FeatureMaps: @unchecked Sendable {
     }
   }
 
+  /// Copies image `index`, whose channels must be one block, to [positions, channels] floats.
+  func load(_ index: Int, into target: UnsafeMutablePointer<Float>) {
+    switch shape.element {
+    case .f32: load(Float32Lanes.self, index, target)
+    case .f16: load(Float16Lanes.self, index, target)
+    case .bf16: load(BFloat16Lanes.self, index, target)
+    }
+  }
+
+  private func load<Stored: StoredLanes>(
+    _ stored: Stored.Type, _ index: Int, _ target: UnsafeMutablePointer<Float>
+  ) {
+    precondition(shape.channels == FeatureShape.lanes && !shape.hasResidual, "maps of several blocks")
+    let block = blocks(Stored.self, of: index)
+    for position in 0..<shape.positions {
+      let values = block[position].decoded
+      for lane in 0..<FeatureShape.lanes { target[position * FeatureShape.lanes + lane] = values[lane] }
+    }
+  }
+
   /// Moments of the values as stored, so that normalized batches have mean 0 and variance 1 in any storage
   /// format.
   func storeMoments<Stored: StoredLanes>(_ block: UnsafePointer<Stored>, at offset: Int) {

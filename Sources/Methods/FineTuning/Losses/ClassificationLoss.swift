@@ -35,6 +35,14 @@ public protocol ClassificationLoss: Sendable {
   ///   - batch: the rows.
   ///   - gradient: receives dLoss/dLogits, [rows, classes]; every element is overwritten.
   func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double
+
+  /// True if the batch's loss is the mean of its images' losses, so that parts of a batch can be evaluated one by one.
+  var isMean: Bool { get }
+}
+
+extension ClassificationLoss {
+  /// True: most losses are means over the images.
+  public var isMean: Bool { true }
 }
 
 /// The parts of a smoothed target (Szegedy et al. 2016, §7): `onLabel` for the row's class, and `everywhere`

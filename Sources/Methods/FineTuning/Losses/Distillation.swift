@@ -20,6 +20,9 @@ public struct Distillation: ClassificationLoss {
     self.weight = weight
   }
 
+  /// True if the loss on the labels is a mean, as the divergence is.
+  public var isMean: Bool { hard.isMean }
+
   /// The batch's loss and gradient; the batch must have teacher logits.
   public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
     guard let teacher = batch.teacherLogits else { preconditionFailure("distillation without a teacher") }

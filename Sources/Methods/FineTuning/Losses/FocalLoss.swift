@@ -15,6 +15,9 @@ public struct FocalLoss: ClassificationLoss {
     self.classWeights = classWeights
   }
 
+  /// False with class weights, whose sum over the batch divides the loss.
+  public var isMean: Bool { classWeights == nil }
+
   /// The batch's loss and gradient.
   public func evaluate(_ batch: LossBatch, gradient: inout [Double]) -> Double {
     let k = batch.classes

@@ -48,6 +48,7 @@ public final class FeatureCollector {
   /// - Throws: `TuningError` for images of another size than the first batch's and for features that do not
   ///   fit.
   public func add(_ images: Tensor) throws {
+    if let cut = tail.cut { return try add(cut: tail.network.maps(at: cut, of: images)) }
     let features =
       tail.includesLayerNorm
       ? try tail.network.normalizedTailInputs(images) : try tail.network.tailInputs(images)
@@ -70,6 +71,20 @@ public final class FeatureCollector {
       try fill(try target(whole), from: features, at: filled)
     }
     filled += n
+  }
+
+  /// Stores the maps at a cut, [n, floats], as they are: a single block of channels keeps their order.
+  private func add(cut maps: Tensor) throws {
+    let (images, floats) = (maps.shape[0], maps.shape[1])
+    let target = try target(
+      FeatureShape(
+        count: count, positions: floats / FeatureShape.lanes, channels: FeatureShape.lanes,
+        hasResidual: false,
+        element: element))
+    try pool.forEach(images) { row, _ in
+      try target.store(filled + row, map: maps.pointer + row * floats, residual: nil)
+    }
+    filled += images
   }
 
   /// The features, after all images have been added.

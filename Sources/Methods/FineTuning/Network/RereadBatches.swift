@@ -78,12 +78,11 @@ public final class RereadBatches: BatchSource {
 
   /// Starts loading the epoch's batches.
   public func startEpoch(_ epoch: Int, batches rows: [ArraySlice<Int>]) {
-    // The loader's seeds count up from its own, so those of different epochs must be far apart.
-    var scrambler = SeededGenerator(seed: seed &+ UInt64(epoch))
+    var generator = SeededGenerator(seed: seed, for: "epoch", index: epoch)
     loader = BatchLoader(
       source.dataset, indices: rows.flatMap { $0 }, batchSize: rows.first?.count ?? 1,
       views: [source.preprocessing] + (teacher.map { [$0.preprocessing] } ?? []), workers: pool.threadCount,
-      augmentation: source.augmentation, seed: scrambler.next())
+      augmentation: source.augmentation, seed: generator.next())
     number = epoch * rows.count
   }
 

@@ -21,6 +21,10 @@ public struct TunableTail: Sendable {
   /// The checkpoint's parameters.
   public let start: TailParameters
 
+  /// Place that divides the network into a frozen and a tuned part; nil where the classifier and the last norm alone are
+  /// tuned.
+  public let cut: NetworkCut?
+
   package let network: Network
   private let checkpoint: any CheckpointSource
   private let classifier: ClassifierTail
@@ -30,13 +34,17 @@ public struct TunableTail: Sendable {
   ///   - checkpoint: source of the parameters of classifier and BatchNorm.
   ///   - needsBatchNorm: true if the last BatchNorm is trained or its statistics change.
   ///   - needsLayerNorm: true if the last LayerNorm is trained.
+  ///   - cut: place behind which layers are trained, norms included; nil for the classifier and those norms alone.
   /// - Throws: `TuningError.noClassifier`; `TuningError.noLastBatchNorm` where that BatchNorm is needed and
   ///   the network has none directly before its pooling; `TuningError.noLastLayerNorm` likewise; errors of reading
   ///   the checkpoint.
   public init(
-    _ network: Network, checkpoint: any CheckpointSource, needsBatchNorm: Bool, needsLayerNorm: Bool = false
+    _ network: Network, checkpoint: any CheckpointSource, needsBatchNorm: Bool, needsLayerNorm: Bool = false,
+    cut: NetworkCut? = nil
   ) throws {
+    precondition(cut == nil || !(needsBatchNorm || needsLayerNorm), "norms behind the cut are tuned with it")
     self.network = network
+    self.cut = cut
     self.checkpoint = checkpoint
     guard let classifier = network.classifier else {
       throw TuningError.noClassifier(architecture: network.architectureName)
@@ -63,8 +71,42 @@ public struct TunableTail: Sendable {
         ? try classifier.lastLayerNorm.map {
           LayerNormParameters(weight: try floats($0.weightKey), bias: try $0.biasKey.map(floats))
         } : nil,
-      classes: network.classCount, channels: classifier.featureCount)
+      classes: network.classCount, channels: classifier.featureCount,
+      layers: try cut.map { try Self.layers(behind: $0, of: network, checkpoint, except: classifier) })
   }
+
+  /// The tuned tensors before the classifier and the statistics of all BatchNorms behind the cut.
+  private static func layers(
+    behind cut: NetworkCut, of network: Network, _ checkpoint: any CheckpointSource,
+    except head: ClassifierTail
+  ) throws -> LayerParameters {
+    let names = cut.trained.filter { $0 != head.weightKey && $0 != head.biasKey }
+    let values = try names.map { name in
+      guard checkpoint.spec(name) != nil else {
+        throw TuningError.notInCheckpoint(path: checkpoint.label, tensor: name)
+      }
+      return try checkpoint.value(name).floats()
+    }
+    return LayerParameters(
+      names: names, values: values,
+      batchNorms: try batchNorms(behind: cut, of: network).map { layer in
+        LayerParameters.Statistics(
+          runningMean: try checkpoint.value(layer.runningMeanKey).doubles(),
+          runningVar: try checkpoint.value(layer.runningVarKey).doubles(),
+          numBatchesTracked: try counter(layer.numBatchesTrackedKey, of: checkpoint))
+      })
+  }
+
+  private static func batchNorms(behind cut: NetworkCut, of network: Network) -> [BatchNormLayer] {
+    let nodes = Set(cut.nodes)
+    return network.batchNorms.filter { nodes.contains($0.nodeIndex) }
+  }
+
+  /// Keys of the classifier's weight and bias.
+  var classifierKeys: [TensorName] { [classifier.weightKey] + (classifier.biasKey.map { [$0] } ?? []) }
+
+  /// Exponent of the learning-rate decay of a tensor.
+  func depth(of tensor: TensorName) -> Int { cut?.depth(of: tensor) ?? 0 }
 
   /// Name of the last BatchNorm; nil where there is none directly before the pooling.
   public var batchNormName: String? { classifier.lastBatchNorm?.name }
@@ -128,15 +170,27 @@ public struct TunableTail: Sendable {
     if includesLayerNorm, let layer = classifier.lastLayerNorm {
       own += [layer.weightKey] + (layer.biasKey.map { [$0] } ?? [])
     }
+    if let cut, let layers = start.layers {
+      own += layers.names
+      for layer in Self.batchNorms(behind: cut, of: network) {
+        own += [layer.runningMeanKey, layer.runningVarKey, layer.numBatchesTrackedKey]
+      }
+    }
+    let excluded = Set(own)
     var hash = ContentHash()
     hash.add(network.description.layerDescription)
+    if let cut { hash.add("cut \(cut.entries) \(layerNames(of: cut))") }
     hash.add(includesBatchNorm ? "maps" : includesLayerNorm ? "normalized" : "pooled")
-    for spec in checkpoint.tensors.sorted(by: { $0.name < $1.name }) where !own.contains(spec.name) {
+    for spec in checkpoint.tensors.sorted(by: { $0.name < $1.name }) where !excluded.contains(spec.name) {
       hash.add(spec.name.string)
       hash.add("\(spec.dtype.name) \(spec.shape)")
       try checkpoint.value(spec.name).bytes.withUnsafeBytes { hash.add($0) }
     }
     return hash
+  }
+
+  private func layerNames(of cut: NetworkCut) -> String {
+    cut.trained.map(\.escaped).joined(separator: " ")
   }
 
   /// The tensors of the checkpoint that tuning has changed, each in its original dtype.
@@ -163,6 +217,14 @@ public struct TunableTail: Sendable {
     if let layer = classifier.lastLayerNorm, let norm = tuned.layerNorm {
       try replace(layer.weightKey, norm.weight.map(Double.init))
       if let key = layer.biasKey, let bias = norm.bias { try replace(key, bias.map(Double.init)) }
+    }
+    if let cut, let layers = tuned.layers {
+      for (name, values) in zip(layers.names, layers.values) { try replace(name, values.map(Double.init)) }
+      for (layer, norm) in zip(Self.batchNorms(behind: cut, of: network), layers.batchNorms) {
+        try replace(layer.runningMeanKey, norm.runningMean)
+        try replace(layer.runningVarKey, norm.runningVar)
+        if let count = norm.numBatchesTracked { try replace(layer.numBatchesTrackedKey, [Double(count)]) }
+      }
     }
     guard let layer = classifier.lastBatchNorm, let norm = tuned.batchNorm else { return result }
     try replace(layer.weightKey, norm.gamma.map(Double.init))

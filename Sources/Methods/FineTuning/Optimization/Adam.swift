@@ -12,12 +12,17 @@ final class Adam: Optimizer {
   private let beta2: Double
   private let eps: Float
   private let weightDecay: Float
+  private let trust: TuningOptions.TrustRatio
   private var steps = 0
   private var first: [Tensor] = []
   private var second: [Tensor] = []
 
-  init(_ variant: Variant, beta1: Double = 0.9, beta2: Double = 0.999, weightDecay: Double) {
+  init(
+    _ variant: Variant, beta1: Double = 0.9, beta2: Double = 0.999, weightDecay: Double,
+    trustRatio: TuningOptions.TrustRatio = .decayed
+  ) {
     self.variant = variant
+    trust = trustRatio
     self.beta1 = beta1
     self.beta2 = beta2
     // Values of the papers and PyTorch.
@@ -49,6 +54,7 @@ final class Adam: Optimizer {
       let m = first[index].pointer
       let v = second[index].pointer
       let decay = parameter.decays ? weightDecay : 0
+      let learningRate = learningRate * parameter.rateScale
       let (b1, b2) = (Float(beta1), Float(beta2))
       // The direction stays in the gradient's storage, where LAMB scales it by the trust ratio.
       func direction(_ range: Range<Int>) {
@@ -62,7 +68,8 @@ final class Adam: Optimizer {
         }
       }
       pool.forEachRange(of: parameter.count, length: 1 << 15, direction)
-      let ratio = variant == .lamb && parameter.decays ? trustRatio(parameter) : 1
+      let isTrusted = variant == .lamb && (trust == .always || decay > 0)
+      let ratio = isTrusted ? trustRatio(parameter) : 1
       let rate = Float(learningRate * ratio)
       pool.forEachRange(of: parameter.count, length: 1 << 15) { range in
         for i in range { w[i] -= rate * gradient[i] }

@@ -2,7 +2,7 @@ import Platform
 
 /// Updates parameters along their gradients.
 protocol Optimizer: AnyObject {
-  /// One step at `learningRate`; the order and number of parameters are the same at every call. The
+  /// One step at `learningRate` times each parameter's own factor; the order and number of parameters are the same at every call. The
   /// gradients' contents are undefined afterwards.
   func step(_ parameters: [TrainableParameter], learningRate: Double, pool: ThreadPool)
 

@@ -29,12 +29,12 @@ final class SGD: Optimizer {
   func step(_ parameters: [TrainableParameter], learningRate: Double, pool: ThreadPool) {
     if velocities.isEmpty { velocities = parameters.map { Tensor(shape: [$0.count]) } }
     steps += 1
-    let rate = Float(learningRate)
     for (parameter, velocity) in zip(parameters, velocities) {
       let w = parameter.value.pointer
       let gradient = parameter.gradient.pointer
       let v = velocity.pointer
       let decay = parameter.decays ? weightDecay : 0
+      let rate = Float(learningRate * parameter.rateScale)
       pool.forEachRange(of: parameter.count, length: 1 << 15) { range in
         for i in range {
           let g = gradient[i] + decay * w[i]

@@ -1,7 +1,8 @@
 import Platform
 
 /// Averaging of the tuned weights over the run. The average is measured and returned; BatchNorm's running
-/// statistics are not averaged, because its inputs do not depend on the trained parameters.
+/// statistics are not averaged. Those of the last BatchNorm alone do not depend on the trained parameters; behind a cut
+/// they do, and are computed anew for the average.
 public enum WeightAveraging: Sendable, Equatable {
   /// No average.
   case none
@@ -10,6 +11,18 @@ public enum WeightAveraging: Sendable, Equatable {
   /// Equal mean of the weights at the end of each epoch from epoch `from`, counted from 1 (Izmailov et al.
   /// 2018).
   case swa(from: Int)
+
+  /// Weight that the initial weights have in the average after `steps` steps.
+  public func initialShare(steps: Int) -> Double {
+    guard case .ema(let decay, let every) = self else { return 0 }
+    return pow(decay, Double(steps / every))
+  }
+
+  /// Weight that the newest weights have in the average; nil for an equal mean, which depends on their number.
+  public var newestShare: Double? {
+    guard case .ema(let decay, _) = self else { return nil }
+    return 1 - decay
+  }
 
   func validate() throws {
     switch self {

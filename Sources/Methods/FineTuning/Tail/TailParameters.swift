@@ -12,6 +12,8 @@ public struct TailParameters: Sendable, Equatable {
   public var batchNorm: BatchNormParameters?
   /// The LayerNorm whose scale and shift the cached features lack; nil where they have them.
   public var layerNorm: LayerNormParameters?
+  /// Tuned tensors before the classifier; nil where the classifier and the last norm alone are tuned.
+  public var layers: LayerParameters?
   /// Outputs of the classifier.
   public let classes: Int
   /// Inputs of the classifier.
@@ -24,11 +26,13 @@ public struct TailParameters: Sendable, Equatable {
   ///   - layerNorm: the last LayerNorm; nil when features have its scale and shift.
   ///   - classes: outputs of the classifier.
   ///   - channels: inputs of the classifier.
+  ///   - layers: tuned tensors before the classifier; nil without.
   public init(
     weight: [Float], bias: [Float]?, batchNorm: BatchNormParameters?, layerNorm: LayerNormParameters? = nil,
-    classes: Int, channels: Int
+    classes: Int, channels: Int, layers: LayerParameters? = nil
   ) {
     precondition(batchNorm == nil || layerNorm == nil, "one norm precedes the pooling")
+    self.layers = layers
     self.weight = weight
     self.bias = bias
     self.batchNorm = batchNorm
@@ -36,6 +40,9 @@ public struct TailParameters: Sendable, Equatable {
     self.classes = classes
     self.channels = channels
   }
+
+  /// Channels of the cached features that these parameters are trained on.
+  var featureChannels: Int { layers == nil ? channels : FeatureShape.lanes }
 
   /// - Throws: `TuningError.shapeMismatch` for the first array of a wrong length.
   func validate() throws {
@@ -52,6 +59,9 @@ public struct TailParameters: Sendable, Equatable {
       try check("BatchNorm running_mean", batchNorm.runningMean.count, channels)
       try check("BatchNorm running_var", batchNorm.runningVar.count, channels)
     }
+    for norm in layers?.batchNorms ?? [] {
+      try check("BatchNorm running_var", norm.runningVar.count, norm.runningMean.count)
+    }
     if let layerNorm {
       try check("LayerNorm weight", layerNorm.weight.count, channels)
       if let bias = layerNorm.bias { try check("LayerNorm bias", bias.count, channels) }
@@ -66,10 +76,15 @@ final class TrainableParameter: @unchecked Sendable {
   /// True if weight decay applies: to matrices, not to biases and BatchNorm's γ and β.
   let decays: Bool
 
-  init(_ value: Tensor, decays: Bool) {
+  /// Factor on the learning rate.
+  let rateScale: Double
+
+  /// - Parameter gradient: memory of the gradient; nil for its own.
+  init(_ value: Tensor, gradient: Tensor? = nil, decays: Bool, rateScale: Double = 1) {
     self.value = value
-    gradient = Tensor(shape: value.shape)
+    self.gradient = gradient ?? Tensor(shape: value.shape)
     self.decays = decays
+    self.rateScale = rateScale
   }
 
   var count: Int { value.count }
@@ -142,7 +157,7 @@ extension TailParameters {
   /// This norm with a newly initialized classifier of `classes` outputs.
   public func withNewHead(classes: Int, _ initialisation: HeadInitialisation, seed: UInt64) -> TailParameters
   {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(seed: seed, for: "new classifier")
     let bound = 1 / Double(channels).squareRoot()
     func values(_ count: Int) -> [Float] {
       switch initialisation {
@@ -153,6 +168,6 @@ extension TailParameters {
     let weight = values(classes * channels)
     return TailParameters(
       weight: weight, bias: bias.map { _ in values(classes) }, batchNorm: batchNorm, layerNorm: layerNorm,
-      classes: classes, channels: channels)
+      classes: classes, channels: channels, layers: layers)
   }
 }

@@ -8,6 +8,31 @@ public struct EpochRecord: Sendable, Equatable {
   public let train: Metrics
   /// Measured after the epoch; nil without validation samples.
   public let validation: Metrics?
+  /// True if early stopping is on and no earlier parameters, those of the start included, had a lower validation loss.
+  public var isBest = false
+  /// Distance from the minimum of the training loss; nil for stochastic optimizers, which do not know it.
+  public var optimality: Optimality?
+}
+
+/// How far parameters are from the minimum of a convex objective, as its gradient shows it.
+public struct Optimality: Sendable, Equatable {
+  /// Euclidean norm of the gradient of loss and weight decay.
+  public let gradientNorm: Double
+  /// Euclidean norm of the weights.
+  public let weightNorm: Double
+  /// Weight decay of the objective.
+  public let weightDecay: Double
+
+  /// Largest possible distance of the weights from those at the minimum, as a share of their norm; nil without weight
+  /// decay, where there need be no minimum.
+  ///
+  /// An objective that is convex but for its decay λ is λ-strongly convex in the weights, so that ‖w − w*‖ ≤ ‖g‖/λ.
+  public var distance: Double? {
+    weightDecay > 0 && weightNorm > 0 ? gradientNorm / (weightDecay * weightNorm) : nil
+  }
+
+  /// True if the weights are within 1 % of the minimum's, or without weight decay if the gradient has vanished.
+  public var isReached: Bool { distance.map { $0 <= 0.01 } ?? (gradientNorm <= 1e-5) }
 }
 
 /// Measurements of one step of tuning.
@@ -20,19 +45,6 @@ public struct StepRecord: Sendable, Equatable {
   public let learningRate: Double
   /// The batch's loss before the step.
   public let loss: Double
-}
-
-extension [EpochRecord] {
-  /// The epoch that early stopping keeps; nil without validation.
-  public var bestEpoch: Int? {
-    var watch = PlateauWatch(patience: .max)
-    var best: Int?
-    for record in self {
-      guard let validationMetrics = record.validation else { continue }
-      if watch.observe(validationMetrics.loss) || best == nil { best = record.epoch }
-    }
-    return best
-  }
 }
 
 /// Loss and accuracy over a set of samples.

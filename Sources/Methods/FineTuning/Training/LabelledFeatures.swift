@@ -6,14 +6,14 @@ public struct LabelledFeatures: Sendable {
   public let views: Int
   /// Class index of each image.
   public let labels: [Int]
-  /// A teacher's logits, [images, classes], for distillation.
+  /// A teacher's logits for distillation, [images·views, classes]: each view's own.
   public let teacherLogits: [Float]?
 
   /// - Parameters:
   ///   - features: one map per view: view v of image i is number i·views + v.
   ///   - views: cached views per image.
   ///   - labels: one class index per image.
-  ///   - teacherLogits: [images, classes] in row-major order.
+  ///   - teacherLogits: [images·views, classes] in row-major order.
   public init(features: FeatureMaps, views: Int = 1, labels: [Int], teacherLogits: [Float]? = nil) {
     self.features = features
     self.views = views
@@ -25,7 +25,7 @@ public struct LabelledFeatures: Sendable {
 
   func teacherLogits(of rows: ArraySlice<Int>, classes: Int) -> [Double]? {
     teacherLogits.map { all in
-      rows.flatMap { all[$0 / views * classes..<($0 / views + 1) * classes].map(Double.init) }
+      rows.flatMap { all[$0 * classes..<($0 + 1) * classes].map(Double.init) }
     }
   }
 
@@ -37,17 +37,18 @@ public struct LabelledFeatures: Sendable {
 
   func validate(for start: TailParameters, what: String) throws {
     let classes = start.classes
-    guard start.channels == features.shape.channels else {
+    guard start.featureChannels == features.shape.channels else {
       throw TuningError.shapeMismatch(
-        what: "features per position", expected: [start.channels], found: [features.shape.channels])
+        what: "features per position", expected: [start.featureChannels], found: [features.shape.channels])
     }
     guard labels.count * views == features.shape.count else {
       throw TuningError.shapeMismatch(
         what: "labels of \(what)", expected: [features.shape.count / views], found: [labels.count])
     }
-    if let teacherLogits, teacherLogits.count != labels.count * classes {
+    if let teacherLogits, teacherLogits.count != features.shape.count * classes {
       throw TuningError.shapeMismatch(
-        what: "teacher logits of \(what)", expected: [labels.count, classes], found: [teacherLogits.count])
+        what: "teacher logits of \(what)", expected: [features.shape.count, classes],
+        found: [teacherLogits.count])
     }
     guard !labels.isEmpty else { throw TuningError.empty(what: what) }
     for (sample, label) in labels.enumerated() where !(0..<classes).contains(label) {

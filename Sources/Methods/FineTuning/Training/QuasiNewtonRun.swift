@@ -1,23 +1,32 @@
 /// L-BFGS on the classifier over fixed features (Nocedal and Wright 2006, algorithms 7.4 and 7.5): one
 /// iteration per epoch, all samples at once.
 ///
-/// The objective is the loss plus ½·weightDecay·‖weight‖². With cross-entropy it is convex, so the result
-/// does not depend on the start, and a few dozen iterations replace the choice of learning rate and schedule.
-/// The step length meets the weak Wolfe conditions, found by bisection (Lewis and Overton 2013, algorithm
-/// 2.6). Vectors are float64, the underlying products float32. Takes memory for two logits per sample and
-/// class, in float64.
+/// The objective is the loss plus ½·weightDecay·‖weight‖². With cross-entropy it is convex, so that the minimum
+/// depends neither on the start nor on an order, and iterations up to a tolerance replace the choice of learning
+/// rate and schedule. The step length meets the weak Wolfe conditions, found by bisection (Lewis and Overton 2013,
+/// algorithm 2.6), near the minimum the approximate ones, which rounding of the value does not disturb (Hager and
+/// Zhang 2005, section 4). Vectors are float64, the underlying products float32. Takes memory for two logits per
+/// sample and class, in float64.
 final class QuasiNewtonRun: TuningRun {
   private let options: TuningOptions
   private let tail: Tail
   private let samples: LabelledFeatures
   private var point: [Double]
   private var value = 0.0
+  /// Amount by which the last iteration lowered the value.
+  private var gain = Double.infinity
   private var gradient: [Double]
   private var metrics = Metrics()
   private var history: [(s: [Double], y: [Double], rho: Double)] = []
   private(set) var epoch = 0
 
   private static let memory = 10
+  /// Share of the slope by which a step must lower the value.
+  private static let decrease = 1e-4
+  /// Relative gain below which the iterations end once the minimum is near.
+  private static let leastGain = 1e-9
+  /// Relative rounding of the value in float32.
+  private static let rounding = 2e-7
 
   init(_ options: TuningOptions, tail: Tail, samples: LabelledFeatures) throws {
     self.options = options
@@ -41,11 +50,25 @@ final class QuasiNewtonRun: TuningRun {
 
   func observe(_ loss: Double) {}
 
-  /// Runs one iteration; nil when nothing is left to gain in float32.
+  /// The distance from the minimum, as the gradient shows it.
+  var optimality: Optimality? {
+    let weightCount = tail.weight.count
+    let weightNorm = point.prefix(weightCount).reduce(0) { $0 + $1 * $1 }.squareRoot()
+    return Optimality(
+      gradientNorm: dot(gradient, gradient).squareRoot(), weightNorm: weightNorm,
+      weightDecay: options.weightDecay)
+  }
+
+  /// Runs one iteration; nil at the minimum, and when nothing is left to gain in float32.
   func trainEpoch(
     onStep: (StepRecord) throws -> Void
   ) throws -> (metrics: Metrics, learningRate: Double)? {
-    let direction = descentDirection()
+    guard optimality?.isReached != true || gain > Self.leastGain * max(1, abs(value)) else { return nil }
+    var direction = descentDirection()
+    if !(dot(gradient, direction) < 0) {
+      history = []
+      direction = descentDirection()
+    }
     let slope = dot(gradient, direction)
     guard slope < 0, let step = try search(along: direction, slope: slope) else { return nil }
     let s = zip(step.point, point).map { $0 - $1 }
@@ -55,9 +78,8 @@ final class QuasiNewtonRun: TuningRun {
       history.append((s, y, 1 / curvature))
       if history.count > Self.memory { history.removeFirst() }
     }
-    let gain = value - step.value
+    gain = value - step.value
     (point, value, gradient) = (step.point, step.value, step.gradient)
-    guard gain > 1e-9 * max(1, abs(value)) else { return nil }
     epoch += 1
     try onStep(StepRecord(epoch: epoch, step: 1, learningRate: step.length, loss: value))
     return (metrics, step.length)
@@ -98,9 +120,13 @@ final class QuasiNewtonRun: TuningRun {
       let candidate = zip(point, direction).map { $0 + length * $1 }
       var candidateGradient = gradient
       let found = try evaluate(candidate, &candidateGradient)
-      if !(found <= value + 1e-4 * length * slope) {
+      let candidateSlope = dot(candidateGradient, direction)
+      let isLower =
+        found <= value + Self.decrease * length * slope
+        || (found <= value + Self.rounding * abs(value) && candidateSlope <= (2 * Self.decrease - 1) * slope)
+      if !isLower {
         high = length
-      } else if dot(candidateGradient, direction) < 0.9 * slope {
+      } else if candidateSlope < 0.9 * slope {
         low = length
       } else {
         return SearchStep(length: length, point: candidate, value: found, gradient: candidateGradient)

@@ -3,20 +3,25 @@ import Statistics
 /// Steps of a stochastic optimizer over shuffled batches.
 final class StochasticRun: TuningRun {
   private let options: TuningOptions
-  private let tail: Tail
+  private let tail: any TunedPart
   private let source: any BatchSource
   private let optimizer: any Optimizer
   private let trained: [TrainableParameter]
+  private let finish: (TailParameters) -> TailParameters
   private let stepsPerEpoch: Int
   private var generator: SeededGenerator
   private var order: [Int] = []
+  /// The result after an epoch, which is asked for more than once.
+  private var finished: (epoch: Int, result: TailParameters)?
   private var average: WeightAverage?
   private var plateau: PlateauWatch
   private(set) var epoch = 0
 
+  /// - Parameter finish: makes a result of weights, with statistics that suit them.
   /// - Throws: `TuningError.foreignState` for a state that no run of these options and images leaves.
   init(
-    _ options: TuningOptions, tail: Tail, source: any BatchSource, resuming state: TuningState?
+    _ options: TuningOptions, tail: any TunedPart, source: any BatchSource, resuming state: TuningState?,
+    finish: @escaping (TailParameters) -> TailParameters = { $0 }
   ) throws(TuningError) {
     if let reason = state?.misfit(options, like: tail.parameters, samples: source.imageCount) {
       throw .foreignState(path: "the state to go on from", reason: reason)
@@ -25,12 +30,10 @@ final class StochasticRun: TuningRun {
     self.tail = tail
     self.source = source
     optimizer = options.makeOptimizer()
-    var trained = [tail.weight]
-    if let bias = tail.bias { trained.append(bias) }
-    if options.layers != .classifier { trained += tail.normParameters }
-    self.trained = trained
+    self.finish = finish
+    trained = tail.trained(options.layers)
     stepsPerEpoch = (source.imageCount - 1) / options.batchSize + 1
-    generator = SeededGenerator(seed: options.seed)
+    generator = SeededGenerator(seed: options.seed, for: "image order")
     plateau = PlateauWatch(patience: options.schedule.patience)
     if case .ema = options.averaging { average = WeightAverage(trained, count: 1) }
     guard let state else { return }
@@ -45,9 +48,14 @@ final class StochasticRun: TuningRun {
 
   /// The current result: the average if there is one, else the weights.
   var result: TailParameters {
-    guard let average else { return tail.parameters }
-    return tail.parameters(replacing: trained, by: average.values)
+    if let finished, finished.epoch == epoch { return finished.result }
+    let result = finish(average.map { tail.parameters(replacing: trained, by: $0.values) } ?? tail.parameters)
+    finished = (epoch, result)
+    return result
   }
+
+  /// Nil: one batch's gradient says nothing of the minimum.
+  var optimality: Optimality? { nil }
 
   /// - Parameters: additions of early stopping.
   func state(stopping: PlateauWatch, best: TailParameters?) -> TuningState {
@@ -110,24 +118,10 @@ final class StochasticRun: TuningRun {
   private func makeStep(
     _ next: TrainingBatch, step: Int, learningRate: Double, _ metrics: inout Metrics
   ) throws -> StepRecord {
-    if options.batchNorm == .batch && tail.statistics != nil {
-      guard next.images.valuesPerChannel > 1 else {
-        throw TuningError.batchWithoutVariance(epoch: epoch + 1, step: step + 1)
-      }
-      tail.useBatchStatistics(of: next.images)
-    }
-    let batch = LossBatch(
-      logits: tail.forward(next.images), classes: tail.classes, labels: next.labels,
-      teacherLogits: next.teacherLogits)
-    var gradient = [Double](repeating: 0, count: batch.logits.count)
-    let loss = options.loss.evaluate(batch, mixture: next.mixture, gradient: &gradient)
-    guard loss.isFinite else {
-      throw TuningError.diverged(epoch: epoch + 1, step: step + 1, loss: loss)
-    }
+    let (batch, loss) = try tail.differentiate(
+      next, options,
+      at: StepNumber(epoch: epoch + 1, step: step + 1, total: epoch * stepsPerEpoch + step))
     metrics.add(batch, loss: loss)
-    tail.backward(
-      gradient, rows: next.images.count,
-      trainsNorm: options.layers != .classifier && !tail.normParameters.isEmpty)
     if let limit = options.clipNorm { clip(to: limit) }
     optimizer.step(trained, learningRate: learningRate, pool: tail.pool)
     let done = epoch * stepsPerEpoch + step + 1
@@ -162,7 +156,7 @@ extension TuningOptions {
     switch optimizer {
     case .adam: Adam(.adam, weightDecay: weightDecay)
     case .adamw: Adam(.adamW, weightDecay: weightDecay)
-    case .lamb: Adam(.lamb, weightDecay: weightDecay)
+    case .lamb: Adam(.lamb, weightDecay: weightDecay, trustRatio: trustRatio)
     case .sgd, .lbfgs: SGD(momentum: momentum, weightDecay: weightDecay, nesterov: nesterov)
     }
   }

@@ -1,15 +1,18 @@
 import ImageData
+import NetworkGraphs
 
 /// Options of a tuning run.
 public struct TuningOptions: Sendable {
   /// Layers to train.
-  public enum Layers: String, Sendable, CaseIterable {
+  public enum Layers: Sendable, Equatable {
     /// The classifier alone.
-    case classifier = "fc"
+    case classifier
     /// The classifier, and scale and shift of the last BatchNorm.
-    case classifierAndBatchNorm = "fc+bn"
+    case classifierAndBatchNorm
     /// The classifier, and scale and shift of the last LayerNorm.
-    case classifierAndLayerNorm = "fc+norm"
+    case classifierAndLayerNorm
+    /// Everything behind a cut through the network, or the BatchNorms there and the classifier.
+    case behind(NetworkCut.Point)
   }
 
   /// Statistics that the last BatchNorm normalizes with.
@@ -30,10 +33,18 @@ public struct TuningOptions: Sendable {
     case adam
     /// Adam with weight decay decoupled from the gradient.
     case adamw
-    /// Adam steps, scaled by the ratio of the norms of weight and step where weight decay applies.
+    /// Adam steps, scaled by the ratio of the norms of weight and step as `TuningOptions.trustRatio` says.
     case lamb
     /// Full-batch quasi-Newton iterations, one per epoch, for the classifier alone on fixed features.
     case lbfgs
+  }
+
+  /// Parameters whose LAMB steps are scaled by the ratio of the norms of weight and step.
+  public enum TrustRatio: String, Sendable, CaseIterable {
+    /// All parameters, as in the paper (You et al. 2020, algorithm 2).
+    case always
+    /// Those that weight decay changes, as in timm: none if the weight decay is 0.
+    case decayed
   }
 
   /// Layers to train.
@@ -44,6 +55,8 @@ public struct TuningOptions: Sendable {
   public var epochs = 30
   /// Images per step; the last step of an epoch takes the rest.
   public var batchSize = 64
+  /// Images of a step that are in memory at a time behind a cut; nil for all. BatchNorm takes its statistics from them.
+  public var microBatch: Int?
   /// Optimizer of the steps.
   public var optimizer = OptimizerKind.sgd
   /// Base learning rate, before schedule and warm-up.
@@ -56,18 +69,24 @@ public struct TuningOptions: Sendable {
   public var weightDecay = 1e-4
   /// True if weight decay applies to the classifier's bias too.
   public var decaysBias = false
+  /// Factor on the learning rate behind a cut for every block that ends at a layer or after it, from 0 to 1.
+  public var layerDecay = 1.0
+  /// Probability with which training leaves out the residual branch of the last block; linearly less for those before.
+  public var dropPath = 0.0
   /// True if each epoch has its own order; false if all use the first one's.
   public var reshuffles = true
   /// Factor on the learning rate over the run.
   public var schedule = LearningRateSchedule.cosine
+  /// Parameters whose steps LAMB scales.
+  public var trustRatio = TrustRatio.decayed
   /// Rise of the learning rate at the beginning; the schedule starts after it.
   public var warmUp = WarmUp()
   /// Largest norm of the gradient of all trained parameters together; nil for no limit.
   public var clipNorm: Double?
   /// Average of the weights that becomes the result.
   public var averaging = WeightAveraging.none
-  /// Epochs without a lower validation loss after which the run ends with the best epoch's parameters; nil to
-  /// run all epochs and return the last.
+  /// Epochs without a lower validation loss after which the run ends with the best epoch's parameters, or those of the
+  /// start if no epoch was better; nil to run all epochs and return the last.
   public var patience: Int?
   /// Loss to minimize.
   public var loss: any ClassificationLoss = CrossEntropy()
@@ -100,6 +119,20 @@ public struct TuningOptions: Sendable {
     try check(
       "warm-up factor", warmUp.startFactor, "a number above 0, at most 1",
       warmUp.startFactor > 0 && warmUp.startFactor <= 1)
+    try check("layer decay", layerDecay, "a number above 0, at most 1", layerDecay > 0 && layerDecay <= 1)
+    try check("drop path", dropPath, "a number from 0 to below 1", (0..<1).contains(dropPath))
+    if let microBatch {
+      try check("micro-batch", microBatch, "a number above zero", microBatch > 0)
+      try check(
+        "micro-batch", microBatch, "at least \(batchSize) with a loss over the whole batch",
+        loss.isMean || microBatch >= batchSize)
+    }
+    if layers.cutPoint == nil {
+      let expected = "the default unless layers before the last norm are trained"
+      try check("layer decay", layerDecay, expected, layerDecay == 1)
+      try check("drop path", dropPath, expected, dropPath == 0)
+      try check("micro-batch", microBatch ?? 0, expected, microBatch == nil)
+    }
     if let clipNorm { try check("clip norm", clipNorm, "a number above zero", clipNorm > 0) }
     if let patience { try check("early stop", patience, "a number above zero", patience > 0) }
     try check(
@@ -125,6 +158,13 @@ public struct TuningOptions: Sendable {
       throw TuningError.invalidOption(
         what: "optimizer", value: optimizer.rawValue,
         expected: "sgd, adam, adamw or lamb when images are read again every epoch")
+    }
+    guard layers.cutPoint == nil || batchNorm == .frozen || averaging == .none else {
+      throw TuningError.invalidOption(
+        what: "average of the weights", value: "\(averaging)",
+        expected:
+          "none, or frozen BatchNorm statistics, when images are read again every epoch: its statistics need all features"
+      )
     }
     guard batchNorm != .recalibrate else {
       throw TuningError.invalidOption(
@@ -152,5 +192,13 @@ extension TuningOptions {
     options.decaysBias = true
     options.reshuffles = false
     return options
+  }
+}
+
+extension TuningOptions {
+  /// True if the result's statistics behind a cut have to be computed from its weights.
+  var recalibratesResult: Bool {
+    guard layers.cutPoint != nil else { return false }
+    return batchNorm == .recalibrate || (batchNorm == .batch && averaging != .none)
   }
 }

@@ -36,6 +36,16 @@ extension TuningState {
       tensors[TensorName(name)] = TensorValue(
         dtype: .f64, shape: [values.count], bytes: values.withUnsafeBytes { Array($0) })
     }
+    func put(_ prefix: String, _ layers: LayerParameters) {
+      for (index, values) in layers.values.enumerated() { put("\(prefix).\(index)", values) }
+      for (index, norm) in layers.batchNorms.enumerated() {
+        put("\(prefix).norm.\(index).running_mean", norm.runningMean)
+        put("\(prefix).norm.\(index).running_var", norm.runningVar)
+        guard let count = norm.numBatchesTracked else { continue }
+        tensors[TensorName("\(prefix).norm.\(index).num_batches_tracked")] = TensorValue(
+          i64: [count], shape: [])
+      }
+    }
     func put(_ prefix: String, _ parameters: TailParameters) {
       put("\(prefix).weight", parameters.weight)
       if let bias = parameters.bias { put("\(prefix).bias", bias) }
@@ -43,6 +53,7 @@ extension TuningState {
         put("\(prefix).norm.weight", norm.weight)
         if let bias = norm.bias { put("\(prefix).norm.bias", bias) }
       }
+      if let layers = parameters.layers { put("\(prefix).layers", layers) }
       guard let norm = parameters.batchNorm else { return }
       put("\(prefix).gamma", norm.gamma)
       put("\(prefix).beta", norm.beta)
@@ -103,6 +114,22 @@ extension TuningState {
     ) throws -> [Double] {
       try file.doubles(TensorName(name), .f64, count.map { [$0] }) { Float($0).isFinite && isValid($0) }
     }
+    func layers(_ prefix: String, like start: LayerParameters) throws -> LayerParameters {
+      var result = start
+      for (index, values) in start.values.enumerated() {
+        result.values[index] = try floats("\(prefix).\(index)", values.count)
+      }
+      for (index, norm) in start.batchNorms.enumerated() {
+        let (name, channels) = ("\(prefix).norm.\(index)", norm.runningMean.count)
+        result.batchNorms[index].runningMean = try doubles("\(name).running_mean", channels)
+        result.batchNorms[index].runningVar = try doubles("\(name).running_var", channels) { $0 >= 0 }
+        guard norm.numBatchesTracked != nil else { continue }
+        let count = try file.counts(
+          TensorName("\(name).num_batches_tracked"), [], BatchNormParameters.countersRange)[0]
+        result.batchNorms[index].numBatchesTracked = Int64(count)
+      }
+      return result
+    }
     func parameters(_ prefix: String) throws -> TailParameters {
       var result = start
       result.weight = try floats("\(prefix).weight", start.weight.count)
@@ -111,6 +138,7 @@ extension TuningState {
         result.layerNorm?.weight = try floats("\(prefix).norm.weight", start.channels)
         if norm.bias != nil { result.layerNorm?.bias = try floats("\(prefix).norm.bias", start.channels) }
       }
+      if let own = start.layers { result.layers = try layers("\(prefix).layers", like: own) }
       guard start.batchNorm != nil else { return result }
       result.batchNorm?.gamma = try floats("\(prefix).gamma", start.channels)
       result.batchNorm?.beta = try floats("\(prefix).beta", start.channels)
@@ -188,6 +216,7 @@ extension TuningOptions {
     if layers != .classifier, let norm = start.layerNorm {
       counts += norm.bias == nil ? [stride] : [stride, stride]
     }
+    counts += start.layers?.values.map(\.count) ?? []
     return counts
   }
 

@@ -30,6 +30,8 @@ extension SweepPart {
       "rank": try matrix({ $0.ranks.map(Double.init) }, .i32),
       "loss": try matrix(\.losses, .f64),
       "confidence": try matrix({ $0.confidences.map(Double.init) }, .f32),
+      "label": try matrix({ $0.labels.map(Double.init) }, .i32),
+      "brier": try matrix(\.brierScores, .f64),
     ]
     for (index, recalibration) in recalibrations.enumerated() {
       for (layer, statistics) in recalibration.statistics.enumerated() {
@@ -46,8 +48,8 @@ extension SweepPart {
   ///
   /// - Parameters:
   ///   - source: the open file.
-  ///   - wanted: recipe and share of the sweep that is to go on from it; nil for a part that must be whole. What the file
-  ///     claims is then bounded by the data set, or by what it holds.
+  ///   - wanted: recipe and share of the sweep that is to go on from it, of whose settings it may have some and others
+  ///     too; nil for a part that must be whole. What the file claims is then bounded by the data set, or by what it holds.
   /// - Throws: `SweepError.badPart` when the file is something else, damaged, or not what is wanted; reading errors.
   public init(reading source: any CheckpointSource, for wanted: (recipe: Recipe, shard: Shard)? = nil) throws
   {
@@ -57,8 +59,9 @@ extension SweepPart {
     guard let index = header["shard"]?.intValue, let count = header["shards"]?.intValue,
       let shard = Shard(index: index, count: count), let recipe = header["recipe"].flatMap(Recipe.init)
     else { throw bad("its \"\(Self.metadataKey)\" is damaged") }
-    if let wanted, wanted.recipe != recipe || wanted.shard != shard {
-      throw bad("is of another sweep or shard")
+    if let wanted {
+      if wanted.shard != shard { throw bad("is of shard \(shard), not \(wanted.shard)") }
+      if let conflict = wanted.recipe.conflict(with: recipe) { throw bad("has measurements of \(conflict)") }
     }
     let settings = recipe.settings.count
     let imageCount = shard.itemCount(of: recipe.imageCount)
@@ -72,6 +75,8 @@ extension SweepPart {
     let ranks = try file.doubles("rank", .i32, places) { $0 >= 0 }
     let losses = try file.doubles("loss", .f64, places) { $0 >= 0 }
     let confidences = try file.doubles("confidence", .f32, places) { (0...1).contains($0) }
+    let labels = try file.doubles("label", .i32, places) { $0 >= 0 }
+    let brierScores = try file.doubles("brier", .f64, places) { (0...2.0001).contains($0) }
     let seconds = try file.doubles("seconds", .f64, [settings]) { $0 >= 0 }
     var measurements = Measurements(
       settings: recipe.settings, images: shard.items(of: recipe.imageCount), multiplyAdds: recipe.multiplyAdds
@@ -82,7 +87,7 @@ extension SweepPart {
         measurements.outcomes[setting].append(
           Outcome(
             predicted: Int(predicted[place]), rank: Int(ranks[place]), loss: losses[place],
-            confidence: confidences[place]))
+            confidence: confidences[place], label: Int(labels[place]), brierScore: brierScores[place]))
       }
     }
     guard let entries = header["recalibrations"]?.arrayValue else {

@@ -17,8 +17,12 @@ public struct SweepPart: Sendable, Equatable {
     public var dataset: String
     /// Number of images in the data set.
     public var imageCount: Int
+    /// Digest of the data set's images: of their names and labels, say.
+    public var datasetDigest: String
     /// Names of the checkpoints.
     public var checkpoints: [String]
+    /// Architectures of the checkpoints, as reports name them; empty if unknown.
+    public var architectures: [String]
     /// Digests of the checkpoints' tensors.
     public var digests: [String]
     /// Options under which images are read and networks computed, an object as in the history.
@@ -32,13 +36,16 @@ public struct SweepPart: Sendable, Equatable {
 
     /// A recipe with everything given.
     public init(
-      dataset: String, imageCount: Int, checkpoints: [String], digests: [String],
-      options: JSON = .object([]), settings: [Setting], multiplyAdds: [Int],
+      dataset: String, imageCount: Int, datasetDigest: String = "", checkpoints: [String],
+      architectures: [String] = [], digests: [String], options: JSON = .object([]), settings: [Setting],
+      multiplyAdds: [Int],
       calibration: CalibrationRecipe? = nil
     ) {
       self.dataset = dataset
       self.imageCount = imageCount
+      self.datasetDigest = datasetDigest
       self.checkpoints = checkpoints
+      self.architectures = architectures
       self.digests = digests
       self.options = options
       self.settings = settings
@@ -52,13 +59,25 @@ public struct SweepPart: Sendable, Equatable {
       .object((options.objectValue ?? []).filter { $0.0 != "class_map" && $0.0 != "skip_bad" })
     }
 
-    /// True if both measure the same; names may differ between machines.
+    /// The property, apart from the settings, in which measurements of `other` are not those of this sweep; nil if they
+    /// are. Names may differ between machines.
+    func conflict(with other: Recipe) -> String? {
+      if digests != other.digests { return "other checkpoints" }
+      if imageCount != other.imageCount || datasetDigest != other.datasetDigest { return "other images" }
+      if measuredOptions != other.measuredOptions { return "other options" }
+      if let own = calibration, let theirs = other.calibration,
+        own.imageCount != theirs.imageCount || own.seed != theirs.seed
+          || own.datasetDigest != theirs.datasetDigest
+      {
+        return "other images for BatchNorm statistics"
+      }
+      return nil
+    }
+
+    /// True if both measure the same settings.
     func measuresTheSame(as other: Recipe) -> Bool {
-      imageCount == other.imageCount && digests == other.digests
-        && measuredOptions == other.measuredOptions
-        && settings == other.settings
-        && calibration?.imageCount == other.calibration?.imageCount
-        && calibration?.seed == other.calibration?.seed
+      conflict(with: other) == nil && settings == other.settings
+        && (calibration == nil) == (other.calibration == nil)
     }
   }
 
@@ -66,14 +85,17 @@ public struct SweepPart: Sendable, Equatable {
   public struct CalibrationRecipe: Sendable, Equatable {
     /// The data set's name.
     public var dataset: String
+    /// Digest of the data set's images: of their names, say.
+    public var datasetDigest: String
     /// Number of images taken.
     public var imageCount: Int
     /// Seed of their random selection.
     public var seed: UInt64
 
     /// A recipe with everything given.
-    public init(dataset: String, imageCount: Int, seed: UInt64) {
+    public init(dataset: String, datasetDigest: String = "", imageCount: Int, seed: UInt64) {
       self.dataset = dataset
+      self.datasetDigest = datasetDigest
       self.imageCount = imageCount
       self.seed = seed
     }
@@ -151,8 +173,10 @@ public struct SweepPart: Sendable, Equatable {
 extension SweepPart.Recipe {
   var json: JSON {
     var members: [(String, JSON)] = [
-      ("data", .string(dataset)), ("images", JSON(imageCount)),
-      ("checkpoints", .array(checkpoints.map(JSON.string))), ("digests", .array(digests.map(JSON.string))),
+      ("data", .string(dataset)), ("images", JSON(imageCount)), ("data_digest", .string(datasetDigest)),
+      ("checkpoints", .array(checkpoints.map(JSON.string))),
+      ("architectures", .array(architectures.map(JSON.string))),
+      ("digests", .array(digests.map(JSON.string))),
       ("options", options),
       ("multiply_adds", .array(multiplyAdds.map { JSON($0) })), ("settings", .array(settings.map(\.json))),
     ]
@@ -161,8 +185,8 @@ extension SweepPart.Recipe {
         (
           "bnfix",
           .object([
-            ("data", .string(calibration.dataset)), ("images", JSON(calibration.imageCount)),
-            ("seed", .number("\(calibration.seed)")),
+            ("data", .string(calibration.dataset)), ("data_digest", .string(calibration.datasetDigest)),
+            ("images", JSON(calibration.imageCount)), ("seed", .number("\(calibration.seed)")),
           ])
         ))
     }
@@ -191,14 +215,20 @@ extension SweepPart.Recipe {
     var calibration: SweepPart.CalibrationRecipe?
     if let source = json["bnfix"] {
       guard let dataset = source["data"]?.stringValue, let images = source["images"]?.intValue,
-        Self.imageCounts.contains(images), case .number(let text)? = source["seed"], let seed = UInt64(text)
+        Self.imageCounts.contains(images),
+        case .number(let text)? = source["seed"], let seed = UInt64(text)
       else { return nil }
-      calibration = SweepPart.CalibrationRecipe(dataset: dataset, imageCount: images, seed: seed)
+      calibration = SweepPart.CalibrationRecipe(
+        dataset: dataset, datasetDigest: source["data_digest"]?.stringValue ?? "", imageCount: images,
+        seed: seed)
     }
     guard calibration != nil || settings.allSatisfy({ $0.batchNorm == .stored }) else { return nil }
     self.init(
-      dataset: dataset, imageCount: imageCount, checkpoints: checkpoints, digests: digests,
-      options: options, settings: settings, multiplyAdds: multiplyAdds, calibration: calibration)
+      dataset: dataset, imageCount: imageCount, datasetDigest: json["data_digest"]?.stringValue ?? "",
+      checkpoints: checkpoints, architectures: list("architectures", { $0.stringValue }) ?? [],
+      digests: digests, options: options, settings: settings,
+      multiplyAdds: multiplyAdds,
+      calibration: calibration)
   }
 }
 
@@ -237,5 +267,18 @@ extension Preprocessing {
   init?(json: JSON) {
     guard let known = try? Preprocessing(metadata: { json[$0]?.stringValue }, source: "") else { return nil }
     self = known
+  }
+}
+
+extension ImageDataset {
+  /// A name for the images of a data set: CRC-32 of the last components of their names and of their labels, which are the
+  /// same wherever its folder is.
+  package var namesDigest: String {
+    var digest: UInt32 = 0
+    for image in 0..<count {
+      var entry = "\(lastComponents(itemName(image)))\0\(label(image) ?? -1)\0"
+      digest = entry.withUTF8 { crc32(UnsafeRawBufferPointer($0), continuing: digest) }
+    }
+    return "crc32:\(hexadecimal(digest))"
   }
 }

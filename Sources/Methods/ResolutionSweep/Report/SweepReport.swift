@@ -10,6 +10,18 @@ public struct SweepReport: Sendable {
   public var rows: [SweepRow]
   /// The choice.
   public var verdict: Verdict
+  /// Names of the networks, as short as tells them apart; empty if unknown.
+  public var checkpoints: [String] = []
+  /// Architectures of the networks by the names of the libraries; empty if unknown.
+  public var architectures: [String] = []
+  /// Cost that the Pareto front goes by.
+  public var cost: Cost
+  /// Number of threads that the latencies were measured with; nil without latencies.
+  public var latencyThreads: Int?
+  /// Temperature of the chosen setting's logits and its effect; nil if none was fitted.
+  public var calibration: TemperatureScaling?
+  /// Indices of the networks whose torchvision models transform normalized inputs once more (`transform_input`).
+  public var transformsInput: Set<Int> = []
 
   /// Method of choosing from a sweep.
   public struct Request: Sendable {
@@ -37,10 +49,11 @@ public struct SweepReport: Sendable {
     }
   }
 
-  package init(dataset: String, rows: [SweepRow], verdict: Verdict) {
+  package init(dataset: String, rows: [SweepRow], verdict: Verdict, cost: Cost = .multiplyAdds) {
     self.dataset = dataset
     self.rows = rows
     self.verdict = verdict
+    self.cost = cost
   }
 
   /// Chooses among measured settings.
@@ -55,40 +68,70 @@ public struct SweepReport: Sendable {
   /// - Parameters:
   ///   - measured: all settings; those that a race dropped have seen fewer images.
   ///   - isShuffled: true if the images were visited in random order.
+  ///   - latencies: measured latency of every setting, which a budget in milliseconds needs; the Pareto front then goes
+  ///   by it. Ties and preferences go by multiply-adds all the same, so that a choice can be repeated.
   ///   - dataset: the data set's name.
   ///   - checkpoints: names of the sweep's networks, shown when there are several.
   ///   - request: method of choosing.
   /// - Throws: `SweepError.tooFewImages`, `.beyondBudget`.
   public init(
-    _ measured: Measurements, isShuffled: Bool = false, dataset: String, checkpoints: [String],
-    request: Request
+    _ measured: Measurements, isShuffled: Bool = false, latencies: [Latency]? = nil, dataset: String,
+    checkpoints: [String], request: Request
   ) throws {
+    precondition(latencies.map { $0.count == measured.settings.count } ?? true)
+    precondition(latencies != nil || request.budget?.cost != .milliseconds)
     let costs = measured.multiplyAdds
-    let names = checkpoints.count > 1 ? distinguishingNames(checkpoints) : nil
+    let names = distinguishingNames(checkpoints)
     var rows = measured.settings.indices.map { index in
       SweepRow(
         setting: measured.settings[index],
-        checkpoint: names.map { Self.name(of: measured.settings[index], $0) },
-        outcomes: measured.outcomes[index], multiplyAdds: costs[index], seconds: measured.seconds[index])
+        checkpoint: names.count > 1 ? Self.name(of: measured.settings[index], names) : nil,
+        outcomes: measured.outcomes[index], multiplyAdds: costs[index], seconds: measured.seconds[index],
+        latency: latencies?[index])
     }
     let finalists = try Self.finalists(rows, of: measured, budget: request.budget)
     let finals = finalists.map { measured.outcomes[$0] }
     let selection = try Selection(
-      request.metric.matrix(finals), costs: finalists.map { Double(costs[$0]) }, method: request.method,
+      request.metric.matrix(finals), shown: [Metric.top1.matrix(finals)],
+      costs: finalists.map { Double(costs[$0]) }, method: request.method,
       isShuffled: isShuffled, rule: request.rule, seed: request.seed)
     for member in selection.confidenceSet.members { rows[finalists[member]].isIndistinguishable = true }
     for (place, row) in finalists.enumerated() { rows[row].deficit = selection.confidenceSet.deficits[place] }
-    Self.markParetoFront(&rows, among: measured.complete)
-    let scoring = { (metric: Metric) in abs(selection.score(metric.matrix(finals))) }
+    let cost = latencies == nil ? Cost.multiplyAdds : .milliseconds
+    Self.markParetoFront(&rows, among: measured.complete, by: cost)
+    var scored = SettingOutcomes()
+    for (image, setting) in zip(selection.scoringImages, selection.scoredSetting) {
+      scored.append(finals[setting][image])
+    }
+    let tally = ClassTally(scored)
     self.dataset = dataset
     self.rows = rows
+    self.checkpoints = names
+    self.cost = cost
     verdict = Verdict(
       method: request.method, metric: request.metric, preference: request.rule.preference,
       chosen: finalists[selection.chosen], selectingCount: selection.selectingImages.count,
-      scoringCount: selection.scoringImages.count, top1: scoring(.top1), top5: scoring(.top5),
-      loss: scoring(.loss),
-      // The winner's luck is relative to all settings, of which a race keeps only the last.
-      optimism: measured.complete.count < rows.count ? nil : selection.optimism)
+      scoringCount: scored.count, top1: scored.accuracy(top: 1).value, top5: scored.accuracy(top: 5).value,
+      loss: scored.meanLoss, balancedAccuracy: tally.balancedAccuracy, macroF1: tally.macroF1,
+      brierScore: scored.meanBrierScore,
+      // The choice's luck is relative to all settings, of which a race keeps only the last.
+      optimism: measured.complete.count < rows.count ? nil : selection.optimism,
+      top1Optimism: measured.complete.count < rows.count ? nil : selection.shownOptimism?[0])
+  }
+
+  /// Scores every row by reassessed labels.
+  ///
+  /// - Parameters:
+  ///   - measured: the measurements that the report is made of.
+  ///   - classes: the classes that each image shows, in the order of its `images`; nil leaves an image out.
+  package mutating func score(_ measured: Measurements, by classes: [Set<Int>?]) {
+    precondition(classes.count == measured.images.count)
+    for index in rows.indices {
+      let judged = zip(measured.outcomes[index].predicted, classes).compactMap { predicted, shown in
+        shown?.contains(Int(predicted))
+      }
+      rows[index].real = Proportion(successes: judged.count { $0 }, count: judged.count)
+    }
   }
 
   private static func name(of setting: Setting, _ names: [String]) -> String {
@@ -103,24 +146,23 @@ public struct SweepReport: Sendable {
     guard let budget else { return complete }
     let affordable = complete.filter { budget.allows(rows[$0]) }
     guard !affordable.isEmpty else {
-      let cheapest = complete.map { budget.cost(rows[$0]) }.min() ?? 0
+      let cheapest = complete.map { budget.cost.of(rows[$0]) }.min() ?? 0
       throw SweepError.beyondBudget(budget, cheapest: cheapest)
     }
     return affordable
   }
 
-  /// A setting is on the front if no other is at least as accurate and as cheap, and better in one of the
-  /// two.
-  ///
   /// Settings that a race dropped were measured on other images and compare with nothing.
-  private static func markParetoFront(_ rows: inout [SweepRow], among candidates: [Int]) {
-    for index in candidates {
-      let row = rows[index]
-      rows[index].isParetoOptimal = !candidates.contains { candidate in
-        let other = rows[candidate]
-        let isAsGood = other.top1.value >= row.top1.value && other.multiplyAdds <= row.multiplyAdds
-        return isAsGood && (other.top1.value > row.top1.value || other.multiplyAdds < row.multiplyAdds)
-      }
+  private static func markParetoFront(_ rows: inout [SweepRow], among candidates: [Int], by cost: Cost) {
+    let front = ResolutionSweep.paretoFront(
+      costs: candidates.map { cost.of(rows[$0]) }, values: candidates.map { rows[$0].top1.value })
+    for place in front { rows[candidates[place]].isParetoOptimal = true }
+  }
+
+  /// Rows that no other is at least as accurate and as cheap as, and better in one of the two; by ascending cost.
+  public var paretoFront: [Int] {
+    rows.indices.filter { rows[$0].isParetoOptimal }.sorted {
+      (cost.of(rows[$0]), $0) < (cost.of(rows[$1]), $1)
     }
   }
 }
@@ -137,12 +179,24 @@ public struct SweepRow: Sendable {
   public var top5: Proportion
   /// Mean cross-entropy in nats.
   public var loss: Double
-  /// Expected calibration error over 15 bins.
+  /// Expected calibration error over 15 bins of equal width.
   public var calibrationError: Double
+  /// Expected calibration error over 15 bins of equal numbers of images.
+  public var adaptiveCalibrationError: Double
+  /// Mean accuracy of the classes.
+  public var balancedAccuracy: Double
+  /// Mean F1 of the classes.
+  public var macroF1: Double
+  /// Mean Brier score, from 0 to 2.
+  public var brierScore: Double
+  /// Share of the images with reassessed labels whose predicted class is among them; nil without such labels.
+  public var real: Proportion?
   /// Multiply-adds per image.
   public var multiplyAdds: Int
   /// Images per second of the forward passes alone; depends on the machine.
   public var imagesPerSecond: Double
+  /// Time for a single image; nil unless measured.
+  public var latency: Latency?
   /// True if the choosing images cannot distinguish the setting from the best.
   public var isIndistinguishable = false
   /// Interval of the distance to the best, in units of the metric: simultaneous over its rivals, on the
@@ -152,7 +206,8 @@ public struct SweepRow: Sendable {
   public var isParetoOptimal = false
 
   package init(
-    setting: Setting, checkpoint: String?, outcomes: SettingOutcomes, multiplyAdds: Int, seconds: Double
+    setting: Setting, checkpoint: String?, outcomes: SettingOutcomes, multiplyAdds: Int, seconds: Double,
+    latency: Latency? = nil
   ) {
     self.setting = setting
     self.checkpoint = checkpoint
@@ -160,36 +215,13 @@ public struct SweepRow: Sendable {
     top5 = outcomes.accuracy(top: 5)
     loss = outcomes.meanLoss
     calibrationError = outcomes.calibrationError
+    adaptiveCalibrationError = outcomes.adaptiveCalibrationError
+    let tally = ClassTally(outcomes)
+    balancedAccuracy = tally.balancedAccuracy
+    macroF1 = tally.macroF1
+    brierScore = outcomes.meanBrierScore
     self.multiplyAdds = multiplyAdds
     imagesPerSecond = seconds > 0 ? Double(outcomes.count) / seconds : 0
+    self.latency = latency
   }
-}
-
-/// Paths without the folders and file names that they all share, and without the extension.
-///
-/// `run/epoch-1.safetensors` and `run/epoch-2.safetensors` become `epoch-1` and `epoch-2`;
-/// `a/last.safetensors` and `b/last.safetensors` become `a` and `b`. Equal paths stay as they are.
-package func distinguishingNames(_ paths: [String]) -> [String] {
-  var parts = paths.map { path in
-    path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
-      String(Substring($0))
-    }
-  }
-  while parts.allSatisfy({ $0.count > 1 && $0.first == parts[0].first }) {
-    for index in parts.indices { parts[index].removeFirst() }
-  }
-  while parts.allSatisfy({ $0.count > 1 && $0.last == parts[0].last }) {
-    for index in parts.indices { parts[index].removeLast() }
-  }
-  let names = parts.map { part -> String in
-    let name = part.joined(separator: "/")
-    return name.dropping(suffix: ".safetensors") ?? name
-  }
-  return Set(names).count == Set(paths).count ? names : paths
-}
-
-/// The last `count` components of a path: the name of a data set without its place on a machine.
-public func lastComponents(_ path: String, count: Int = 1) -> String {
-  let parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
-  return parts.isEmpty ? path : parts.suffix(count).joined(separator: "/")
 }

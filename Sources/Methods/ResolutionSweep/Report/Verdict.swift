@@ -1,4 +1,5 @@
 import Evaluation
+import ImageData
 import Statistics
 
 extension SweepReport {
@@ -22,9 +23,17 @@ extension SweepReport {
     public var top5: Double
     /// Mean cross-entropy of the scoring images in nats.
     public var loss: Double
-    /// Optimistic bias of the best measured score, in units of the metric; nil where it cannot be estimated:
-    /// a single image, or a race that dropped settings.
+    /// Mean accuracy of the classes among the scoring images.
+    public var balancedAccuracy: Double
+    /// Mean F1 of the classes among the scoring images.
+    public var macroF1: Double
+    /// Mean Brier score of the scoring images.
+    public var brierScore: Double
+    /// Optimistic bias of the choice's score on the choosing images, in units of the metric; nil where it cannot be
+    /// estimated: a single image, or a race that dropped settings.
     public var optimism: Double?
+    /// The same bias of its top-1 accuracy, a fraction of 1.
+    public var top1Optimism: Double?
     /// The chosen setting on another data set.
     public var confirmation: Confirmation?
   }
@@ -39,15 +48,36 @@ extension SweepReport {
     public var top5: Proportion
     /// Mean cross-entropy in nats.
     public var loss: Double
+    /// The setting that the checkpoint records, on the same images; nil where it records none or the choice is that.
+    public var recorded: Recorded?
+
+    /// The recorded setting on the images of a confirmation.
+    public struct Recorded: Sendable, Equatable {
+      /// The recorded preprocessing.
+      public var preprocessing: Preprocessing
+      /// Share of images with the true class ranked first.
+      public var top1: Proportion
+      /// The choice compared with it, image by image.
+      public var comparison: PairedComparison
+    }
 
     /// - Parameters:
     ///   - dataset: the data set's name.
     ///   - outcomes: the chosen setting's outcomes on it.
-    public init(dataset: String, outcomes: SettingOutcomes) {
+    ///   - recorded: the recorded preprocessing and its outcomes on the same images.
+    public init(
+      dataset: String, outcomes: SettingOutcomes,
+      recorded: (preprocessing: Preprocessing, outcomes: SettingOutcomes)? = nil
+    ) {
       self.dataset = dataset
       top1 = outcomes.accuracy(top: 1)
       top5 = outcomes.accuracy(top: 5)
       loss = outcomes.meanLoss
+      self.recorded = recorded.map { recorded in
+        Recorded(
+          preprocessing: recorded.preprocessing, top1: recorded.outcomes.accuracy(top: 1),
+          comparison: PairedComparison(outcomes.correct(), recorded.outcomes.correct()))
+      }
     }
   }
 }

@@ -9,13 +9,23 @@ public enum Metric: String, CaseIterable, Sendable {
   case top5
   /// Negated mean cross-entropy in nats.
   case loss
+  /// Mean over the classes of the share of their images that are right.
+  case balanced
+  /// Mean over the classes of the harmonic mean of recall and precision.
+  case macroF1 = "macro-f1"
+  /// Negated mean Brier score.
+  case brier
 
-  /// The score of every image: 1 or 0, or the negated cross-entropy in nats.
+  /// The score of every image, whose mean is the metric: 1 or 0, the negated cross-entropy in nats or Brier score, or
+  /// the image's part in a mean over classes.
   package func scores(_ outcomes: SettingOutcomes) -> [Double] {
     switch self {
     case .top1: outcomes.correct(top: 1).map { $0 ? 1 : 0 }
     case .top5: outcomes.correct(top: 5).map { $0 ? 1 : 0 }
     case .loss: outcomes.losses.map(-)
+    case .balanced: ClassTally(outcomes).balancedScores(outcomes)
+    case .macroF1: ClassTally(outcomes).macroF1Scores(outcomes)
+    case .brier: outcomes.brierScores.map(-)
     }
   }
 
@@ -87,16 +97,24 @@ public struct SelectionRule: Sendable {
     generator: inout SeededGenerator
   ) -> Int {
     precondition(costs.count == scores.settingCount)
-    let means = scores.means
-    switch preference {
-    case .accuracy: return best(of: means, costs: costs)
-    case .cheap:
-      let set =
-        confidenceSet
-        ?? ConfidenceSet(scores, level: level, replicates: replicates, generator: &generator)
-      return set.members.min { a, b in (costs[a], -means[a], a) < (costs[b], -means[b], b) }
-        ?? best(of: means, costs: costs)
-    }
+    guard preference == .cheap else { return best(of: scores.means, costs: costs) }
+    let set =
+      confidenceSet ?? ConfidenceSet(scores, level: level, replicates: replicates, generator: &generator)
+    return choose(means: scores.means, costs: costs, set: set, share: 1)
+  }
+
+  /// The setting that some of the images would choose.
+  ///
+  /// - Parameters:
+  ///   - means: mean scores of all settings on those images.
+  ///   - costs: cost of each setting in any unit.
+  ///   - set: the confidence set for all images.
+  ///   - share: share of the images that those are, above 0.
+  func choose(means: [Double], costs: [Double], set: ConfidenceSet, share: Double) -> Int {
+    guard preference == .cheap else { return best(of: means, costs: costs) }
+    return set.members(means: means, share: share).min { a, b in
+      (costs[a], -means[a], a) < (costs[b], -means[b], b)
+    } ?? best(of: means, costs: costs)
   }
 }
 
@@ -115,13 +133,16 @@ public struct Selection: Sendable, Equatable {
   public let scoredSetting: [Int]
   /// Settings that the choosing images cannot distinguish from the best.
   public let confidenceSet: ConfidenceSet
-  /// Optimistic bias of the choosing images' best mean score, in score units; nil with a single image.
+  /// Optimistic bias of the choice's mean score on the choosing images, in score units; nil with a single image.
   public let optimism: Double?
+  /// The same for each of the other scores that are shown of the choice.
+  public let shownOptimism: [Double]?
 
   /// Chooses a setting.
   ///
   /// - Parameters:
   ///   - scores: paired scores of all settings on all images, higher is better.
+  ///   - shown: other scores of the same settings on the same images that are shown of the choice.
   ///   - costs: cost of each setting, in any unit.
   ///   - method: division of the images into choosing and scoring ones.
   ///   - isShuffled: true if the images are already in random order, as in a race; parts are then runs of
@@ -130,13 +151,13 @@ public struct Selection: Sendable, Equatable {
   ///   - seed: seed of all random draws.
   /// - Throws: `SweepError.tooFewImages` when a part would be empty.
   public init(
-    _ scores: ScoreMatrix, costs: [Double], method: SelectionMethod, isShuffled: Bool = false,
-    rule: SelectionRule, seed: UInt64
+    _ scores: ScoreMatrix, shown: [ScoreMatrix] = [], costs: [Double], method: SelectionMethod,
+    isShuffled: Bool = false, rule: SelectionRule, seed: UInt64
   ) throws {
     let count = scores.imageCount
     let needed = method.partCount
     guard count >= needed else { throw SweepError.tooFewImages(count: count, needed: needed) }
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(seed: seed, for: "selection")
     let parts = method.parts(count: count, isShuffled: isShuffled, generator: &generator)
     let selecting = method == .half ? parts[0] : Array(0..<count)
     let selectingScores = scores.rows(selecting)
@@ -159,7 +180,12 @@ public struct Selection: Sendable, Equatable {
     scoringImages = scoring
     scoredSetting = scored
     confidenceSet = set
-    optimism = selectionOptimism(selectingScores, costs: costs, generator: &generator)
+    let optimism = selectionOptimism(
+      of: rule, by: selectingScores, shown: [selectingScores] + shown.map { $0.rows(selecting) },
+      costs: costs,
+      set: set, generator: &generator)
+    self.optimism = optimism?[0]
+    shownOptimism = optimism.map { Array($0.dropFirst()) }
   }
 
   /// Mean of `scores` over the scoring images, each under the setting that counts for it.

@@ -11,13 +11,20 @@ import Statistics
 public struct ConfidenceSet: Sendable, Equatable {
   /// Indices of the members, ascending; never empty when there is an image.
   public let members: [Int]
-  /// For every setting, an interval of its distance to the best (simultaneous over its rivals), in score
-  /// units.
+  /// For every setting, an interval of its distance to the best, in score units.
+  ///
+  /// With probability `level` all of them hold at once: each is made of the differences of a pair of settings,
+  /// whose two-sided intervals share one critical value, the quantile of the largest studentized difference of
+  /// all pairs (Hsu 1981, "Simultaneous confidence intervals for all distances from the best", with the max-T
+  /// bootstrap in place of tables).
   public let deficits: [ClosedRange<Double>]
+  /// Critical value of every setting's own test.
+  private let criticalValues: [Double]
+  private let errors: PairwiseErrors
 
   /// - Parameters:
   ///   - scores: paired scores, higher is better.
-  ///   - level: probability that the best setting is in the set, in (0, 1).
+  ///   - level: probability that the best setting is in the set, and that all distances hold, in (0, 1).
   ///   - replicates: bootstrap resamples; 2000 determine the 95 % quantile to about 0.05 standard errors.
   ///   - generator: source of the resampling.
   public init(
@@ -27,33 +34,56 @@ public struct ConfidenceSet: Sendable, Equatable {
     let means = scores.means
     let errors = PairwiseErrors(scores)
     let bootstrap = PairedBootstrap(scores, replicates: replicates, generator: &generator)
+    // Resampling a few images varies too little to be trusted below the value for one normal rival.
     let floor = normalQuantile(level)
-    var members: [Int] = []
-    var deficits: [ClosedRange<Double>] = []
+    var criticalValues: [Double] = []
     var largest = [Double](repeating: 0, count: replicates)
+    var largestOfAll = largest
     for setting in 0..<count {
-      let rivals = (0..<count).filter { $0 != setting && errors.smoothed($0, setting) > 0 }
-      let varying = rivals.filter { errors.plain($0, setting) > 0 }
+      let varying = (0..<count).map { (rival: $0, error: errors.plain($0, setting)) }.filter { $0.error > 0 }
       for replicate in 0..<replicates {
         let own = bootstrap[replicate, setting]
-        largest[replicate] = varying.reduce(0.0) { worst, rival in
-          max(worst, (bootstrap[replicate, rival] - own) / errors.plain(rival, setting))
+        largest[replicate] = varying.reduce(0.0) { worst, other in
+          max(worst, (bootstrap[replicate, other.rival] - own) / other.error)
         }
+        // Every pair comes up twice, with either sign.
+        largestOfAll[replicate] = max(largestOfAll[replicate], largest[replicate])
       }
-      // Resampling a few images varies too little to be trusted below the value for one normal rival.
-      let critical = max(Self.quantile(&largest, level), floor)
-      var lower = 0.0
-      var upper = 0.0
-      for rival in rivals {
-        let gap = means[rival] - means[setting]
-        lower = max(lower, gap - critical * errors.smoothed(rival, setting))
-        upper = max(upper, gap + critical * errors.smoothed(rival, setting))
-      }
-      if lower == 0 { members.append(setting) }
-      deficits.append(lower...upper)
+      criticalValues.append(max(Self.quantile(&largest, level), floor))
     }
-    self.members = members
-    self.deficits = deficits
+    let joint = max(Self.quantile(&largestOfAll, level), normalQuantile((1 + level) / 2))
+    self.criticalValues = criticalValues
+    self.errors = errors
+    members = Self.members(means, errors, criticalValues, share: 1)
+    deficits = (0..<count).map { setting in
+      var (lower, upper) = (0.0, 0.0)
+      for rival in 0..<count where rival != setting {
+        let gap = means[rival] - means[setting]
+        let reach = joint * errors.smoothed(rival, setting)
+        (lower, upper) = (max(lower, gap - reach), max(upper, gap + reach))
+      }
+      return lower...upper
+    }
+  }
+
+  /// The members as some of the images would show them, with the critical values and the spread of all.
+  ///
+  /// - Parameters:
+  ///   - means: mean scores of all settings on those images.
+  ///   - share: share of the images that those are, above 0.
+  func members(means: [Double], share: Double) -> [Int] {
+    Self.members(means, errors, criticalValues, share: share)
+  }
+
+  private static func members(
+    _ means: [Double], _ errors: PairwiseErrors, _ criticalValues: [Double], share: Double
+  ) -> [Int] {
+    means.indices.filter { setting in
+      !means.indices.contains { rival in
+        let gap = means[rival] - means[setting]
+        return gap > 0 && gap > criticalValues[setting] * errors.smoothed(rival, setting, share: share)
+      }
+    }
   }
 
   /// The smallest value that at least `level` of the values (with one more at infinity) do not exceed.
@@ -116,47 +146,62 @@ struct PairedBootstrap {
   }
 }
 
-/// Standard errors of the differences between all pairs of settings, shape [settings, settings].
-struct PairwiseErrors {
+/// Standard errors of the differences between all pairs of settings.
+struct PairwiseErrors: Equatable {
+  /// Sums over the images of the differences d of one pair's scores.
+  private struct Sums: Equatable {
+    var sum = 0.0
+    var squares = 0.0
+    /// Number of images on which the two differ.
+    var differing = 0.0
+  }
+
   private let count: Int
-  private var plainErrors: [Double]
-  private var smoothedErrors: [Double]
+  private let imageCount: Double
+  private var sums: [Sums]
+  /// Mean square of the differences that are not 0, over all pairs.
+  private let usualSquare: Double
 
   /// Cost: discordant images × settings².
   init(_ scores: ScoreMatrix) {
     count = scores.settingCount
-    plainErrors = Array(repeating: 0, count: count * count)
-    smoothedErrors = plainErrors
+    imageCount = Double(max(scores.imageCount, 1))
+    sums = Array(repeating: Sums(), count: count * count)
     let rows = scores.discordantRows
-    let n = Double(max(scores.imageCount, 1))
+    var all = Sums()
     for first in 0..<count {
       for second in 0..<first {
-        var sum = 0.0
-        var squares = 0.0
-        var differing = 0.0
+        var pair = Sums()
         for row in 0..<rows.imageCount {
           let difference = rows[row, first] - rows[row, second]
-          sum += difference
-          squares += difference * difference
-          if difference != 0 { differing += 1 }
+          pair.sum += difference
+          pair.squares += difference * difference
+          if difference != 0 { pair.differing += 1 }
         }
-        guard differing > 0 else { continue }
-        let plain = max(0, squares - sum * sum / n).squareRoot() / n
-        // One more differing image of average size: with only a handful of them the plain error is
-        // overconfident (five to nothing is p = 1/32 by the exact test, which this reproduces; three to
-        // nothing proves nothing).
-        let smoothed = max(0, squares * (1 + 1 / differing) - sum * sum / n).squareRoot() / n
-        for index in [first * count + second, second * count + first] {
-          plainErrors[index] = plain
-          smoothedErrors[index] = smoothed
-        }
+        all.squares += pair.squares
+        all.differing += pair.differing
+        sums[first * count + second] = pair
+        sums[second * count + first] = pair
       }
     }
+    usualSquare = all.differing > 0 ? all.squares / all.differing : 0
   }
 
   /// √(Σd² − (Σd)²/n)/n; 0 for two settings that never differ.
-  func plain(_ first: Int, _ second: Int) -> Double { plainErrors[first * count + second] }
+  func plain(_ first: Int, _ second: Int) -> Double {
+    let pair = sums[first * count + second]
+    return max(0, pair.squares - pair.sum * pair.sum / imageCount).squareRoot() / imageCount
+  }
 
-  /// The standard error with one more differing image of average size.
-  func smoothed(_ first: Int, _ second: Int) -> Double { smoothedErrors[first * count + second] }
+  /// The standard error with one more differing image of usual size, as `share` of the images would give it.
+  ///
+  /// With only a handful of differing images the plain error is overconfident (five to nothing is p = 1/32 by the
+  /// exact test, which this reproduces; three to nothing proves nothing), and images on which two settings agree do
+  /// not prove that they agree on all.
+  func smoothed(_ first: Int, _ second: Int, share: Double = 1) -> Double {
+    let pair = sums[first * count + second]
+    let one = pair.differing > 0 ? pair.squares / pair.differing : usualSquare
+    let variance = share * max(0, pair.squares - pair.sum * pair.sum / imageCount) + one
+    return variance.squareRoot() / (share * imageCount)
+  }
 }

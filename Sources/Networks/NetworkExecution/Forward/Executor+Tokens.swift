@@ -62,7 +62,7 @@ extension Executor {
         sum += Double(row)
       }
       let factor = Float(1 / (sum / count + Double(norm.eps)).squareRoot())
-      let scale = (0..<channels).map { factors.scale![first + $0] * factor }
+      let scale = (0..<channels).map { (factors.scale?[first + $0] ?? 1) * factor }
       let shift = (0..<channels).map { (factors.shift?[first + $0] ?? 0) - mean * scale[$0] }
       Pointwise(scale: scale, shift: shift).apply(
         kernels, to: y, stride: output.stride, from: x, fromStride: input.stride, residual: nil,
@@ -151,8 +151,11 @@ extension Executor {
 
   func repeatParameter(_ step: PlanStep, into output: FeatureMap) {
     let values = network.parameters.factors[step.node]!.scale!
+    let channels = output.size.channels
     for image in 0..<images {
-      for index in values.indices { output.image(image)[index] = values[index] }
+      for index in values.indices {
+        output.image(image)[index / channels * output.stride + index % channels] = values[index]
+      }
     }
   }
 

@@ -263,6 +263,14 @@ final class Executor {
     case .transpose: transpose(step, into: output)
     case .joinTokens: joinTokens(step, into: output)
     case .wavePositions(let waves): wavePositions(waves, into: output)
+    case .arrange(let arrangement): arrange(step, arrangement, into: output)
+    case .takeRows(let selection): takeRows(step, selection, into: output)
+    case .product(let product): multiply(step, product, into: output)
+    case .stridedAttention(let attention): attend(step, attention, into: output)
+    case .softmaxOfChannels(let isLogarithm):
+      softmaxOfChannels(step, isLogarithm: isLogarithm, into: output)
+    case .reduceChannels(let reduction): reduceChannels(step, reduction, into: output)
+    case .select: select(step, into: output)
     case .input, .batchNorm, .gate: preconditionFailure("not an operation of its own")
     }
     return nil

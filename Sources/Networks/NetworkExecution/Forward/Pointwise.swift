@@ -74,6 +74,14 @@ extension PointwiseFunction {
     case .erf: each(y, x, count) { erff($0) }
     case .clip(let low, let high): each(y, x, count) { min(max($0, low), high) }
     case .hardSigmoid(let slope, let offset): each(y, x, count) { min(max(slope * $0 + offset, 0), 1) }
+    case .sine: each(y, x, count) { sinf($0) }
+    case .cosine: each(y, x, count) { cosf($0) }
+    case .exponential: each(y, x, count) { expf($0) }
+    case .logarithm: each(y, x, count) { logf($0) }
+    case .squareRoot: each(y, x, count) { $0.squareRoot() }
+    case .reciprocal: each(y, x, count) { 1 / $0 }
+    case .absolute: each(y, x, count) { abs($0) }
+    case .power(let exponent): each(y, x, count) { powf($0, exponent) }
     }
   }
 

@@ -62,7 +62,9 @@ struct Parameters: Sendable {
           attention, windows, channels: node.channels,
           filling: windows.fillingBias.map { try floats($0, channels: 3 * node.channels, state) }, state)
       case .groupNorm(let norm):
-        factors[index] = (try state.floats(norm.weight), try norm.bias.map { try state.floats($0) })
+        factors[index] = (
+          try norm.weight.map { try state.floats($0) }, try norm.bias.map { try state.floats($0) }
+        )
       case .parameter(let key, _): factors[index] = (try state.floats(key), nil)
       case .crossCovariance(let attention): factors[index] = (try state.floats(attention.temperature), nil)
       case .crossAttention(let attention): mixers[index] = try MixingWeights(attention, state)

@@ -47,6 +47,15 @@ struct DeepLayerAggregation: TabulatedArchitecture {
     if stride > 1 && (isRoot || joinsInput) { bottom = b.maxPool(x, Window(stride, stride: stride)) }
     let joined = children + (joinsInput ? [bottom] : [])
     guard isRoot else {
+      guard
+        (1...4).contains(where: { levels in
+          b.state.contains(name + String(repeating: ".tree1", count: levels) + ".root.conv.weight")
+        })
+      else {
+        throw NetworkError.missingTensor(
+          label: b.state.label, tensor: TensorName("\(name).root.conv.weight"),
+          architecture: b.architecture)
+      }
       let first = try tree(&b, x, "\(name).tree1", stride: stride, joinsInput: false, children: [])
       return try tree(
         &b, first, "\(name).tree2", stride: 1, joinsInput: false, children: joined + [first])

@@ -21,15 +21,10 @@ package struct Graph: Sendable, Equatable {
   package var patchSize = 1
   /// The only height and width that layers have weights for; nil takes others too.
   package var onlySize: Int?
-  /// The only size of the input at which maps of a fixed size fit the others; nil takes others too.
-  package var exportedSize: ExportedSize?
+  /// The size of input that an imported network is described for; nil takes others too.
+  package var describedSize: MapSize?
   /// True if the nodes are those that BatchNorms are computed from, so that the output is no result of the network.
   package var isPartial = false
-
-  package struct ExportedSize: Sendable, Equatable {
-    package let height: Int
-    package let width: Int
-  }
 
   package var batchNorms: [BatchNormLayer] {
     nodes.compactMap { node in
@@ -157,11 +152,10 @@ extension Graph {
         throw NetworkError.inputOfOtherSize(height: height, width: width, only: onlySize)
       }
     }
-    if let exportedSize {
-      guard height == exportedSize.height, width == exportedSize.width else {
-        throw NetworkError.inputOfUnexportedSize(
-          height: height, width: width, exportedHeight: exportedSize.height, exportedWidth: exportedSize.width
-        )
+    if let only = describedSize {
+      guard height == only.height, width == only.width else {
+        throw NetworkError.inputOfOtherExport(
+          height: height, width: width, onlyHeight: only.height, onlyWidth: only.width)
       }
     }
     var sizes: [MapSize] = []
@@ -224,6 +218,8 @@ extension Graph {
       return size(ofMixing: node, inputs: inputs)
     case .transposedConvolution, .resample, .subsample, .depthToSpace:
       return size(ofSpatial: node, inputs: inputs)
+    case .arrange, .takeRows, .product, .stridedAttention, .softmaxOfChannels, .reduceChannels, .select:
+      return size(ofStrided: node, inputs: inputs)
     case .add, .multiply, .concatenate:
       guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {
         return nil
@@ -245,6 +241,8 @@ extension Graph {
         case .transposedConvolution(let convolution):
           sizes[node.inputs[0]].count.multiplied(exactlyBy: convolution.reach)
         case .attention(let attention): Self.multiplyAdds(attention, size: size)
+        case .product, .stridedAttention:
+          Self.multiplyAdds(ofStrided: node, size: size)
         default: Self.multiplyAdds(of: node, sizes: sizes)
         }
       total = min(total + min(product ?? largest, largest), largest)

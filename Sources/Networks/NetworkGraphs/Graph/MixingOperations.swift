@@ -118,7 +118,8 @@ package struct LinearAttention: Sendable, Equatable {
 /// Wu, He: "Group Normalization" (2018).
 package struct GroupNorm: Sendable, Equatable {
   package let groups: Int
-  package let weight: TensorName
+  /// Key of the scale; nil is 1.
+  package let weight: TensorName?
   /// Key of the shift; nil is 0.
   package let bias: TensorName?
   package let eps: Float

@@ -84,6 +84,19 @@ package enum Operation: Sendable, Equatable {
   /// Sines and cosines of the places of pixels, [row or column][wave][sine, cosine] (Ali et al.: "XCiT", 2021); the input
   /// gives the size of the map alone.
   case wavePositions(waves: Int)
+
+  // Operations on values of any rank, of imported networks.
+
+  case arrange(Arrangement)
+  case takeRows(RowSelection)
+  case product(StridedProduct)
+  case stridedAttention(StridedAttention)
+  /// The softmax over all channels of a pixel, or its logarithm.
+  case softmaxOfChannels(isLogarithm: Bool)
+  /// One number for each pixel.
+  case reduceChannels(ChannelReduction)
+  /// The second map's elements where the first is not 0, else the third's.
+  case select
 }
 
 /// A convolution with the names of its weights.
@@ -170,6 +183,15 @@ package enum PointwiseFunction: Sendable, Equatable {
   case clip(low: Float, high: Float)
   /// min(max(slope x + offset, 0), 1)
   case hardSigmoid(slope: Float, offset: Float)
+  case sine
+  case cosine
+  case exponential
+  case logarithm
+  case squareRoot
+  case reciprocal
+  case absolute
+  /// x to this power
+  case power(Float)
 }
 
 /// Scale and shift of a map, per channel.

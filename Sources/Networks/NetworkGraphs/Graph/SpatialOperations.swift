@@ -55,6 +55,9 @@ package struct Resampling: Sendable, Equatable {
     case nearest(Rounding)
     /// Two pixels along each axis, weighted by their distance.
     case linear
+    /// Bicubic convolution with this coefficient (Keys: "Cubic convolution interpolation", 1981), and no weight for what
+    /// is outside of the map if `excludesOutside`.
+    case cubic(coefficient: Float, excludesOutside: Bool)
   }
 
   /// Rounding of a position to that of a pixel; halves as the name says.
@@ -87,6 +90,8 @@ package struct Resampling: Sendable, Equatable {
     case size(rows: Int, columns: Int)
     /// The size of the second input.
     case like
+
+    var isSize: Bool { if case .size = self { true } else { false } }
   }
 
   package var filter: Filter

@@ -12,17 +12,24 @@ public enum Predictions {
   /// Settings are in the order of the report's rows, images in the order of the data set.
   public static func npy(_ measured: Measurements) -> Data {
     let columns = inDatasetOrder(measured)
-    let images = measured.images.count
-    let dictionary = "{'descr': '<i4', 'fortran_order': False, 'shape': (\(columns.count), \(images)), }"
+    return array("<i4", [columns.count, measured.images.count]) { columns.flatMap { $0.map(\.littleEndian) } }
+  }
+
+  /// An array in NumPy's format 1.0.
+  ///
+  /// - Parameters:
+  ///   - type: element type as NumPy writes it.
+  ///   - values: the elements in row-major order, in little-endian byte order.
+  static func array<Element>(_ type: String, _ shape: [Int], _ values: () -> [Element]) -> Data {
+    let sizes = shape.map(String.init).joined(separator: ", ")
+    let dictionary = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sizes)), }"
     // Magic, version and length take ten bytes; the data start at a multiple of 64.
     let padding = (64 - (10 + dictionary.utf8.count + 1) % 64) % 64
     let header = dictionary + String(repeating: " ", count: padding) + "\n"
     var data = Data([0x93] + "NUMPY".utf8 + [1, 0])
     withUnsafeBytes(of: UInt16(header.utf8.count).littleEndian) { data.append(contentsOf: $0) }
     data.append(contentsOf: header.utf8)
-    for column in columns {
-      column.map(\.littleEndian).withUnsafeBytes { data.append(contentsOf: $0) }
-    }
+    values().withUnsafeBytes { data.append(contentsOf: $0) }
     return data
   }
 

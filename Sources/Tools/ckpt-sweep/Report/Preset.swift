@@ -1,4 +1,5 @@
 import Evaluation
+import ImageData
 import Platform
 
 /// Libraries whose configuration a chosen preprocessing can be written as.
@@ -9,10 +10,19 @@ public enum Preset: String, CaseIterable, Sendable {
   case torchvision
 
   /// The configuration, one line that Python reads, and after a `#` what it cannot express.
-  public func text(for setting: Setting) -> String {
+  ///
+  /// - Parameters:
+  ///   - setting: setting to express.
+  ///   - transformsInput: true for a network whose torchvision model transforms inputs that were normalized as
+  ///     ImageNet's (`transform_input`) once more, so that its configuration is not that of the inputs.
+  public func text(for setting: Setting, transformsInput: Bool = false) -> String {
     let preprocessing = setting.preprocessing
-    let mean = preprocessing.mean.map { "\($0)" }.joined(separator: ", ")
-    let std = preprocessing.std.map { "\($0)" }.joined(separator: ", ")
+    var (means, deviations) = (preprocessing.mean, preprocessing.std)
+    if self == .torchvision && transformsInput {
+      (means, deviations) = Self.beforeTransform(means, deviations)
+    }
+    let mean = means.map { "\($0)" }.joined(separator: ", ")
+    let std = deviations.map { "\($0)" }.joined(separator: ", ")
     // timm's names of the modes; torchvision has the first alone.
     let mode = preprocessing.mode == .shorterSide ? "center" : preprocessing.mode.rawValue
     let (crop, resize) = (preprocessing.crop, preprocessing.resize)
@@ -31,6 +41,7 @@ public enum Preset: String, CaseIterable, Sendable {
       let remarks = comment(
         [
           setting.pooling == .average ? nil : "pooling \(setting.pooling.name)",
+          transformsInput ? "for a model with transform_input" : nil,
           preprocessing.mode == .border
             ? "resize mode border, for which torchvision has no transform" : nil, Self.views(setting),
         ])
@@ -44,6 +55,19 @@ public enum Preset: String, CaseIterable, Sendable {
         "Compose([Resize((\(resize), \(resize)), \(interpolation)), CenterCrop(\(crop)), ToTensor(), Normalize(mean=(\(mean)), std=(\(std)))])"
         + remarks
     }
+  }
+
+  /// The normalization after which torchvision's `transform_input` gives that of `mean` and `std`.
+  ///
+  /// It maps x to x·(s/½) + (m − ½)/½ with ImageNet's m and s of the channel. ((p − m′)/s′)·(s/½) + (m − ½)/½ equals
+  /// (p − mean)/std for s′ = std·s/½ and m′ = mean + std·(m − ½)/½.
+  private static func beforeTransform(_ mean: [Float], _ std: [Float]) -> ([Float], [Float]) {
+    let imageNet = Preprocessing.imageNet
+    let scale = zip(std, imageNet.std).map { Double("\($0)")! * Double("\($1)")! / 0.5 }
+    let shift = zip(zip(mean, std), imageNet.mean).map {
+      Double("\($0.0)")! + Double("\($0.1)")! * (Double("\($1)")! - 0.5) / 0.5
+    }
+    return (shift.map { Float($0) }, scale.map { Float($0) })
   }
 
   private static func views(_ setting: Setting) -> String? {

@@ -6,10 +6,11 @@ import Statistics
 
 extension SweepReport {
   /// Tab-separated values with a heading line: fractions of 1, full precision, `indistinguishable`, `pareto` and
-  /// `chosen` as 0 or 1.
+  /// `chosen` as 0 or 1; then the further scores.
   public func tsv(timing: Bool = false) -> String {
     let columns = columns(timing: timing)
-    var lines = [(columns.map(\.key) + ["indistinguishable", "pareto", "chosen"]).joined(separator: "\t")]
+    let headings = columns.map(\.key) + ["indistinguishable", "pareto", "chosen"] + scores.map(\.key)
+    var lines = [headings.joined(separator: "\t")]
     for (index, row) in rows.enumerated() {
       var fields = columns.map { column -> String in
         switch column.json(row) {
@@ -18,6 +19,7 @@ extension SweepReport {
         }
       }
       fields += [row.isIndistinguishable, row.isParetoOptimal, index == verdict.chosen].map { $0 ? "1" : "0" }
+      fields += scores.map { $0.json(row).encoded() }
       lines.append(fields.joined(separator: "\t"))
     }
     return lines.joined(separator: "\n") + "\n"
@@ -40,19 +42,48 @@ extension SweepReport {
   private func members(timing: Bool, preset: Preset?) -> [(String, JSON)] {
     let columns = columns(timing: timing)
     let rows = self.rows.enumerated().map { index, row in
-      let interval = row.top1.wilsonInterval()
-      return JSON.object(
-        columns.map { ($0.key, $0.json(row)) } + [
-          ("top1_interval", JSON(interval)), ("behind_best", row.deficit.map { JSON($0) } ?? .null),
-          ("indistinguishable", .bool(row.isIndistinguishable)), ("pareto", .bool(row.isParetoOptimal)),
-          ("chosen", .bool(index == verdict.chosen)),
-        ])
+      var members = (columns + scores).map { ($0.key, $0.json(row)) }
+      if let real = row.real { members.append(("real_n", JSON(real.count))) }
+      if let name = architecture(of: row) { members.append(("architecture", .string(name))) }
+      members += [
+        ("top1_interval", JSON(row.top1.wilsonInterval())),
+        ("behind_best", row.deficit.map { JSON($0) } ?? .null),
+        ("indistinguishable", .bool(row.isIndistinguishable)), ("pareto", .bool(row.isParetoOptimal)),
+        ("chosen", .bool(index == verdict.chosen)),
+      ]
+      return JSON.object(members)
     }
     var members: [(String, JSON)] = [
       ("schema", JSON(1)), ("data", .string(dataset)), ("rows", .array(rows)), ("selection", verdict.json),
+      (
+        "pareto_front",
+        .object([("cost", .string(cost.rawValue)), ("rows", .array(paretoFront.map { JSON($0) }))])
+      ),
     ]
+    if let latencyThreads {
+      members.append(
+        (
+          "latency",
+          .object([
+            ("images", JSON(1)), ("warm_up_runs", JSON(Latency.warmUps)), ("runs", JSON(Latency.runs)),
+            ("threads", JSON(latencyThreads)),
+          ])
+        ))
+    }
+    if let calibration { members.append(("temperature", calibration.json)) }
     if let preset { members.append(("preset", .string(text(of: preset)))) }
     return members
+  }
+
+  /// The architecture of a row's networks by the library's name; nil if unknown.
+  private func architecture(of row: SweepRow) -> String? {
+    let networks = row.setting.networks
+    guard networks.allSatisfy(architectures.indices.contains) else { return nil }
+    var names: [String] = []
+    for network in networks where !names.contains(architectures[network]) {
+      names.append(architectures[network])
+    }
+    return names.joined(separator: " + ")
   }
 
   /// A table for people: percentages, a bar for top-1 from the worst to the best setting, and what the marks mean.
@@ -102,7 +133,7 @@ extension SweepReport {
   private func omit(_ columns: inout [SweepColumn], untilWithin width: Int?) -> [String] {
     guard let width else { return [] }
     var omitted: [String] = []
-    for key in ["calibration_error", "loss", "top5"] {
+    for key in ["images_per_second", "latency_p95_ms", "calibration_error", "loss", "top5"] {
       let needed = columns.reduce(1) { $0 + 2 + self.width($1) }
       guard needed > width, let place = columns.firstIndex(where: { $0.key == key }) else { continue }
       omitted.append(columns.remove(at: place).heading)
@@ -142,24 +173,37 @@ extension SweepReport {
     if rows.indices.contains(where: { rows[$0].isIndistinguishable && $0 != verdict.chosen }) {
       marks += "; = indistinguishable from the best"
     }
-    if rows.count > 1 { marks += "; ^ no cheaper setting is as accurate" }
+    if rows.count > 1 {
+      marks += "; ^ no \(cost == .milliseconds ? "faster" : "cheaper") setting is as accurate"
+    }
     if rows.contains(where: isDropped) { marks += "; x dropped by the race after n images" }
     return marks
   }
 
   /// The chosen preprocessing as a library's configuration.
   public func text(of preset: Preset) -> String {
-    preset.text(for: rows[verdict.chosen].setting)
+    let setting = rows[verdict.chosen].setting
+    return preset.text(
+      for: setting, transformsInput: setting.networks.contains(where: transformsInput.contains))
   }
 
   /// The choice, its score and what the score is worth; then the confirmation, if there is one.
-  public var summaryLines: [String] { [summary] + [verdict.confirmationSummary].compactMap { $0 } }
+  public var summaryLines: [String] {
+    [summary] + [calibration?.summary, verdict.confirmationSummary, latencySummary].compactMap { $0 }
+  }
+
+  /// How the latencies were measured; nil without them.
+  private var latencySummary: String? {
+    latencyThreads.map { threads in
+      "latency: median and 95th percentile of \(Latency.runs) runs on 1 image, after \(Latency.warmUps) others, with \(threads) thread\(threads == 1 ? "" : "s")"
+    }
+  }
 
   /// One line: the choice, its score and what the score is worth.
   private var summary: String {
     let row = rows[verdict.chosen]
     let preprocessing = row.setting.preprocessing
-    let of = row.checkpoint.map { "\(TensorName($0).escaped), " } ?? ""
+    let of = row.checkpoint.map { "\(displayName($0)), " } ?? ""
     var parts = [
       "resize \(preprocessing.resize)", "crop \(preprocessing.crop)", preprocessing.interpolation.rawValue,
     ]
@@ -169,9 +213,27 @@ extension SweepReport {
   }
 }
 
-extension JSON {
-  fileprivate init(_ range: ClosedRange<Double>) {
-    self = .array([JSON(range.lowerBound), JSON(range.upperBound)])
+extension TemperatureScaling {
+  /// The temperature and its effect, in words.
+  fileprivate var summary: String {
+    String(
+      format: "temperature %.4f: loss %.4f to %.4f, ECE %.2f to %.2f %% (each half scaled by the other's)",
+      temperature, before.meanLoss, after.meanLoss, 100 * before.calibrationError,
+      100 * after.calibrationError)
+  }
+
+  fileprivate var json: JSON {
+    func scores(_ outcomes: SettingOutcomes) -> JSON {
+      .object([
+        ("loss", JSON(outcomes.meanLoss)), ("brier", JSON(outcomes.meanBrierScore)),
+        ("calibration_error", JSON(outcomes.calibrationError)),
+        ("adaptive_calibration_error", JSON(outcomes.adaptiveCalibrationError)),
+      ])
+    }
+    return .object([
+      ("value", JSON(temperature)), ("n", JSON(before.count)), ("before", scores(before)),
+      ("after", scores(after)),
+    ])
   }
 }
 
@@ -222,7 +284,28 @@ extension SweepReport {
         text: { String(format: "%.1f", Double($0.multiplyAdds) / 1e6) }),
     ]
     if timing { columns.append(.real("images_per_second", "images/s", "%.1f") { $0.imagesPerSecond }) }
+    if rows.contains(where: { $0.latency != nil }) {
+      columns += [
+        .real("latency_ms", "ms", "%.2f") { $0.latency?.median ?? .nan },
+        .real("latency_p95_ms", "p95 ms", "%.2f") { $0.latency?.percentile95 ?? .nan },
+      ]
+    }
+    if rows.contains(where: { $0.real != nil }) {
+      columns.append(.real("real", "ReaL %", "%.2f", scale: 100) { $0.real?.value ?? 0 })
+    }
     return columns
+  }
+
+  /// Further scores, for which a table for people has no room.
+  var scores: [SweepColumn] {
+    [
+      .real("balanced_accuracy", "balanced %", "%.2f", scale: 100) { $0.balancedAccuracy },
+      .real("macro_f1", "macro F1 %", "%.2f", scale: 100) { $0.macroF1 },
+      .real("brier", "Brier", "%.4f") { $0.brierScore },
+      .real("adaptive_calibration_error", "adaptive ECE %", "%.2f", scale: 100) {
+        $0.adaptiveCalibrationError
+      },
+    ]
   }
 }
 
@@ -236,7 +319,7 @@ extension SweepColumn {
   ) -> SweepColumn {
     SweepColumn(
       key: key, heading: heading, isLeftAligned: true, json: { .string(value($0)) },
-      text: { TensorName(value($0)).escaped })
+      text: { displayName(value($0)) })
   }
 
   fileprivate static func real(

@@ -1,5 +1,4 @@
 import Platform
-import Synchronization
 
 /// An open container: a safetensors file with blobs, read as if it contained the plain tensors.
 final class CompressedFile: CheckpointSource {
@@ -21,12 +20,12 @@ final class CompressedFile: CheckpointSource {
   private let groupOf: [TensorName: Int]
   private let base: (any CheckpointSource)?
   private let pool: LazyThreadPool
-  private let verified = Mutex<(groups: Set<Int>, bases: Set<TensorName>, tensors: Set<TensorName>)>(
+  private let verified = Guarded<(groups: Set<Int>, bases: Set<TensorName>, tensors: Set<TensorName>)>(
     ([], [], []))
   /// Checksums of tensors that are being read in parts.
-  private let checksums = Mutex<[TensorName: RangeChecksum]>([:])
+  private let checksums = Guarded<[TensorName: RangeChecksum]>([:])
   /// The block that was needed last: reads that end amid a block are continued by the next one.
-  private let cache = Mutex<(name: TensorName, block: Int, bytes: [UInt8])?>(nil)
+  private let cache = Guarded<(name: TensorName, block: Int, bytes: [UInt8])?>(nil)
 
   let storage: CheckpointStorage
   private let indices: [TensorName: Int]

@@ -49,7 +49,7 @@ final class ShardedSink: TensorSink {
   }
 
   /// `model-00001-of-00004.safetensors`.
-  private static func isShardName(_ name: String) -> Bool {
+  static func isShardName(_ name: String) -> Bool {
     guard let stem = name.dropping(prefix: "model-")?.dropping(suffix: ".safetensors") else { return false }
     let parts = stem.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
     return parts.count == 3 && parts[1].elementsEqual("of".utf8)
@@ -90,17 +90,22 @@ final class ShardedSink: TensorSink {
         path: folder, reason: "the metadata of a sharded set cannot be replaced")
     }
     try sinks.last!.complete(metadata: nil)
+    let index = try OutputFile(.path("\(staged.path)/\(ShardedSet.indexName)"))
+    try index.write(Self.index(of: plan))
+    try index.commit()
+  }
+
+  /// The index of a set of these files.
+  static func index(of plan: [[TensorSpec]]) -> [UInt8] {
     let total = plan.joined().reduce(0) { $0 + $1.byteCount }
     let map = plan.enumerated().flatMap { number, tensors in
-      tensors.map { ($0.name, JSON.string(Self.shardName(number, of: plan.count))) }
+      tensors.map { ($0.name, JSON.string(shardName(number, of: plan.count))) }
     }
-    let index = try OutputFile(.path("\(staged.path)/\(ShardedSet.indexName)"))
     let json = JSON.object([
       ("metadata", .object([("total_size", JSON(total))])),
       ("weight_map", .object(map.sorted { $0.0 < $1.0 }.map { ($0.0.string, $0.1) })),
     ])
-    try index.write(Array((json.encoded() + "\n").utf8))
-    try index.commit()
+    return Array((json.encoded() + "\n").utf8)
   }
 
   func commit() throws {

@@ -103,7 +103,7 @@ struct StateDictSelection {
   }
 
   /// `conv1.weight`, and names of the parameters of a single layer; not `loss` or `best_acc1`.
-  private static func isParameterName(_ name: TensorName) -> Bool {
+  static func isParameterName(_ name: TensorName) -> Bool {
     let text = name.string.utf8
     if let dot = text.lastIndex(of: UInt8(ascii: ".")) {
       return dot != text.startIndex && text.index(after: dot) != text.endIndex
@@ -114,7 +114,7 @@ struct StateDictSelection {
   }
 
   /// True for keys that belong to the training and never are the model.
-  private static func isTrainingState(_ key: String) -> Bool {
+  static func isTrainingState(_ key: String) -> Bool {
     let words = words(key)
     let state: Set<String> = [
       "optimizer", "optimizers", "optim", "scheduler", "schedulers", "sched", "scaler", "amp", "rng",
@@ -124,14 +124,14 @@ struct StateDictSelection {
     return words.contains { state.contains($0) }
   }
 
-  private static func isKnown(_ key: String) -> Bool {
+  static func isKnown(_ key: String) -> Bool {
     let known: Set<String> = [
       "model", "state", "net", "network", "module", "weights", "params", "ema", "student", "teacher",
     ]
     return words(key).contains { known.contains($0) }
   }
 
-  private static func words(_ key: String) -> [String] {
+  static func words(_ key: String) -> [String] {
     key.utf8.split { !(0x30...0x39 ~= $0 || 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0) }
       .map { String(decoding: $0, as: UTF8.self).lowercased() }
   }

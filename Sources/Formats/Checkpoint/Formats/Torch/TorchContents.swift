@@ -7,8 +7,8 @@ struct TorchContents {
   var locations: [TensorName: TorchStorages.Location]
 
   /// The zip format: `<archive>/data.pkl` and one record per storage.
-  init(zip file: InputFile) throws {
-    let archive = try ZipArchive(file)
+  init(zip file: InputFile, commentLimit: Int = 65535) throws {
+    let archive = try ZipArchive(file, commentLimit: commentLimit)
     let suffix = "/data.pkl"
     let pickles = archive.sortedRecords.filter {
       $0.name.string.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)

@@ -1,4 +1,4 @@
-import Synchronization
+import Platform
 
 /// The storages of a PyTorch file: bytes by key.
 final class TorchStorages: Sendable {
@@ -13,11 +13,11 @@ final class TorchStorages: Sendable {
 
   private let file: InputFile
   private let locations: [TensorName: Location]
-  private let verified = Mutex<Set<TensorName>>([])
+  private let verified = Guarded<Set<TensorName>>([])
   /// Checksums of storages that are being read.
-  private let checksums = Mutex<[TensorName: RangeChecksum]>([:])
+  private let checksums = Guarded<[TensorName: RangeChecksum]>([:])
   /// The storage that was needed last, for views and deflated records: these are read as a whole.
-  private let cache = Mutex<(key: TensorName, bytes: [UInt8])?>(nil)
+  private let cache = Guarded<(key: TensorName, bytes: [UInt8])?>(nil)
 
   init(_ file: InputFile, _ locations: [TensorName: Location]) {
     self.file = file

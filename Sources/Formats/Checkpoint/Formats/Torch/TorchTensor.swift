@@ -117,7 +117,8 @@ extension PickleGraph {
       offsetInStorage: storage.offset, limit: storage.count)
   }
 
-  private func integers(_ reference: Reference) -> [Int]? {
+  /// The numbers of a tuple or a `torch.Size` of up to 64 dimensions; nil for anything else.
+  func integers(_ reference: Reference) -> [Int]? {
     var reference = reference
     // torch.Size(…)
     if case .object(let callable, let arguments, _, _) = nodes[reference], global(callable) == "torch.Size",

@@ -23,8 +23,10 @@ struct ZipArchive {
   /// The records in the order of their data.
   let sortedRecords: [Record]
 
-  init(_ file: InputFile) throws {
-    let directory = try ZipDirectoryLocation(file)
+  /// - Parameter commentLimit: Longest comment after the directory. PyTorch writes none; a small limit saves most of the
+  ///   reading in archives of a few kilobytes.
+  init(_ file: InputFile, commentLimit: Int = 65535) throws {
+    let directory = try ZipDirectoryLocation(file, commentLimit: commentLimit)
     var records = try ZipDirectory(file, directory).records
     records.sort { $0.headerOffset < $1.headerOffset }
     var end = 0

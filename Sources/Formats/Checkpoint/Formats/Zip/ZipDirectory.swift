@@ -4,8 +4,9 @@ struct ZipDirectoryLocation {
   var size: Int
   var count: Int
 
-  init(_ file: InputFile) throws {
-    let tailLength = min(file.length, 22 + 65535)
+  /// - Parameter commentLimit: Longest comment after the directory; what would begin before is not looked for.
+  init(_ file: InputFile, commentLimit: Int = 65535) throws {
+    let tailLength = min(file.length, 22 + commentLimit)
     let tail = ByteFields(try file.bytes(at: file.length - tailLength, count: tailLength))
     let candidates = (0...max(tailLength - 22, 0)).filter { at in
       at + 22 <= tailLength && tail.bytes[at] == 0x50 && tail.u32(at) == 0x0605_4B50

@@ -3,13 +3,19 @@ import Checkpoint
 /// The graph of an ONNX file, checked to be the same whatever the size of the input.
 ///
 /// The importer computes with an example size, so that a map resized to the size of another has numbers for its size.
-/// Two examples show what these numbers are: the size of an earlier map, or the own size times a factor.
+/// Two examples show what these numbers are: the size of an earlier map, or the own size times a factor. TensorFlow's padding
+/// is computed from the size; it is constant over all sizes that stay even down to the smallest map. Weights for a number of
+/// tokens fit one size alone, which is then the network's; so do numbers of a file for one size that may have been computed
+/// from it.
 struct ImportedGraph {
   private(set) var graph: Graph
   /// Tensors of the file that the checkpoint lacks.
   let ownTensors: [TensorName: TensorValue]
 
   private typealias Size = (height: Int, width: Int)
+
+  /// Sides of images that networks with a fixed number of tokens are published for.
+  private static let usualSizes = [256, 384, 240, 336, 448, 512, 518, 192]
 
   /// - Throws: `ONNXImportError`, `ONNXError`, `NetworkError`; errors of reading.
   init(
@@ -25,15 +31,33 @@ struct ImportedGraph {
     func size(_ height: Int, _ width: Int) -> Size { (rows ?? height, columns ?? width) }
 
     let first = size(224, 224)
-    let one = try build(first)
-    ownTensors = one.own
     if rows != nil && columns != nil {
-      graph = try Self.settled(one.graph, at: first)
+      let only = try build(first)
+      ownTensors = only.own
+      graph = try Self.settled(only.graph, at: first)
       return
     }
+    let one: (graph: Graph, own: [TensorName: TensorValue])
+    do {
+      one = try build(first)
+    } catch let error as ONNXImportError {
+      guard case .unsupportedUse = error else { throw error }
+      // The number of tokens that a file has weights for tells its size.
+      for side in Self.usualSizes {
+        guard let result = try? build(size(side, side)) else { continue }
+        graph = Self.bound(result.graph, to: size(side, side))
+        ownTensors = result.own
+        return
+      }
+      throw error
+    }
+    ownTensors = one.own
     let second = size(288, 320)
-    let other = try build(second).graph
-    graph = try Self.related(one.graph, first, other, second)
+    guard let other = try? build(second).graph else {
+      graph = Self.bound(one.graph, to: first)
+      return
+    }
+    graph = Self.related(one.graph, first, other, second)
     guard Self.agrees(other, with: graph, at: second) else {
       let differing = zip(graph.nodes, other.nodes).first { !Self.isSame($0, $1) }?.0.name ?? "?"
       throw ONNXImportError.dependsOnSize(label: model.label, node: differing)
@@ -43,6 +67,14 @@ struct ImportedGraph {
       return (try? build(third)).map { Self.agrees($0.graph, with: graph, at: third) } ?? false
     }
     graph.sizeDivisor = divisor ?? 32
+  }
+
+  /// The graph for inputs of one size alone.
+  private static func bound(_ graph: Graph, to size: Size) -> Graph {
+    var result = graph
+    result.describedSize = MapSize(
+      height: size.height, width: size.width, channels: graph.nodes[0].channels)
+    return result
   }
 
   // MARK: Sizes of resized maps
@@ -61,11 +93,12 @@ struct ImportedGraph {
   }
 
   /// The graph of the first example, with sizes that both examples explain in place of those of the example.
-  private static func related(_ a: Graph, _ first: Size, _ b: Graph, _ second: Size) throws -> Graph {
+  private static func related(_ a: Graph, _ first: Size, _ b: Graph, _ second: Size) -> Graph {
     guard a.nodes.count == b.nodes.count, a.nodes.contains(where: { target($0) != nil }),
       let here = try? a.sizes(height: first.height, width: first.width),
       let there = try? b.sizes(height: second.height, width: second.width)
     else { return a }
+    let readers = readers(a)
     return replacing(a) { index, node in
       guard let own = target(node), let others = target(b.nodes[index]) else { return nil }
       let source = node.inputs[0]
@@ -73,7 +106,10 @@ struct ImportedGraph {
         here[place].height == own.rows && here[place].width == own.columns
           && there[place].height == others.rows && there[place].width == others.columns
       }
-      if let model = likeliest(models, a) { return Relation(target: .like, inputs: [source, model]) }
+      // A map that several nodes read is kept anyway.
+      if let model = models.last(where: { readers[$0].count > 1 }) ?? models.last {
+        return Relation(target: .like, inputs: [source, model])
+      }
       guard
         let rows = factor(own.rows, here[source].height, others.rows, there[source].height),
         let columns = factor(own.columns, here[source].width, others.columns, there[source].width)
@@ -82,10 +118,13 @@ struct ImportedGraph {
     }
   }
 
-  /// The last of some nodes of equal size that several others read: such a map is kept anyway.
-  private static func likeliest(_ candidates: [Int], _ graph: Graph) -> Int? {
-    let shared = candidates.last { place in graph.nodes.count { $0.inputs.contains(place) } > 1 }
-    return shared ?? candidates.last
+  /// The nodes that read each node.
+  private static func readers(_ graph: Graph) -> [[Int]] {
+    var readers = Array(repeating: [Int](), count: graph.nodes.count)
+    for (index, node) in graph.nodes.enumerated() {
+      for input in Set(node.inputs) { readers[input].append(index) }
+    }
+    return readers
   }
 
   /// The common ratio of two pairs of sizes.
@@ -96,31 +135,26 @@ struct ImportedGraph {
     return Double(a) / Double(from)
   }
 
-  /// The graph of a file for one size alone, in which a single pixel becomes as large as the map that it is joined with,
-  /// and whole factors hold for other sizes too.
+  /// The graph of a file for one size alone, in which a resized map becomes as large as the map that it is joined with.
   ///
-  /// Where they do not hold, maps that are joined differ in size, which is an error. A size that is neither confines the
-  /// network to the size of the export.
+  /// Maps of other sizes could not be joined, so that this holds for all sizes that the network takes. Other numbers may have
+  /// been computed from the size, and confine the network to it.
   private static func settled(_ graph: Graph, at size: Size) throws -> Graph {
-    guard graph.nodes.contains(where: { target($0) != nil }) else { return graph }
+    guard graph.isBoundToSize else { return graph }
     let sizes = try graph.sizes(height: size.height, width: size.width)
-    var result = replacing(graph) { index, node in
-      guard let own = target(node) else { return nil }
-      let source = node.inputs[0]
-      let (rows, columns) = (sizes[source].height, sizes[source].width)
-      if rows * columns == 1 {
-        let models = (0..<index).filter { sizes[$0].height == own.rows && sizes[$0].width == own.columns }
-        return likeliest(models, graph).map { Relation(target: .like, inputs: [source, $0]) }
+    let readers = readers(graph)
+    let result = replacing(graph) { index, node in
+      guard target(node) != nil, readers[index].count == 1 else { return nil }
+      let reader = graph.nodes[readers[index][0]]
+      guard [.add, .multiply, .concatenate].contains(reader.operation) else { return nil }
+      // Maps that are resized themselves may have other sizes, too.
+      let model = reader.inputs.first { place in
+        place < index && target(graph.nodes[place]) == nil && sizes[place].height == sizes[index].height
+          && sizes[place].width == sizes[index].width
       }
-      guard own.rows % rows == 0, own.columns % columns == 0 else { return nil }
-      return Relation(
-        target: .factors(rows: Double(own.rows / rows), columns: Double(own.columns / columns)),
-        inputs: [source])
+      return model.map { Relation(target: .like, inputs: [node.inputs[0], $0]) }
     }
-    if result.nodes.contains(where: { target($0) != nil }) {
-      result.exportedSize = Graph.ExportedSize(height: size.height, width: size.width)
-    }
-    return result
+    return result.isBoundToSize ? bound(result, to: size) : result
   }
 
   /// The graph with other targets of resized maps.

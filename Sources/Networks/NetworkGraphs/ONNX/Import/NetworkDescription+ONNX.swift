@@ -109,7 +109,9 @@ extension ONNXImportError: CustomStringConvertible {
         "\(escape(checkpoint)): tensor \"\(tensor)\" is missing, which \(escape(label)) needs: it takes the "
         + "checkpoint's tensors by the names of its initializers"
     case .dependsOnSize(let label, let node):
-      return "\(escape(label)): node \"\(escape(node))\" computes other layers for another size of the input"
+      return
+        "\(escape(label)): node \"\(escape(node))\" computes other layers for another size of the input; export it with "
+        + "a fixed size of the input: leave dynamic_axes and dynamic_shapes out"
     }
   }
 }

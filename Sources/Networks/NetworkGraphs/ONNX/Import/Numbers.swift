@@ -10,8 +10,10 @@ struct Numbers: Equatable {
   var shape: [Int]
   var elements: Elements
 
-  /// Largest size of folded constants.
-  static let largestCount = 1 << 16
+  /// Largest size of folded constants: weights are standardized this way, too.
+  static let largestCount = 1 << 24
+  /// Most axes of a value: arithmetic on a shape takes as long as it has axes.
+  static let mostAxes = 32
 
   init(ints: [Int], shape: [Int]? = nil) {
     elements = .ints(ints)
@@ -50,6 +52,64 @@ struct Numbers: Equatable {
     case .reals(let values): result.elements = .reals(values.map { min(max($0, low), high) })
     }
     return result
+  }
+
+  /// The tensor with an axis that joins those of the parts; nil where their other axes differ or it becomes too large.
+  static func joined(_ parts: [Numbers], axis: Int) -> Numbers? {
+    guard var shape = parts.first?.shape, shape.indices.contains(axis),
+      parts.allSatisfy({ part in
+        part.shape.count == shape.count
+          && shape.indices.allSatisfy { $0 == axis || part.shape[$0] == shape[$0] }
+      }), let total = parts.map({ $0.shape[axis] }).checkedSum
+    else { return nil }
+    shape[axis] = total
+    guard let count = checkedCount(shape), count <= largestCount else { return nil }
+    let outer = shape[..<axis].reduce(1, *)
+    func elements<T>(_ of: (Numbers) -> [T]) -> [T] {
+      let lists = parts.map(of)
+      var result: [T] = []
+      for block in 0..<outer {
+        for list in lists {
+          let size = list.count / outer
+          result += list[block * size..<(block + 1) * size]
+        }
+      }
+      return result
+    }
+    if parts.allSatisfy({ $0.ints != nil }) {
+      return Numbers(ints: elements { $0.ints ?? [] }, shape: shape)
+    }
+    return Numbers(reals: elements(\.reals), shape: shape)
+  }
+
+  /// The tensor reduced over some axes, which stay with extent one.
+  func reduced(over axes: Set<Int>, _ reduction: ([Double]) -> Double) -> Numbers {
+    let kept = shape.indices.filter { !axes.contains($0) }
+    let sorted = transposed(kept + shape.indices.filter(axes.contains))
+    let count = axes.reduce(1) { $0 * shape[$1] }
+    let values = sorted.reals
+    let target = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
+    let rows = count > 0 ? values.count / count : 0
+    return Numbers(
+      reals: (0..<rows).map { reduction(Array(values[$0 * count..<($0 + 1) * count])) }, shape: target)
+  }
+
+  /// The softmax over an axis, or its logarithm.
+  func softmax(axis: Int, isLogarithm: Bool) -> Numbers {
+    let order = shape.indices.filter { $0 != axis } + [axis]
+    let rows = transposed(order)
+    var values = rows.reals
+    for start in stride(from: 0, to: values.count, by: max(1, shape[axis])) {
+      let row = start..<start + shape[axis]
+      let largest = values[row].max() ?? 0
+      let sum = values[row].reduce(0) { $0 + exp($1 - largest) }
+      for place in row {
+        values[place] -= largest
+        values[place] = isLogarithm ? values[place] - log(sum) : exp(values[place]) / sum
+      }
+    }
+    return Numbers(reals: values, shape: rows.shape)
+      .transposed(shape.indices.map { axis in order.firstIndex(of: axis)! })
   }
 
   /// The elements at the given positions.
@@ -94,6 +154,7 @@ struct Numbers: Equatable {
   /// The tensor repeated along axes of extent one, as in ONNX and NumPy; nil where the shapes do not fit or
   /// it becomes too large.
   func broadcast(to target: [Int]) -> Numbers? {
+    if target == shape { return self }
     guard target.count >= shape.count, let total = Self.checkedCount(target), total <= Self.largestCount
     else {
       return nil
@@ -122,8 +183,9 @@ struct Numbers: Equatable {
     return zip(a, b).map { $0 == 1 ? $1 : $0 }
   }
 
-  /// The product of extents; nil if one is negative, or if the product of some of them overflows, even if another is 0.
+  /// The product of extents; nil if one is negative, if there are too many, or if the product of some of them overflows, even
+  /// if another is 0.
   static func checkedCount(_ shape: [Int]) -> Int? {
-    shape.allSatisfy { $0 >= 0 } ? shape.checkedProduct : nil
+    shape.count <= mostAxes && shape.allSatisfy { $0 >= 0 } ? shape.checkedProduct : nil
   }
 }

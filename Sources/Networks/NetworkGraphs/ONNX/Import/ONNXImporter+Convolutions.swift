@@ -3,9 +3,8 @@ import Checkpoint
 extension ONNXImporter {
   static let convolutionRules: [String: Rule] = [
     "Conv": { importer, node in [.map(try importer.convolution(node))] },
-    "Gemm": { importer, node in [.map(try importer.product(node))] },
-    "MatMul": { importer, node in [.map(try importer.product(node))] },
-    "BatchNormalization": { importer, node in [.map(try importer.batchNorm(node))] },
+    "Gemm": { importer, node in [.map(try importer.fullyConnected(node))] },
+    "BatchNormalization": { try $0.batchNorm($1) },
   ]
 
   private mutating func convolution(_ node: ONNXNode) throws -> MapView {
@@ -49,8 +48,9 @@ extension ONNXImporter {
     let view = try map(node)
     let taps = weight.shape[2]
     let pads = node.ints("pads") ?? [0, 0]
-    guard weight.shape[0] == 1, weight.shape[1] == 1, view.size.pixels == 1, view.axes.count == 2,
-      view.axes == [[], view.channels], taps % 2 == 1, taps <= 1 << 12, pads == [taps / 2, taps / 2],
+    guard weight.shape[0] == 1, weight.shape[1] == 1, view.size.pixels == 1, view.rank == 3,
+      view.axes == [view.images, [], view.channels], taps % 2 == 1, taps <= 1 << 12,
+      pads == [taps / 2, taps / 2],
       (node.ints("strides") ?? [1]) == [1], (node.ints("dilations") ?? [1]) == [1],
       try bias(node, 2, channels: 1) == (nil, nil),
       weight.isPlain
@@ -60,7 +60,8 @@ extension ONNXImporter {
       Self.module(of: key, or: node), .acrossChannels(weight: key, taps: taps, padding: taps / 2), like: view)
   }
 
-  private mutating func product(_ node: ONNXNode) throws -> MapView {
+  /// A fully connected layer on a row for each image.
+  mutating func fullyConnected(_ node: ONNXNode) throws -> MapView {
     let view = try map(node)
     let weight = try parameter(node, 1, "weight")
     let isGemm = node.type == "Gemm"
@@ -86,18 +87,24 @@ extension ONNXImporter {
       inputChannels: input.size.channels, outputChannels: outputs, isTransposed: isStoredTransposed)
     var result = try append(
       Self.module(of: spec.name, or: node), .linear(linear), [input], channels: outputs, isPixel: true)
-    result.axes = Array(repeating: [], count: view.axes.count - 1) + [result.channels]
+    result.axes = view.axes.dropLast() + [result.channels]
     return try shifted(result, by: bias.rest, node)
+  }
+
+  /// True for one row for each image, at any size of the input.
+  func isRow(_ view: MapView) -> Bool {
+    view.rank >= 2 && view.axes.dropLast().allSatisfy { $0.isEmpty || $0 == view.images }
+      && (view.isFlat || view.size.pixels == 1)
   }
 
   /// The map whose elements, flattened as PyTorch does, are the row that a fully connected layer reads.
   private mutating func flat(_ view: MapView, for node: ONNXNode) throws -> MapView {
-    guard view.rank >= 2, view.axes.dropLast().allSatisfy(\.isEmpty) else {
+    guard isRow(view) else {
       throw unsupported(node, "an operand of shape \(view.shape) is no row for each image")
     }
     if view.isFlat { return view }
     var flat = view
-    flat.axes = [view.axes.last ?? [], [], []]
+    flat.axes = [view.images, view.axes.last ?? [], [], []]
     guard view.size.pixels == 1 else {
       throw unsupported(node, "rows and columns of an operand are out of order")
     }
@@ -133,11 +140,57 @@ extension ONNXImporter {
     return try append(node.name, .affine(factors), like: view)
   }
 
-  private mutating func batchNorm(_ node: ONNXNode) throws -> MapView {
+  /// The view with all channels of a map as its second axis.
+  mutating func channelsSecond(_ view: MapView, for node: ONNXNode) throws -> MapView {
+    guard view.rank > 1 else { throw unsupported(node, "an operand of shape \(view.shape) has no channels") }
+    if view.axes[1] == view.channels { return view }
+    if view.rank == 4, view.axes[0] == view.images { return try plain(view, for: node) }
+    let others = view.axes.indices.filter { $0 != 1 }
+    let last = try rowwise(view.permuted(others + [1]), for: node)
+    return last.permuted([0, view.rank - 1] + (1..<view.rank - 1))
+  }
+
+  private mutating func batchNorm(_ node: ONNXNode) throws -> [ImportedValue] {
+    if let standardized = try standardized(node) { return [.numbers(standardized)] }
+    return [.map(try batchNormOfMap(node))]
+  }
+
+  /// Standardization of a weight, exported as a BatchNorm in training mode, or as one with the statistics that earlier nodes
+  /// compute (Qiao et al.: "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization", 2019).
+  private func standardized(_ node: ONNXNode) throws -> Numbers? {
+    guard let weight = try constant(try required(node, 0)) else { return nil }
+    guard weight.shape.count >= 2, let scale = try numbers(node, 1), let shift = try numbers(node, 2),
+      scale.shape == [weight.shape[1]], shift.shape == scale.shape
+    else { throw unsupported(node, "scale and shift do not fit \(weight.shape)") }
+    let (mean, variance): ([Double], [Double])
+    if node.int("training_mode") ?? 0 != 0 {
+      let axes = Set(weight.shape.indices.filter { $0 != 1 })
+      mean = weight.reduced(over: axes) { $0.reduce(0, +) / Double(max($0.count, 1)) }.reals
+      variance =
+        weight.reduced(over: axes) { values in
+          let mean = values.reduce(0, +) / Double(max(values.count, 1))
+          return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(values.count, 1))
+        }.reals
+    } else {
+      guard let given = try numbers(node, 3), let other = try numbers(node, 4), given.shape == scale.shape,
+        other.shape == scale.shape
+      else { throw unsupported(node, "mean and variance do not fit \(weight.shape)") }
+      (mean, variance) = (given.reals, other.reals)
+    }
+    let eps = node.real("epsilon") ?? 1e-5
+    let inner = weight.shape.dropFirst(2).reduce(1, *)
+    let (factors, summands, values) = (scale.reals, shift.reals, weight.reals)
+    return Numbers(
+      reals: values.indices.map { index in
+        let channel = index / max(inner, 1) % weight.shape[1]
+        return (values[index] - mean[channel]) / (variance[channel] + eps).squareRoot() * factors[channel]
+          + summands[channel]
+      }, shape: weight.shape)
+  }
+
+  private mutating func batchNormOfMap(_ node: ONNXNode) throws -> MapView {
     let view = try map(node)
-    // Statistics are per channel, so that it does not matter how rows and columns are joined: [images, channels],
-    // [images, channels, positions] and maps alike.
-    let input = view.axes.first == view.channels ? view : try plain(view, for: node)
+    let input = try channelsSecond(view, for: node)
     let channels = input.size.channels
     func statistic(_ index: Int, _ what: String) throws -> TensorName {
       let parameter = try parameter(node, index, what)

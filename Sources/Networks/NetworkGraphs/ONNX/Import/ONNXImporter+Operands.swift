@@ -20,14 +20,21 @@ extension ONNXImporter {
     return view
   }
 
-  /// An operand known at import, including small tensors of the file.
+  /// An operand known at import, including tensors of the file.
   func numbers(_ node: ONNXNode, _ index: Int) throws -> Numbers? {
-    switch operand(node, index) {
-    case .numbers(let numbers): return numbers
-    case .parameter(let parameter) where parameter.tensor.spec.elementCount <= 4096:
-      return try read(parameter)
-    case .none: return nil
-    default: throw unsupported(node, "operand \(index) is expected to be constant")
+    guard let value = operand(node, index) else { return nil }
+    guard let numbers = try constant(value) else {
+      throw unsupported(node, "operand \(index) is expected to be constant")
+    }
+    return numbers
+  }
+
+  /// The numbers of a constant; nil for a value that depends on the image.
+  func constant(_ value: ImportedValue) throws -> Numbers? {
+    switch value {
+    case .numbers(let numbers): numbers
+    case .parameter(let parameter): try read(parameter)
+    default: nil
     }
   }
 
@@ -49,10 +56,21 @@ extension ONNXImporter {
 
   /// A parameter tensor as an operand.
   func parameter(_ node: ONNXNode, _ index: Int, _ what: String) throws -> ImportedValue.Parameter {
-    guard case .parameter(let parameter) = try required(node, index) else {
-      throw unsupported(node, "the \(what) is computed; it is expected to be an initializer")
+    switch try required(node, index) {
+    case .parameter(let parameter): return parameter
+    case .numbers(let numbers) where numbers.ints == nil && !numbers.shape.isEmpty:
+      return computed(numbers, as: node.inputs[index])
+    default: throw unsupported(node, "the \(what) is computed; it is expected to be an initializer")
     }
-    return parameter
+  }
+
+  /// Numbers computed at import as a tensor of the file.
+  func computed(_ numbers: Numbers, as name: String) -> ImportedValue.Parameter {
+    let value = TensorValue(f32: numbers.reals.map { Float($0) }, shape: numbers.shape)
+    let spec = TensorSpec(name: TensorName(name), dtype: .f32, shape: numbers.shape)
+    return ImportedValue.Parameter(
+      tensor: ONNXTensor(spec: spec, data: .bytes(value.bytes)), names: [spec.name], shape: numbers.shape,
+      isComputed: true)
   }
 
   /// The tensor for a parameter: the checkpoint's of the nearest name, else the file's own.
@@ -60,6 +78,10 @@ extension ONNXImporter {
   /// - Parameter freeRows: True if the checkpoint's first extent may differ, like that of a new classifier.
   mutating func resolve(_ parameter: ImportedValue.Parameter, freeRows: Bool = false) throws -> TensorSpec {
     let shape = parameter.tensor.spec.shape
+    if parameter.isComputed {
+      let name = keep(try numbers(parameter.tensor))
+      return TensorSpec(name: name, dtype: .f32, shape: shape)
+    }
     // Parameter names of PyTorch's layers belong to the state dict; constants and unsaved buffers do not.
     func isState(_ name: TensorName) -> Bool {
       [".weight", ".bias", ".running_mean", ".running_var"].contains(where: name.string.hasSuffix)
@@ -90,38 +112,41 @@ extension ONNXImporter {
 
   /// A parameter's values as numbers of the network's description.
   func read(_ parameter: ImportedValue.Parameter) throws -> Numbers {
-    guard !parameter.isTransposed else {
-      throw ONNXError.tensor(
-        path: model.label, name: parameter.names[0],
-        reason: "is a transposed matrix where numbers are expected")
-    }
-    var numbers = try numbers(parameter.tensor)
-    if let name = parameter.names.first(where: { state.spec($0.string)?.shape == parameter.tensor.spec.shape }
-    ),
-      state.spec(name.string)?.dtype.isFloatingPoint == true
+    var result = try numbers(parameter.tensor)
+    if !parameter.isComputed, result.ints == nil,
+      let name = parameter.names.first(where: {
+        state.spec($0.string)?.shape == parameter.tensor.spec.shape
+          && state.spec($0.string)?.dtype.isFloatingPoint == true
+      })
     {
-      numbers = Numbers(reals: try state.source.value(name).doubles())
+      result = Numbers(reals: try state.source.value(name).doubles())
     }
-    numbers.shape = parameter.shape
-    return numbers
+    if parameter.isTransposed {
+      result.shape = parameter.tensor.spec.shape
+      return result.transposed([1, 0])
+    }
+    result.shape = parameter.shape
+    return result
   }
 
   /// The view as [images, channels, rows, columns], for operators that need this form.
   mutating func plain(_ view: MapView, for node: ONNXNode) throws -> MapView {
     if view.isPlain { return view }
-    guard view.axes.count == 3 || (view.size.pixels == 1 && view.axes.count <= 3) else {
-      throw unsupported(node, "an operand of shape \(view.shape) is no map")
-    }
-    let (rows, columns) = (view.axes.count > 1 ? view.axes[1] : [], view.axes.count > 2 ? view.axes[2] : [])
-    let inner = view.axes[0].filter { $0.dimension != .channel }
+    guard view.axes.first == view.images,
+      view.rank == 4 || (view.size.pixels == 1 && (2...4).contains(view.rank))
+    else { throw unsupported(node, "an operand of shape \(view.shape) is no map") }
+    let (rows, columns) = (view.rank > 2 ? view.axes[2] : [], view.rank > 3 ? view.axes[3] : [])
     var source = view
-    var order = view.axes[0]
-    if !inner.isEmpty {
-      (source, order) = try blocks(view, rows: rows, columns: columns, for: node)
+    var order = view.axes[1]
+    if view.axes[1].contains(where: { $0.dimension != .channel }) {
+      guard let (blocks, inner) = try blocks(view, rows: rows, columns: columns, for: node) else {
+        return try rearranged(view, for: node)
+      }
+      (source, order) = (blocks, inner)
     } else if let spread = try spread(view, rows: rows, columns: columns, for: node) {
       return spread
     } else if rows != view.rows || columns != view.columns {
-      throw unsupported(node, "rows and columns of an operand are out of order")
+      return try rearranged(view, for: node)
     }
     guard let channels = Self.positions(order), channels.sorted() == Array(0..<source.size.channels) else {
       throw unsupported(node, "the channels of an operand are out of order")
@@ -136,31 +161,45 @@ extension ONNXImporter {
       node.name, operation, [source], channels: source.size.channels, isPixel: source.isPixel)
   }
 
-  /// Space to depth: rows and columns are divided into blocks whose inner parts join the channels.
+  /// A map of the second, third and fourth axis, whatever they run through.
+  private mutating func rearranged(_ view: MapView, for node: ONNXNode) throws -> MapView {
+    let axes = try axisSteps(view)
+    let extents = view.shape + Array(repeating: 1, count: 4 - view.rank)
+    let arrangement = Arrangement(
+      source: view.size, height: extents[2], width: extents[3],
+      rows: StridedAxis.merged(axes.dropFirst(2).flatMap(\.steps)), channels: axes[1].steps)
+    var result = try append(node.name, .arrange(arrangement), [view], channels: extents[1])
+    result.isPixel = result.size.pixels == 1
+    return result
+  }
+
+  /// Space to depth: rows and columns are divided into blocks whose inner parts join the channels; nil for other views.
   private mutating func blocks(
     _ view: MapView, rows outerRows: [MapView.Part], columns outerColumns: [MapView.Part], for node: ONNXNode
-  ) throws -> (MapView, [MapView.Part]) {
-    let inner = view.axes[0].filter { $0.dimension != .channel }
-    func block(_ dimension: MapView.Dimension, _ outer: [MapView.Part], _ size: Int) throws -> Int {
+  ) throws -> (MapView, [MapView.Part])? {
+    let inner = view.axes[1].filter { $0.dimension != .channel }
+    func block(_ dimension: MapView.Dimension, _ outer: [MapView.Part], _ size: Int) -> Int? {
       let parts = inner.filter { $0.dimension == dimension }
       let extent = parts.first?.extent ?? 1
       guard parts.count <= 1, parts.allSatisfy({ $0.stride == 1 }), size % extent == 0,
         outer
           == (size == extent
             ? [] : [MapView.Part(dimension: dimension, stride: extent, extent: size / extent)])
-      else { throw unsupported(node, "rows and columns of an operand are out of order") }
+      else { return nil }
       return extent
     }
-    let rows = try block(.row, outerRows, view.size.height)
-    let columns = try block(.column, outerColumns, view.size.width)
+    guard inner.allSatisfy({ $0.dimension == .row || $0.dimension == .column }),
+      let rows = block(.row, outerRows, view.size.height),
+      let columns = block(.column, outerColumns, view.size.width)
+    else { return nil }
     let channels = view.size.channels
     let result = try append(
       node.name, .spaceToDepth(rows: rows, columns: columns), [view], channels: channels * rows * columns,
       isPixel: false)
     // The block's rows and columns are the outermost channels now.
-    let order = view.axes[0].map { part in
+    let order = view.axes[1].map { part in
       switch part.dimension {
-      case .channel: part
+      case .channel, .image: part
       case .row:
         MapView.Part(dimension: .channel, stride: part.stride * columns * channels, extent: part.extent)
       case .column: MapView.Part(dimension: .channel, stride: part.stride * channels, extent: part.extent)

@@ -2,7 +2,7 @@
 extension ONNXImporter {
   static let rangeRules: [String: Rule] = [
     "Concat": { try $0.concatenate($1) }, "Split": { try $0.split($1) }, "Slice": { try $0.slice($1) },
-    "Gather": { try $0.gather($1) },
+    "Tile": { try $0.tile($1) },
     "SplitToSequence": { importer, node in [.sequence(try importer.splitToSequence(node))] },
     "SequenceAt": { importer, node in
       guard case .sequence(let views) = try importer.required(node, 0),
@@ -17,81 +17,128 @@ extension ONNXImporter {
     let operands = try node.inputs.indices.map { try required(node, $0) }
     guard let first = operands.first else { throw unsupported(node, "has no operands") }
     let index = try axis(node, node.int("axis") ?? 1, rank: max(1, shape(of: first).count))
-    if case .map(let view) = first, index > 0, index < view.rank {
-      return [.map(try concatenate(try node.inputs.indices.map { try map(node, $0) }, index - 1, node))]
+    guard operands.count <= 4096 else { throw unsupported(node, "\(operands.count) operands are too many") }
+    let parts = try operands.compactMap { try constant($0) }
+    guard parts.count == operands.count else {
+      return [.map(try concatenate(try operands.map { try lifted($0, for: node) }, index, node))]
     }
-    let parts = try node.inputs.indices.map { try numbers(node, $0) ?? Numbers(ints: []) }
-    guard index == 0, parts.allSatisfy({ $0.shape.count == 1 }) else {
-      throw unsupported(node, "of constants those of one dimension are joined")
+    // Empty lists of numbers join lists of integers without making them real.
+    let filled = parts.filter { $0.count > 0 }
+    guard let result = Numbers.joined(filled.isEmpty ? parts : filled, axis: index) else {
+      throw unsupported(node, "constants of shapes \(parts.map(\.shape)) do not fit or are too large")
     }
-    let total = parts.reduce(0) { $0 + $1.count }
-    guard total <= Numbers.largestCount else {
-      throw unsupported(node, "a constant of \(total) numbers is too large to compute")
-    }
-    if parts.allSatisfy({ $0.ints != nil }) {
-      return [.numbers(Numbers(ints: parts.flatMap { $0.ints ?? [] }))]
-    }
-    return [.numbers(Numbers(reals: parts.flatMap(\.reals)))]
+    return [.numbers(result)]
   }
 
   private mutating func concatenate(_ views: [MapView], _ index: Int, _ node: ONNXNode) throws -> MapView {
-    guard views.count <= 4096 else { throw unsupported(node, "\(views.count) operands are too many") }
     let first = views[0]
     guard
       views.allSatisfy({ view in
         view.rank == first.rank
-          && view.shape.indices.allSatisfy { $0 == index + 1 || view.shape[$0] == first.shape[$0] }
+          && view.shape.indices.allSatisfy { $0 == index || view.shape[$0] == first.shape[$0] }
       })
     else { throw unsupported(node, "operands of shapes \(views.map(\.shape)) do not fit") }
+    if views.count == 1 { return first }
     // Maps stacked along a new axis, before their channels or after them, form channels, too.
     let isStack =
-      first.axes.count == 4
+      first.rank == 5 && index > 0
       && views.allSatisfy { view in
         var axes = view.axes
-        guard axes[index].isEmpty else { return false }
-        axes.remove(at: index)
-        return axes == [view.channels, view.rows, view.columns]
-          && view.size.channels == first.size.channels
+        return axes.remove(at: index).isEmpty
+          && axes == [view.images, view.channels, view.rows, view.columns]
       }
-    let isRow = views.allSatisfy { view in
-      view.isPixel && view.axes[index] == view.channels
-        && view.axes.enumerated().allSatisfy { $0.offset == index || $0.element.isEmpty }
+    let others = first.axes.indices.filter { $0 != index }
+    let hasChannels = views.allSatisfy { view in
+      view.axes[index] == view.channels && view.size.height == first.size.height
+        && view.size.width == first.size.width
+        && others.allSatisfy { view.axes[$0] == first.axes[$0] }
     }
-    guard isStack || isRow || index == 0 else {
-      throw unsupported(node, "expected the axis of the channels")
-    }
-    let sources = isStack || isRow ? views : try views.map { try plain($0, for: node) }
+    let areMaps = index == 1 && views.allSatisfy { $0.rank == 4 && $0.axes[0] == $0.images }
+    guard isStack || hasChannels || areMaps else { return try joined(views, index, node) }
+    let sources = isStack || hasChannels ? views : try views.map { try plain($0, for: node) }
     let total = sources.reduce(0) { $0 + $1.size.channels }
     var result = try append(node.name, .concatenate, sources, channels: total)
     if isStack {
       let (count, channels) = (views.count, first.size.channels)
-      result.axes = [MapView.whole(.channel, channels), result.rows, result.columns]
+      result.axes = [result.images, MapView.whole(.channel, channels), result.rows, result.columns]
       result.axes.insert(
         [MapView.Part(dimension: .channel, stride: channels, extent: count)].filter { $0.extent > 1 },
         at: index)
-    } else if isRow {
+    } else if hasChannels {
       result.axes = first.axes
       result.axes[index] = result.channels
     }
     return result
   }
 
-  /// A range of channels of a map, or of its rows and columns if it extends to their end.
-  private mutating func range(_ view: MapView, _ index: Int, _ range: Range<Int>, _ node: ONNXNode) throws
-    -> MapView
-  {
-    if range == 0..<view.shape[index + 1] { return view }
-    guard !range.isEmpty else { throw unsupported(node, "nothing is left of \(view.shape)") }
-    let isWhole = view.axes[index] == view.channels && !view.channels.isEmpty
-    if isWhole {
-      var result = try append(
-        node.name, .slice(range), [view], channels: range.count, isPixel: view.isPixel)
-      result.axes = view.axes
-      result.axes[index] = result.channels
-      return result
+  /// Rows one after the other, of values whose joined axis is outermost.
+  mutating func joined(_ views: [MapView], _ index: Int, _ node: ONNXNode) throws -> MapView {
+    let rank = views[0].rank
+    let order = [index] + (0..<rank).filter { $0 != index }
+    var sources: [MapView] = []
+    for view in views {
+      var view = view.permuted(order)
+      // A value of one axis has a row for each number.
+      if rank == 1 { view.axes.append([]) }
+      sources.append(try dense(view, for: node))
     }
-    // The outermost of groups of channels.
-    if view.axes[index].count == 1, let part = view.axes[index].first, part.dimension == .channel,
+    let axes = try sources.map { try axisSteps($0) }
+    guard sources.allSatisfy({ $0.size.channels == sources[0].size.channels }),
+      let total = axes.map({ $0[0].extent }).checkedSum, axes.allSatisfy({ $0[0].images.isEmpty })
+    else { throw unsupported(node, "operands of shapes \(views.map(\.shape)) do not fit") }
+    var result = try append(node.name, .joinTokens, sources, channels: sources[0].size.channels)
+    result.isPixel = result.size.pixels == 1
+    var extents = axes[0].indices.map { position in
+      (
+        images: axes.map { $0[position].images }.first { !$0.isEmpty } ?? [],
+        extent: axes[0][position].extent
+      )
+    }
+    extents[0].extent = total
+    result.axes = Self.rowMajor(extents)
+    if rank == 1 { result.axes.removeLast() }
+    return result.permuted((0..<rank).map { order.firstIndex(of: $0)! })
+  }
+
+  /// A value repeated along its axes.
+  private mutating func tile(_ node: ONNXNode) throws -> [ImportedValue] {
+    let value = try required(node, 0)
+    let own = shape(of: value)
+    guard let repeats = try numbers(node, 1)?.ints, repeats.count == own.count,
+      repeats.allSatisfy({ $0 > 0 })
+    else { throw unsupported(node, "the repetitions do not fit \(own)") }
+    let target = zip(own, repeats).compactMap { $0.multiplied(exactlyBy: $1) }
+    guard target.count == own.count else { throw unsupported(node, "the repetitions of \(own) are too many") }
+    if target == own { return [value] }
+    let wide = zip(own, repeats).flatMap { [$1, $0] }
+    if var numbers = try constant(value) {
+      numbers.shape = own.flatMap { [1, $0] }
+      guard var tiled = numbers.broadcast(to: wide) else {
+        throw unsupported(node, "a constant of shape \(target) is too large to compute")
+      }
+      tiled.shape = target
+      return [.numbers(tiled)]
+    }
+    var view = try map(node)
+    view.axes = view.axes.flatMap { [[], $0] }
+    let repeated = try expanded(view, to: wide, for: node)
+    guard let result = repeated.reshaped(target) else {
+      throw unsupported(node, "the shape \(own) does not become \(target)")
+    }
+    return [.map(result)]
+  }
+
+  /// A range of an axis: of channels or tokens, or of anything by copying it.
+  ///
+  /// - Parameter isOpen: True if the range goes to the end whatever the input's size.
+  mutating func range(
+    _ view: MapView, _ index: Int, _ range: Range<Int>, isOpen: Bool = false, _ node: ONNXNode
+  ) throws -> MapView {
+    if range == 0..<view.shape[index] { return view }
+    guard !range.isEmpty else { throw unsupported(node, "nothing is left of \(view.shape)") }
+    let parts = view.axes[index]
+    // All channels, or the outermost of groups of them.
+    if parts.count == 1, let part = parts.first, part.dimension == .channel,
       part.stride * part.extent == view.size.channels
     {
       var result = try append(
@@ -103,18 +150,51 @@ extension ONNXImporter {
         ? [] : [MapView.Part(dimension: .channel, stride: part.stride, extent: range.count)]
       return result
     }
-    // Permuted channels are brought into order first.
-    if index == 0, !view.isPlain, view.axes.count == 3 {
-      return try self.range(try plain(view, for: node), 0, range, node)
+    // Tokens, all of which are rows. Numbers of a file for one size may have been computed from it, except the first's; those
+    // of other files are the same at two sizes.
+    if view.size.width == 1, parts == view.rows, !isFixed || range == 0..<1 {
+      let end = isOpen ? Int.max : range.upperBound
+      var result = try append(
+        node.name, .tokens(range.lowerBound..<end), [view], channels: view.size.channels)
+      result.isPixel = range.count == 1
+      result.axes = view.axes
+      result.axes[index] = result.rows
+      return result
     }
-    throw unsupported(node, "expected a range of channels of \(view.shape)")
+    // Permuted channels are brought into order first.
+    if index == 1, !view.isPlain, view.rank == 4, view.axes[0] == view.images, view.axes[2] == view.rows,
+      view.axes[3] == view.columns, parts.allSatisfy({ $0.dimension == .channel })
+    {
+      return try self.range(try plain(view, for: node), 1, range, node)
+    }
+    return try steps(view, index, from: range.lowerBound, by: 1, count: range.count, node)
+  }
+
+  /// Some positions of an axis at equal distances, copied.
+  mutating func steps(
+    _ view: MapView, _ index: Int, from start: Int, by step: Int, count: Int, _ node: ONNXNode
+  ) throws -> MapView {
+    var view = view
+    var axes = try axisSteps(view)
+    guard axes[index].images.isEmpty else { throw unsupported(node, "the images cannot be cut") }
+    if axes[index].steps.count > 1 {
+      view = try dense(view, for: node)
+      axes = try axisSteps(view)
+    }
+    let own = axes[index].steps.first ?? StridedAxis(extent: 1, pixels: 0, channels: 0)
+    // The last position lies within the axis, and a step of a single one is not taken.
+    let distance = count > 1 ? step : 0
+    axes[index].steps = [
+      StridedAxis(extent: count, pixels: own.pixels * distance, channels: own.channels * distance)
+    ]
+    return try arranged(
+      view, axes, firstPixel: start * own.pixels, firstChannel: start * own.channels, for: node)
   }
 
   private mutating func split(_ node: ONNXNode) throws -> [ImportedValue] {
-    let view = try map(node)
-    let index = try axis(node, node.int("axis") ?? 0, rank: view.rank) - 1
-    guard index >= 0 else { throw unsupported(node, "the images cannot be split") }
-    let extent = view.shape[index + 1]
+    let value = try required(node, 0)
+    let index = try axis(node, node.int("axis") ?? 0, rank: shape(of: value).count)
+    let extent = shape(of: value)[index]
     let count = max(1, node.outputs.count)
     let step = (extent + count - 1) / count
     let sizes =
@@ -123,21 +203,23 @@ extension ONNXImporter {
     guard sizes.allSatisfy({ $0 > 0 && $0 <= extent }), sizes.count == node.outputs.count,
       sizes.reduce(0, &+) == extent
     else { throw unsupported(node, "the sizes \(sizes) do not fit \(extent)") }
+    let constant = try constant(value)
     var start = 0
     return try sizes.map { size in
       defer { start += size }
-      return .map(try range(view, index, start..<start + size, node))
+      if let constant { return .numbers(constant.picking(Array(start..<start + size), axis: index)) }
+      return .map(try range(try map(node), index, start..<start + size, node))
     }
   }
 
   /// A split into parts of given sizes, or of equal size except the last.
   private mutating func splitToSequence(_ node: ONNXNode) throws -> [MapView] {
     let view = try map(node)
-    let index = try axis(node, node.int("axis") ?? 0, rank: view.rank) - 1
-    guard index >= 0, let split = try numbers(node, 1), let sizes = split.ints, !sizes.isEmpty,
+    let index = try axis(node, node.int("axis") ?? 0, rank: view.rank)
+    guard let split = try numbers(node, 1), let sizes = split.ints, !sizes.isEmpty,
       sizes.allSatisfy({ $0 > 0 })
     else { throw unsupported(node, "expected sizes of parts of the channels") }
-    let extent = view.shape[index + 1]
+    let extent = view.shape[index]
     var parts: [MapView] = []
     var start = 0
     while start < extent {
@@ -150,10 +232,11 @@ extension ONNXImporter {
     guard start == extent, split.shape.isEmpty || parts.count == sizes.count else {
       throw unsupported(node, "the sizes \(sizes) do not fit \(extent)")
     }
-    if node.int("keepdims") ?? 1 == 0 {
+    guard node.int("keepdims") ?? 1 == 0 else { return parts }
+    guard parts.allSatisfy({ $0.shape[index] == 1 }) else {
       throw unsupported(node, "expected the axis of the parts to stay")
     }
-    return parts
+    return parts.map { part in part.permuted(part.axes.indices.filter { $0 != index }) }
   }
 
   private mutating func slice(_ node: ONNXNode) throws -> [ImportedValue] {
@@ -171,40 +254,48 @@ extension ONNXImporter {
     for (position, given) in axes.enumerated() {
       let index = try axis(node, given, rank: own.count)
       let extent = shape(of: result)[index]
-      if case .numbers(let numbers) = result {
-        let picked = try Self.indices(starts[position], ends[position], steps[position], extent)
+      if let numbers = try constant(result) {
+        let picked = Self.indices(starts[position], ends[position], steps[position], extent)
         result = .numbers(numbers.picking(picked, axis: index))
         continue
+      }
+      guard case .map(let view) = result else {
+        throw unsupported(node, "of such an operand is not supported")
       }
       func clamp(_ value: Int) -> Int {
         let shifted = value < 0 ? value.addingReportingOverflow(extent).partialValue : value
         return min(max(shifted, 0), extent)
       }
       let (from, to) = (clamp(starts[position]), clamp(ends[position]))
-      if steps[position] > 1, case .map(let view) = result, index >= 2 {
-        result = .map(
-          try stepping(view, axis: index, start: from, end: ends[position], step: steps[position], node))
+      if steps[position] != 1 {
+        if let blocks = try subsampled(
+          view, axis: index, start: from, end: ends[position], step: steps[position], node)
+        {
+          result = .map(blocks)
+          continue
+        }
+        let picked = Self.indices(starts[position], ends[position], steps[position], extent)
+        guard let first = picked.first else { throw unsupported(node, "nothing is left of \(own)") }
+        let step = picked.count > 1 ? picked[1] - first : 1
+        result = .map(try self.steps(view, index, from: first, by: step, count: picked.count, node))
         continue
       }
-      guard from < to, steps[position] == 1 else {
-        throw unsupported(node, "expected a range of \(own) in steps of one")
+      guard from < to else { throw unsupported(node, "nothing is left of \(own)") }
+      if from == 0 && to == extent { continue }
+      guard view.axes[index].allSatisfy({ $0.dimension != .image }) else {
+        throw unsupported(node, "the images cannot be cut")
       }
-      switch result {
-      case .map(let view):
-        guard index > 0 else { throw unsupported(node, "the images cannot be cut") }
-        if view.isPlain && index >= 2 {
-          result = .map(try cut(view, index, from, extent - to, given: ends[position], node))
-        } else {
-          result = .map(try range(view, index - 1, from..<to, node))
-        }
-      default: throw unsupported(node, "of a tensor of the file is not supported")
+      if view.isPlain && index >= 2 {
+        result = .map(try cut(view, index, from, extent - to, given: ends[position], node))
+      } else {
+        result = .map(try range(view, index, from..<to, isOpen: ends[position] > extent, node))
       }
     }
     return [result]
   }
 
   /// The positions selected by a slice; a negative step runs backwards, as in Python.
-  private static func indices(_ start: Int, _ end: Int, _ step: Int, _ extent: Int) throws -> [Int] {
+  private static func indices(_ start: Int, _ end: Int, _ step: Int, _ extent: Int) -> [Int] {
     guard step != 0, step.magnitude <= Int.max.magnitude / 2, extent > 0 else { return [] }
     func place(_ value: Int, _ low: Int, _ high: Int) -> Int {
       min(max(value < 0 ? value.addingReportingOverflow(extent).partialValue : value, low), high)
@@ -219,47 +310,13 @@ extension ONNXImporter {
     _ view: MapView, _ index: Int, _ before: Int, _ after: Int, given end: Int, _ node: ONNXNode
   ) throws -> MapView {
     if before == 0 && after == 0 { return view }
+    // An end counted from the first pixel is that of one size.
     guard after == 0 || end < 0 else {
-      throw unsupported(node, "an end of rows or columns is expected to be counted from the last")
+      let extent = view.shape[index]
+      return try steps(view, index, from: before, by: 1, count: extent - after - before, node)
     }
     let margins =
       index == 2 ? Margins(top: -before, bottom: -after) : Margins(left: -before, right: -after)
     return try append(node.name, .pad(margins), [view], channels: view.size.channels, isPixel: false)
-  }
-
-  private mutating func gather(_ node: ONNXNode) throws -> [ImportedValue] {
-    let value = try required(node, 0)
-    let own = shape(of: value)
-    let index = try axis(node, node.int("axis") ?? 0, rank: own.count)
-    guard let chosen = try numbers(node, 1), let positions = chosen.ints,
-      positions.allSatisfy({ (-own[index]..<own[index]).contains($0) })
-    else { throw unsupported(node, "the indices do not fit \(own)") }
-    let wrapped = positions.map { $0 < 0 ? $0 + own[index] : $0 }
-    switch value {
-    case .numbers(let numbers):
-      var target = own
-      target[index] = wrapped.count
-      guard let count = Numbers.checkedCount(target), count <= Numbers.largestCount else {
-        throw unsupported(node, "\(wrapped.count) parts of \(own) are too large to compute")
-      }
-      var picked = numbers.picking(wrapped, axis: index)
-      picked.shape.replaceSubrange(index...index, with: chosen.shape)
-      return [.numbers(picked)]
-    case .map(let view) where index > 0 && chosen.shape.count <= 1:
-      if chosen.shape.isEmpty {
-        var result = try range(view, index - 1, wrapped[0]..<wrapped[0] + 1, node)
-        result.axes.remove(at: index - 1)
-        return [.map(result)]
-      }
-      guard view.axes[index - 1] == view.channels, !wrapped.isEmpty, wrapped.count <= 1 << 16 else {
-        throw unsupported(node, "expected channels of \(own)")
-      }
-      var result = try append(
-        node.name, .reorder(wrapped), [view], channels: wrapped.count, isPixel: view.isPixel)
-      result.axes = view.axes
-      result.axes[index - 1] = result.channels
-      return [.map(result)]
-    default: throw unsupported(node, "of an operand of shape \(own) is not supported")
-    }
   }
 }

@@ -20,9 +20,11 @@ extension ONNXImporter {
     "Flatten": { importer, node in
       let value = try importer.required(node, 0)
       let shape = importer.shape(of: value)
-      guard shape.count >= 1, case let axis = node.int("axis") ?? 1, axis == 1 || axis == 1 - shape.count
-      else { throw importer.unsupported(node, "expected the axis 1") }
-      return [try importer.reshape(value, [shape[0], shape.dropFirst().reduce(1, *)], node)]
+      let given = node.int("axis") ?? 1
+      let axis = given == shape.count ? given : try importer.axis(node, given, rank: shape.count)
+      return [
+        try importer.reshape(value, [shape[..<axis].reduce(1, *), shape[axis...].reduce(1, *)], node)
+      ]
     },
     "Reshape": { try $0.reshape($1) },
     "Squeeze": { try $0.squeeze($1) },
@@ -57,16 +59,25 @@ extension ONNXImporter {
         numbers.elements = .ints(numbers.reals.map { Int(exactly: $0.rounded(.towardZero)) ?? .max })
       }
       return .numbers(numbers)
+    case .parameter(let parameter) where !toFloat || !parameter.tensor.spec.dtype.isFloatingPoint:
+      let numbers = try read(parameter)
+      if toFloat { return .numbers(Numbers(reals: numbers.reals, shape: numbers.shape)) }
+      return .numbers(
+        Numbers(
+          ints: numbers.reals.map { Int(exactly: $0.rounded(.towardZero)) ?? .max }, shape: numbers.shape))
     case let value:
       guard toFloat else { throw unsupported(node, "only numbers of shapes become integers") }
       return value
     }
   }
 
-  private func reshape(_ node: ONNXNode) throws -> [ImportedValue] {
+  private mutating func reshape(_ node: ONNXNode) throws -> [ImportedValue] {
     let value = try required(node, 0)
     guard var target = try numbers(node, 1)?.ints else { throw unsupported(node, "the shape is missing") }
     let own = shape(of: value)
+    guard target.count <= Numbers.mostAxes else {
+      throw unsupported(node, "a shape of \(target.count) axes is not supported")
+    }
     if node.int("allowzero") ?? 0 == 0 {
       for (index, extent) in target.enumerated() where extent == 0 && index < own.count {
         target[index] = own[index]
@@ -82,8 +93,11 @@ extension ONNXImporter {
     return [try reshape(value, target, node)]
   }
 
-  private func reshape(_ value: ImportedValue, _ target: [Int], _ node: ONNXNode) throws -> ImportedValue {
+  mutating func reshape(_ value: ImportedValue, _ target: [Int], _ node: ONNXNode) throws -> ImportedValue {
     let own = shape(of: value)
+    guard target.count <= Numbers.mostAxes else {
+      throw unsupported(node, "a shape of \(target.count) axes is not supported")
+    }
     guard Numbers.checkedCount(target) == own.reduce(1, *) else {
       throw unsupported(node, "the shape \(own) does not become \(target)")
     }
@@ -92,21 +106,22 @@ extension ONNXImporter {
       numbers.shape = target
       return .numbers(numbers)
     case .parameter(var parameter):
-      guard !parameter.isTransposed else {
-        throw unsupported(node, "of a transposed tensor is not supported")
-      }
+      if parameter.isTransposed { return try reshape(.numbers(try read(parameter)), target, node) }
       parameter.shape = target
       return .parameter(parameter)
     case .map(let view):
-      guard let result = view.reshaped(target) else {
-        throw unsupported(node, "the shape \(own) does not become \(target) by splitting or joining axes")
+      if let result = view.reshaped(target) { return .map(result) }
+      // Axes that are out of order must be laid out before they can be split elsewhere, at worst as one row.
+      if let result = try dense(view, for: node).reshaped(target) { return .map(result) }
+      guard let result = try dense(view, channelAxes: view.rank, for: node).reshaped(target) else {
+        throw unsupported(node, "the shape \(own) does not become \(target)")
       }
       return .map(result)
     case .probabilities, .sequence, .excess: throw unsupported(node, "of such an operand is not supported")
     }
   }
 
-  private func squeeze(_ node: ONNXNode) throws -> [ImportedValue] {
+  private mutating func squeeze(_ node: ONNXNode) throws -> [ImportedValue] {
     let value = try required(node, 0)
     let own = shape(of: value)
     let given = try integers(node, attribute: "axes", operand: 1)
@@ -114,16 +129,16 @@ extension ONNXImporter {
       given.map { try $0.map { try axis(node, $0, rank: own.count) } } ?? own.indices.filter { own[$0] == 1 })
     guard axes.allSatisfy({ own[$0] == 1 }) else { throw unsupported(node, "an axis of \(own) is not 1") }
     if case .map(var view) = value {
-      guard !axes.contains(0), given != nil || view.batch != 1 else {
+      guard given != nil || view.batch != 1 else {
         throw unsupported(node, "the axis of the images cannot be left out; name the axes")
       }
-      view.axes = view.axes.enumerated().filter { !axes.contains($0.offset + 1) }.map(\.element)
+      view.axes = view.axes.enumerated().filter { !axes.contains($0.offset) }.map(\.element)
       return [.map(view)]
     }
     return [try reshape(value, own.indices.filter { !axes.contains($0) }.map { own[$0] }, node)]
   }
 
-  private func unsqueeze(_ node: ONNXNode) throws -> [ImportedValue] {
+  private mutating func unsqueeze(_ node: ONNXNode) throws -> [ImportedValue] {
     let value = try required(node, 0)
     let own = shape(of: value)
     guard let given = try integers(node, attribute: "axes", operand: 1), given.count <= 8 else {
@@ -145,38 +160,42 @@ extension ONNXImporter {
       throw unsupported(node, "perm \(order) does not fit \(own)")
     }
     switch value {
-    case .map(var view):
-      guard order.first == 0 else {
-        throw unsupported(node, "the axis of the images is expected to stay first")
-      }
-      view.axes = order.dropFirst().map { view.axes[$0 - 1] }
-      return [.map(view)]
+    case .map(let view): return [.map(view.permuted(order))]
     case .parameter(var parameter) where order == [1, 0] && (parameter.isPlain || parameter.isTransposed):
       parameter.isTransposed.toggle()
       parameter.shape.reverse()
       return [.parameter(parameter)]
     case .numbers(let numbers): return [.numbers(numbers.transposed(order))]
-    default: throw unsupported(node, "of a tensor of the file of shape \(own) is not supported")
+    case .parameter(let parameter): return [.numbers(try read(parameter).transposed(order))]
+    default: throw unsupported(node, "of such an operand is not supported")
     }
   }
 
-  private func expand(_ node: ONNXNode) throws -> [ImportedValue] {
+  private mutating func expand(_ node: ONNXNode) throws -> [ImportedValue] {
     let value = try required(node, 0)
     guard let target = try numbers(node, 1)?.ints else { throw unsupported(node, "the shape is missing") }
+    guard target.count <= Numbers.mostAxes else {
+      throw unsupported(node, "a shape of \(target.count) axes is not supported")
+    }
     guard let whole = Numbers.broadcastShape(shape(of: value), target) else {
       throw unsupported(node, "the shape \(shape(of: value)) does not become \(target)")
     }
-    if case .numbers(let numbers) = value {
+    switch value {
+    case .numbers(let numbers):
       guard let result = numbers.broadcast(to: whole) else {
         throw unsupported(node, "a constant of shape \(whole) is too large to compute")
       }
       return [.numbers(result)]
+    case .map(let view): return [.map(try expanded(view, to: whole, for: node))]
+    case .parameter(let parameter):
+      if Numbers.checkedCount(whole) == shape(of: value).reduce(1, *) {
+        return [try reshape(value, whole, node)]
+      }
+      guard let result = try read(parameter).broadcast(to: whole) else {
+        throw unsupported(node, "a constant of shape \(whole) is too large to compute")
+      }
+      return [.numbers(result)]
+    default: throw unsupported(node, "of such an operand is not supported")
     }
-    // A gate, which its reader broadcasts anyway; readers that need the whole shape refuse it.
-    if case .map(let view) = value, view.isPixel, whole.count == view.rank { return [value] }
-    guard Numbers.checkedCount(whole) == shape(of: value).reduce(1, *) else {
-      throw unsupported(node, "the shape \(shape(of: value)) does not become \(whole)")
-    }
-    return [try reshape(value, whole, node)]
   }
 }

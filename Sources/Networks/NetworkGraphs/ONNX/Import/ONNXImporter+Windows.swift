@@ -6,9 +6,6 @@ extension ONNXImporter {
     "AveragePool": { importer, node in [.map(try importer.averagePool(node))] },
     "GlobalAveragePool": { importer, node in [.map(try importer.global(node, .globalAverage))] },
     "GlobalMaxPool": { importer, node in [.map(try importer.global(node, .globalMax))] },
-    "ReduceMean": { importer, node in try importer.reduce(node, .globalAverage) },
-    "ReduceMax": { importer, node in try importer.reduce(node, .globalMax) },
-    "ReduceSum": { importer, node in try importer.sum(node) },
     "Pad": { importer, node in [.map(try importer.pad(node))] },
   ]
 
@@ -78,46 +75,6 @@ extension ONNXImporter {
     return try append(node.name, operation, [input], channels: input.size.channels, isPixel: true)
   }
 
-  /// A mean or maximum over all rows and columns; it does not occur on numbers.
-  private mutating func reduce(_ node: ONNXNode, _ operation: Operation) throws -> [ImportedValue] {
-    let view = try map(node)
-    let keeps = node.int("keepdims") ?? 1 != 0
-    let given = try integers(node, attribute: "axes", operand: 1) ?? []
-    let axes = Set(try given.map { try axis(node, $0, rank: view.rank) - 1 })
-    let reduced = axes.filter(view.axes.indices.contains).flatMap { view.axes[$0] }
-    let isAll =
-      reduced.allSatisfy { $0.dimension != .channel }
-      && reduced.reduce(1) { $0 * $1.extent } == view.size.pixels
-    guard !axes.contains(-1), !axes.isEmpty, isAll else {
-      throw unsupported(node, "expected all rows and columns of \(view.shape), found the axes \(given)")
-    }
-    var result = try append(node.name, operation, [view], channels: view.size.channels, isPixel: true)
-    result.axes = view.axes.enumerated().compactMap { index, axis in
-      axes.contains(index) ? keeps ? [] : nil : axis
-    }
-    return [.map(result)]
-  }
-
-  /// A sum over the outermost groups of the channels.
-  private mutating func sum(_ node: ONNXNode) throws -> [ImportedValue] {
-    if let ints = try? numbers(node, 0)?.ints, node.int("keepdims") == 0 {
-      guard let sum = ints.checkedSum else { throw unsupported(node, "the arithmetic of shapes overflows") }
-      return [.numbers(Numbers(ints: [sum], shape: []))]
-    }
-    let view = try map(node)
-    let given = try integers(node, attribute: "axes", operand: 1) ?? []
-    guard given.count == 1, case let index = try axis(node, given[0], rank: view.rank) - 1, index >= 0,
-      let part = view.axes[index].first, view.axes[index].count == 1, part.dimension == .channel,
-      part.stride * part.extent == view.size.channels
-    else { throw unsupported(node, "expected the sum of groups of channels") }
-    var result = try append(
-      node.name, .sumOfGroups(part.extent), [view], channels: part.stride, isPixel: view.isPixel)
-    result.axes = view.axes
-    result.axes[index] = []
-    if node.int("keepdims") ?? 1 == 0 { result.axes.remove(at: index) }
-    return [.map(result)]
-  }
-
   private mutating func pad(_ node: ONNXNode) throws -> MapView {
     let view = try map(node)
     guard var pads = try integers(node, attribute: "pads", operand: 1) else {
@@ -137,20 +94,53 @@ extension ONNXImporter {
       throw unsupported(node, "the padding \(pads) is impossible")
     }
     if pads.allSatisfy({ $0 == 0 }) { return view }
+    let isOfPixels = pads.count == 8 && [0, 1, 4, 5].allSatisfy { pads[$0] == 0 }
+    guard isOfPixels, view.axes[0] == view.images else { return try padAxes(view, pads, node) }
     let input = try plain(view, for: node)
-    guard pads.count == 8, pads[0] == 0, pads[1] == 0, pads[4] == 0, pads[5] == 0 else {
-      throw unsupported(node, "expected a padding of rows and columns, found \(pads)")
-    }
     var margins = Margins(top: pads[2], left: pads[3], bottom: pads[6], right: pads[7])
     switch node.text("mode") ?? "constant" {
     case "constant":
-      let value = try node.real("value") ?? numbers(node, 2)?.uniform ?? 0
-      margins.filling = .constant(Float(value))
+      margins.filling = .constant(Float(try paddingValue(node)))
     case "reflect": margins.filling = .reflect
     case "edge": margins.filling = .edge
     case let mode: throw unsupported(node, "padding of the mode \"\(mode)\" is not supported")
     }
     return try append(node.name, .pad(margins), [input], channels: input.size.channels, isPixel: false)
+  }
+
+  /// The number that constant padding fills in; an attribute before operator set 11.
+  private func paddingValue(_ node: ONNXNode) throws -> Double {
+    try node.real("value") ?? numbers(node, 2)?.uniform ?? 0
+  }
+
+  /// A value with constants joined to its axes, or with positions of them left out.
+  private mutating func padAxes(_ view: MapView, _ pads: [Int], _ node: ONNXNode) throws -> MapView {
+    guard node.text("mode") ?? "constant" == "constant" else {
+      throw unsupported(node, "of other axes than rows and columns a padding with one number is supported")
+    }
+    let value = try paddingValue(node)
+    var result = view
+    for index in 0..<view.rank {
+      let (before, after) = (pads[index], pads[view.rank + index])
+      let extent = result.shape[index]
+      let kept = extent + min(before, 0) + min(after, 0)
+      guard kept > 0 else { throw unsupported(node, "nothing is left of \(view.shape)") }
+      if kept < extent {
+        result = try steps(result, index, from: max(0, -before), by: 1, count: kept, node)
+      }
+      func filling(_ count: Int) throws -> [MapView] {
+        if count <= 0 { return [] }
+        var shape = result.shape
+        shape[index] = count
+        guard let numbers = Numbers(reals: [value], shape: []).broadcast(to: shape) else {
+          throw unsupported(node, "a padding of shape \(shape) is too large")
+        }
+        return [try lifted(.numbers(numbers), for: node)]
+      }
+      let parts = try filling(before) + [result] + filling(after)
+      if parts.count > 1 { result = try joined(parts, index, node) }
+    }
+    return result
   }
 }
 

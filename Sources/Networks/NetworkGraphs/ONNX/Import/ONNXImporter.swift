@@ -1,4 +1,5 @@
 import Checkpoint
+import Platform
 
 /// Converts an ONNX file into a graph.
 ///
@@ -17,11 +18,16 @@ struct ONNXImporter {
   private var values: [TensorName: ImportedValue] = [:]
   /// Tensors of the file that the checkpoint lacks.
   private(set) var ownTensors: [TensorName: TensorValue] = [:]
+  /// Values before they were repeated, with the axes of the result, by the node that repeats them.
+  var repetitions: [Int: (axes: [[MapView.Part]], source: MapView)] = [:]
   private var batch = 1
   private let height: Int
   private let width: Int
-  /// Elements of constants folded so far.
+  /// Elements of constants that nodes have read and made so far.
   private var folded = 0
+  private let mostFolded: Int
+  /// True if the file says the image's size.
+  let isFixed: Bool
   /// Multiply-adds of the nodes so far; what is no convolution counts more, being slower.
   private var work = 0.0
   /// Channels of all nodes so far: what a node keeps of its constants is no more than a few numbers for each.
@@ -32,15 +38,19 @@ struct ONNXImporter {
   /// The supported operators.
   static let operators: [String: Rule] = convolutionRules.merging(arithmeticRules) { $1 }
     .merging(shapeRules) { $1 }.merging(poolingRules) { $1 }.merging(constantRules) { $1 }
-    .merging(rangeRules) { $1 }.merging(spatialRules) { $1 }
+    .merging(rangeRules) { $1 }.merging(tokenRules) { $1 }.merging(normRules) { $1 }
+    .merging(reductionRules) { $1 }.merging(selectionRules) { $1 }.merging(resamplingRules) { $1 }
+    .merging(blockRules) { $1 }
 
   /// Elements of one image's map at the example size.
-  private static let largestMap = 1 << 27
+  static let largestMap = 1 << 27
   /// Multiply-adds of one image at the example size: the largest classifiers published need 2^39.
   private static let largestWork = 0x1p42
   private static let largestChannelTotal = 1 << 25
   private static let largestExtent = 1 << 16
-  private static let foldingLimit = 1 << 22
+  /// Elements of constants read and made, beyond some for every element of the file's tensors.
+  private static let foldingLimit = 1 << 23
+  private static let foldsPerElement = 32
 
   init(
     _ model: ONNXModel, _ state: StateDict, part: ImportedPart = .classifier,
@@ -52,6 +62,32 @@ struct ONNXImporter {
     self.aliases = aliases
     self.height = height
     self.width = width
+    isFixed = model.image(of: part)?.shape.map { $0.count == 4 && $0[2] != nil && $0[3] != nil } ?? false
+    // What is computed from weights is no larger than they are, and takes a few steps.
+    mostFolded = Self.foldingLimit + Self.foldsPerElement * Self.elements(of: model, state)
+  }
+
+  /// Elements of the tensors that are there: a small file may claim any number of them in other files.
+  private static func elements(of model: ONNXModel, _ state: StateDict) -> Int {
+    let most = 1 << 28
+    var (total, claims) = (0, [[String]: (place: ExternalData, count: Int)]())
+    let constants = model.nodes.compactMap { $0.tensor("value") }
+    // A checkpoint's tensors are as large as its file; the model's own are claims.
+    let isFiled = !(state.source is ONNXCheckpoint)
+    for tensor in Array(model.initializers.values) + constants {
+      let count = min(tensor.spec.elementCount, most)
+      switch tensor.data {
+      case .external(let place)
+      where !isFiled || state.spec(tensor.spec.name.string)?.shape != tensor.spec.shape:
+        claims[place.components] = (place, min((claims[place.components]?.count ?? 0) + count, most))
+      default: total = min(total + count, most)
+      }
+    }
+    for (place, count) in claims.values {
+      let file = try? place.openFile(in: model.folder, of: "", model: model.label)
+      total = min(total + min(count, file?.length ?? 0), most)
+    }
+    return total
   }
 
   /// The graph of the file's part.
@@ -130,35 +166,63 @@ struct ONNXImporter {
   }
 
   private mutating func run(_ node: ONNXNode) throws {
-    if node.domain.isEmpty, let folded = try weightArithmetic(node) { return try keep(folded, of: node) }
     guard node.domain.isEmpty, let rule = Self.operators[node.type] else {
       let type = node.domain.isEmpty ? node.type : node.domain + "::" + node.type
       throw ONNXImportError.unsupportedOperator(label: model.label, node: node.name, type: type)
     }
-    try keep(try rule(&self, node), of: node)
+    if !Self.layers.contains(node.type) { try charge(node.inputs.compactMap { value(named: $0) }, node) }
+    let results = try rule(&self, node)
+    try charge(results, node)
+    for (name, value) in zip(node.outputs, results) { values[TensorName(name)] = value }
   }
 
-  private mutating func keep(_ results: [ImportedValue], of node: ONNXNode) throws {
-    for (name, value) in zip(node.outputs, results) {
-      if case .numbers(let numbers) = value {
-        folded += numbers.count
-        guard numbers.count <= Numbers.largestCount, folded <= Self.foldingLimit else {
-          throw unsupported(node, "a constant of \(numbers.count) numbers is too large to compute")
+  /// Operators that name tensors without reading them.
+  private static let layers: Set = ["Conv", "Gemm", "ConvTranspose", "Identity", "Reshape", "Shape"]
+
+  /// Limits the time and memory that constants take.
+  private mutating func charge(_ values: [ImportedValue], _ node: ONNXNode) throws {
+    for value in values {
+      let count: Int
+      switch value {
+      case .numbers(let numbers):
+        count = numbers.count
+        guard numbers.shape.count <= Numbers.mostAxes, count <= Numbers.largestCount else {
+          throw refusal("a constant of \"\(TensorName(node.name))\" is too large to compute")
         }
+      case .parameter(let parameter): count = parameter.tensor.spec.elementCount
+      default: continue
       }
-      values[TensorName(name)] = value
+      folded += min(count, mostFolded)
+      guard folded <= mostFolded else {
+        throw refusal(
+          "\"\(TensorName(node.name))\" computes with more constants than those of any \(part.noun)")
+      }
     }
   }
 
   /// The value of that name; nil where no node has made it.
   func value(named name: String) -> ImportedValue? { values[TensorName(name)] }
 
+  /// Keeps numbers computed at import as a tensor. Its name tells its values, so that graphs for images of different sizes
+  /// are equal only if their numbers are.
+  mutating func keep(_ numbers: Numbers) -> TensorName {
+    let value = TensorValue(f32: numbers.reals.map { Float($0) }, shape: numbers.shape)
+    // Fowler, Noll, Vo (FNV-1a).
+    let digest = value.bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    var name = "ONNX constant \(String(digest, radix: 16))"
+    while state.contains(name) || (ownTensors[TensorName(name)].map { $0.bytes != value.bytes } ?? false) {
+      name += "'"
+    }
+    ownTensors[TensorName(name)] = value
+    return TensorName(name)
+  }
+
   /// Keeps a tensor of the file that the checkpoint lacks.
   mutating func keep(_ tensor: ONNXTensor, as name: TensorName) throws {
     if ownTensors[name] == nil { ownTensors[name] = try model.value(tensor) }
   }
 
-  /// Small integers are shapes; everything else may come from the checkpoint.
+  /// Small integers are shapes; everything else may come from the checkpoint, or is read where it is needed.
   private func value(of tensor: ONNXTensor) throws -> ImportedValue {
     if !tensor.spec.dtype.isFloatingPoint && tensor.spec.elementCount <= 4096 {
       return .numbers(try numbers(tensor))
@@ -196,12 +260,12 @@ struct ONNXImporter {
     guard let size = Graph.size(of: node, inputs: inputs.map(\.size), height: height, width: width) else {
       throw refusal("nothing is left of an image of \(height)x\(width) pixels at \"\(TensorName(name))\"")
     }
-    guard max(size.height, size.width) <= Self.largestExtent, channels <= 1 << 24,
-      size.count <= Self.largestMap
+    guard channels > 0, let count = [size.height, size.width, channels].checkedProduct,
+      count <= Self.largestMap
     else {
       throw refusal("the map of \"\(TensorName(name))\" is too large")
     }
-    work += Self.work(of: operation, on: size)
+    work += Self.work(of: node, on: size, inputs: inputs.map(\.size))
     channelTotal += channels
     guard work <= Self.largestWork, channelTotal <= Self.largestChannelTotal else {
       throw refusal("the work up to \"\(TensorName(name))\" is beyond that of any \(part.noun)")
@@ -212,15 +276,20 @@ struct ONNXImporter {
     return MapView(node: nodes.count - 1, size: size, isPixel: onePixel, batch: batch)
   }
 
-  private static func work(of operation: Operation, on size: MapSize) -> Double {
+  private static func work(of node: Graph.Node, on size: MapSize, inputs: [MapSize]) -> Double {
     let count = Double(size.count)
-    switch operation {
+    switch node.operation {
     case .convolution(let convolution): return count * Double(convolution.depth)
     case .linear(let linear): return Double(linear.inputs) * Double(linear.outputChannels)
     case .transposedConvolution(let convolution):
-      return count * Double(convolution.inputChannels / convolution.groups) * Double(convolution.window.taps)
+      return Double(inputs[0].count) * Double(convolution.reach)
     case .maxPool(let window), .averagePool(let window, _):
       return 256 * count * Double(window.kernel.height) * Double(window.kernel.width)
+    case .product, .stridedAttention:
+      return Double(Graph.multiplyAdds(ofStrided: node, size: size) ?? .max)
+    case .crossAttention:
+      return 2 * count * Double(inputs[1].pixels)
+    case .reduceChannels: return 64 * Double(inputs[0].count)
     default: return 64 * count
     }
   }
@@ -232,16 +301,21 @@ struct ONNXImporter {
     return result
   }
 
+  /// The network's input.
+  var imageView: MapView { MapView(node: 0, size: sizes[0], isPixel: false, batch: batch) }
+
   /// Index of the node of a BatchNorm appended now.
   var nextNode: Int { nodes.count }
 
   // MARK: Diagnostics
 
   func unsupported(_ node: ONNXNode, _ reason: String) -> ONNXImportError {
-    .unsupportedUse(label: model.label, node: node.name, type: node.type, reason: reason)
+    // Lists of numbers from the file may have any length.
+    let short = reason.utf8.count > 400 ? String(reason.prefix(400)) + "…" : reason
+    return .unsupportedUse(label: model.label, node: node.name, type: node.type, reason: short)
   }
 
-  private func refusal(_ reason: String) -> ONNXImportError {
+  func refusal(_ reason: String) -> ONNXImportError {
     switch part {
     case .classifier: .notClassifier(label: model.label, reason: reason)
     case .batchNorms: .notComputable(label: model.label, reason: reason)

@@ -99,6 +99,19 @@ struct ExternalData: Sendable {
   func read(in folder: String, of name: TensorName, model: String, at start: Int, count: Int) throws
     -> [UInt8]
   {
+    let file = try openFile(in: folder, of: name, model: model)
+    guard offset + size <= file.length else {
+      throw ONNXError.externalData(
+        path: model, name: name,
+        reason:
+          "\"\(escapedForDiagnostics(components.joined(separator: "/")))\" ends at byte \(file.length), "
+          + "before the data's end at \(offset + size)")
+    }
+    return try file.bytes(at: offset + start, count: count)
+  }
+
+  /// The file that the data is in.
+  func openFile(in folder: String, of name: TensorName, model: String) throws -> InputFile {
     func fail(_ reason: String) -> ONNXError { .externalData(path: model, name: name, reason: reason) }
     let path = components.joined(separator: "/")
     func failure(_ code: Int32) -> ONNXError {
@@ -122,12 +135,6 @@ struct ExternalData: Sendable {
       close(descriptor)
       throw fail("\"\(escapedForDiagnostics(path))\" is no regular file")
     }
-    let file = InputFile(descriptor: descriptor, length: Int(status.st_size), label: path)
-    guard offset + size <= file.length else {
-      throw fail(
-        "\"\(escapedForDiagnostics(path))\" ends at byte \(file.length), before the data's end at \(offset + size)"
-      )
-    }
-    return try file.bytes(at: offset + start, count: count)
+    return InputFile(descriptor: descriptor, length: Int(status.st_size), label: path)
   }
 }

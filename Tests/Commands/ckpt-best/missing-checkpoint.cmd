@@ -1,0 +1,1 @@
+ckpt-best Tests/Commands/data/none.safetensors --train fixtures/digits/train --val fixtures/digits/val

@@ -1,0 +1,1 @@
+ckpt-best --series fixtures/run --train fixtures/digits/none --val fixtures/digits/val

@@ -1,0 +1,1 @@
+ckpt-best --train fixtures/digits/train --val fixtures/digits/val

@@ -1,0 +1,1 @@
+ckpt-best fixtures/run/epoch-104.safetensors
