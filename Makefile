@@ -86,7 +86,7 @@ $(VENV)/ready: Tests/Interop/requirements.txt
 	$(call venv,$<)
 
 interop: build benchmarks $(VENV)/ready
-	@bin="$(BIN)"; for peer in averaging merging distributed bnfix fixres sweep evaluation checkpoint_roundtrip matrix examples; do \
+	@bin="$(BIN)"; for peer in averaging merging distributed bnfix segmentation fixres sweep evaluation checkpoint_roundtrip matrix examples; do \
 	  echo "== $$peer"; $(VENV)/bin/python Tests/Interop/$$peer.py "$$bin" || exit 1; \
 	done
 	@echo "== trained_weights"; $(VENV)/bin/python Tests/Interop/trained_weights.py "$(BIN)"

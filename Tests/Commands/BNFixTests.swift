@@ -188,4 +188,69 @@ import Testing
         .status
         == 0)
   }
+
+  // MARK: Gates of a command
+
+  /// A command that prints `before` for the model as it is, and `after` for any other statistics.
+  private func scoring(_ before: String, _ after: String, _ folder: TemporaryFolder) throws -> [String] {
+    let script = """
+      if [ -e \(folder.file("seen")) ]; then echo "\(after)"; else touch \(folder.file("seen")); echo "\(before)"; fi; test -s "$1"
+      """
+    return ["--gate-eval", script, "--num-images", "32"]
+  }
+
+  @Test(arguments: [
+    ("0.5", "0.6", "better", "max", Int32(0)), ("0.5", "0.5", "better", "max", 1),
+    ("0.5", "0.5", "not-worse", "max", 0), ("0.5", "0.4", "not-worse", "max", 1),
+    ("0.5", "0.4", "better", "min", 0), ("1 2 3", "2 3.1 4", "better", "max", 0),
+    ("1 2 3", "2 1 4", "better", "max", 1), ("1 2 3", "2 1 4", "not-worse", "max", 0),
+    ("3 4 5", "1 2.1 3", "not-worse", "max", 1),
+  ])
+  func commandsDecideByTheirScores(
+    before: String, after: String, verdict: String, mode: String, status: Int32
+  ) throws {
+    let folder = try TemporaryFolder()
+    let gate = try scoring(before, after, folder) + ["--require", verdict, "--gate-mode", mode]
+    let outcome = try fix(folder, "out", gate)
+    #expect(outcome.status == status, "\(outcome.messages)")
+    #expect(FileManager.default.fileExists(atPath: folder.file("out")) == (status == 0))
+  }
+
+  @Test func commandsThatPrintNoPairsAreErrors() throws {
+    let folder = try TemporaryFolder()
+    let pairs = try fix(folder, "out", scoring("1 2", "1", folder))
+    #expect(
+      pairs.status == 65 && pairs.messages.contains("2 numbers before and 1 after"), "\(pairs.messages)")
+    let words = try fix(folder, "out", ["--gate-eval", "echo good", "--num-images", "32"])
+    #expect(words.status == 65 && words.messages.contains("not a number"), "\(words.messages)")
+    let failing = try fix(folder, "out", ["--gate-eval", "exit 3", "--num-images", "32"])
+    #expect(failing.status == 65 && failing.messages.contains("ended with status 3"), "\(failing.messages)")
+  }
+
+  @Test(arguments: [
+    (["--gate-eval", "echo 1", "--gate", "digits/val"], "exclude each other"),
+    (["--gate-mode", "min"], "needs --gate-eval"),
+    (["--gate-eval", "echo 1", "--require", "better", "--margin", "0.01"], "--margin needs --gate:"),
+    (["--resize-mode", "letterbox", "--resize", "64"], "takes no --resize"),
+    (["--pad", "3"], "no meaning"), (["--pad", "256"], "--pad"),
+    (["--layers", "bn", "--include-frozen"], "leave out --include-frozen"),
+    (["--augment", "train", "--crop", "32x48"], "makes squares"),
+    (["--mean", "1,2"], "has 2 numbers"),
+  ])
+  func optionsWithoutMeaningAreUsageErrors(options: [String], reason: String) throws {
+    let folder = try TemporaryFolder()
+    let outcome = try fix(folder, "out", options)
+    #expect(outcome.status == 64 && outcome.messages.contains(reason), "\(outcome.messages)")
+  }
+
+  @Test func rectanglesAndLetterboxesAreRecorded() throws {
+    let folder = try TemporaryFolder()
+    let outcome = try fix(
+      folder, "out",
+      ["--crop", "32x48", "--resize-mode", "letterbox", "--channel-order", "bgr", "--num-images", "32"])
+    #expect(outcome.status == 0, "\(outcome.messages)")
+    let metadata = try openCheckpoint(.path(folder.file("out"))).metadata
+    #expect(metadata["ckpt.crop"] == "32x48" && metadata["ckpt.resize_mode"] == "letterbox")
+    #expect(metadata["ckpt.channel_order"] == "bgr")
+  }
 }

@@ -27,6 +27,11 @@ struct JSONSchema {
         require(Double(value.arrayValue?.count ?? .max) >= rule.doubleValue!, "has too few items")
       case "maxItems":
         require(Double(value.arrayValue?.count ?? 0) <= rule.doubleValue!, "has too many items")
+      case "anyOf":
+        let choices = try (rule.arrayValue ?? []).map {
+          try JSONSchema(schema: $0).violations(of: value, at: place)
+        }
+        if !choices.contains(where: \.isEmpty) { found += choices.min { $0.count < $1.count } ?? [] }
       case "items":
         for (index, item) in (value.arrayValue ?? []).enumerated() {
           found += try JSONSchema(schema: rule).violations(of: item, at: "\(place)[\(index)]")

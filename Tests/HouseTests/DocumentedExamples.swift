@@ -13,6 +13,7 @@ import NetworkExecution
 import NetworkGraphs
 import Platform
 import ResolutionSweep
+import Statistics
 import TensorMath
 
 private func plotExample() {
@@ -313,6 +314,11 @@ private func onnxExample() throws {
   let model = try ONNXModel(path: "resnet18.onnx")
   let description = try NetworkDescription(ONNXCheckpoint(model), onnx: model)
   print(model.opset, model.nodes.count, description.classCount)
+}
+
+private func pairedDifferencesExample() {
+  let differences = PairedDifferences([0.71, 0.74, 0.70], [0.69, 0.71, 0.69])
+  print(differences.mean, differences.interval, differences.pValue)
 }
 
 private func candidateExample(series: Series, timeline: Timeline) throws {

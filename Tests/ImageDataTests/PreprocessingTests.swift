@@ -26,12 +26,24 @@ import Testing
 
   @Test func sizesAreRounded() {
     let short = ResizeMode.shorterSide
-    #expect(short.size(width: 500, height: 375, resize: 256) == (341, 256))
-    #expect(short.size(width: 375, height: 500, resize: 256) == (256, 341))
-    #expect(short.size(width: 300, height: 300, resize: 256) == (256, 256))
-    #expect(ResizeMode.squash.size(width: 500, height: 375, resize: 256) == (256, 256))
-    #expect(ResizeMode.border.size(width: 500, height: 375, resize: 256) == (256, 192))
-    #expect(ResizeMode.border.size(width: 9999, height: 1, resize: 10) == (10, 1))
+    #expect(
+      short.size(width: 500, height: 375, resize: 256, crop: CropSize(height: 9, width: 9)) == (341, 256))
+    #expect(
+      short.size(width: 375, height: 500, resize: 256, crop: CropSize(height: 9, width: 9)) == (256, 341))
+    #expect(
+      short.size(width: 300, height: 300, resize: 256, crop: CropSize(height: 9, width: 9)) == (256, 256))
+    #expect(
+      ResizeMode.squash.size(width: 500, height: 375, resize: 256, crop: CropSize(height: 9, width: 9)) == (
+        256, 256
+      ))
+    #expect(
+      ResizeMode.border.size(width: 500, height: 375, resize: 256, crop: CropSize(height: 9, width: 9)) == (
+        256, 192
+      ))
+    #expect(
+      ResizeMode.border.size(width: 9999, height: 1, resize: 10, crop: CropSize(height: 9, width: 9)) == (
+        10, 1
+      ))
     #expect(Preprocessing.resize(crop: 224, cropPercentage: 0.965) == 232)
     #expect(Preprocessing.resize(crop: 288, cropPercentage: 0.95) == 303)
     #expect(Preprocessing.resize(crop: 299, cropPercentage: 0.875) == 341)

@@ -16,6 +16,8 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
+import segmentation
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -44,6 +46,7 @@ def main():
         save_file(state, "final.safetensors")
         torch.save({"state_dict": state, "state_dict_ema": {f"module.{k}": v for k, v in state.items()}}, "last.pth")
         torch.save(state, "model.pth")
+        segmentation.write_recipe_files(Path(folder))
         count = 0
         for name, block in commands_on_torch_files():
             print(f"{name}: {block.strip()}")
@@ -56,7 +59,7 @@ def main():
             loaded = names["model"].state_dict()
             assert all(torch.equal(loaded[key], value) for key, value in state.items()), "other weights"
             count += 1
-        assert count >= 4, f"only {count} examples found"
+        assert count >= 7, f"only {count} examples found"
         print(f"{count} examples run")
 
 

@@ -21,7 +21,7 @@ import Testing
   @Test func settingsOfTheSameWorkShareAMeasurement() throws {
     let source = try openCheckpoint(.path(Fixtures.path("run/epoch-104.safetensors")))
     let network = try Network(source, pool: ThreadPool(threads: 1))
-    let image = try openDataset(Fixtures.path("digits/val")).image(0)
+    let dataset = try openDataset(Fixtures.path("digits/val"))
     func setting(_ resize: Int, _ crop: Int, _ views: CropViews = .center) -> Setting {
       Setting(preprocessing: Preprocessing(resize: resize, crop: crop), views: views)
     }
@@ -30,7 +30,7 @@ import Testing
     var measured = 0
     let latencies = try Evaluator.latencies(
       of: [setting(56, 48), setting(64, 48), recalibrated, setting(64, 56), setting(56, 48, .flip)],
-      [network], image: image, onSetting: { measured += 1 })
+      [network], on: dataset, onSetting: { measured += 1 })
     #expect(measured == 5)
     #expect(latencies[1] == latencies[0] && latencies[2] == latencies[0])
     #expect(latencies[3] != latencies[0] && latencies[4] != latencies[0])

@@ -56,6 +56,10 @@ package struct DataOptions: ParsableArguments {
     help: "Decode large JPEGs at reduced size if the resize allows: faster, with slightly different pixels.")
   package var fastDecode = false
 
+  @Flag(
+    help: "Keep the 16 bits of PNG files that have them, as networks of other than three channels always do.")
+  package var fullDepth = false
+
   @Option(
     help: ArgumentHelp("Maximum number of pixels per image; the default is Pillow's.", valueName: "n"))
   package var maxPixels = RGBImage.maximumPixelCount
@@ -70,6 +74,9 @@ package struct DataOptions: ParsableArguments {
   package func validate() throws {
     try OptionBounds.check(["--limit": limit, "--sample": sample])
     try OptionBounds.check(["--skip-bad": skipBad], OptionBounds.countsFromZero)
+    if fullDepth && exif {
+      throw ValidationError("--full-depth and --exif exclude each other: images of 16 bits are not turned")
+    }
     if classMap != nil && classOrder != nil {
       throw ValidationError("--class-map and --class-order both number the classes: give one")
     }
@@ -113,6 +120,7 @@ package struct DataOptions: ParsableArguments {
     options.labelKey = labelKey
     options.decoding.appliesOrientation = exif
     options.decoding.maximumPixelCount = maxPixels
+    options.decoding.keepsDepth = fullDepth
     if fastDecode { options.decoding.fastDecodeSide = views.map(\.resize).max() }
     if part == .selected {
       options.limit = limit
@@ -178,6 +186,7 @@ package struct DataOptions: ParsableArguments {
     if let labelKey { entries.append(("label_key", .string(labelKey))) }
     if exif { entries.append(("exif", .bool(true))) }
     if fastDecode { entries.append(("fast_decode", .bool(true))) }
+    if fullDepth { entries.append(("full_depth", .bool(true))) }
     return entries
   }
 }

@@ -26,23 +26,29 @@ package struct ModelOptions: ParsableArguments {
 
   /// Opens the checkpoint and builds the network for it.
   ///
-  /// - Parameter compute: exactness of the arithmetic.
+  /// - Parameters:
+  ///   - part: Nodes of an ONNX file that are imported.
+  ///   - compute: exactness of the arithmetic.
   package func load(
-    pool: ThreadPool, compute: ComputeOptions = ComputeOptions(), console: Console
+    part: ImportedPart = .classifier, pool: ThreadPool, compute: ComputeOptions = ComputeOptions(),
+    console: Console
   ) throws -> LoadedModel {
     let options = try input.openOptions(threads: pool.threadCount)
     let source = try openModel(model, options: options)
     let model = try LoadedModel(
-      source, architecture: arch == "auto" ? nil : arch, pool: pool, compute: compute, options: options)
+      source, architecture: arch == "auto" ? nil : arch, part: part, pool: pool, compute: compute,
+      options: options)
     let network = model.network
     tellStateDicts(of: [source], console)
     if let view = model.source as? NetworkView {
       console.detail(
         "\(view.label): the names of the network have the prefix \"\(TensorName(view.prefix).escaped)\"")
     }
+    let classes = network.description.isPartial ? "" : "\(network.classCount) classes, "
     console.detail(
-      "\(model.source.label): \(network.architectureName), \(network.classCount) classes, \(network.batchNorms.count) BatchNorm layers"
+      "\(model.source.label): \(network.architectureName), \(classes)\(network.batchNorms.count) BatchNorm layers"
     )
+    if let remark = network.description.nameRemark { console.notice("\(model.source.label): \(remark)") }
     let alternatives = network.description.alternatives
     if !alternatives.isEmpty, arch == "auto" {
       console.notice(
@@ -67,16 +73,19 @@ package struct LoadedModel: Sendable {
   private let namedArchitecture: String?
   /// The ONNX file that describes the network, if one does.
   private let description: ONNXModel?
+  private let part: ImportedPart
   private let pool: ThreadPool
 
   /// - Parameters:
   ///   - source: A checkpoint, or an ONNX file, which is checkpoint and description in one.
   ///   - architecture: A name or an ONNX file; nil takes what the metadata name, or recognizes it.
+  ///   - part: Nodes of an ONNX file that are imported.
   package init(
-    _ source: any CheckpointSource, architecture: String?, pool: ThreadPool,
+    _ source: any CheckpointSource, architecture: String?, part: ImportedPart = .classifier, pool: ThreadPool,
     compute: ComputeOptions = ComputeOptions(), options: OpenOptions
   ) throws {
     self.pool = pool
+    self.part = part
     openOptions = options
     let own = (source as? ONNXCheckpoint)?.model
     let isFile = architecture.map(ONNXModel.isNamed) ?? false
@@ -92,14 +101,17 @@ package struct LoadedModel: Sendable {
       : description.map { NetworkDescription.view(of: source, onnx: $0) }
         ?? NetworkDescription.view(of: source)
     network = try Self.network(
-      self.source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
+      self.source, description: description, architecture: namedArchitecture, part: part, pool: pool,
+      compute: compute)
   }
 
   private static func network(
-    _ source: any CheckpointSource, description: ONNXModel?, architecture: String?, pool: ThreadPool,
-    compute: ComputeOptions
+    _ source: any CheckpointSource, description: ONNXModel?, architecture: String?, part: ImportedPart,
+    pool: ThreadPool, compute: ComputeOptions
   ) throws -> Network {
-    if let description { return try Network(source, onnx: description, pool: pool, options: compute) }
+    if let description {
+      return try Network(source, onnx: description, part: part, pool: pool, options: compute)
+    }
     let layers =
       try architecture.map { try NetworkDescription(source, architecture: $0) }
       ?? NetworkDescription(recordedIn: source)
@@ -109,7 +121,8 @@ package struct LoadedModel: Sendable {
   /// Another network of the same checkpoint, for other arithmetic.
   package func network(_ compute: ComputeOptions) throws -> Network {
     try Self.network(
-      source, description: description, architecture: namedArchitecture, pool: pool, compute: compute)
+      source, description: description, architecture: namedArchitecture, part: part, pool: pool,
+      compute: compute)
   }
 
   /// The checkpoint's metadata, with the architecture that was named or assumed, so that the next tool need not be told
@@ -121,7 +134,9 @@ package struct LoadedModel: Sendable {
     if !layers.alternatives.isEmpty || layers.assumption != nil {
       metadata[MetadataKey.architecture] = layers.architectureName
     }
-    if let recorded = source.origin.model { metadata.add(recorded, classCount: network.classCount) }
+    if let recorded = source.origin.model {
+      metadata.add(recorded, classCount: layers.isPartial ? nil : network.classCount)
+    }
     return metadata
   }
 }

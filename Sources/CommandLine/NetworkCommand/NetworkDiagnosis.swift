@@ -12,6 +12,7 @@ extension ImageDataError: AdvisedError {
     switch self {
     case .largeRecordedSize(_, let key, let size, _):
       "pass --\(key == MetadataKey.crop ? "crop" : "resize") \(size) to use it, or a smaller size"
+    case .channelMismatch: "the network's input decides the number of channels"
     case .badImage: "--skip-bad N leaves out up to N such images"
     case .unlabelled(_, .classFiles(hasJSON: true)): "--label-key KEY takes labels from those"
     case .classCountMismatch(_, let found, _, let expected, let hidden)
@@ -22,6 +23,7 @@ extension ImageDataError: AdvisedError {
       case .classMap: "leave out --class-map"
       case .classOrder: "leave out --class-order"
       case .labelKey: "leave out --label-key"
+      case .keepsDepth: "leave out --full-depth"
       }
     default: nil
     }
@@ -58,7 +60,8 @@ extension Network {
     _ preprocessing: Preprocessing, images: Int, batches: Int, normalizesByBatch: Bool = false
   ) throws {
     try checkMemory(
-      height: preprocessing.crop, width: preprocessing.crop, images: images, batches: batches,
+      height: preprocessing.cropSize.height, width: preprocessing.cropSize.width, images: images,
+      batches: batches,
       normalizesByBatch: normalizesByBatch, available: memoryLimit)
   }
 }

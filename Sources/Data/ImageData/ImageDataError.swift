@@ -34,6 +34,8 @@ public enum ImageDataError: ClassifiedError, Equatable, Sendable {
   case labelOutOfRange(item: String, label: Int, classifier: String, classCount: Int)
   /// An image that cannot be decoded.
   case badImage(item: String, reason: String)
+  /// An image of another number of channels than the network takes.
+  case channelMismatch(item: String, expected: Int, found: Int)
   /// An image of more pixels than `DecodingOptions.maximumPixelCount`.
   case imageTooLarge(item: String, width: Int, height: Int, limit: Int)
   /// A preprocessing entry of a checkpoint's metadata that cannot be used.
@@ -83,6 +85,7 @@ extension ImageDataError: CustomStringConvertible {
       case .classMap: "\(escaped(path)): no classes to number by a file: \(reason)"
       case .classOrder: "\(escaped(path)): no class names to put in order: \(reason)"
       case .labelKey: "\(escaped(path)): no JSON labels: \(reason)"
+      case .keepsDepth: "\(escaped(path)): no images of more than 8 bits: \(reason)"
       }
     case .labelOutOfRange(let item, let label, let classifier, let classCount):
       "\(escaped(item)): label \(label), but \(escaped(classifier)) has \(classCount) classes, numbered from 0"
@@ -94,6 +97,8 @@ extension ImageDataError: CustomStringConvertible {
       "\(escaped(path)): the symbolic link leads back to a folder around it"
     case .badImage(let item, let reason):
       "\(escaped(item)): \(escaped(reason))"
+    case .channelMismatch(let item, let expected, let found):
+      "\(escaped(item)): expected \(expected) channel\(expected == 1 ? "" : "s"), found \(found)"
     case .imageTooLarge(let item, let width, let height, let limit):
       "\(escaped(item)): expected at most \(limit) pixels, found \(width) x \(height)"
     case .badPreprocessing(let source, let key, let expected, let found):

@@ -25,7 +25,7 @@ public struct BatchMoments: Sendable, Equatable {
   /// Runs one batch through the network.
   ///
   /// - Parameters:
-  ///   - images: normalized images, shape [n, height, width, 3].
+  ///   - images: normalized images, shape [n, height, width, channels].
   ///   - network: the network; layers not listed normalize with their running statistics.
   ///   - layers: the layers to measure, in execution order.
   ///   - batch: index of the batch in the order of the data.
@@ -34,7 +34,7 @@ public struct BatchMoments: Sendable, Equatable {
   public init(of images: Tensor, through network: Network, layers: [BatchNormLayer], batch: Int) throws {
     var moments: [ChannelMoments] = []
     moments.reserveCapacity(layers.count)
-    _ = try network.forwardWithBatchStatistics(images, layers: Set(layers.map(\.name))) {
+    try network.measureBatchStatistics(images, layers: Set(layers.map(\.name))) {
       try $1.check(layer: $0, batch: batch)
       moments.append($1)
     }
@@ -52,7 +52,7 @@ public struct BatchMoments: Sendable, Equatable {
   ///   - memory: bytes of activations to keep in memory; the rest goes to a scratch file.
   ///   - scratchFolder: folder of that file, which has no name there.
   ///   - scratchElement: number format of activations in that file.
-  ///   - load: returns a batch, shape [n, height, width, 3].
+  ///   - load: returns a batch, shape [n, height, width, channels].
   ///   - onStep: called after each batch of each step with the number of its images.
   /// - Returns: the moments of all images as those of one batch.
   /// - Throws: `CalibrationError.notFinite` and `.oneValuePerChannel`; errors of loading and of the scratch

@@ -99,6 +99,8 @@ public struct Calibration: Sendable {
 public enum CalibrationError: ClassifiedError, Equatable {
   /// The network has no BatchNorm layer.
   case noBatchNorm(architecture: String)
+  /// All layers were frozen in training; `first` is one of them.
+  case allFrozen(count: Int, first: String)
   /// A channel of a layer's input contains NaN or infinity; `batch` is nil where all images are taken
   /// together.
   case notFinite(layer: String, channel: Int, batch: Int?)
@@ -112,6 +114,8 @@ public enum CalibrationError: ClassifiedError, Equatable {
     switch self {
     case .noBatchNorm(let architecture):
       "\(architecture) has no BatchNorm layer, the only norm with running statistics: there is nothing to recalibrate"
+    case .allFrozen(let count, let first):
+      "all \(count) BatchNorm layers were frozen in training (no step counter), the first is \"\(first)\": their statistics are meant to stay"
     case .notFinite(let layer, let channel, let batch):
       "layer \"\(layer)\"\(batch.map { ", batch \($0)" } ?? ""): NaN or infinity in channel \(channel)"
     case .oneValuePerChannel(let layer, let batch):

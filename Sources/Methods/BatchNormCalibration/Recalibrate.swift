@@ -68,10 +68,21 @@ public func measureBatches(
 extension Network {
   /// The BatchNorms that were frozen in training: those without a step counter (like torchvision's
   /// `FrozenBatchNorm2d`) in a file in which others have one. A file without any counter predates the
-  /// counters and is no evidence.
+  /// counters and is no evidence, unless its names are those of Detectron2, which freezes them all.
   public var frozenBatchNorms: [BatchNormLayer] {
     let uncounted = batchNorms.filter { description.checkpoint.spec($0.numBatchesTrackedKey) == nil }
-    return uncounted.count < batchNorms.count ? uncounted : []
+    if uncounted.count < batchNorms.count { return uncounted }
+    return uncounted.filter { Self.isDetectron2s($0.name) }
+  }
+
+  /// True for a norm within a backbone of Detectron2, such as `backbone.bottom_up.res2.0.conv1.norm`.
+  static func isDetectron2s(_ name: String) -> Bool {
+    let parts = name.utf8.split(separator: UInt8(ascii: "."))
+    func isPart(_ part: some Sequence<UInt8>, _ text: String) -> Bool { part.elementsEqual(text.utf8) }
+    guard let last = parts.last, isPart(last, "norm") else { return false }
+    return zip(parts, parts.dropFirst()).contains { isPart($0, "backbone") && isPart($1, "bottom_up") }
+      || parts.contains { isPart($0, "stem") || isPart($0, "res2") || isPart($0, "res3") }
+        && isPart(parts[0], "backbone")
   }
 
   /// The other BatchNorms, in execution order: the ones to recalibrate.

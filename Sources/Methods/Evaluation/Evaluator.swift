@@ -295,7 +295,9 @@ struct PassPlan {
   }
 
   /// Bytes of an image's inputs, one for each view.
-  var bytesPerImage: Int { views.reduce(0) { $0 + $1.crop * $1.crop * 3 * MemoryLayout<Float>.size } }
+  var bytesPerImage: Int {
+    views.reduce(0) { $0 + $1.crop * $1.crop * $1.channels * MemoryLayout<Float>.size }
+  }
 }
 
 extension Setting {

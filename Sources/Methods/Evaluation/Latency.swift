@@ -39,7 +39,7 @@ extension Evaluator {
     var pooling: ViewPooling
   }
 
-  /// The latency of every setting on one image that is in memory: forward passes alone, without decoding and resizing.
+  /// The latency of every setting on one image in memory: forward passes alone, without decoding and resizing.
   ///
   /// Settings with the same networks, crop, views and pooling run the same passes and share one measurement, so that
   /// noise does not rank them. The runs of one setting follow one another; several crops run one after the other.
@@ -47,11 +47,11 @@ extension Evaluator {
   /// - Parameters:
   ///   - settings: the settings to measure.
   ///   - networks: the networks that they refer to by index.
-  ///   - image: the image.
+  ///   - dataset: the images, of which the first is taken.
   ///   - onSetting: called after each setting.
-  /// - Throws: `NetworkError.inputTooSmall`, `EvaluationError.noPooling`.
+  /// - Throws: `NetworkError.inputTooSmall`, `EvaluationError.noPooling`; errors of reading the image.
   public static func latencies(
-    of settings: [Setting], _ networks: [Network], image: RGBImage, onSetting: () -> Void = {}
+    of settings: [Setting], _ networks: [Network], on dataset: any ImageDataset, onSetting: () -> Void = {}
   ) throws -> [Latency] {
     var known: [LatencyKey: Latency] = [:]
     return try settings.map { setting in
@@ -60,20 +60,18 @@ extension Evaluator {
         networks: setting.networks, crop: setting.preprocessing.crop, views: setting.views,
         pooling: setting.pooling)
       if let latency = known[key] { return latency }
-      let latency = try self.latency(of: setting, networks, image: image)
+      let latency = try self.latency(of: setting, networks, on: dataset)
       known[key] = latency
       return latency
     }
   }
 
   private static func latency(
-    of setting: Setting, _ networks: [Network], image: RGBImage
+    of setting: Setting, _ networks: [Network], on dataset: any ImageDataset
   ) throws -> Latency {
-    let inputs = setting.views.inputs(setting.preprocessing).map { view in
-      let input = Tensor(uninitialized: [1, view.crop, view.crop, 3])
-      view.apply(image, into: input.pointer)
-      return input
-    }
+    let loader = BatchLoader(
+      dataset, indices: [0], batchSize: 1, views: setting.views.inputs(setting.preprocessing), workers: 1)
+    guard let inputs = try loader.next()?.views else { preconditionFailure("a data set without images") }
     let clock = ContinuousClock()
     var times: [Double] = []
     for run in 0..<Latency.warmUps + Latency.runs {

@@ -15,14 +15,43 @@ extension Network {
   /// - Parameters:
   ///   - input: `[n, h, w, channels]`, normalized as in training.
   ///   - statistics: Statistics that replace the running ones; nil uses the running statistics.
+  /// - Precondition: The network is a classifier (`description.isPartial` is false).
   /// - Returns: `[n, classes]`.
   /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`.
   public func logits(_ input: Tensor, statistics: [RunningStatistics]? = nil) throws -> Tensor {
+    precondition(!description.isPartial, "a part of a network has no logits")
     let logits = Tensor(uninitialized: [try imageCount(input), classCount])
     try forEachChunk(of: input, end: plan.steps.count, statistics: statistics) { executor, first in
       executor.map(plan.graph.output).copy(to: logits.pointer + first * classCount)
     }
     return logits
+  }
+
+  /// The first part of a forward pass in which every BatchNorm normalizes with the batch's mean and biased variance: up
+  /// to the last measured BatchNorm.
+  ///
+  /// The moments are those of `forwardWithBatchStatistics`, also for networks that have no logits.
+  /// - Parameters:
+  ///   - input: `[n, h, w, channels]`, normalized as in training.
+  ///   - layers: Names of the BatchNorms to measure; the others normalize with their running statistics. Nil
+  ///     is all.
+  ///   - observe: Receives every such BatchNorm and the moments of its input over the batch, in execution
+  ///     order.
+  /// - Throws: `NetworkError.wrongInput`, `NetworkError.inputTooSmall`, errors of `observe`.
+  public func measureBatchStatistics(
+    _ input: Tensor, layers: Set<String>? = nil, observe: (BatchNormLayer, ChannelMoments) throws -> Void
+  ) throws {
+    let images = try imageCount(input)
+    let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
+    let measured = layers.map(indices)
+    let last = plan.steps.lastIndex { step in
+      step.epilogue.batchNorm.map { measured?.contains($0) ?? true } ?? false
+    }
+    guard images > 0, let last else { return }
+    let executor = Executor(
+      self, mode: .batchStatistics, affines: [], images: images, sizes: sizes, measuredLayers: measured)
+    executor.setInput(input, first: 0)
+    try executor.run(0..<last + 1, observe: observe)
   }
 
   /// One forward pass in which every BatchNorm normalizes with the batch's mean and biased variance.
@@ -39,6 +68,7 @@ extension Network {
   public func forwardWithBatchStatistics(
     _ input: Tensor, layers: Set<String>? = nil, observe: (BatchNormLayer, ChannelMoments) throws -> Void
   ) throws -> Tensor {
+    precondition(!description.isPartial, "a part of a network has no logits")
     let images = try imageCount(input)
     let sizes = try plan.graph.sizes(height: input.shape[1], width: input.shape[2])
     let logits = Tensor(uninitialized: [images, classCount])

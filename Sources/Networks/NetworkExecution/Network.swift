@@ -88,13 +88,19 @@ public final class Network: Sendable {
 
   /// The network of an ONNX file with the weights of a checkpoint, or with its own as an `ONNXCheckpoint`.
   ///
+  /// - Parameters:
+  ///   - checkpoint: A state dict with PyTorch's layouts.
+  ///   - model: The ONNX file.
+  ///   - part: Nodes of the file that are imported.
+  ///   - pool: Runs the arithmetic.
+  ///   - options: Options of the arithmetic.
   /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `NetworkError`; errors of
   ///   reading.
   public convenience init(
-    _ checkpoint: any CheckpointSource, onnx model: ONNXModel, pool: ThreadPool,
-    options: ComputeOptions = ComputeOptions()
+    _ checkpoint: any CheckpointSource, onnx model: ONNXModel, part: ImportedPart = .classifier,
+    pool: ThreadPool, options: ComputeOptions = ComputeOptions()
   ) throws {
-    try self.init(NetworkDescription(checkpoint, onnx: model), pool: pool, options: options)
+    try self.init(NetworkDescription(checkpoint, onnx: model, part: part), pool: pool, options: options)
   }
 
   /// A published name such as `resnet18`, or a description such as `resnet [2,2,2,2] basic width 9`.

@@ -22,6 +22,9 @@ public struct NetworkDescription: Sendable {
   /// True if torchvision's published weights of this network take inputs scaled to ±1 instead of ImageNet's mean and
   /// deviation (`transform_input`).
   public let transformsInput: Bool
+  /// How tensors of the checkpoint were found that have another name than in the ONNX file, on one line; nil where all
+  /// have the same.
+  public internal(set) var nameRemark: String?
   /// True if an ONNX file describes the network.
   public let isImported: Bool
   /// The checkpoint as opened.
@@ -180,7 +183,7 @@ public struct NetworkDescription: Sendable {
     if isImported { evidence = .onnx }
   }
 
-  /// Number of logits per image.
+  /// Number of logits per image; without meaning where `isPartial`.
   public var classCount: Int { graph.nodes[graph.output].channels }
 
   /// Number of channels of the input.

@@ -106,29 +106,7 @@ struct CandidateEvaluation {
   private func score(_ variant: Variant) throws -> Double {
     try withPrivateFile(prefix: "ckpt-average", name: "candidate.safetensors") { path in
       try job.write([(variant, .path(path))], digest: DigestKind.none, isCandidate: true)
-      return try run(path)
+      return try ScoringCommand(command, option: "--eval").score(of: path)
     }
-  }
-
-  /// Output of the command for the file, read through a pipe of the shell's.
-  private func run(_ path: String) throws -> Double {
-    let quoted = "'" + path.replacing("'", with: "'\\''") + "'"
-    let call = command.contains("$1") ? command : command + " \"$1\""
-    guard let pipe = popen("exec </dev/null; set -- \(quoted); \(call)", "r") else {
-      throw Failure(.internalError, "--eval: the shell cannot be started")
-    }
-    var bytes: [UInt8] = []
-    while case let byte = getc(pipe), byte != EOF { bytes.append(UInt8(byte)) }
-    let output = String(decoding: bytes, as: UTF8.self)
-    let status = pclose(pipe)
-    guard status == 0 else {
-      // The low byte holds the signal that ended the command, the next one its exit status.
-      let how = status & 0x7f == 0 ? "with status \(status >> 8)" : "by signal \(status & 0x7f)"
-      throw Failure(.badData, "--eval: the command ended \(how)")
-    }
-    guard let last = output.split(whereSeparator: \.isWhitespace).last, let score = Double(last) else {
-      throw Failure(.badData, "--eval: the last word that the command printed is not a number")
-    }
-    return score
   }
 }

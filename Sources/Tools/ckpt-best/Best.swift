@@ -37,6 +37,9 @@ struct Best: NetworkTool {
         "--fast-decode decodes for the largest size tried, so that no pipe of single tools would make the same file"
       )
     }
+    if images.fullDepth && leaders.tune != .none {
+      throw ValidationError("--tune is for images of 8 bits: leave out --full-depth")
+    }
     if search.select.method == .none && source.test == nil {
       throw ValidationError("--select none lets all images of --val choose: give --test for the score")
     }

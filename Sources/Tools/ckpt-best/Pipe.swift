@@ -90,6 +90,7 @@ struct Pipe {
     if isLabelled, let order = options.classOrder { words += ["--class-order", order.rawValue] }
     if let key = options.labelKey { words += ["--label-key", key] }
     if options.exif { words.append("--exif") }
+    if options.fullDepth { words.append("--full-depth") }
     if options.maxPixels != RGBImage.maximumPixelCount { words += ["--max-pixels", "\(options.maxPixels)"] }
     return words
   }

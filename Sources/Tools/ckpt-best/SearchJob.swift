@@ -201,7 +201,13 @@ struct SearchJob {
     let (metadata, label) = (model.metadata, model.source.label)
     let known = try Preprocessing(metadata: { metadata[$0] }, source: label, defaults: model.defaults)
     var used = known ?? model.defaults
-    normalisation.apply(to: &used)
+    try normalisation.apply(to: &used)
+    guard used.mode != .letterbox, used.cropSize.isSquare else {
+      throw Failure(
+        .usage,
+        "\(label): records crops of the mode \(used.mode.rawValue), \(used.cropSize) pixels; sizes are searched "
+          + "of squares cut out of resized images")
+    }
     _ = model.notesScaledInput(metadata, normalisation, console: console)
     if known == nil {
       console.notice("no preprocessing in \(label): sizes are taken around \(used.summary)")

@@ -15,7 +15,9 @@ extension BNFix {
     to destination: Location?, console: Console
   ) throws {
     var calibration = try Calibration(
-      network: model.network, layers: selectedLayers(of: model, matching: layers), estimator: estimator,
+      network: model.network,
+      layers: selectedLayers(of: model, matching: layers, includingFrozen: includeFrozen),
+      estimator: estimator,
       prior: prior, momentum: momentum)
     for batch in batches { try calibration.add(batch) }
     let statistics = try calibration.statistics()
@@ -36,19 +38,35 @@ extension BNFix {
         preprocessing: gatePreprocessing(model, recipe, console), cropViews: gate.gateViews,
         pool: global.makePool(), console: console)
     }
-    if let verdict { console.notice("\(verdict)") }
+    let metadata = recordedMetadata(model, recipe)
+    let scores = try gate.gateEval.map {
+      try CommandGateResult(
+        $0, mode: gate.gateMode ?? .max, model: model, replacements: replacements, metadata: metadata,
+        console: console)
+    }
+    let line = verdict.map { "\($0)" } ?? scores.map { "\($0)" }
+    if let line { console.notice(line) }
     if let report {
-      let json = reportJSON(model, calibration: calibration, drifts: drifts, recipe: recipe, gate: verdict)
+      let json = reportJSON(
+        model, calibration: calibration, drifts: drifts, recipe: recipe, gate: verdict?.json ?? scores?.json)
       try writeFile((json.encoded() + "\n").utf8, to: report)
     }
-    if let verdict, let required = gate.require {
-      guard verdict.satisfies(required, margin: gate.margin) else {
+    if let required = gate.require, let line {
+      guard verdict?.satisfies(required, margin: gate.margin) ?? true, scores?.satisfies(required) ?? true
+      else {
         let margin = gate.margin.map { String(format: " by a margin of %.2f points", 100 * $0) } ?? ""
-        throw Failure(.negativeVerdict, "not \(required.rawValue)\(margin), nothing written: \(verdict)")
+        throw Failure(.negativeVerdict, "not \(required.rawValue)\(margin), nothing written: \(line)")
       }
-      if required == .notWorse, gate.margin == nil, let loss = verdict.unnoticedLoss { console.notice(loss) }
+      if required == .notWorse, gate.margin == nil, let loss = verdict?.unnoticedLoss { console.notice(loss) }
     }
     guard let destination else { return }
+    try rewriteCheckpoint(
+      model.source, replacing: replacements, metadata: metadata, to: destination,
+      options: writeOptions())
+  }
+
+  /// The metadata of the output.
+  private func recordedMetadata(_ model: LoadedModel, _ recipe: StatisticsPart.Recipe) -> Metadata {
     var metadata = model.metadata
     for (key, value) in recipe.recorded { metadata[key] = value }
     metadata[MetadataKey.batchNorm] = MetadataKey.BatchNormState.recalibrated
@@ -57,19 +75,17 @@ extension BNFix {
     if prior > 0 { options.append(("prior", JSON(prior))) }
     options += recipe.options.objectValue ?? []
     Provenance(tool: Self.toolName, options: options).record(in: &metadata)
-    try rewriteCheckpoint(
-      model.source, replacing: replacements, metadata: metadata, to: destination,
-      options: writeOptions())
+    return metadata
   }
 
   private func summarise(
     _ model: LoadedModel, _ calibration: Calibration, _ drifts: [LayerDrift], _ console: Console
   ) {
     for drift in drifts { console.detail("\(drift)") }
-    let frozen = layers == nil ? model.network.frozenBatchNorms : []
+    let frozen = layers == nil && !includeFrozen ? model.network.frozenBatchNorms : []
     if let first = frozen.first {
       console.notice(
-        "\(counted(frozen.count, "frozen BatchNorm layer")) left unchanged (no step counter), the first is \"\(first.name)\"; --layers includes them"
+        "\(counted(frozen.count, "frozen BatchNorm layer")) left unchanged (no step counter), the first is \"\(first.name)\"; --include-frozen includes them"
       )
     }
     guard let worst = drifts.max(by: { $0.meanShift < $1.meanShift }) else { return }
@@ -96,7 +112,7 @@ extension BNFix {
   }
 
   func mergedParts(_ model: LoadedModel) throws -> ([BatchMoments], StatisticsPart.Recipe) {
-    let layers = try selectedLayers(of: model, matching: layers).map {
+    let layers = try selectedLayers(of: model, matching: layers, includingFrozen: includeFrozen).map {
       (name: $0.name, channels: $0.channels)
     }
     var options = model.openOptions
@@ -129,6 +145,7 @@ extension BNFix {
       ("shuffle", .bool(shuffle)),
     ]
     if let layers { options.append(("layers", .string(layers))) }
+    if includeFrozen { options.append(("include_frozen", .bool(true))) }
     options += synchronization.history()
     let usesSeed = shuffle || self.images.sample != nil || transforms.augment != .none
     if usesSeed { options.append(("seed", .number("\(seed)"))) }
@@ -138,7 +155,8 @@ extension BNFix {
 
   /// Sets every layer as a new BatchNorm module has it.
   func reset(_ model: LoadedModel, to destination: Location?) throws {
-    let statistics = try selectedLayers(of: model, matching: layers).map { layer in
+    let statistics = try selectedLayers(of: model, matching: layers, includingFrozen: includeFrozen).map {
+      layer in
       let zeros = [Double](repeating: 0, count: layer.channels)
       return (layer: layer, statistics: RunningStatistics(mean: zeros, variance: zeros.map { _ in 1 }))
     }
@@ -163,7 +181,7 @@ extension BNFix {
 
   private func reportJSON(
     _ model: LoadedModel, calibration: Calibration, drifts: [LayerDrift], recipe: StatisticsPart.Recipe,
-    gate: GateResult?
+    gate: JSON?
   ) -> JSON {
     let layers = drifts.map { drift in
       JSON.object([
@@ -180,11 +198,14 @@ extension BNFix {
       ("layers", .array(layers)),
       (
         "frozen_layers",
-        .array((self.layers == nil ? model.network.frozenBatchNorms : []).map { .string($0.name) })
+        .array(
+          (self.layers == nil && !includeFrozen ? model.network.frozenBatchNorms : []).map {
+            .string($0.name)
+          })
       ),
     ]
     if estimator == .momentum { members.append(("momentum", JSON(momentum))) }
-    if let gate { members.append(("gate", gate.json)) }
+    if let gate { members.append(("gate", gate)) }
     return .object(members)
   }
 }

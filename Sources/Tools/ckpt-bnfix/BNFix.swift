@@ -5,6 +5,7 @@ import Command
 import FoundationEssentials
 import ImageData
 import NetworkCommand
+import NetworkGraphs
 import Platform
 
 @main
@@ -40,6 +41,9 @@ struct BNFix: NetworkTool {
     help: ArgumentHelp(
       "Layers to recalibrate, by name (default: all except frozen ones).", valueName: "regex"))
   var layers: String?
+
+  @Flag(help: "Recalibrate frozen layers too: those without a step counter.")
+  var includeFrozen = false
 
   @Option(help: ArgumentHelp("Images per batch.", valueName: "n"))
   var batchSize = 32
@@ -81,6 +85,17 @@ struct BNFix: NetworkTool {
       "--batch-size": batchSize, "--num-batches": numBatches, "--num-images": numImages,
     ])
     try OptionBounds.check(["--prior": prior], .notNegative)
+    if includeFrozen && layers != nil {
+      throw ValidationError("--layers takes frozen layers that match anyway: leave out --include-frozen")
+    }
+    if transforms.augment != .none {
+      if let crop = preprocessing.crop, crop.height != crop.width {
+        throw ValidationError("--augment train makes squares: pass --crop with one side")
+      }
+      if images.fullDepth {
+        throw ValidationError("--augment train is for images of 8 bits: leave out --full-depth")
+      }
+    }
     if numBatches != nil && numImages != nil {
       throw ValidationError("--num-batches and --num-images exclude each other")
     }
@@ -93,8 +108,11 @@ struct BNFix: NetworkTool {
     guard momentum > 0, momentum <= 1 else {
       throw ValidationError("--momentum takes a number above 0, at most 1")
     }
-    if resetOnly && (gate.gate != nil || report != nil) {
-      throw ValidationError("--reset-only measures nothing: it goes with neither --gate nor --report")
+    if resetOnly && (gate.isGiven || report != nil) {
+      throw ValidationError("--reset-only measures nothing: it goes with neither a gate nor --report")
+    }
+    if cluster.shard != nil && gate.gateEval != nil {
+      throw ValidationError("--shard writes no checkpoint that --gate-eval could be given; the merge does")
     }
     guard [source.data != nil, !cluster.merge.isEmpty, resetOnly].count(where: { $0 }) == 1 else {
       throw ValidationError("give the images with --data, the parts of shards with --merge, or --reset-only")
@@ -146,7 +164,22 @@ struct BNFix: NetworkTool {
   }
 
   private func load(_ pool: ThreadPool, _ console: Console) throws -> LoadedModel {
-    try model.load(pool: pool, compute: .statistics, console: console)
+    // Statistics need no outputs; a gate on labels needs logits.
+    let part = gate.gate == nil ? ImportedPart.batchNorms : .classifier
+    let loaded: LoadedModel
+    do {
+      loaded = try model.load(part: part, pool: pool, compute: .statistics, console: console)
+    } catch let error as ONNXImportError {
+      guard gate.gate != nil, case .notClassifier = error else { throw error }
+      throw Failure(.badData, "\(error); --gate-eval takes a command that scores other networks")
+    }
+    let absent = loaded.network.description.absentBatchNorms
+    if loaded.network.description.isPartial, !loaded.network.batchNorms.isEmpty, let first = absent.first {
+      console.notice(
+        "\(loaded.source.label): \(counted(absent.count, "BatchNorm layer")) left unchanged, which the ONNX file does not "
+          + "compute; the first has the tensor \"\(first.escaped)\"")
+    }
+    return loaded
   }
 }
 
@@ -171,5 +204,12 @@ extension PartError: AdvisedError {
   package var advice: String? {
     guard case .missing = self else { return nil }
     return "--merge takes the parts of all shards"
+  }
+}
+
+extension CalibrationError: AdvisedError {
+  package var advice: String? {
+    guard case .allFrozen = self else { return nil }
+    return "--include-frozen recalibrates them all the same"
   }
 }

@@ -17,12 +17,23 @@ struct GateOptions: ParsableArguments {
     completion: .directory)
   var gate: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Shell command that receives a checkpoint path as $1 and prints a score, or several of repetitions; run before and "
+        + "after.", valueName: "command"))
+  var gateEval: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Best score of --gate-eval: the highest (default) or the lowest.", valueName: "max|min"))
+  var gateMode: ScoreMode?
+
   @Option(help: ArgumentHelp("Crops whose logits the gate averages.", valueName: "views"))
   var gateViews = CropViews.center
 
   @Option(
     help: ArgumentHelp(
-      "Verdict that --gate must reach; otherwise nothing is written and the exit status is 1.",
+      "Verdict that --gate or --gate-eval must reach; otherwise nothing is written and the exit status is 1.",
       valueName: "verdict"))
   var require: GateRequirement?
 
@@ -37,12 +48,24 @@ struct GateOptions: ParsableArguments {
     case notWorse = "not-worse"
   }
 
+  enum ScoreMode: String, ExpressibleByArgument, CaseIterable { case max, min }
+
+  /// True if results are measured before and after.
+  var isGiven: Bool { gate != nil || gateEval != nil }
+
   func validate() throws {
     try OptionBounds.check(["--margin": margin], .share)
+    if gate != nil && gateEval != nil {
+      throw ValidationError("--gate and --gate-eval exclude each other: one of them decides")
+    }
+    if gateEval?.isEmpty == true { throw ValidationError("--gate-eval takes a command") }
+    if gateMode != nil && gateEval == nil { throw ValidationError("--gate-mode needs --gate-eval") }
     if margin != nil && require == nil { throw ValidationError("--margin needs --require") }
-    if gate != nil { return }
-    if require != nil { throw ValidationError("--require needs --gate") }
-    if gateViews != .center { throw ValidationError("--gate-views needs --gate") }
+    if require != nil && !isGiven { throw ValidationError("--require needs --gate or --gate-eval") }
+    if margin != nil && gate == nil {
+      throw ValidationError("--margin needs --gate: the score of a command is no share of images")
+    }
+    if gateViews != .center && gate == nil { throw ValidationError("--gate-views needs --gate") }
   }
 }
 

@@ -24,12 +24,19 @@ struct Measurement {
   init(_ options: BNFix, model: LoadedModel, pool: ThreadPool, console: Console) throws {
     guard let data = options.source.data else { throw Failure(.usage, "--data is missing") }
     network = model.network
-    layers = try selectedLayers(of: model, matching: options.layers)
+    layers = try selectedLayers(
+      of: model, matching: options.layers, includingFrozen: options.includeFrozen)
     synchronization = options.synchronization
     transforms = options.transforms
     seed = options.seed
-    let resolved = try options.preprocessing.resolve(model, console: console)
+    let resolved = try options.preprocessing.resolve(
+      model, takesRectangles: options.transforms.augment == .none, console: console)
     preprocessing = resolved.preprocessing
+    guard options.transforms.augment == .none || preprocessing.channels == 3 else {
+      throw Failure(
+        .usage,
+        "--augment train is for images of three channels, and the network takes \(preprocessing.channels)")
+    }
     workers = options.global.threadCount
     dataset = try options.images.open(
       data, seed: seed, views: [preprocessing], isLabelled: false, console: console)
@@ -115,15 +122,26 @@ struct Measurement {
   }
 }
 
-/// The BatchNorms whose names match `pattern`; without one, all but the frozen.
-func selectedLayers(of model: LoadedModel, matching pattern: String?) throws -> [BatchNormLayer] {
+/// The BatchNorms whose names match `pattern`; without one, all but the frozen, or all.
+///
+/// - Throws: `CalibrationError.noBatchNorm`, `.allFrozen`; usage errors of the pattern.
+func selectedLayers(
+  of model: LoadedModel, matching pattern: String?, includingFrozen: Bool
+) throws -> [BatchNormLayer] {
   let all = model.network.batchNorms
   guard !all.isEmpty else {
     let error = CalibrationError.noBatchNorm(architecture: model.network.architectureName)
     guard model.network.description.isImported else { throw error }
     throw Failure(.badData, "\(error); if the exporter left them out, \(ONNXImportError.exportAdvice)")
   }
-  guard let pattern else { return model.network.trainedBatchNorms }
+  guard let pattern else {
+    if includingFrozen { return all }
+    let trained = model.network.trainedBatchNorms
+    guard !trained.isEmpty else {
+      throw CalibrationError.allFrozen(count: all.count, first: all[0].name)
+    }
+    return trained
+  }
   guard let regex = try? Regex(pattern) else {
     throw Failure(.usage, "--layers: \(pattern) is not a valid regular expression")
   }

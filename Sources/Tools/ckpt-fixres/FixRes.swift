@@ -40,6 +40,10 @@ struct FixRes: NetworkTool {
 
   func validate() throws {
     try requireOneStandardInput([model.model, samples.data, samples.val])
+    if images.fullDepth {
+      throw ValidationError(
+        "--full-depth is not for fine-tuning, whose transforms are those of images of 8 bits")
+    }
     if training.earlyStop != nil && samples.val == nil && sharing.shard == nil {
       throw ValidationError("--early-stop watches the validation loss: give --val")
     }

@@ -74,7 +74,7 @@ extension LoadedModel {
     let metadata = self.metadata
     let recorded = try Preprocessing(
       metadata: { metadata[$0] }, source: source.label, defaults: defaults)
-    guard let recorded,
+    guard let recorded, recorded.cropSize.isSquare,
       recorded.recordedSizeError(of: source.label, isCropGiven: false, isResizeGiven: false) == nil
     else { return nil }
     return recorded

@@ -115,7 +115,17 @@ struct GridOptions: ParsableArguments {
     let defaults = model.defaults
     let known = try Preprocessing(metadata: { metadata[$0] }, source: label, defaults: defaults)
     var base = known ?? defaults
-    normalisation.apply(to: &base)
+    try normalisation.apply(to: &base)
+    let modes = resizeMode?.values ?? [base.mode]
+    guard !modes.contains(.letterbox) else {
+      throw Failure(
+        .usage,
+        "\(label): in the mode letterbox there is one size to measure alone: pass another --resize-mode")
+    }
+    guard crop != nil || base.cropSize.isSquare else {
+      throw Failure(
+        .usage, "\(label): records a crop of \(base.cropSize) pixels; the sweep takes squares: pass --crop")
+    }
     _ = model.notesScaledInput(metadata, normalisation, console: console)
     if known == nil {
       console.notice("no preprocessing in \(label): missing settings default to \(base.summary)")

@@ -127,7 +127,7 @@ struct Recalibrator {
     var groups: [[Preprocessing]] = []
     var room = 0
     for view in views {
-      let bytes = 2 * Self.batchSize * view.crop * view.crop * 3 * MemoryLayout<Float>.stride
+      let bytes = 2 * Self.batchSize * view.crop * view.crop * view.channels * MemoryLayout<Float>.stride
       if groups.isEmpty || bytes > room {
         groups.append([])
         room = 256 << 20

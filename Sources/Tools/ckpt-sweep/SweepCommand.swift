@@ -174,7 +174,7 @@ struct SweepCommand: NetworkTool {
     let progress = console.progress("timing", total: settings.count, unit: "settings")
     defer { progress.finish() }
     return try Evaluator.latencies(
-      of: settings, models.map(\.network), image: dataset.image(0), onSetting: { progress.advance() })
+      of: settings, models.map(\.network), on: dataset, onSetting: { progress.advance() })
   }
 
   private func finish(

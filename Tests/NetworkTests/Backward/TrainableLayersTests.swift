@@ -63,6 +63,29 @@ import Testing
     }
   }
 
+  @Test func layersWithoutGradientsAreNamed() throws {
+    var maker = ONNXMaker()
+    maker.input("x", [1, 2, 4, 4])
+    maker.output("logits")
+    maker.tensor("0.weight", [2, 2, 1, 1], Array(repeating: 1, count: 4))
+    maker.node("Conv", ["x", "0.weight"], ["c"])
+    maker.tensor("1.weight", [2, 2, 2, 2], Array(repeating: 1, count: 16))
+    maker.node("ConvTranspose", ["c", "1.weight"], ["u"], ["strides": .ints([2, 2])])
+    maker.node("GlobalAveragePool", ["u"], ["p"])
+    maker.node("Flatten", ["p"], ["f"])
+    maker.tensor("head.weight", [3, 2], Array(repeating: 1, count: 6))
+    maker.node("Gemm", ["f", "head.weight"], ["logits"], ["transB": .ints([1])])
+    let model = try maker.parsed()
+    let pool = ThreadPool(threads: 1)
+    let network = try Network(ONNXCheckpoint(model), onnx: model, pool: pool)
+    let cut = try NetworkCut(network.description, at: .from("1"))
+    #expect(cut.trained.map(\.string) == ["1.weight", "head.weight"])
+    let error = #expect(throws: NetworkError.self) {
+      _ = try TrainableLayers(network, cut: cut, height: 4, width: 4, pool: pool)
+    }
+    #expect(error?.description.contains("the operation transposedConvolution has no gradient") == true)
+  }
+
   static let checkpoint = StateDictMaker.resNet(blocks: [1, 1, 1, 2], isBottleneck: true, base: 4, groups: 2)
 
   private func input(_ images: Int, _ side: Int) -> Tensor {

@@ -73,9 +73,9 @@ struct ONNXModelTests {
       maker.input("x", [1])
       return maker
     }
-    for opset in [11, 22] as [Int64] { #expect(try maker(opset).parsed().opset == Int(opset)) }
-    for opset in [-1, 0, 10, 23, .max] as [Int64] {
-      #expect(try message(maker(opset)).contains("expected an operator set from 11 to 22"))
+    for opset in [9, 22] as [Int64] { #expect(try maker(opset).parsed().opset == Int(opset)) }
+    for opset in [-1, 0, 8, 23, .max] as [Int64] {
+      #expect(try message(maker(opset)).contains("expected an operator set from 9 to 22"))
     }
     var without = maker(17)
     without.model.opsetImport = []

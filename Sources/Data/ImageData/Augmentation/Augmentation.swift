@@ -20,7 +20,7 @@ public struct Augmentation: Sendable, Equatable {
   /// RandomResizedCrop and mirroring, as ImageNet models are trained.
   public init() {}
 
-  /// Writes the transformed, normalized image to `target`: `crop * crop * 3` floats, rows of R, G, B.
+  /// Writes the transformed, normalized image to `target`: `crop * crop * 3` floats, in the network's order of channels.
   /// - Parameters:
   ///   - image: The whole image.
   ///   - preprocessing: Crop size, filter and normalization; its resize has no part.
@@ -30,6 +30,7 @@ public struct Augmentation: Sendable, Equatable {
     _ image: RGBImage, _ preprocessing: Preprocessing, using generator: inout SeededGenerator,
     into target: UnsafeMutablePointer<Float>
   ) {
+    precondition(preprocessing.cropSize.isSquare, "a random crop of \(preprocessing.cropSize)")
     let side = preprocessing.crop
     let window = cropWindow(width: image.width, height: image.height, using: &generator)
     var view = image.cropped(to: window)

@@ -128,5 +128,10 @@ private struct RenumberedDataset: ImageDataset {
   var labelSource: LabelSource { base.labelSource }
   func label(_ index: Int) -> Int? { base.label(index).map { numbers[$0] } }
   func image(_ index: Int) throws -> RGBImage { try base.image(index) }
+  var hasBands: Bool { base.hasBands }
+  func bands(_ index: Int, channels: Int) throws -> BandImage {
+    try base.bands(index, channels: channels)
+  }
+  func check(_ index: Int) throws { try base.check(index) }
   func itemName(_ index: Int) -> String { base.itemName(index) }
 }

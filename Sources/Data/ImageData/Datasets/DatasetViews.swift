@@ -69,6 +69,11 @@ struct SubsetDataset: ImageDataset {
 
   func label(_ index: Int) -> Int? { base.label(indices[index]) }
   func image(_ index: Int) throws -> RGBImage { try base.image(indices[index]) }
+  var hasBands: Bool { base.hasBands }
+  func bands(_ index: Int, channels: Int) throws -> BandImage {
+    try base.bands(indices[index], channels: channels)
+  }
+  func check(_ index: Int) throws { try base.check(indices[index]) }
   func itemName(_ index: Int) -> String { base.itemName(indices[index]) }
 }
 
@@ -132,6 +137,18 @@ struct ShardedDataset: ImageDataset {
     return try shard.image(inner)
   }
 
+  var hasBands: Bool { shards.contains(where: \.hasBands) }
+
+  func bands(_ index: Int, channels: Int) throws -> BandImage {
+    let (shard, inner) = find(index)
+    return try shard.bands(inner, channels: channels)
+  }
+
+  func check(_ index: Int) throws {
+    let (shard, inner) = find(index)
+    try shard.check(inner)
+  }
+
   func itemName(_ index: Int) -> String {
     let (shard, inner) = find(index)
     return shard.itemName(inner)
@@ -176,6 +193,15 @@ private final class CachedDataset: ImageDataset, @unchecked Sendable {
   var labelSource: LabelSource { base.labelSource }
   func label(_ index: Int) -> Int? { base.label(index) }
   func itemName(_ index: Int) -> String { base.itemName(index) }
+
+  // Images of bands are read each time.
+  var hasBands: Bool { base.hasBands }
+  func bands(_ index: Int, channels: Int) throws -> BandImage {
+    base.hasBands
+      ? try base.bands(index, channels: channels)
+      : try BandImage(try image(index), channels: channels, item: itemName(index))
+  }
+  func check(_ index: Int) throws { if base.hasBands { try base.check(index) } else { _ = try image(index) } }
 
   func image(_ index: Int) throws -> RGBImage {
     if let image = lock.withLock({ images[index] }) { return image }

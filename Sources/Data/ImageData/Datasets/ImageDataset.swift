@@ -18,6 +18,15 @@ public protocol ImageDataset: Sendable {
   func image(_ index: Int) throws -> RGBImage
   /// Name of an image for diagnostics, such as its path.
   func itemName(_ index: Int) -> String
+  /// True if images are to be read by `bands`, as they have more depth or other channels than 8 bits of red, green and
+  /// blue.
+  var hasBands: Bool { get }
+  /// Reads an image of a number of channels.
+  /// - Throws: `ImageDataError`.
+  func bands(_ index: Int, channels: Int) throws -> BandImage
+  /// Reads and decodes an image to see if that can be done.
+  /// - Throws: `ImageDataError`.
+  func check(_ index: Int) throws
 }
 
 /// The place where a kind of data set has its labels.
@@ -53,6 +62,17 @@ public enum LabelSource: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension ImageDataset {
+  /// Data sets of 8 bits of red, green and blue.
+  public var hasBands: Bool { false }
+
+  /// The color image as three channels, or as gray.
+  public func bands(_ index: Int, channels: Int) throws -> BandImage {
+    try BandImage(try image(index), channels: channels, item: itemName(index))
+  }
+
+  /// Decodes the image.
+  public func check(_ index: Int) throws { _ = try image(index) }
+
   /// Data sets that cannot say where their labels come from.
   public var labelSource: LabelSource { .other }
 
@@ -119,7 +139,7 @@ extension ImageDataset {
         nonisolated(unsafe) let errors = errors
         try pool.forEach(block.count) { place, _ in
           do {
-            _ = try image(block[start + place])
+            try check(block[start + place])
           } catch let error as ImageDataError where error.kind != .io {
             errors[place] = error
           }

@@ -34,8 +34,9 @@ struct ImageFolder: ImageDataset {
     var skipped: [String] = []
     var visits: [[UInt64]: Int] = [:]
     for folder in listing.folders {
-      let files = try Self.images(
-        below: folder, root: self.root, ancestors: [listing.identity], visits: &visits)
+      let files = try Self.files(
+        below: folder, root: self.root, ancestors: [listing.identity], visits: &visits,
+        isWanted: Self.isImage)
       if files.isEmpty {
         // Notebooks and synchronization create such folders; torchvision refuses them.
         if folder.first == UInt8(ascii: ".") {
@@ -68,6 +69,13 @@ struct ImageFolder: ImageDataset {
     try RGBImage(decoding: readFile(path(index)), item: itemName(index), options: decoding)
   }
 
+  var hasBands: Bool { decoding.keepsDepth }
+
+  func bands(_ index: Int, channels: Int) throws -> BandImage {
+    try BandImage(
+      decoding: readFile(path(index)), channels: channels, item: itemName(index), options: decoding)
+  }
+
   func itemName(_ index: Int) -> String { display(path(index)) }
 
   private func path(_ index: Int) -> [UInt8] { Self.join(root, Array(paths[index])) }
@@ -83,19 +91,21 @@ extension ImageFolder {
       : "\(listing.files.count) other files, the first \"\(display(first))\""
   }
 
-  /// Paths, relative to the root, of the images in `folder` and all folders below it.
-  private static func images(
-    below folder: [UInt8], root: [UInt8], ancestors: [[UInt64]], visits: inout [[UInt64]: Int]
+  /// Paths, relative to the root, of the files in `folder` and all folders below it that `isWanted` names.
+  static func files(
+    below folder: [UInt8], root: [UInt8], ancestors: [[UInt64]], visits: inout [[UInt64]: Int],
+    isWanted: ([UInt8]) -> Bool
   ) throws(ImageDataError) -> [[UInt8]] {
     var found: [(folder: [UInt8], files: [[UInt8]])] = []
-    try collect(folder, root: root, ancestors: ancestors, visits: &visits, into: &found)
+    try collect(
+      folder, root: root, ancestors: ancestors, visits: &visits, isWanted: isWanted, into: &found)
     found.sort { $0.folder.lexicographicallyPrecedes($1.folder) }
     return found.flatMap { entry in entry.files.map { join(entry.folder, $0) } }
   }
 
   private static func collect(
     _ folder: [UInt8], root: [UInt8], ancestors: [[UInt64]], visits: inout [[UInt64]: Int],
-    into found: inout [(folder: [UInt8], files: [[UInt8]])]
+    isWanted: ([UInt8]) -> Bool, into found: inout [(folder: [UInt8], files: [[UInt8]])]
   ) throws(ImageDataError) {
     let path = join(root, folder)
     let listing = try FolderListing(path: path)
@@ -109,11 +119,11 @@ extension ImageFolder {
     guard ancestors.count < largestDepth else {
       throw .badDataset(path: display(path), reason: "folders more than \(largestDepth) deep")
     }
-    found.append((folder, listing.files.filter(isImage)))
+    found.append((folder, listing.files.filter(isWanted)))
     for inner in listing.folders {
       try collect(
         join(folder, inner), root: root, ancestors: ancestors + [listing.identity], visits: &visits,
-        into: &found)
+        isWanted: isWanted, into: &found)
     }
   }
 
@@ -125,7 +135,7 @@ extension ImageFolder {
     return extensions.contains { lowered.suffix($0.count) == $0[...] }
   }
 
-  private static func join(_ folder: [UInt8], _ name: [UInt8]) -> [UInt8] {
+  static func join(_ folder: [UInt8], _ name: [UInt8]) -> [UInt8] {
     folder.last == UInt8(ascii: "/") ? folder + name : folder + [UInt8(ascii: "/")] + name
   }
 }

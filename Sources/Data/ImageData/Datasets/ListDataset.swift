@@ -62,6 +62,13 @@ struct ListDataset: ImageDataset {
     try RGBImage(decoding: readFile(path(index)), item: itemName(index), options: decoding)
   }
 
+  var hasBands: Bool { decoding.keepsDepth }
+
+  func bands(_ index: Int, channels: Int) throws -> BandImage {
+    try BandImage(
+      decoding: readFile(path(index)), channels: channels, item: itemName(index), options: decoding)
+  }
+
   func itemName(_ index: Int) -> String { display(path(index)) }
 
   private func path(_ index: Int) -> [UInt8] {

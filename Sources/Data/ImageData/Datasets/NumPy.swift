@@ -94,6 +94,54 @@ struct NumPyArray {
     return geometry
   }
 
+  /// Bytes of an element of the types that bands have, and the value of full intensity.
+  private static let bandTypes: [String: (size: Int, scale: Float)] = [
+    "|u1": (1, 255), "<u2": (2, 65535), "<f4": (4, 1),
+  ]
+
+  /// Checks that this may be an image of bands.
+  /// - Throws: `badDataset`.
+  func checkBands() throws(ImageDataError) {
+    guard let type = Self.bandTypes[type], shape.count == 2 || shape.count == 3,
+      shape.allSatisfy({ $0 > 0 })
+    else {
+      throw .badDataset(
+        path: name,
+        reason: "expected uint8, uint16 or float32 of [h, w], [h, w, channels] or [channels, h, w], "
+          + "found \(self.type) \(shape)")
+    }
+    try checkSize(elementSize: type.size)
+  }
+
+  /// The array as one image.
+  ///
+  /// - Parameter channels: Number of channels, which shows whether they come first or last.
+  /// - Throws: `badDataset`, `channelMismatch`, `imageTooLarge`.
+  func bands(channels: Int, maximumPixelCount: Int) throws(ImageDataError) -> BandImage {
+    try checkBands()
+    let (size, scale) = Self.bandTypes[type]!
+    let isFirst = shape.count == 3 && shape[0] == channels
+    let isLast = shape.count == 3 && shape[2] == channels
+    guard shape.count == 3 ? isFirst || isLast : channels == 1 else {
+      throw .channelMismatch(
+        item: name, expected: channels, found: shape.count == 2 ? 1 : min(shape[0], shape[2]))
+    }
+    guard !(isFirst && isLast) || shape[0] == 1 else {
+      throw .badDataset(
+        path: name, reason: "the first and the last axis of \(shape) may both be the \(channels) channels")
+    }
+    let (height, width) = isFirst ? (shape[1], shape[2]) : (shape[0], shape[1])
+    guard width <= maximumPixelCount / height else {
+      throw .imageTooLarge(item: name, width: width, height: height, limit: maximumPixelCount)
+    }
+    let stored = try numbers(elementSize: size)
+    let plane = height * width
+    let values: [Float] = (0..<plane * channels).map { index in
+      stored[isFirst ? index % channels * plane + index / channels : index] / scale
+    }
+    return BandImage(width: width, height: height, channels: channels, values: values)
+  }
+
   /// The array as a matrix of floating-point numbers, in row-major order.
   /// - Throws: `badDataset` for another type or number of sizes, or a file of another size.
   func matrix() throws(ImageDataError) -> (rows: Int, columns: Int, values: [Float]) {
@@ -103,19 +151,26 @@ struct NumPyArray {
         path: name, reason: "expected a matrix of float32 or float64, found \(type) \(shape)")
     }
     try checkSize(elementSize: size)
-    let stored = try bytes.read(at: start, count: shape[0] * shape[1] * size)
-    let values = stored.withUnsafeBytes { raw in
-      (0..<shape[0] * shape[1]).map { index in
-        size == 4
-          ? Float(
-            bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
-          : Float(
-            Double(
-              bitPattern: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)))
-          )
+    return (shape[0], shape[1], try numbers(elementSize: size))
+  }
+
+  /// All elements of an array of `|u1`, `<u2`, `<f4` or `<f8`, whose size has been checked; float64 is rounded to float32.
+  private func numbers(elementSize: Int) throws(ImageDataError) -> [Float] {
+    let count = shape.reduce(1, *)
+    let isFloat = type.dropFirst().first == "f"
+    return try bytes.read(at: start, count: count * elementSize).withUnsafeBytes { raw in
+      func element<Bits: FixedWidthInteger>(_ index: Int, as bits: Bits.Type) -> Bits {
+        Bits(littleEndian: raw.loadUnaligned(fromByteOffset: index * elementSize, as: bits))
+      }
+      return (0..<count).map { index in
+        switch (elementSize, isFloat) {
+        case (8, true): Float(Double(bitPattern: element(index, as: UInt64.self)))
+        case (4, true): Float(bitPattern: element(index, as: UInt32.self))
+        case (2, false): Float(element(index, as: UInt16.self))
+        default: Float(raw[index])
+        }
       }
     }
-    return (shape[0], shape[1], values)
   }
 
   /// The array as labels of `count` images.

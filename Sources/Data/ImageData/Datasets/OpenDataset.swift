@@ -8,6 +8,10 @@ public struct DecodingOptions: Sendable, Equatable {
   /// nil for full size. Faster, but the pixels are not those of a network's training.
   public var fastDecodeSide: Int?
 
+  /// True if PNG files of 16 bits keep them, where torchvision's reader reduces them to 8. Networks of other channels
+  /// than three are always given all bits.
+  public var keepsDepth = false
+
   /// Pixels above which an image is refused, 1 or more.
   public var maximumPixelCount = RGBImage.maximumPixelCount
 
@@ -48,6 +52,8 @@ public enum DatasetSetting: Sendable, Equatable {
   case classOrder
   /// `DatasetOptions.labelKey`.
   case labelKey
+  /// `DecodingOptions.keepsDepth`.
+  case keepsDepth
 }
 
 /// A fact about a data set that its user may want to know although nothing is wrong.
@@ -70,7 +76,7 @@ let maximumClassCount = 1 << 20
 /// Opens the data set that a command-line argument names.
 ///
 /// - A folder is an image folder: `root/class/…/*.jpg`, or images alone, which are then unlabeled; or one of CIFAR's
-///   batches.
+///   batches; or NumPy arrays `.npy`, one for each image.
 /// - A tar archive is a WebDataset shard; `-` is one that comes from standard input.
 /// - `.tsv` is a list of `path<TAB>label`.
 /// - IDX files (also gzipped), CIFAR's binary and pickled files, `.npy` arrays, `.npz` archives of them (`name.npz:part`)
@@ -87,6 +93,9 @@ public func openDataset(
   onRemark: (DatasetRemark) -> Void = { _ in }
 ) throws(ImageDataError) -> any ImageDataset {
   var dataset = try openWhole(argument, options: options, onRemark: onRemark)
+  if options.decoding.keepsDepth && !dataset.hasBands {
+    throw .settingWithoutMeaning(path: argument, .keepsDepth, reason: "they are stored as bytes")
+  }
   if let order = options.classOrder { dataset = try order.applied(to: dataset) }
   if let map = options.classMap { dataset = try ClassMap(path: map).applied(to: dataset) }
   if let limit = options.limit { dataset = SubsetDataset(dataset, first: limit) }
@@ -142,6 +151,7 @@ private func openUnbounded(
     if let files = try PickledCIFAR.files(inFolder: path) {
       return try openAll(files, name: path, options: options, onRemark: onRemark)
     }
+    if let arrays = try NumPyFolder(path, decoding: options.decoding) { return arrays }
     return try ImageFolder(path, decoding: options.decoding, onRemark: onRemark)
   case .other: throw .unknownDataset(path: path, found: "neither a file nor a folder")
   case .file: break

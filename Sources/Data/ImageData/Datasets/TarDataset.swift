@@ -52,14 +52,24 @@ struct TarDataset: ImageDataset {
   func label(_ index: Int) -> Int? { labels[index] }
 
   func image(_ index: Int) throws -> RGBImage {
+    try RGBImage(decoding: contents(index), item: itemName(index), options: decoding)
+  }
+
+  var hasBands: Bool { decoding.keepsDepth }
+
+  func bands(_ index: Int, channels: Int) throws -> BandImage {
+    try BandImage(
+      decoding: contents(index), channels: channels, item: itemName(index), options: decoding)
+  }
+
+  private func contents(_ index: Int) throws -> [UInt8] {
     let member = images[index]
     guard member.size <= DecodingBudget.largestFile else {
       throw ImageDataError.badImage(
         item: itemName(index),
         reason: "expected at most \(DecodingBudget.largestFile) bytes, found \(member.size)")
     }
-    return try RGBImage(
-      decoding: archive.read(at: member.offset, count: member.size), item: itemName(index), options: decoding)
+    return try archive.read(at: member.offset, count: member.size)
   }
 
   func itemName(_ index: Int) -> String { "\(name):\(display(images[index].name))" }

@@ -68,7 +68,7 @@ extension RGBImage {
     return RGBImage(width: width, height: height, pixels: pixels)
   }
 
-  private static func call(
+  static func call(
     _ item: String, _ codec: (UnsafeMutablePointer<CChar>) -> ck_image_status
   ) throws(ImageDataError) {
     var status = CK_IMAGE_OK

@@ -4,7 +4,7 @@ import TensorMath
 
 /// Some images of a data set as network inputs.
 public struct ImageBatch: Sendable {
-  /// One tensor per preprocessing, `[n, crop, crop, 3]`, normalized.
+  /// One tensor per preprocessing, `[n, height, width, channels]` of its crop, normalized.
   public let views: [Tensor]
   /// Class of each image, -1 where unlabeled.
   public let labels: [Int]
@@ -187,14 +187,33 @@ final class LoaderState: @unchecked Sendable {
         if isFree { return delivered.remove(at: place) }
       }
     }
-    return views.map { Tensor(uninitialized: [count, $0.crop, $0.crop, 3]) }
+    return views.map {
+      Tensor(uninitialized: [count, $0.cropSize.height, $0.cropSize.width, $0.channels])
+    }
   }
 
   private func load(_ position: Int, into tensors: [Tensor]) throws {
+    func place(_ view: Preprocessing, _ tensor: Tensor) -> UnsafeMutablePointer<Float> {
+      let size = view.cropSize.height * view.cropSize.width * view.channels
+      return tensor.pointer + position % batchSize * size
+    }
+    if dataset.hasBands || views.contains(where: { $0.channels != 3 }) {
+      if augmentation != nil {
+        // Random transforms are those of bytes of red, green and blue.
+        let item = dataset.itemName(indices[position])
+        throw dataset.hasBands
+          ? ImageDataError.badImage(item: item, reason: "random transforms take images of 8 bits alone")
+          : ImageDataError.channelMismatch(item: item, expected: views[0].channels, found: 3)
+      }
+      for (view, tensor) in zip(views, tensors) {
+        let bands = try dataset.bands(indices[position], channels: view.channels)
+        view.apply(bands, into: place(view, tensor))
+      }
+      return
+    }
     let image = try dataset.image(indices[position])
     for (view, tensor) in zip(views, tensors) {
-      let size = view.crop * view.crop * 3
-      let target = tensor.pointer + position % batchSize * size
+      let target = place(view, tensor)
       if let augmentation {
         var generator = SeededGenerator(seed: seed, for: "image transforms", index: indices[position])
         augmentation.apply(image, view, using: &generator, into: target)

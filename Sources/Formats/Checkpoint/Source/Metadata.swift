@@ -66,10 +66,14 @@ public enum MetadataKey {
   public static let classes = "ckpt.classes"
   /// Pixels of the shorter side after resizing.
   public static let resize = "ckpt.resize"
-  /// Pixels of the side of the crop.
+  /// Pixels of the side of the crop, or of both, height first, as in `480x640`.
   public static let crop = "ckpt.crop"
   /// The side that `ckpt.resize` is the length of.
   public static let resizeMode = "ckpt.resize_mode"
+  /// Value, from 0 to 255, of pixels of the crop that the image does not reach.
+  public static let padding = "ckpt.pad"
+  /// Order of the channels of a color image.
+  public static let channelOrder = "ckpt.channel_order"
   /// Filter of the resize.
   public static let interpolation = "ckpt.interpolation"
   /// Mean of each channel, of pixels from 0 to 1.

@@ -16,6 +16,7 @@ typedef struct {
   png_infop info;
   size_t position;
   uint8_t *samples;  // one row, or the whole image when it is interlaced
+  uint32_t channels;  // of a decoding that keeps 16 bits
 } png_job;
 
 typedef struct {
@@ -154,4 +155,43 @@ ck_image_status ck_png(const uint8_t *data, size_t size, ck_image_header *header
   static const codec_steps steps = {open_decoder, read_size, decode, close_decoder};
   png_job job = {.base = {.data = data, .size = size, .message = message}};
   return ck_run_codec(&job.base, &steps, header, rgb);
+}
+
+// Like `decode`, with all bits of 16-bit samples; `rgb` is the array of samples, two bytes each.
+static void decode_samples(codec_job *base, const ck_image_header *header, uint8_t *rgb) {
+  png_job *job = (png_job *)base;
+  uint16_t *target = (uint16_t *)(void *)rgb;
+  uint32_t width = png_get_image_width(job->decoder, job->info);
+  uint32_t height = png_get_image_height(job->decoder, job->info);
+  if (width != header->width || height != header->height) png_error(job->decoder, "the size changed");
+  if (png_get_bit_depth(job->decoder, job->info) != 16 || png_get_channels(job->decoder, job->info) != job->channels)
+    png_error(job->decoder, "other samples than its header has");
+  int passes = png_set_interlace_handling(job->decoder);
+  png_read_update_info(job->decoder, job->info);
+  size_t row_bytes = png_get_rowbytes(job->decoder, job->info);
+  size_t row_samples = (size_t)width * job->channels;
+  if (row_bytes != 2 * row_samples) png_error(job->decoder, "rows of another length");
+
+  job->samples = malloc(passes > 1 ? row_bytes * height : row_bytes);
+  if (job->samples == NULL) out_of_memory(base);
+  for (int pass = 0; pass < passes; pass++) {
+    for (uint32_t y = 0; y < height; y++) {
+      uint8_t *row = passes > 1 ? job->samples + row_bytes * y : job->samples;
+      png_read_row(job->decoder, row, NULL);
+      if (pass < passes - 1) continue;
+      // The file has the high byte first.
+      for (size_t i = 0; i < row_samples; i++)
+        target[row_samples * y + i] = (uint16_t)(row[2 * i] << 8 | row[2 * i + 1]);
+    }
+  }
+  png_read_end(job->decoder, NULL);
+}
+
+ck_image_status ck_png_decode_samples(
+    const uint8_t *data, size_t size, const ck_image_header *header, uint32_t channels, uint16_t *samples,
+    char message[CK_IMAGE_MESSAGE_SIZE]) {
+  static const codec_steps steps = {open_decoder, read_size, decode_samples, close_decoder};
+  png_job job = {.base = {.data = data, .size = size, .message = message}, .channels = channels};
+  ck_image_header copy = *header;
+  return ck_run_codec(&job.base, &steps, &copy, (uint8_t *)samples);
 }

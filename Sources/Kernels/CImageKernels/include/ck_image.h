@@ -46,3 +46,9 @@ void ck_image_reduce(ck_image_header *header, uint32_t side);
 ck_image_status ck_image_decode(
     const uint8_t *data, size_t size, const ck_image_header *header, uint8_t *rgb,
     char message[CK_IMAGE_MESSAGE_SIZE]);
+
+// Decodes a PNG of 16 bits into width * height * channels numbers, rows from top to bottom. `channels` must be those of the
+// file: 1 for gray, 2 with transparency, 3 for color, 4 with transparency. No gamma or profile is applied.
+ck_image_status ck_png_decode_samples(
+    const uint8_t *data, size_t size, const ck_image_header *header, uint32_t channels, uint16_t *samples,
+    char message[CK_IMAGE_MESSAGE_SIZE]);

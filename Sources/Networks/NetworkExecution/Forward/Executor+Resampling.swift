@@ -1,142 +1,119 @@
 import NetworkGraphs
-import Platform
 
-/// Maps at other sizes: ONNX's `Resize`, and transposed convolutions.
+/// Maps at other sizes, as ONNX's `Resize` defines them.
 extension Executor {
   /// Separable: every row of the result is a weighted sum of rows, every pixel of it one of pixels.
   func resample(_ step: PlanStep, _ resampling: Resampling, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let (from, to) = (input.size, output.size)
-    let rows = resampling.taps(from: from.height, to: to.height, resampling.height)
-    let columns = resampling.taps(from: from.width, to: to.width, resampling.width)
+    var factors: (rows: Double?, columns: Double?) = (nil, nil)
+    if case .factors(let rows, let columns) = resampling.target { factors = (rows, columns) }
+    let rows = resampling.taps(inputs: from.height, outputs: to.height, factor: factors.rows)
+    let columns = resampling.taps(inputs: from.width, outputs: to.width, factor: factors.columns)
     let channels = to.channels
     let scratch = scratch(from.width * channels)
     pool.forEach(images * to.height) { task, worker in
       let (image, row) = (task / to.height, task % to.height)
-      let sums = scratch[worker].buffer.pointer
-      sums.update(repeating: 0, count: from.width * channels)
-      for tap in rows[row] {
-        let x = input.row(tap.place, image: image)
+      var source = input.row(rows[row][0].place, image: image)
+      var stride = input.stride
+      if rows[row].count > 1 || rows[row][0].weight != 1 {
+        let sums = scratch[worker].buffer.pointer
         for column in 0..<from.width {
-          for channel in 0..<channels {
-            sums[column * channels + channel] += tap.weight * x[column * input.stride + channel]
-          }
+          Self.add(
+            rows[row], of: channels, to: sums + column * channels,
+            from: { input.row($0, image: image) + column * input.stride })
         }
+        (source, stride) = (sums, channels)
       }
-      for column in 0..<to.width {
-        let y = output.row(row, image: image) + column * output.stride
-        y.update(repeating: 0, count: channels)
-        for tap in columns[column] {
-          let x = sums + tap.place * channels
-          for channel in 0..<channels { y[channel] += tap.weight * x[channel] }
-        }
+      var target = output.row(row, image: image)
+      for taps in columns {
+        Self.add(taps, of: channels, to: target, from: { source + $0 * stride })
+        target += output.stride
       }
     }
   }
 
-  /// Every pixel of the result gathers the pixels that reach it.
-  func convolveTransposed(_ step: PlanStep, _ convolution: TransposedConvolution, into output: FeatureMap) {
-    let input = map(step.inputs[0])
-    let (weight, bias) = (
-      network.parameters.factors[step.node]!.scale!, network.parameters.factors[step.node]!.shift
-    )
-    let window = convolution.window
-    guard case .explicit(let top, let left, _, _) = window.padding else {
-      preconditionFailure("the importer makes padding explicit")
+  /// A pixel as the weighted sum of others.
+  private static func add(
+    _ taps: [ResamplingTap], of channels: Int, to target: UnsafeMutablePointer<Float>,
+    from pixel: (Int) -> UnsafeMutablePointer<Float>
+  ) {
+    let first = pixel(taps[0].place)
+    let weight = taps[0].weight
+    if taps.count == 1 && weight == 1 {
+      target.update(from: first, count: channels)
+      return
     }
-    let (inputs, outputs) = (
-      convolution.inputChannels / convolution.groups, convolution.outputChannels / convolution.groups
-    )
-    let taps = window.taps
-    /// The pixel whose window has that position at its tap; nil where there is none.
-    func source(_ position: Int, _ tap: Int, _ dilation: Int, _ stride: Int, _ extent: Int) -> Int? {
-      let place = position - tap * dilation
-      guard place >= 0, place % stride == 0, place / stride < extent else { return nil }
-      return place / stride
-    }
-    pool.forEach(images * output.size.height) { task, _ in
-      let (image, row) = (task / output.size.height, task % output.size.height)
-      for column in 0..<output.size.width {
-        let y = output.row(row, image: image) + column * output.stride
-        for channel in 0..<convolution.outputChannels { y[channel] = bias?[channel] ?? 0 }
-        for tap in 0..<taps {
-          let (down, right) = (tap / window.kernel.width, tap % window.kernel.width)
-          guard
-            let sourceRow = source(
-              row + top, down, window.dilation.height, window.stride.height, input.size.height),
-            let sourceColumn = source(
-              column + left, right, window.dilation.width, window.stride.width, input.size.width)
-          else { continue }
-          let x = input.row(sourceRow, image: image) + sourceColumn * input.stride
-          for channel in 0..<convolution.inputChannels {
-            let first = channel / inputs * outputs
-            for index in 0..<outputs {
-              y[first + index] += x[channel] * weight[(channel * outputs + index) * taps + tap]
-            }
-          }
-        }
-      }
+    for channel in 0..<channels { target[channel] = weight * first[channel] }
+    for tap in taps.dropFirst() {
+      let next = pixel(tap.place)
+      for channel in 0..<channels { target[channel] += tap.weight * next[channel] }
     }
   }
 }
 
+/// A pixel along one axis of a map, and its weight in a pixel of the resized map.
+struct ResamplingTap: Equatable {
+  let place: Int
+  let weight: Float
+}
+
 extension Resampling {
-  /// A pixel of the map and its weight.
-  fileprivate struct Tap {
-    let place: Int
-    let weight: Float
-  }
-
-  /// The pixels that every pixel of the result is the weighted sum of, along one axis; ONNX's `Resize`.
-  fileprivate func taps(from extent: Int, to count: Int, _ size: Extent) -> [[Tap]] {
-    // A given factor counts as given, not as rounded to whole pixels.
-    let scale = if case .factor(let factor) = size { Double(factor) } else { Double(count) / Double(extent) }
-    return (0..<count).map { index in
-      let x = place(of: index, scale: scale, from: extent, to: count)
-      func clamped(_ place: Double) -> Int { min(max(Int(place), 0), extent - 1) }
-      switch filter {
-      case .nearest(let rounding):
-        let place =
-          switch rounding {
-          case .down: x.rounded(.down)
-          case .up: x.rounded(.up)
-          case .halfDown: (x - 0.5).rounded(.up)
-          case .halfUp: (x + 0.5).rounded(.down)
-          }
-        return [Tap(place: clamped(place), weight: 1)]
-      case .linear:
-        let inside = min(max(x, 0), Double(extent - 1))
-        let first = inside.rounded(.down)
-        let part = Float(inside - first)
-        return [
-          Tap(place: clamped(first), weight: 1 - part), Tap(place: clamped(first + 1), weight: part),
-        ]
-      case .cubic(let coefficient, let excludesOutside):
-        let first = x.rounded(.down)
-        var taps: [Tap] = []
-        for offset in -1...2 {
-          let place = first + Double(offset)
-          if excludesOutside, place < 0 || place > Double(extent - 1) { continue }
-          taps.append(
-            Tap(place: clamped(place), weight: Float(Self.cubic(x - place, Double(coefficient)))))
+  /// The pixels that every output along one axis is the weighted sum of; positions are computed in float32, as PyTorch and
+  /// ONNX Runtime do.
+  ///
+  /// - Parameter factor: The factor that was asked for; nil takes the ratio of the two extents.
+  func taps(inputs: Int, outputs: Int, factor: Double?) -> [[ResamplingTap]] {
+    let scale = factor.map { Float(1 / $0) } ?? Float(inputs) / Float(outputs)
+    let aligned = outputs > 1 ? Float(inputs - 1) / Float(outputs - 1) : 0
+    return (0..<outputs).map { output in
+      let x: Float =
+        switch coordinates {
+        case .halfPixel: scale * (Float(output) + 0.5) - 0.5
+        case .halfPixelSymmetric:
+          // The part of the input that the outputs cover is centered on it.
+          (Float(inputs) - scale * Float(outputs)) / 2 + scale * (Float(output) + 0.5) - 0.5
+        case .pytorchHalfPixel: outputs > 1 ? scale * (Float(output) + 0.5) - 0.5 : 0
+        case .asymmetric: scale * Float(output)
+        case .alignCorners: aligned * Float(output)
+        case .tfHalfPixelForNearest: scale * (Float(output) + 0.5)
         }
-        let sum = taps.reduce(0) { $0 + $1.weight }
-        return excludesOutside && sum != 0 ? taps.map { Tap(place: $0.place, weight: $0.weight / sum) } : taps
-      }
+      return taps(at: x, last: inputs - 1)
     }
   }
 
-  private func place(of index: Int, scale: Double, from extent: Int, to count: Int) -> Double {
-    let x = Double(index)
-    switch coordinates {
-    case .halfPixel: return (x + 0.5) / scale - 0.5
-    case .halfPixelOfSeveral: return count > 1 ? (x + 0.5) / scale - 0.5 : 0
-    case .asymmetric: return x / scale
-    case .alignedCorners: return count > 1 ? x * Double(extent - 1) / Double(count - 1) : 0
+  private func taps(at x: Float, last: Int) -> [ResamplingTap] {
+    func clamped(_ position: Float) -> Int { Int(min(max(position, 0), Float(last))) }
+    switch filter {
+    case .nearest(let rounding):
+      let rounded: Float =
+        switch rounding {
+        case .preferFloor: (x - 0.5).rounded(.up)
+        case .preferCeil: (x + 0.5).rounded(.down)
+        case .floor: x.rounded(.down)
+        case .ceil: x.rounded(.up)
+        }
+      return [ResamplingTap(place: clamped(rounded), weight: 1)]
+    case .linear:
+      let inside = min(max(x, 0), Float(last))
+      let first = Int(inside.rounded(.down))
+      let part = inside - Float(first)
+      if part == 0 { return [ResamplingTap(place: first, weight: 1)] }
+      return [
+        ResamplingTap(place: first, weight: 1 - part),
+        ResamplingTap(place: min(first + 1, last), weight: part),
+      ]
+    case .cubic(let coefficient, let excludesOutside):
+      let first = x.rounded(.down)
+      let places = (-1...2).map { first + Float($0) }
+        .filter { !excludesOutside || (0...Float(last)).contains($0) }
+      let weights = places.map { Self.cubic(x - $0, coefficient) }
+      let sum = excludesOutside ? weights.reduce(0, +) : 1
+      return zip(places, weights).map { ResamplingTap(place: clamped($0), weight: $1 / sum) }
     }
   }
 
-  private static func cubic(_ distance: Double, _ a: Double) -> Double {
+  private static func cubic(_ distance: Float, _ a: Float) -> Float {
     let x = abs(distance)
     if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
     if x < 2 { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a }

@@ -242,6 +242,10 @@ final class Executor {
       depthToSpace(step, rows: rows, columns: columns, into: output)
     case .enlarge(let rows, let columns): enlarge(step, rows: rows, columns: columns, into: output)
     case .stretch: stretch(step, into: output)
+    case .transposedConvolution(let convolution): convolveTransposed(step, convolution, into: output)
+    case .resample(let resampling): resample(step, resampling, into: output)
+    case .subsample(let rows, let columns): subsample(step, rows: rows, columns: columns, into: output)
+    case .depthToSpace(let rows, let columns): depthToSpace(step, rows: rows, columns: columns, into: output)
     case .acrossChannels(_, let taps, let padding):
       convolveAcrossChannels(step, taps: taps, padding: padding, into: output)
     case .softmax(let groups): softmax(step, groups: groups, into: output)
@@ -270,8 +274,6 @@ final class Executor {
       softmaxOfChannels(step, isLogarithm: isLogarithm, into: output)
     case .reduceChannels(let reduction): reduceChannels(step, reduction, into: output)
     case .select: select(step, into: output)
-    case .resample(let resampling): resample(step, resampling, into: output)
-    case .transposedConvolution(let convolution): convolveTransposed(step, convolution, into: output)
     case .input, .batchNorm, .gate: preconditionFailure("not an operation of its own")
     }
     return nil

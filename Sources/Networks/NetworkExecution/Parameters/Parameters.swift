@@ -32,6 +32,7 @@ struct Parameters: Sendable {
         layers[index] = try LayerWeights(
           convolution, state, kernels: kernels, sums: sums, precision: precision)
       case .linear(let linear): layers[index] = try LayerWeights(linear, state)
+      case .transposedConvolution(let convolution): layers[index] = try LayerWeights(convolution, state)
       case .batchNorm(let layer):
         let weight = state.contains(layer.weightKey.string) ? try state.floats(layer.weightKey) : nil
         let bias = state.contains(layer.biasKey.string) ? try state.floats(layer.biasKey) : nil
@@ -63,10 +64,6 @@ struct Parameters: Sendable {
       case .groupNorm(let norm):
         factors[index] = (
           try norm.weight.map { try state.floats($0) }, try norm.bias.map { try state.floats($0) }
-        )
-      case .transposedConvolution(let convolution):
-        factors[index] = (
-          try state.floats(convolution.weight), try convolution.bias.map { try state.floats($0) }
         )
       case .parameter(let key, _): factors[index] = (try state.floats(key), nil)
       case .crossCovariance(let attention):

@@ -6,6 +6,8 @@ extension Operation {
     switch self {
     case .convolution(let convolution):
       [convolution.weight, convolution.bias, convolution.standardization?.gain].compactMap { $0 }
+    case .transposedConvolution(let convolution):
+      [convolution.weight, convolution.bias].compactMap { $0 }
     case .batchNorm(let layer): [layer.weightKey, layer.biasKey]
     case .linear(let linear): [linear.weight, linear.bias].compactMap { $0 }
     case .affine(let factors): (factors.scale?.tensors ?? []) + (factors.shift?.tensors ?? [])
@@ -29,7 +31,7 @@ extension Operation {
   /// True for layers of weighted sums, which make up a block.
   var isProduct: Bool {
     switch self {
-    case .convolution, .linear: true
+    case .convolution, .transposedConvolution, .linear: true
     default: false
     }
   }

@@ -23,6 +23,8 @@ package struct Graph: Sendable, Equatable {
   package var onlySize: Int?
   /// The size of input that an imported network is described for; nil takes others too.
   package var describedSize: MapSize?
+  /// True if the nodes are those that BatchNorms are computed from, so that the output is no result of the network.
+  package var isPartial = false
 
   package var batchNorms: [BatchNormLayer] {
     nodes.compactMap { node in
@@ -49,10 +51,11 @@ package struct Graph: Sendable, Equatable {
 
 extension Graph {
   /// The graph without nodes that do not contribute to the output; the input stays.
-  package func pruned() -> Graph {
+  ///
+  /// - Parameter others: Nodes that stay as well, with all that they are computed from.
+  package func pruned(keeping others: [Int] = []) -> Graph {
     var needed = Array(repeating: false, count: nodes.count)
-    needed[0] = true
-    needed[output] = true
+    for index in [0, output] + others { needed[index] = true }
     for index in nodes.indices.reversed() where needed[index] {
       for input in nodes[index].inputs { needed[input] = true }
     }
@@ -217,8 +220,9 @@ extension Graph {
     case .crossAttention, .rotate, .crossCovariance, .linearAttention, .groupNorm, .parameter, .transpose,
       .joinTokens, .gridOfTokens, .wavePositions:
       return size(ofMixing: node, inputs: inputs)
-    case .arrange, .takeRows, .product, .stridedAttention, .softmaxOfChannels, .reduceChannels, .select,
-      .resample, .transposedConvolution:
+    case .transposedConvolution, .resample, .subsample, .depthToSpace:
+      return size(ofSpatial: node, inputs: inputs)
+    case .arrange, .takeRows, .product, .stridedAttention, .softmaxOfChannels, .reduceChannels, .select:
       return size(ofStrided: node, inputs: inputs)
     case .add, .multiply, .concatenate:
       guard inputs.allSatisfy({ $0.height == inputs[0].height && $0.width == inputs[0].width }) else {
@@ -238,9 +242,11 @@ extension Graph {
         switch node.operation {
         case .convolution(let convolution): size.count.multiplied(exactlyBy: convolution.depth)
         case .linear(let linear): linear.inputs.multiplied(exactlyBy: linear.outputChannels)
+        case .transposedConvolution(let convolution):
+          sizes[node.inputs[0]].count.multiplied(exactlyBy: convolution.reach)
         case .attention(let attention): Self.multiplyAdds(attention, size: size)
-        case .product, .stridedAttention, .transposedConvolution:
-          Self.multiplyAdds(ofStrided: node, inputs: node.inputs.map { sizes[$0] }, size: size)
+        case .product, .stridedAttention:
+          Self.multiplyAdds(ofStrided: node, size: size)
         default: Self.multiplyAdds(of: node, sizes: sizes)
         }
       total = min(total + min(product ?? largest, largest), largest)

@@ -47,6 +47,13 @@ package enum Operation: Sendable, Equatable {
   case enlarge(rows: Int, columns: Int)
   /// The first map at the size of the second, every pixel the nearest of the first (PyTorch's `interpolate`).
   case stretch
+  case transposedConvolution(TransposedConvolution)
+  /// The map at another size; a target that is like another map has that as its second input.
+  case resample(Resampling)
+  /// Some rows and columns of the map.
+  case subsample(rows: Steps, columns: Steps)
+  /// Channels [row in the block][column in the block][channel] become blocks of pixels.
+  case depthToSpace(rows: Int, columns: Int)
   /// A convolution of a single filter along the channels of a one-pixel map (efficient channel attention).
   case acrossChannels(weight: TensorName, taps: Int, padding: Int)
   /// The softmax over `groups` ranges of channels of every pixel, element by element of a range.
@@ -94,8 +101,6 @@ package enum Operation: Sendable, Equatable {
   case reduceChannels(ChannelReduction)
   /// The second map's elements where the first is not 0, else the third's.
   case select
-  case resample(Resampling)
-  case transposedConvolution(TransposedConvolution)
 }
 
 /// A convolution with the names of its weights.

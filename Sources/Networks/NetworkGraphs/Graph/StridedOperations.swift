@@ -130,73 +130,6 @@ package enum ChannelReduction: String, Sendable {
   case sum, mean, maximum, minimum, absoluteSum, euclideanNorm
 }
 
-/// A map at another size.
-package struct Resampling: Sendable, Equatable {
-  package enum Filter: Sendable, Equatable {
-    /// The nearest pixel; halves are rounded as said.
-    case nearest(Rounding)
-    case linear
-    /// Bicubic convolution with this coefficient (Keys: "Cubic convolution interpolation", 1981), and no weight for what
-    /// is outside of the map if `excludesOutside`.
-    case cubic(coefficient: Float, excludesOutside: Bool)
-  }
-
-  package enum Rounding: Sendable { case halfDown, halfUp, down, up }
-
-  /// Place in the map of a pixel of the result.
-  package enum Coordinates: Sendable {
-    /// (x + 1/2) / scale - 1/2
-    case halfPixel
-    /// As `halfPixel`, and 0 where the result has one pixel.
-    case halfPixelOfSeveral
-    /// x / scale
-    case asymmetric
-    /// The outermost pixels lie on each other.
-    case alignedCorners
-  }
-
-  /// Size of the result along an axis.
-  package enum Extent: Sendable, Equatable {
-    /// The map's times this, rounded down.
-    case factor(Float)
-    case pixels(Int)
-  }
-
-  package let filter: Filter
-  package let coordinates: Coordinates
-  package let height: Extent
-  package let width: Extent
-  /// The map's size, where that of the result is a number; nil takes others too.
-  package let source: MapSize?
-}
-
-extension Resampling.Extent {
-  /// - Returns: nil for a result without pixels.
-  package func size(from extent: Int) -> Int? {
-    switch self {
-    case .pixels(let count): return count > 0 ? count : nil
-    case .factor(let factor):
-      let size = (Double(extent) * Double(factor)).rounded(.down)
-      return size >= 1 && size <= 0x1p24 ? Int(size) : nil
-    }
-  }
-}
-
-/// A transposed convolution: every pixel adds its weights to a window of the result.
-package struct TransposedConvolution: Sendable, Equatable {
-  /// Key of the weight, `[input][output of the group][row][column]`.
-  package let weight: TensorName
-  package let bias: TensorName?
-  /// The convolution that it is the transpose of; its padding is explicit.
-  package let window: Window
-  /// Pixels added at the bottom and at the right.
-  package let extraRows: Int
-  package let extraColumns: Int
-  package let groups: Int
-  package let inputChannels: Int
-  package let outputChannels: Int
-}
-
 extension Operation {
   /// Sizes of the inputs that the operation is described for; other operations take inputs of any size.
   package var describedSizes: [MapSize] {
@@ -205,7 +138,6 @@ extension Operation {
     case .takeRows(let selection): [selection.source]
     case .product(let product): product.sources
     case .stridedAttention(let attention): attention.sources
-    case .resample(let resampling): resampling.source.map { [$0] } ?? []
     default: []
     }
   }
@@ -215,8 +147,12 @@ extension Graph {
   /// True if some operation is described for the pixels of one size of the network's input.
   var isBoundToSize: Bool {
     nodes.contains { node in
-      if case .input = node.operation { return false }
-      return node.operation.describedSizes.contains { $0.pixels > 1 }
+      switch node.operation {
+      case .input: false
+      // A file for one size does not say whether this size was computed from it.
+      case .resample(let resampling): resampling.target.isSize
+      default: node.operation.describedSizes.contains { $0.pixels > 1 }
+      }
     }
   }
 
@@ -237,34 +173,18 @@ extension Graph {
     case .select:
       guard inputs.allSatisfy({ $0 == first }) else { return nil }
       return shaped(first.height, first.width)
-    case .resample(let resampling):
-      guard let height = resampling.height.size(from: first.height),
-        let width = resampling.width.size(from: first.width)
-      else { return nil }
-      return shaped(height, width)
-    case .transposedConvolution(let convolution):
-      let window = convolution.window
-      guard case .explicit(let top, let left, let bottom, let right) = window.padding else { return nil }
-      return shaped(
-        (first.height - 1) * window.stride.height + (window.kernel.height - 1) * window.dilation.height + 1
-          - top - bottom + convolution.extraRows,
-        (first.width - 1) * window.stride.width + (window.kernel.width - 1) * window.dilation.width + 1
-          - left - right + convolution.extraColumns)
     default: return nil
     }
   }
 
   /// Multiply-adds of one image.
-  static func multiplyAdds(ofStrided node: Node, inputs: [MapSize], size: MapSize) -> Int? {
+  static func multiplyAdds(ofStrided node: Node, size: MapSize) -> Int? {
     switch node.operation {
     case .product(let product): return size.count.multiplied(exactlyBy: product.depth[0].extent)
     case .stridedAttention(let attention):
       return attention.blocks.multiplied(exactlyBy: attention.queries.extent)?
         .multiplied(exactlyBy: attention.keys.extent)?
         .multiplied(exactlyBy: attention.depth + attention.valueDepth)
-    case .transposedConvolution(let convolution):
-      return inputs[0].count.multiplied(exactlyBy: convolution.outputChannels / convolution.groups)?
-        .multiplied(exactlyBy: convolution.window.taps)
     default: return 0
     }
   }

@@ -4,82 +4,42 @@ import Platform
 extension NetworkDescription {
   /// The network of an ONNX file with the weights of a checkpoint.
   ///
-  /// Tensors are looked up by the names of the file's initializers. Constants that the checkpoint lacks, such
-  /// as the filter of a blurring pool, come from the file.
+  /// Tensors are looked up by the names of the file's initializers, or by `InitializerNames` where these differ.
+  /// Constants that the checkpoint lacks, such as the filter of a blurring pool, come from the file.
   /// - Parameters:
-  ///   - checkpoint: A state dict with the initializers' names and layouts, or the file itself as
-  ///     `ONNXCheckpoint`.
+  ///   - checkpoint: A state dict with the initializers' layouts, or the file itself as `ONNXCheckpoint`.
   ///   - model: The ONNX file of the network.
+  ///   - part: Nodes that are imported.
   /// - Throws: `ONNXImportError` and `ONNXError` where the file is at fault; `NetworkError` where a tensor of
   ///   the checkpoint has another shape; errors of reading.
-  public init(_ checkpoint: any CheckpointSource, onnx model: ONNXModel) throws {
+  public init(
+    _ checkpoint: any CheckpointSource, onnx model: ONNXModel, part: ImportedPart = .classifier
+  ) throws {
     let state = StateDict(checkpoint)
-    let (graph, ownTensors) = try Self.graph(of: model, state)
-    if (checkpoint as? ONNXCheckpoint)?.model.label != model.label {
-      try Self.checkNorms(graph, state, ownTensors, model)
-    }
+    let isOwn = (checkpoint as? ONNXCheckpoint)?.model.label == model.label
+    let names = isOwn ? InitializerNames() : InitializerNames(of: model, in: state)
+    let imported = try ImportedGraph(model, state, part: part, aliases: names.aliases)
+    if !isOwn { try Self.checkNorms(imported.graph, state, imported.ownTensors, model) }
     let source =
-      ownTensors.isEmpty
-      ? checkpoint : OverlaidCheckpoint(checkpoint, adding: ownTensors)
+      imported.ownTensors.isEmpty
+      ? checkpoint : OverlaidCheckpoint(checkpoint, adding: imported.ownTensors)
     let name =
       model.label.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? model.label
-    self.init(graph, name: name, isImported: true, checkpoint: checkpoint, weights: StateDict(source))
+    self.init(
+      imported.graph, name: name, isImported: true, checkpoint: checkpoint, weights: StateDict(source))
+    nameRemark = names.remark
   }
 
-  /// Where the file leaves the image's size open, two sizes must give the same layers. TensorFlow's padding
-  /// is computed from the size; it is constant over all sizes that stay even down to the smallest map. Weights for a number of
-  /// tokens fit one size alone, which is then the network's.
-  private static func graph(of model: ONNXModel, _ state: StateDict) throws -> (
-    Graph, [TensorName: TensorValue]
-  ) {
-    func build(_ height: Int, _ width: Int) throws -> (Graph, [TensorName: TensorValue]) {
-      var importer = ONNXImporter(model, state, height: height, width: width)
-      return (try importer.graph(), importer.ownTensors)
-    }
-    let shape = model.inputs.first?.shape.flatMap { $0.count == 4 ? $0 : nil }
-    let (rows, columns) = (shape?[2], shape?[3])
-    func bound(_ result: (Graph, [TensorName: TensorValue]), _ height: Int, _ width: Int) -> (
-      Graph, [TensorName: TensorValue]
-    ) {
-      var result = result
-      result.0.describedSize = MapSize(height: height, width: width, channels: result.0.nodes[0].channels)
-      return result
-    }
-    if let rows, let columns {
-      let result = try build(rows, columns)
-      return result.0.isBoundToSize ? bound(result, rows, columns) : result
-    }
-    let first: (Graph, [TensorName: TensorValue])
-    do {
-      first = try build(rows ?? 224, columns ?? 224)
-    } catch let error as ONNXImportError {
-      guard case .unsupportedUse = error else { throw error }
-      // The number of tokens that a file has weights for tells its size.
-      for side in usualSizes {
-        if let result = try? build(rows ?? side, columns ?? side) {
-          return bound(result, rows ?? side, columns ?? side)
-        }
-      }
-      throw error
-    }
-    var (graph, ownTensors) = first
-    let other: Graph
-    do {
-      other = try build(rows ?? 288, columns ?? 320).0
-    } catch {
-      return bound(first, rows ?? 224, columns ?? 224)
-    }
-    if other != graph {
-      let differing = zip(graph.nodes, other.nodes).first { $0 != $1 }?.0.name ?? "?"
-      throw ONNXImportError.dependsOnSize(label: model.label, node: differing)
-    }
-    graph.sizeDivisor =
-      [1, 2, 4, 8, 16].first { (try? build(rows ?? 224 + $0, columns ?? 288 + $0))?.0 == graph } ?? 32
-    return (graph, ownTensors)
-  }
+  /// True if the network is known up to its last BatchNorm only, so that it has no logits.
+  public var isPartial: Bool { graph.isPartial }
 
-  /// Sides of images that networks with a fixed number of tokens are published for.
-  private static let usualSizes = [256, 384, 240, 336, 448, 512, 518, 192]
+  /// BatchNorms of the checkpoint that are not in the network: their statistics cannot be computed.
+  public var absentBatchNorms: [TensorName] {
+    let known = Set(batchNorms.map(\.runningMeanKey))
+    return checkpoint.tensors.map(\.name).filter {
+      $0.string.hasSuffix(".running_mean") && !known.contains($0)
+    }
+  }
 
   /// An exporter that folds BatchNorms into convolutions may keep the convolutions' names: such a file with a
   /// checkpoint's weights would be another network.
@@ -104,6 +64,10 @@ public enum ONNXImportError: ClassifiedError, Sendable, Equatable {
   case unsupportedUse(label: String, node: String, type: String, reason: String)
   /// The network is not an image classifier.
   case notClassifier(label: String, reason: String)
+  /// The network's BatchNorms cannot be computed.
+  case notComputable(label: String, reason: String)
+  /// BatchNorms are computed from more than one input.
+  case severalInputs(label: String, names: [TensorName])
   /// The exporter has folded the BatchNorms into the convolutions.
   case foldedBatchNorms(label: String, checkpoint: String)
   /// A layer of the ONNX file is not in the checkpoint.
@@ -130,6 +94,12 @@ extension ONNXImportError: CustomStringConvertible {
       return "\(escape(label)): node \"\(escape(node))\" (\(escape(type))): \(reason)"
     case .notClassifier(let label, let reason):
       return "\(escape(label)): not an image classifier: \(reason)"
+    case .notComputable(let label, let reason):
+      return "\(escape(label)): the BatchNorms cannot be computed: \(reason)"
+    case .severalInputs(let label, let names):
+      return
+        "\(escape(label)): the BatchNorms are computed from \(names.count) inputs, of which all but the image are "
+        + "expected to be constants: " + names.map { "\"\($0.escaped)\"" }.joined(separator: ", ")
     case .foldedBatchNorms(let label, let checkpoint):
       return
         "\(escape(label)): the BatchNorms of \(escape(checkpoint)) are not in it, the exporter has computed them "

@@ -94,6 +94,24 @@ struct Numbers: Equatable {
       reals: (0..<rows).map { reduction(Array(values[$0 * count..<($0 + 1) * count])) }, shape: target)
   }
 
+  /// The softmax over an axis, or its logarithm.
+  func softmax(axis: Int, isLogarithm: Bool) -> Numbers {
+    let order = shape.indices.filter { $0 != axis } + [axis]
+    let rows = transposed(order)
+    var values = rows.reals
+    for start in stride(from: 0, to: values.count, by: max(1, shape[axis])) {
+      let row = start..<start + shape[axis]
+      let largest = values[row].max() ?? 0
+      let sum = values[row].reduce(0) { $0 + exp($1 - largest) }
+      for place in row {
+        values[place] -= largest
+        values[place] = isLogarithm ? values[place] - log(sum) : exp(values[place]) / sum
+      }
+    }
+    return Numbers(reals: values, shape: rows.shape)
+      .transposed(shape.indices.map { axis in order.firstIndex(of: axis)! })
+  }
+
   /// The elements at the given positions.
   func picking(_ positions: [Int], shape: [Int]) -> Numbers {
     var result = self

@@ -55,7 +55,8 @@ extension ONNXImporter {
   ]
 
   private mutating func activation(_ node: ONNXNode, _ activation: Activation) throws -> [ImportedValue] {
-    [.map(try append(node.name, .activation(activation), like: try liftedMap(node)))]
+    if Self.foldedFunctions.contains(node.type), let folded = try fold(node) { return folded }
+    return [.map(try append(node.name, .activation(activation), like: try liftedMap(node)))]
   }
 
   private mutating func function(_ node: ONNXNode, _ function: PointwiseFunction) throws -> [ImportedValue] {
@@ -65,7 +66,7 @@ extension ONNXImporter {
 
   /// Functions that are computed at import where their operand is constant.
   private static let foldedFunctions: Set = [
-    "Sin", "Cos", "Exp", "Log", "Sqrt", "Reciprocal", "Abs", "Tanh", "Erf", "Softplus",
+    "Relu", "Sigmoid", "Sin", "Cos", "Exp", "Log", "Sqrt", "Reciprocal", "Abs", "Tanh", "Erf", "Softplus",
   ]
 
   private mutating func power(_ node: ONNXNode) throws -> [ImportedValue] {

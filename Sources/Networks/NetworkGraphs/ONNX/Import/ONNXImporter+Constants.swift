@@ -132,7 +132,7 @@ extension ONNXImporter {
       // Weights that are exported as constants have only the name of their value.
       return .parameter(
         ImportedValue.Parameter(
-          tensor: tensor, names: [TensorName(node.outputs.first ?? "")], shape: tensor.spec.shape))
+          tensor: tensor, names: names(of: TensorName(node.outputs.first ?? "")), shape: tensor.spec.shape))
     }
     if let value = node.int("value_int") { return .numbers(Numbers(ints: [value], shape: [])) }
     if let values = node.ints("value_ints") { return .numbers(Numbers(ints: values)) }

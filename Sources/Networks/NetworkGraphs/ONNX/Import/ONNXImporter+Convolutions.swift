@@ -112,7 +112,7 @@ extension ONNXImporter {
   }
 
   /// A bias as the key of a tensor, or as factors where it is not a tensor of the right size.
-  private mutating func bias(_ node: ONNXNode, _ index: Int, channels: Int) throws -> (
+  mutating func bias(_ node: ONNXNode, _ index: Int, channels: Int) throws -> (
     key: TensorName?, rest: ChannelFactors?
   ) {
     switch operand(node, index) {
@@ -133,7 +133,7 @@ extension ONNXImporter {
     }
   }
 
-  private mutating func shifted(_ view: MapView, by factors: ChannelFactors?, _ node: ONNXNode) throws
+  mutating func shifted(_ view: MapView, by factors: ChannelFactors?, _ node: ONNXNode) throws
     -> MapView
   {
     guard let factors else { return view }

@@ -20,9 +20,7 @@ extension ONNXImporter {
     try view.axes.map { axis in
       let images = axis.filter { $0.dimension == .image }
       guard images.isEmpty || (images == view.images && axis.first == images.first) else {
-        throw ONNXImportError.notClassifier(
-          label: model.label,
-          reason: "the images of a batch are taken apart; export it with a batch of one image")
+        throw refusal("the images of a batch are taken apart; export it with a batch of one image")
       }
       return AxisSteps(images: images, steps: view.steps(axis))
     }

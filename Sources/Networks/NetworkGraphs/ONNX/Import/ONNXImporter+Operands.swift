@@ -143,6 +143,8 @@ extension ONNXImporter {
         return try rearranged(view, for: node)
       }
       (source, order) = (blocks, inner)
+    } else if let spread = try spread(view, rows: rows, columns: columns, for: node) {
+      return spread
     } else if rows != view.rows || columns != view.columns {
       return try rearranged(view, for: node)
     }

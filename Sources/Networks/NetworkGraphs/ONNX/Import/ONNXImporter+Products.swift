@@ -209,14 +209,19 @@ extension ONNXImporter {
   /// A final softmax is dropped: everything downstream needs logits. A softmax over groups of channels of a pixel, or over
   /// the last axis, is attention.
   private mutating func softmax(_ node: ONNXNode) throws -> [ImportedValue] {
-    let view = try liftedMap(node)
-    let index = try axis(node, node.int("axis") ?? (model.opset < 13 ? 1 : -1), rank: view.rank)
+    let value = try required(node, 0)
+    let own = shape(of: value)
     // Before version 13 the axes from the given one on were one.
-    guard model.opset >= 13 || view.shape.dropFirst(index + 1).allSatisfy({ $0 == 1 }) else {
+    let index = try axis(node, node.int("axis") ?? (model.opset < 13 ? 1 : -1), rank: own.count)
+    guard model.opset >= 13 || own.dropFirst(index + 1).allSatisfy({ $0 == 1 }) else {
       throw unsupported(
         node, "of several axes is not supported; export with opset_version=\(ONNXModel.advisedOpset)")
     }
     let isLogarithm = node.type == "LogSoftmax"
+    if let numbers = try constant(value) {
+      return [.numbers(numbers.softmax(axis: index, isLogarithm: isLogarithm))]
+    }
+    let view = try map(node)
     if view.isPixel {
       if view.axes[index] == view.channels, model.outputs.first == node.outputs.first {
         return [.probabilities(view)]

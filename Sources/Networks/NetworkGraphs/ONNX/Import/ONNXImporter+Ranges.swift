@@ -39,10 +39,14 @@ extension ONNXImporter {
       })
     else { throw unsupported(node, "operands of shapes \(views.map(\.shape)) do not fit") }
     if views.count == 1 { return first }
-    // Maps stacked along a new axis before their channels form channels, too.
+    // Maps stacked along a new axis, before their channels or after them, form channels, too.
     let isStack =
-      index == 1 && first.rank == 5
-      && views.allSatisfy { $0.axes == [$0.images, [], $0.channels, $0.rows, $0.columns] }
+      first.rank == 5 && index > 0
+      && views.allSatisfy { view in
+        var axes = view.axes
+        return axes.remove(at: index).isEmpty
+          && axes == [view.images, view.channels, view.rows, view.columns]
+      }
     let others = first.axes.indices.filter { $0 != index }
     let hasChannels = views.allSatisfy { view in
       view.axes[index] == view.channels && view.size.height == first.size.height
@@ -56,11 +60,10 @@ extension ONNXImporter {
     var result = try append(node.name, .concatenate, sources, channels: total)
     if isStack {
       let (count, channels) = (views.count, first.size.channels)
-      result.axes = [
-        result.images,
+      result.axes = [result.images, MapView.whole(.channel, channels), result.rows, result.columns]
+      result.axes.insert(
         [MapView.Part(dimension: .channel, stride: channels, extent: count)].filter { $0.extent > 1 },
-        MapView.whole(.channel, channels), result.rows, result.columns,
-      ]
+        at: index)
     } else if hasChannels {
       result.axes = first.axes
       result.axes[index] = result.channels
@@ -265,6 +268,12 @@ extension ONNXImporter {
       }
       let (from, to) = (clamp(starts[position]), clamp(ends[position]))
       if steps[position] != 1 {
+        if let blocks = try subsampled(
+          view, axis: index, start: from, end: ends[position], step: steps[position], node)
+        {
+          result = .map(blocks)
+          continue
+        }
         let picked = Self.indices(starts[position], ends[position], steps[position], extent)
         guard let first = picked.first else { throw unsupported(node, "nothing is left of \(own)") }
         let step = picked.count > 1 ? picked[1] - first : 1

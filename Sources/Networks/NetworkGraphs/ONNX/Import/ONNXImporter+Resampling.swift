@@ -5,100 +5,119 @@ import Platform
 extension ONNXImporter {
   static let resamplingRules: [String: Rule] = [
     "Resize": { importer, node in [.map(try importer.resize(node))] },
-    "Upsample": { importer, node in [.map(try importer.resize(node))] },
+    "Upsample": { importer, node in [.map(try importer.upsample(node))] },
     "ConvTranspose": { importer, node in [.map(try importer.transposedConvolution(node))] },
     "Col2Im": { importer, node in [.map(try importer.foldBlocks(node))] },
   ]
 
-  // MARK: Resize
+  // MARK: Resizing
 
   private mutating func resize(_ node: ONNXNode) throws -> MapView {
-    let input = try plain(try map(node), for: node)
-    let isResize = node.type == "Resize"
-    guard node.int("antialias") ?? 0 == 0, node.ints("axes") == nil,
-      (node.text("keep_aspect_ratio_policy") ?? "stretch") == "stretch"
-    else { throw unsupported(node, "antialias, axes and a policy of the aspect ratio are not supported") }
-    let (height, width) = try extents(node, input, isResize: isResize)
-    let coordinates = try isResize ? coordinates(node) : .asymmetric
-    let filter = try filter(node)
-    if [height, width].allSatisfy({ $0.extent == .factor(1) }) { return input }
-    let isBound = height.isBound || width.isBound
-    // Whole factors of nearest pixels repeat them, however coordinates are rounded.
-    if !isBound, case .nearest(let rounding) = filter, case .factor(let rows) = height.extent,
-      case .factor(let columns) = width.extent, rows == rows.rounded(), columns == columns.rounded(),
-      (1...64).contains(rows), (1...64).contains(columns), repeatsPixels(rounding, coordinates, rows, columns)
-    {
+    let view = try map(node)
+    guard node.int("antialias") ?? 0 == 0 else { throw unsupported(node, "antialias is not supported") }
+    guard node.text("keep_aspect_ratio_policy") ?? "stretch" == "stretch" else {
+      throw unsupported(node, "of policies about the aspect ratio that of stretching is supported")
+    }
+    // Operator set 10 has no region before the factors, and neither attributes nor sizes.
+    let isOld = model.opset < 11
+    let name = node.text("coordinate_transformation_mode") ?? (isOld ? "asymmetric" : "half_pixel")
+    guard let coordinates = Resampling.Coordinates(rawValue: name) else {
+      throw unsupported(node, "the coordinate_transformation_mode \"\(name)\" is not supported")
+    }
+    let filter = try filter(node, rounding: isOld ? "floor" : "round_prefer_floor")
+    let factors = try numbers(node, isOld ? 1 : 2).flatMap { $0.count == 0 ? nil : $0.reals }
+    let sizes = isOld ? nil : try numbers(node, 3).flatMap { $0.count == 0 ? nil : $0 }
+    guard (factors == nil) != (sizes == nil) else {
+      throw unsupported(node, "expected either constant factors or sizes from the arithmetic of shapes")
+    }
+    let axes = try node.ints("axes").map { try $0.map { try axis(node, $0, rank: view.rank) } }
+    func complete<Number>(_ given: [Number], _ others: [Number]) throws -> [Number] {
+      guard let axes else { return given }
+      guard axes.count == given.count, Set(axes).count == axes.count else {
+        throw unsupported(node, "axes and factors do not fit")
+      }
+      var all = others
+      for (axis, value) in zip(axes, given) { all[axis] = value }
+      return all
+    }
+    if let factors {
+      let whole = try complete(factors, view.shape.map { _ in 1.0 })
+      return try resampled(node, view, filter, coordinates, factors: whole)
+    }
+    guard let ints = sizes?.ints else { throw unsupported(node, "the sizes are expected to be integers") }
+    let whole = try complete(ints, view.shape)
+    let input = try plain(view, for: node)
+    guard whole.count == 4, Array(whole[..<2]) == Array(input.shape[..<2]),
+      whole[2...].allSatisfy({ (1...1 << 16).contains($0) })
+    else { throw unsupported(node, "\(input.shape) cannot be resized to \(whole)") }
+    let resampling = Resampling(
+      filter: filter, coordinates: coordinates, target: .size(rows: whole[2], columns: whole[3]))
+    return try append(
+      node.name, .resample(resampling), [input], channels: input.size.channels, isPixel: false)
+  }
+
+  /// The resizing of operator sets up to 9.
+  private mutating func upsample(_ node: ONNXNode) throws -> MapView {
+    let view = try map(node)
+    guard let factors = try node.reals("scales") ?? numbers(node, 1)?.reals else {
+      throw unsupported(node, "the factors are missing")
+    }
+    return try resampled(node, view, try filter(node, rounding: "floor"), .asymmetric, factors: factors)
+  }
+
+  private func filter(_ node: ONNXNode, rounding: String) throws -> Resampling.Filter {
+    let excludesOutside = node.int("exclude_outside") ?? 0 != 0
+    switch node.text("mode") ?? "nearest" {
+    case "cubic":
+      return .cubic(
+        coefficient: Float(node.real("cubic_coeff_a") ?? -0.75), excludesOutside: excludesOutside)
+    case _ where excludesOutside: throw unsupported(node, "exclude_outside is supported in cubic mode only")
+    case "nearest":
+      let name = node.text("nearest_mode") ?? rounding
+      guard let rounding = Resampling.Rounding(rawValue: name) else {
+        throw unsupported(node, "the nearest_mode \"\(name)\" is not known")
+      }
+      return .nearest(rounding)
+    case "linear", "bilinear": return .linear
+    case let mode:
+      throw unsupported(node, "the mode \"\(mode)\" is not supported: nearest, linear and cubic are")
+    }
+  }
+
+  private mutating func resampled(
+    _ node: ONNXNode, _ view: MapView, _ filter: Resampling.Filter, _ coordinates: Resampling.Coordinates,
+    factors: [Double]
+  ) throws -> MapView {
+    let input = try plain(view, for: node)
+    guard factors.count == 4, factors[0] == 1, factors[1] == 1,
+      factors[2...].allSatisfy({ (1e-3...1e3).contains($0) })
+    else { throw unsupported(node, "expected factors for rows and columns, found \(factors)") }
+    let (rows, columns) = (factors[2], factors[3])
+    // In all other coordinates the pixels of a map of the same size are the map's.
+    if rows == 1 && columns == 1 && coordinates != .tfHalfPixelForNearest { return input }
+    // Every pixel becomes a block of equal ones.
+    if Self.makesBlocks(filter, coordinates), rows == rows.rounded(), columns == columns.rounded() {
       return try append(
         node.name, .enlarge(rows: Int(rows), columns: Int(columns)), [input], channels: input.size.channels,
         isPixel: false)
     }
     let resampling = Resampling(
-      filter: filter, coordinates: coordinates, height: height.extent, width: width.extent,
-      source: isBound ? input.size : nil)
+      filter: filter, coordinates: coordinates, target: .factors(rows: rows, columns: columns))
     return try append(
       node.name, .resample(resampling), [input], channels: input.size.channels, isPixel: false)
   }
 
-  /// True if every pixel becomes a block of equal ones.
-  private func repeatsPixels(
-    _ rounding: Resampling.Rounding, _ coordinates: Resampling.Coordinates, _ rows: Float, _ columns: Float
-  ) -> Bool {
-    switch coordinates {
-    case .asymmetric: rounding == .down || max(rows, columns) == 1
+  /// True if a whole factor repeats pixels evenly.
+  private static func makesBlocks(_ filter: Resampling.Filter, _ coordinates: Resampling.Coordinates) -> Bool
+  {
+    guard case .nearest(let rounding) = filter else { return false }
+    return switch (coordinates, rounding) {
+    case (.asymmetric, .floor), (.tfHalfPixelForNearest, .floor): true
     // (x + 1/2) / n - 1/2 lies within half a pixel of its source, and on the edge for no x of whole n.
-    case .halfPixel, .halfPixelOfSeveral: rounding == .halfDown || rounding == .halfUp
-    case .alignedCorners: false
-    }
-  }
-
-  /// The result's extents, and whether they hold for the example's size alone.
-  private func extents(_ node: ONNXNode, _ input: MapView, isResize: Bool) throws -> (
-    height: (extent: Resampling.Extent, isBound: Bool), width: (extent: Resampling.Extent, isBound: Bool)
-  ) {
-    let place = isResize ? 2 : 1
-    let scales = try node.reals("scales") ?? numbers(node, place)?.reals ?? []
-    if !scales.isEmpty {
-      guard scales.count == 4, scales[0] == 1, scales[1] == 1,
-        scales[2...].allSatisfy({ (1e-3...1e3).contains($0) })
-      else { throw unsupported(node, "expected factors of rows and columns, found \(scales)") }
-      return ((.factor(Float(scales[2])), false), (.factor(Float(scales[3])), false))
-    }
-    guard isResize, let sizes = try numbers(node, 3)?.ints, sizes.count == 4, sizes[0] == input.shape[0],
-      sizes[1] == input.size.channels, sizes[2...].allSatisfy({ (1...1 << 16).contains($0) })
-    else { throw unsupported(node, "expected a factor or a size of rows and columns") }
-    // A file for one size does not say whether a size was computed from it.
-    func extent(_ size: Int, _ own: Int) -> (Resampling.Extent, Bool) {
-      !isFixed && size.isMultiple(of: own) ? (.factor(Float(size / own)), false) : (.pixels(size), true)
-    }
-    return (extent(sizes[2], input.size.height), extent(sizes[3], input.size.width))
-  }
-
-  private func coordinates(_ node: ONNXNode) throws -> Resampling.Coordinates {
-    switch node.text("coordinate_transformation_mode") ?? "half_pixel" {
-    case "half_pixel": return .halfPixel
-    case "pytorch_half_pixel": return .halfPixelOfSeveral
-    case "asymmetric": return .asymmetric
-    case "align_corners": return .alignedCorners
-    case let mode: throw unsupported(node, "coordinates \"\(mode)\" are not supported")
-    }
-  }
-
-  private func filter(_ node: ONNXNode) throws -> Resampling.Filter {
-    switch node.text("mode") ?? "nearest" {
-    case "nearest":
-      switch node.text("nearest_mode") ?? (node.type == "Resize" ? "round_prefer_floor" : "floor") {
-      case "round_prefer_floor": return .nearest(.halfDown)
-      case "round_prefer_ceil": return .nearest(.halfUp)
-      case "floor": return .nearest(.down)
-      case "ceil": return .nearest(.up)
-      case let mode: throw unsupported(node, "rounding \"\(mode)\" is not known")
-      }
-    case "linear", "bilinear": return .linear
-    case "cubic":
-      return .cubic(
-        coefficient: Float(node.real("cubic_coeff_a") ?? -0.75),
-        excludesOutside: node.int("exclude_outside") ?? 0 != 0)
-    case let mode: throw unsupported(node, "the mode \"\(mode)\" is not supported")
+    case (.halfPixel, .preferFloor), (.halfPixel, .preferCeil): true
+    case (.halfPixelSymmetric, .preferFloor), (.halfPixelSymmetric, .preferCeil): true
+    case (.pytorchHalfPixel, .preferFloor), (.pytorchHalfPixel, .preferCeil): true
+    default: false
     }
   }
 
@@ -106,41 +125,40 @@ extension ONNXImporter {
 
   private mutating func transposedConvolution(_ node: ONNXNode) throws -> MapView {
     let weight = try parameter(node, 1, "weight")
-    guard weight.shape.count == 4, weight.isPlain, node.text("auto_pad") ?? "NOTSET" == "NOTSET",
-      node.ints("output_shape") == nil
-    else {
-      throw unsupported(node, "expected a weight [inputs, outputs, rows, columns] and explicit padding")
+    guard weight.shape.count == 4, weight.isPlain, weight.shape.allSatisfy({ $0 > 0 }) else {
+      throw unsupported(node, "expected a weight [inputs, outputs, rows, columns], found \(weight.shape)")
     }
     let input = try plain(try map(node), for: node)
     let window = try window(node, kernel: Array(weight.shape[2...]))
+    guard case .explicit = window.padding else {
+      throw unsupported(node, "auto_pad of a transposed convolution is not supported")
+    }
     let groups = node.int("group") ?? 1
-    let extra = node.ints("output_padding") ?? [0, 0]
-    guard groups > 0, weight.shape[0] == input.size.channels, weight.shape[0].isMultiple(of: groups),
-      let outputs = weight.shape[1].multiplied(exactlyBy: groups), outputs > 0, extra.count == 2,
-      extra.allSatisfy({ (0...64).contains($0) })
+    guard groups > 0, let outputs = weight.shape[1].multiplied(exactlyBy: groups), outputs <= 1 << 24,
+      weight.shape[0] == input.size.channels, weight.shape[0].isMultiple(of: groups)
     else {
       throw unsupported(
         node,
         "a weight of shape \(weight.shape) in \(groups) groups does not fit \(input.size.channels) channels")
     }
-    var bias: TensorName?
-    if let value = operand(node, 2) {
-      guard shape(of: value) == [outputs] else {
-        throw unsupported(node, "a bias of shape \(shape(of: value)) does not fit \(outputs) channels")
-      }
-      switch value {
-      case .parameter(let parameter): bias = try resolve(parameter).name
-      case .numbers(let numbers): bias = keep(numbers)
-      default: throw unsupported(node, "the bias is expected to be an initializer")
-      }
+    let added = node.ints("output_padding") ?? [0, 0]
+    guard added.count == 2, added[0] >= 0, added[1] >= 0,
+      added[0] < max(window.stride.height, window.dilation.height),
+      added[1] < max(window.stride.width, window.dilation.width)
+    else { throw unsupported(node, "the output_padding \(added) is impossible") }
+    guard !node.has("output_shape") else {
+      throw unsupported(node, "an output_shape is not supported, as it holds for one size of the input alone")
     }
+    let bias = try bias(node, 2, channels: outputs)
     let key = try resolve(weight).name
-    let convolution = TransposedConvolution(
-      weight: key, bias: bias, window: window, extraRows: extra[0], extraColumns: extra[1], groups: groups,
+    let operation = TransposedConvolution(
+      weight: key, bias: bias.key, window: window,
+      outputPadding: TransposedConvolution.Extent(rows: added[0], columns: added[1]), groups: groups,
       inputChannels: input.size.channels, outputChannels: outputs)
-    return try append(
-      Self.module(of: key, or: node), .transposedConvolution(convolution), [input], channels: outputs,
+    let result = try append(
+      Self.module(of: key, or: node), .transposedConvolution(operation), [input], channels: outputs,
       isPixel: false)
+    return try shifted(result, by: bias.rest, node)
   }
 
   /// Blocks [images, channels * rows * columns, places] added up where they overlap (PyTorch's `fold`): a transposed
@@ -167,26 +185,19 @@ extension ONNXImporter {
     }
     let key = keep(
       Numbers(reals: weight, shape: [view.shape[1], 1, window.kernel.height, window.kernel.width]))
+    func convolution(_ added: TransposedConvolution.Extent) -> TransposedConvolution {
+      TransposedConvolution(
+        weight: key, bias: nil, window: window, outputPadding: added, groups: channels,
+        inputChannels: view.shape[1], outputChannels: channels)
+    }
+    let none = TransposedConvolution.Extent(rows: 0, columns: 0)
+    guard
+      let reach = convolution(none).outputSize(
+        height: geometry.outputHeight, width: geometry.outputWidth)
+    else { throw unsupported(node, "blocks of shape \(view.shape) do not fit an image of \(size)") }
     // Rows and columns that no whole window reaches are zeros.
-    let extra = (
-      size[0] - Self.reach(geometry.outputHeight, window, vertical: true),
-      size[1] - Self.reach(geometry.outputWidth, window, vertical: false)
-    )
-    let convolution = TransposedConvolution(
-      weight: key, bias: nil, window: window, extraRows: extra.0, extraColumns: extra.1, groups: channels,
-      inputChannels: view.shape[1], outputChannels: channels)
+    let added = TransposedConvolution.Extent(rows: size[0] - reach.height, columns: size[1] - reach.width)
     return try append(
-      node.name, .transposedConvolution(convolution), [input], channels: channels, isPixel: false)
-  }
-
-  /// Pixels that a number of windows reach, without the padding.
-  private static func reach(_ count: Int, _ window: Window, vertical: Bool) -> Int {
-    let (kernel, stride, dilation) =
-      vertical
-      ? (window.kernel.height, window.stride.height, window.dilation.height)
-      : (window.kernel.width, window.stride.width, window.dilation.width)
-    let padding = window.padding.amounts(
-      vertical: vertical, size: count, kernel: kernel, stride: stride, dilation: dilation)
-    return (count - 1) * stride + (kernel - 1) * dilation + 1 - padding.before - padding.after
+      node.name, .transposedConvolution(convolution(added)), [input], channels: channels, isPixel: false)
   }
 }

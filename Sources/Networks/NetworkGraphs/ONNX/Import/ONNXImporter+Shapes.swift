@@ -47,7 +47,7 @@ extension ONNXImporter {
     guard case .parameter(var parameter) = try required(node, 0), let output = node.outputs.first else {
       return try required(node, 0)
     }
-    if parameter.isPlain { parameter.names.insert(TensorName(output), at: 0) }
+    if parameter.isPlain { parameter.names.insert(contentsOf: names(of: TensorName(output)), at: 0) }
     return .parameter(parameter)
   }
 

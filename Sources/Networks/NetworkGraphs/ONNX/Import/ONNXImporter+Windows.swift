@@ -7,8 +7,6 @@ extension ONNXImporter {
     "GlobalAveragePool": { importer, node in [.map(try importer.global(node, .globalAverage))] },
     "GlobalMaxPool": { importer, node in [.map(try importer.global(node, .globalMax))] },
     "Pad": { importer, node in [.map(try importer.pad(node))] },
-    "DepthToSpace": { importer, node in [.map(try importer.depthToSpace(node))] },
-    "SpaceToDepth": { importer, node in [.map(try importer.spaceToDepth(node))] },
   ]
 
   private static let largestWindow = 1 << 12
@@ -102,8 +100,7 @@ extension ONNXImporter {
     var margins = Margins(top: pads[2], left: pads[3], bottom: pads[6], right: pads[7])
     switch node.text("mode") ?? "constant" {
     case "constant":
-      let value = try numbers(node, 2)?.uniform ?? 0
-      margins.filling = .constant(Float(value))
+      margins.filling = .constant(Float(try paddingValue(node)))
     case "reflect": margins.filling = .reflect
     case "edge": margins.filling = .edge
     case let mode: throw unsupported(node, "padding of the mode \"\(mode)\" is not supported")
@@ -111,24 +108,17 @@ extension ONNXImporter {
     return try append(node.name, .pad(margins), [input], channels: input.size.channels, isPixel: false)
   }
 
-  private mutating func spaceToDepth(_ node: ONNXNode) throws -> MapView {
-    let input = try plain(try map(node), for: node)
-    guard let block = node.int("blocksize"), (1...64).contains(block) else {
-      throw unsupported(node, "has no blocksize")
-    }
-    return try append(
-      node.name, .spaceToDepth(rows: block, columns: block), [input],
-      channels: input.size.channels * block * block, isPixel: false)
+  /// The number that constant padding fills in; an attribute before operator set 11.
+  private func paddingValue(_ node: ONNXNode) throws -> Double {
+    try node.real("value") ?? numbers(node, 2)?.uniform ?? 0
   }
-}
 
-extension ONNXImporter {
   /// A value with constants joined to its axes, or with positions of them left out.
   private mutating func padAxes(_ view: MapView, _ pads: [Int], _ node: ONNXNode) throws -> MapView {
-    guard node.text("mode") ?? "constant" == "constant", case let value = try numbers(node, 2)?.uniform ?? 0
-    else {
+    guard node.text("mode") ?? "constant" == "constant" else {
       throw unsupported(node, "of other axes than rows and columns a padding with one number is supported")
     }
+    let value = try paddingValue(node)
     var result = view
     for index in 0..<view.rank {
       let (before, after) = (pads[index], pads[view.rank + index])
@@ -151,25 +141,6 @@ extension ONNXImporter {
       if parts.count > 1 { result = try joined(parts, index, node) }
     }
     return result
-  }
-
-  /// The map under axes whose order is that of the blocks.
-  private mutating func depthToSpace(_ node: ONNXNode) throws -> MapView {
-    let input = try plain(try map(node), for: node)
-    let size = input.size
-    guard let block = node.int("blocksize"), (1...64).contains(block),
-      size.channels.isMultiple(of: block * block)
-    else { throw unsupported(node, "has no blocksize that fits \(size.channels) channels") }
-    let isColumnFirst = node.text("mode") ?? "DCR" == "DCR"
-    let channels = size.channels / block / block
-    let inner = isColumnFirst ? [block, block, channels] : [channels, block, block]
-    let order = isColumnFirst ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]
-    let target = [input.batch, channels, size.height * block, size.width * block]
-    guard
-      let view = input.reshaped([input.batch] + inner + [size.height, size.width])?.permuted(order)
-        .reshaped(target)
-    else { throw unsupported(node, "the shape \(input.shape) does not become \(target)") }
-    return view
   }
 }
 

@@ -9,6 +9,10 @@ import Platform
 struct ONNXImporter {
   let model: ONNXModel
   let state: StateDict
+  /// The nodes of the file that are imported.
+  let part: ImportedPart
+  /// Names in the checkpoint of initializers that have another there.
+  let aliases: [TensorName: TensorName]
   private(set) var nodes: [Graph.Node] = []
   private(set) var sizes: [MapSize] = []
   private var values: [TensorName: ImportedValue] = [:]
@@ -36,6 +40,7 @@ struct ONNXImporter {
     .merging(shapeRules) { $1 }.merging(poolingRules) { $1 }.merging(constantRules) { $1 }
     .merging(rangeRules) { $1 }.merging(tokenRules) { $1 }.merging(normRules) { $1 }
     .merging(reductionRules) { $1 }.merging(selectionRules) { $1 }.merging(resamplingRules) { $1 }
+    .merging(blockRules) { $1 }
 
   /// Elements of one image's map at the example size.
   static let largestMap = 1 << 27
@@ -47,12 +52,17 @@ struct ONNXImporter {
   private static let foldingLimit = 1 << 23
   private static let foldsPerElement = 32
 
-  init(_ model: ONNXModel, _ state: StateDict, height: Int, width: Int) {
+  init(
+    _ model: ONNXModel, _ state: StateDict, part: ImportedPart = .classifier,
+    aliases: [TensorName: TensorName] = [:], height: Int, width: Int
+  ) {
     self.model = model
     self.state = state
+    self.part = part
+    self.aliases = aliases
     self.height = height
     self.width = width
-    isFixed = model.inputs.first?.shape.map { $0.count == 4 && $0[2] != nil && $0[3] != nil } ?? false
+    isFixed = model.image(of: part)?.shape.map { $0.count == 4 && $0[2] != nil && $0[3] != nil } ?? false
     // What is computed from weights is no larger than they are, and takes a few steps.
     mostFolded = Self.foldingLimit + Self.foldsPerElement * Self.elements(of: model, state)
   }
@@ -80,29 +90,65 @@ struct ONNXImporter {
     return total
   }
 
-  /// The graph without nodes that do not contribute to the first output.
+  /// The graph of the file's part.
   mutating func graph() throws -> Graph {
-    guard model.inputs.count == 1, let input = model.inputs.first, let shape = input.shape, shape.count == 4,
-      let channels = shape[1], (1...Self.largestExtent).contains(channels)
-    else {
-      throw notClassifier(
-        "expected one input [images, channels, rows, columns] with a known number of channels")
+    switch part {
+    case .classifier: try classifier()
+    case .batchNorms: try batchNorms()
     }
-    guard let output = model.outputs.first else { throw notClassifier("it has no output") }
-    batch = shape[0] ?? 1
-    values[TensorName(input.name)] = .map(try append("input", .input, [], channels: channels))
-    for (name, tensor) in model.initializers { values[name] = try value(of: tensor) }
-    for node in needed(for: output) { try run(node) }
+  }
+
+  /// The graph without nodes that do not contribute to the first output.
+  private mutating func classifier() throws -> Graph {
+    guard model.inputs.count == 1, let input = model.inputs.first, Self.isImage(input) else {
+      throw refusal("expected one input [images, channels, rows, columns] with a known number of channels")
+    }
+    guard let output = model.outputs.first else { throw refusal("it has no output") }
+    try begin(with: input)
+    for node in model.nodes(before: [output]) { try run(node) }
     let last: MapView
     switch values[TensorName(output)] {
     case .map(let view), .probabilities(let view): last = view
-    default: throw notClassifier("its output does not depend on the image")
+    default: throw refusal("its output does not depend on the image")
     }
     guard last.isPixel, last.isFlat else {
-      throw notClassifier("its output \"\(TensorName(output))\" is no row of numbers for each image")
+      throw refusal("its output \"\(TensorName(output))\" is no row of numbers for each image")
     }
     makeLinear(last.node)
     return Graph(nodes: nodes, output: last.node).pruned()
+  }
+
+  /// The graph of all BatchNorms and what they are computed from.
+  private mutating func batchNorms() throws -> Graph {
+    let needed = model.nodes(before: model.batchNormResults)
+    let inputs = model.inputs(of: needed)
+    guard inputs.count <= 1 else {
+      throw ONNXImportError.severalInputs(label: model.label, names: inputs.map { TensorName($0.name) })
+    }
+    guard let input = inputs.first ?? model.inputs.first(where: Self.isImage), Self.isImage(input) else {
+      throw refusal(
+        "its BatchNorms are expected to be computed from one input [images, channels, rows, columns] with a known "
+          + "number of channels")
+    }
+    try begin(with: input)
+    for node in needed { try run(node) }
+    let norms = nodes.indices.filter { if case .batchNorm = nodes[$0].operation { true } else { false } }
+    var graph = Graph(nodes: nodes, output: norms.last ?? 0).pruned(keeping: norms)
+    graph.isPartial = true
+    return graph
+  }
+
+  /// True for [images, channels, rows, columns] with a known number of channels.
+  static func isImage(_ input: ONNXModel.Input) -> Bool {
+    guard let shape = input.shape, shape.count == 4, let channels = shape[1] else { return false }
+    return (1...largestExtent).contains(channels)
+  }
+
+  private mutating func begin(with input: ONNXModel.Input) throws {
+    batch = input.shape?[0] ?? 1
+    values[TensorName(input.name)] = .map(
+      try append("input", .input, [], channels: input.shape?[1] ?? 1))
+    for (name, tensor) in model.initializers { values[name] = try value(of: tensor) }
   }
 
   /// A classifier exported as a convolution on one pixel becomes a fully connected layer; the weights have
@@ -117,18 +163,6 @@ struct ONNXImporter {
       inputChannels: convolution.inputChannels, outputChannels: convolution.outputChannels)
     nodes[index] = Graph.Node(
       name: node.name, operation: .linear(linear), inputs: node.inputs, channels: node.channels)
-  }
-
-  /// The nodes that contribute to a value, in their order.
-  private func needed(for output: String) -> [ONNXNode] {
-    var wanted: Set<TensorName> = [TensorName(output)]
-    var result: [ONNXNode] = []
-    for node in model.nodes.reversed()
-    where node.outputs.contains(where: { !$0.isEmpty && wanted.contains(TensorName($0)) }) {
-      result.append(node)
-      for input in node.inputs { wanted.insert(TensorName(input)) }
-    }
-    return result.reversed()
   }
 
   private mutating func run(_ node: ONNXNode) throws {
@@ -153,15 +187,15 @@ struct ONNXImporter {
       case .numbers(let numbers):
         count = numbers.count
         guard numbers.shape.count <= Numbers.mostAxes, count <= Numbers.largestCount else {
-          throw notClassifier("a constant of \"\(TensorName(node.name))\" is too large to compute")
+          throw refusal("a constant of \"\(TensorName(node.name))\" is too large to compute")
         }
       case .parameter(let parameter): count = parameter.tensor.spec.elementCount
       default: continue
       }
       folded += min(count, mostFolded)
       guard folded <= mostFolded else {
-        throw notClassifier(
-          "\"\(TensorName(node.name))\" computes with more constants than those of any classifier")
+        throw refusal(
+          "\"\(TensorName(node.name))\" computes with more constants than those of any \(part.noun)")
       }
     }
   }
@@ -194,8 +228,11 @@ struct ONNXImporter {
       return .numbers(try numbers(tensor))
     }
     return .parameter(
-      ImportedValue.Parameter(tensor: tensor, names: [tensor.spec.name], shape: tensor.spec.shape))
+      ImportedValue.Parameter(tensor: tensor, names: names(of: tensor.spec.name), shape: tensor.spec.shape))
   }
+
+  /// The names by which a value may be in the checkpoint, the likeliest first.
+  func names(of name: TensorName) -> [TensorName] { (aliases[name].map { [$0] } ?? []) + [name] }
 
   /// A constant of the file as numbers.
   func numbers(_ tensor: ONNXTensor) throws -> Numbers {
@@ -221,22 +258,17 @@ struct ONNXImporter {
     let node = Graph.Node(
       name: name, operation: operation, inputs: inputs.map(\.node), channels: channels)
     guard let size = Graph.size(of: node, inputs: inputs.map(\.size), height: height, width: width) else {
-      throw ONNXImportError.notClassifier(
-        label: model.label,
-        reason: "nothing is left of an image of \(height)x\(width) pixels at \"\(TensorName(name))\"")
+      throw refusal("nothing is left of an image of \(height)x\(width) pixels at \"\(TensorName(name))\"")
     }
     guard channels > 0, let count = [size.height, size.width, channels].checkedProduct,
       count <= Self.largestMap
     else {
-      throw ONNXImportError.notClassifier(
-        label: model.label, reason: "the map of \"\(TensorName(name))\" is too large")
+      throw refusal("the map of \"\(TensorName(name))\" is too large")
     }
     work += Self.work(of: node, on: size, inputs: inputs.map(\.size))
     channelTotal += channels
     guard work <= Self.largestWork, channelTotal <= Self.largestChannelTotal else {
-      throw ONNXImportError.notClassifier(
-        label: model.label,
-        reason: "the work up to \"\(TensorName(name))\" is beyond that of any classifier")
+      throw refusal("the work up to \"\(TensorName(name))\" is beyond that of any \(part.noun)")
     }
     nodes.append(node)
     sizes.append(size)
@@ -249,10 +281,12 @@ struct ONNXImporter {
     switch node.operation {
     case .convolution(let convolution): return count * Double(convolution.depth)
     case .linear(let linear): return Double(linear.inputs) * Double(linear.outputChannels)
+    case .transposedConvolution(let convolution):
+      return Double(inputs[0].count) * Double(convolution.reach)
     case .maxPool(let window), .averagePool(let window, _):
       return 256 * count * Double(window.kernel.height) * Double(window.kernel.width)
-    case .product, .stridedAttention, .transposedConvolution:
-      return Double(Graph.multiplyAdds(ofStrided: node, inputs: inputs, size: size) ?? .max)
+    case .product, .stridedAttention:
+      return Double(Graph.multiplyAdds(ofStrided: node, size: size) ?? .max)
     case .crossAttention:
       return 2 * count * Double(inputs[1].pixels)
     case .reduceChannels: return 64 * Double(inputs[0].count)
@@ -281,7 +315,10 @@ struct ONNXImporter {
     return .unsupportedUse(label: model.label, node: node.name, type: node.type, reason: short)
   }
 
-  private func notClassifier(_ reason: String) -> ONNXImportError {
-    .notClassifier(label: model.label, reason: reason)
+  func refusal(_ reason: String) -> ONNXImportError {
+    switch part {
+    case .classifier: .notClassifier(label: model.label, reason: reason)
+    case .batchNorms: .notComputable(label: model.label, reason: reason)
+    }
   }
 }

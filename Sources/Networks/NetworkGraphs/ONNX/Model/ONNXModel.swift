@@ -32,7 +32,7 @@ public struct ONNXModel: Sendable {
   }
 
   /// The supported versions of the standard operators.
-  public static let opsets = 11...22
+  public static let opsets = 9...22
   /// A version that both of PyTorch's exporters can write.
   public static let advisedOpset = 18
 

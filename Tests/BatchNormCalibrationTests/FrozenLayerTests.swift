@@ -1,0 +1,16 @@
+import NetworkExecution
+import Testing
+
+@testable import BatchNormCalibration
+
+struct FrozenLayerTests {
+  @Test(arguments: [
+    ("backbone.bottom_up.res2.0.conv1.norm", true), ("backbone.bottom_up.stem.conv1.norm", true),
+    ("model.backbone.bottom_up.res5.2.conv3.norm", true), ("backbone.res2.0.shortcut.norm", true),
+    ("backbone.bottom_up.res2.0.conv1", false), ("backbone.layer1.0.bn1", false),
+    ("bottom_up.backbone.norm", false), ("norm", false), ("", false), ("head.res2.norm", false),
+  ])
+  func detectron2sBackboneIsToldByItsNames(name: String, isFrozen: Bool) {
+    #expect(Network.isDetectron2s(name) == isFrozen)
+  }
+}
