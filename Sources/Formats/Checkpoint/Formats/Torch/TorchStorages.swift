@@ -143,13 +143,13 @@ struct RangeChecksum {
   /// Disjoint and ascending, never touching.
   private var parts: [(range: Range<Int>, crc: UInt32)] = []
   /// True if a part overlapped others, so that only another read of the whole gives the checksum.
-  private var isTangled = false
+  private(set) var isTangled = false
 
   /// - Parameter length: Bytes of the record.
   init(length: Int) { self.length = length }
 
   /// The checksum of the whole, once all of it has come.
-  private var whole: UInt32? {
+  var whole: UInt32? {
     guard let first = parts.first, parts.count == 1, first.range == 0..<length else { return nil }
     return first.crc
   }
