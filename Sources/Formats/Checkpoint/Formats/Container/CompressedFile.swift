@@ -234,7 +234,7 @@ final class CompressedFile: CheckpointSource {
     let known = checksums.withLock { checksums in
       checksums[name, default: RangeChecksum(length: blob.spec.byteCount)].add(
         offset..<offset + part.count, crc)
-      return checksums[name]!
+      return checksums[name]!.state
     }
     if let whole = try known.whole ?? (known.isTangled ? wholeChecksum(of: blob) : nil) {
       guard whole == blob.header.rawCRC else {

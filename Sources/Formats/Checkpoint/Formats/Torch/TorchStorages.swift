@@ -64,7 +64,7 @@ final class TorchStorages: Sendable {
     let range = offset..<offset + buffer.count
     let known = checksums.withLock { checksums in
       checksums[key, default: RangeChecksum(length: location.size)].add(range, part)
-      return checksums[key]!
+      return checksums[key]!.state
     }
     if let crc = known.whole {
       try check(key, location, crc)
@@ -153,6 +153,9 @@ struct RangeChecksum {
     guard let first = parts.first, parts.count == 1, first.range == 0..<length else { return nil }
     return first.crc
   }
+
+  /// Both, to leave a lock with: a copy of the parts would keep the next one from being added in place.
+  var state: (whole: UInt32?, isTangled: Bool) { (whole, isTangled) }
 
   /// Takes a part that has been read.
   mutating func add(_ range: Range<Int>, _ crc: UInt32) {
