@@ -161,7 +161,7 @@ import Testing
     #expect(report.table().contains(short) && !report.table().contains(name))
     #expect(report.markdown().contains(short))
     report.verdict.chosen = 2
-    // What programs read is whole.
+    // Formats that programs read keep the full names.
     #expect(report.tsv().contains(name) && report.json().contains(name))
     #expect(displayName("a\u{202e}b") != "a\u{202e}b")
   }

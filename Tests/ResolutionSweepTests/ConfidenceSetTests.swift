@@ -67,7 +67,7 @@ import Testing
     #expect(held < 200)
   }
 
-  /// Whether the intervals of all nine settings hold the true distances at once, in 300 drawn grids.
+  /// Simultaneous coverage of the intervals of nine settings, in 300 simulated grids.
   private func simultaneousCoverage(_ accuracies: [Double], images: Int) -> Int {
     (0..<300).count { repetition in
       var generator = SeededGenerator(seed: UInt64(repetition), for: "coverage")

@@ -9,7 +9,7 @@ import Testing
 @testable import Evaluation
 @testable import ResolutionSweep
 
-/// What inference costs: latencies, budgets and the Pareto front.
+/// Cost of inference: latencies, budgets and the Pareto front.
 @Suite struct CostTests {
   @Test func aLatencyIsMedianAndPercentileOfItsRuns() {
     let fifty = Latency(of: (1...50).reversed().map(Double.init))

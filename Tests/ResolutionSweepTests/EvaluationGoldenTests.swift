@@ -65,7 +65,7 @@ import Testing
     #expect(!scaling.isAtBound)
   }
 
-  /// What is measured is the temperature of the other half: a little worse than fitting the images themselves.
+  /// Each half is measured with the temperature of the other, which is a little worse than its own.
   @Test func theEffectIsMeasuredOnOtherImages() throws {
     let scaling = try TemperatureScaling(table, seed: 1)
     let best = try golden("scaled_log_loss")[0]

@@ -9,7 +9,9 @@ public struct ClassTally: Sendable, Equatable {
 
   /// Counts the outcomes of one setting.
   ///
-  /// - Parameter classCount: number of classes; nil is one more than the largest that occurs.
+  /// - Parameters:
+  ///   - outcomes: the outcomes.
+  ///   - classCount: number of classes; nil is one more than the largest that occurs.
   public init(_ outcomes: SettingOutcomes, classCount: Int? = nil) {
     let largest = max(outcomes.labels.max() ?? -1, outcomes.predicted.max() ?? -1)
     let count = classCount ?? Int(largest) + 1

@@ -26,8 +26,8 @@ public struct FeatureTable: Sendable {
 extension Evaluator {
   /// The inputs of the classifier under one setting, for the images of the sweep in their order.
   ///
-  /// Those of several crops are averaged: the classifier is linear, so that its logits for the mean are the mean of the
-  /// logits.
+  /// The features of several crops are averaged: the classifier is linear, so that its logits for the mean are the mean
+  /// of the logits.
   ///
   /// - Parameters:
   ///   - setting: index of the setting.

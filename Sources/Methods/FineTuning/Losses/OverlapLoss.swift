@@ -18,7 +18,7 @@ public struct OverlapLoss: ClassificationLoss {
 
   /// Classes that the loss is averaged over.
   public enum Classes: String, Sendable, CaseIterable {
-    /// Those with an image in the batch.
+    /// Classes with an image in the batch.
     case present
     /// All: an absent class costs P/(P + s).
     case all

@@ -43,7 +43,7 @@ public struct TuningOptions: Sendable {
   public enum TrustRatio: String, Sendable, CaseIterable {
     /// All parameters, as in the paper (You et al. 2020, algorithm 2).
     case always
-    /// Those that weight decay changes, as in timm: none if the weight decay is 0.
+    /// Parameters with weight decay, as in timm: none if the weight decay is 0.
     case decayed
   }
 
