@@ -75,8 +75,8 @@ struct BandImageTests {
 
   @Test func resizesAsBytesAreResized() {
     // Bytes are rounded twice; real numbers stay within that of them, where no filter overshoots the bytes.
-    let pixels = (0..<23 * 17).flatMap { index in [UInt8](repeating: UInt8(90 + index * index % 71), count: 3)
-    }
+    let shades: [UInt8] = (0..<23 * 17).map { index in UInt8(90 + index * index % 71) }
+    let pixels: [UInt8] = shades.flatMap { [UInt8](repeating: $0, count: 3) }
     let image = RGBImage(width: 23, height: 17, pixels: pixels)
     let bands = BandImage(
       width: 23, height: 17, channels: 1,

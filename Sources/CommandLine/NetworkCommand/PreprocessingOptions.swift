@@ -240,8 +240,8 @@ struct ChannelNumbers: ExpressibleByArgument {
 
 /// A side of a square, or height and width: `640`, `480x640`.
 package struct CropOption: ExpressibleByArgument, Sendable {
-  let height: Int
-  let width: Int
+  package let height: Int
+  package let width: Int
 
   package init?(argument: String) {
     let sides = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }

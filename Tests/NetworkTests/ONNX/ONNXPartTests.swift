@@ -75,7 +75,7 @@ struct ONNXPartTests {
     var maker = Self.maker()
     maker.norm("a", "x", "end", channels: 4)
     let network = try Self.part(maker)
-    let values = (0..<2 * 6 * 8 * 4).map { Float($0 * $0 % 17) }
+    let values: [Float] = (0..<2 * 6 * 8 * 4).map { (index: Int) -> Float in Float(index * index % 17) }
     var found: [ChannelMoments] = []
     try network.measureBatchStatistics(Tensor(shape: [2, 6, 8, 4], values: values)) { found.append($1) }
     for channel in 0..<4 {

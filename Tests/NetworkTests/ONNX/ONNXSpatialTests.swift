@@ -349,10 +349,9 @@ struct ONNXSpatialTests {
     let found = try map("y", of: maker, height: 2, width: 3, (0..<48).map { Float($0) })
     #expect(found.shape == [1, 4, 6, 2])
     // Channel 4 c + 2 row + column of the first pixel.
-    let first = [(0, 0), (0, 1), (1, 0), (1, 1)].map { row, column in found.values[(row * 6 + column) * 2] }
-    let second = [(0, 0), (0, 1), (1, 0), (1, 1)].map { row, column in
-      found.values[(row * 6 + column) * 2 + 1]
-    }
+    let block: [Int] = [0, 1, 6, 7]
+    let first = block.map { found.values[2 * $0] }
+    let second = block.map { found.values[2 * $0 + 1] }
     #expect(first == [0, 1, 2, 3] && second == [4, 5, 6, 7])
   }
 

@@ -187,20 +187,4 @@ extension Executor {
       }
     }
   }
-
-  func depthToSpace(_ step: PlanStep, rows: Int, columns: Int, into output: FeatureMap) {
-    let input = map(step.inputs[0])
-    let channels = output.size.channels
-    pool.forEach(images) { image, _ in
-      for row in 0..<output.size.height {
-        var target = output.row(row, image: image)
-        for column in 0..<output.size.width {
-          let part = row % rows * columns + column % columns
-          let x = input.row(row / rows, image: image) + column / columns * input.stride + part * channels
-          target.update(from: x, count: channels)
-          target += output.stride
-        }
-      }
-    }
-  }
 }

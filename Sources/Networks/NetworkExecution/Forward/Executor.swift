@@ -245,7 +245,6 @@ final class Executor {
     case .transposedConvolution(let convolution): convolveTransposed(step, convolution, into: output)
     case .resample(let resampling): resample(step, resampling, into: output)
     case .subsample(let rows, let columns): subsample(step, rows: rows, columns: columns, into: output)
-    case .depthToSpace(let rows, let columns): depthToSpace(step, rows: rows, columns: columns, into: output)
     case .acrossChannels(_, let taps, let padding):
       convolveAcrossChannels(step, taps: taps, padding: padding, into: output)
     case .softmax(let groups): softmax(step, groups: groups, into: output)

@@ -21,7 +21,6 @@ extension Operation {
     case .crossAttention(let attention): attention.tensors
     case .crossCovariance(let attention):
       if case .temperature(let key) = attention.factor { [key] } else { [] }
-    case .transposedConvolution(let convolution): [convolution.weight, convolution.bias].compactMap { $0 }
     case .rotate(let rotation): if case .mixed(let key, _) = rotation.angles { [key] } else { [] }
     case .parameter(let key, _): [key]
     default: []

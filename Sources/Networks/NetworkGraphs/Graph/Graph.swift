@@ -220,7 +220,7 @@ extension Graph {
     case .crossAttention, .rotate, .crossCovariance, .linearAttention, .groupNorm, .parameter, .transpose,
       .joinTokens, .gridOfTokens, .wavePositions:
       return size(ofMixing: node, inputs: inputs)
-    case .transposedConvolution, .resample, .subsample, .depthToSpace:
+    case .transposedConvolution, .resample, .subsample:
       return size(ofSpatial: node, inputs: inputs)
     case .arrange, .takeRows, .product, .stridedAttention, .softmaxOfChannels, .reduceChannels, .select:
       return size(ofStrided: node, inputs: inputs)

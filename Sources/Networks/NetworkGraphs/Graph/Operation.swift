@@ -52,8 +52,6 @@ package enum Operation: Sendable, Equatable {
   case resample(Resampling)
   /// Some rows and columns of the map.
   case subsample(rows: Steps, columns: Steps)
-  /// Channels [row in the block][column in the block][channel] become blocks of pixels.
-  case depthToSpace(rows: Int, columns: Int)
   /// A convolution of a single filter along the channels of a one-pixel map (efficient channel attention).
   case acrossChannels(weight: TensorName, taps: Int, padding: Int)
   /// The softmax over `groups` ranges of channels of every pixel, element by element of a range.

@@ -137,9 +137,6 @@ extension Graph {
     case .subsample(let rows, let columns):
       guard let height = rows.count(first.height), let width = columns.count(first.width) else { return nil }
       return shaped(height, width)
-    case .depthToSpace(let rows, let columns):
-      return node.channels * rows * columns == first.channels
-        ? shaped(first.height * rows, first.width * columns) : nil
     default: return nil
     }
   }
