@@ -538,7 +538,7 @@ struct MixingLayerTests {
       Graph.Node(name: "input", operation: .input, inputs: [], channels: channels),
       Graph.Node(
         name: "pool", operation: .maxPool(Window(2, stride: 2)), inputs: [0], channels: channels),
-      Graph.Node(name: "layer", operation: .stretch, inputs: [1, 0], channels: channels),
+      Graph.Node(name: "layer", operation: .resample(.nearestLike), inputs: [1, 0], channels: channels),
     ]
     let description = NetworkDescription(
       Graph(nodes: nodes, output: 2), name: "test", checkpoint: checkpoint, weights: StateDict(checkpoint))

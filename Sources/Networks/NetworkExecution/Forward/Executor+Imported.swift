@@ -157,18 +157,6 @@ extension Executor {
     movePixels(step, into: output) { row, column in (row / rows, column / columns) }
   }
 
-  func stretch(_ step: PlanStep, into output: FeatureMap) {
-    let from = sizes[step.inputs[0]]
-    /// The source of a position; PyTorch's arithmetic in float32, which truncates.
-    func source(_ position: Int, _ extent: Int, _ outputs: Int) -> Int {
-      if outputs == 2 * extent { return position / 2 }
-      return min(Int(Float(position) * (Float(extent) / Float(outputs))), extent - 1)
-    }
-    movePixels(step, into: output) { row, column in
-      (source(row, from.height, output.size.height), source(column, from.width, output.size.width))
-    }
-  }
-
   func spaceToDepth(_ step: PlanStep, rows: Int, columns: Int, into output: FeatureMap) {
     let input = map(step.inputs[0])
     let channels = input.size.channels

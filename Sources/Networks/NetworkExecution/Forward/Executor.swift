@@ -241,7 +241,6 @@ final class Executor {
     case .depthToSpace(let rows, let columns):
       depthToSpace(step, rows: rows, columns: columns, into: output)
     case .enlarge(let rows, let columns): enlarge(step, rows: rows, columns: columns, into: output)
-    case .stretch: stretch(step, into: output)
     case .transposedConvolution(let convolution): convolveTransposed(step, convolution, into: output)
     case .resample(let resampling): resample(step, resampling, into: output)
     case .subsample(let rows, let columns): subsample(step, rows: rows, columns: columns, into: output)

@@ -53,6 +53,8 @@ struct NestedTransformer: TabulatedArchitecture {
         heads: heads, scores: .scaled,
         windows: AttentionWindows(
           side: side, shift: 0, bias: .zero, fillingBias: nil, filling: .afterShift, shrinks: false)))
+    // Its channels run over the heads fastest.
+    y = b.shuffle(y, groups: heads)
     let middle = try b.add(b.pointwise(y, "\(name).attn.proj", outputs: x.channels), x, "\(name).attn.proj")
     y = try b.pointwise(b.norm(middle, "\(name).norm2", eps: eps), "\(name).mlp.fc1")
     y = try b.pointwise(b.activation(y, .gelu), "\(name).mlp.fc2", outputs: x.channels)

@@ -23,7 +23,7 @@ struct RDNet: TabulatedArchitecture {
       } else {
         name += ".0"
       }
-      for index in 0..<b.state.count("\(name).dense_block", ".layers.0.weight") {
+      for index in 0..<b.state.count("\(name).dense_block", ".layers.layers.0.weight") {
         x = b.concatenate([x, try block(&b, x, "\(name).dense_block\(index)")])
       }
     }
@@ -33,10 +33,10 @@ struct RDNet: TabulatedArchitecture {
   private func block(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String
   ) throws -> GraphBuilder.Value {
-    var y = try b.convolution(x, "\(name).layers.0", groups: .depthwise)
-    y = try b.pointwise(b.norm(y, "\(name).layers.1", eps: eps), "\(name).layers.2")
-    y = try b.pointwise(b.activation(y, row.activation("act")), "\(name).layers.4")
-    y = try b.channelGate(y, "\(name).layers.5", outer: .hardsigmoid)
+    var y = try b.convolution(x, "\(name).layers.layers.0", groups: .depthwise)
+    y = try b.pointwise(b.norm(y, "\(name).layers.layers.1", eps: eps), "\(name).layers.layers.2")
+    y = try b.pointwise(b.activation(y, row.activation("act")), "\(name).layers.layers.4")
+    y = try b.channelGate(y, "\(name).layers.layers.5", outer: .hardsigmoid)
     return b.state.contains("\(name).gamma") ? try b.layerScale(y, "\(name).gamma") : y
   }
 }

@@ -209,7 +209,6 @@ extension Graph {
     case .enlarge(let rows, let columns):
       return MapSize(
         height: inputs[0].height * rows, width: inputs[0].width * columns, channels: node.channels)
-    case .stretch: return MapSize(height: inputs[1].height, width: inputs[1].width, channels: node.channels)
     case .acrossChannels: return inputs[0].pixels == 1 ? inputs[0] : nil
     case .softmax: return inputs[0]
     case .mask:

@@ -220,9 +220,9 @@ struct GraphBuilder {
     append("shuffle", .shuffle(groups: groups), [x], channels: x.channels)
   }
 
-  /// The map at the size of another, every pixel the nearest of the map.
+  /// The map at the size of another, every pixel the nearest of the map (PyTorch's `interpolate`).
   mutating func stretched(_ x: Value, like other: Value) -> Value {
-    append("stretch", .stretch, [x, other], channels: x.channels)
+    append("stretch", .resample(.nearestLike), [x, other], channels: x.channels)
   }
 
   mutating func maxPool(_ x: Value, _ window: Window) -> Value {

@@ -45,8 +45,6 @@ package enum Operation: Sendable, Equatable {
   case depthToSpace(rows: Int, columns: Int)
   /// Every pixel becomes a block of equal ones.
   case enlarge(rows: Int, columns: Int)
-  /// The first map at the size of the second, every pixel the nearest of the first (PyTorch's `interpolate`).
-  case stretch
   case transposedConvolution(TransposedConvolution)
   /// The map at another size; a target that is like another map has that as its second input.
   case resample(Resampling)

@@ -98,6 +98,10 @@ package struct Resampling: Sendable, Equatable {
   package var coordinates: Coordinates
   package var target: Target
 
+  /// The size of the second input, by PyTorch's `nearest`.
+  package static let nearestLike = Resampling(
+    filter: .nearest(.floor), coordinates: .asymmetric, target: .like)
+
   /// Rows or columns of the output for a factor: float32 arithmetic, as in ONNX's definition.
   package static func extent(_ size: Int, _ factor: Double) -> Int {
     let exact = (Float(size) * Float(factor)).rounded(.down)
