@@ -211,7 +211,7 @@ import Testing
     if images == 10_000 { #expect(result.stages.contains { $0.kind == .soup }) }
   }
 
-  @Test(arguments: [5.0, 20, 60]) func timeIsKeptFromTheFirstRoundOn(_ seconds: Double) throws {
+  @Test(arguments: [10.0, 20, 60]) func timeIsKeptFromTheFirstRoundOn(_ seconds: Double) throws {
     let world = PlantedWorld { entrant, _, place, _ in self.isRight(self.quality(entrant), place) }
     world.secondsPerImage = 0.003
     var limited = settings(20)
@@ -219,9 +219,9 @@ import Testing
     limited.hasBatchNorm = false
     limited.budget = .seconds(seconds)
     let result = try BestModelSearch(limited, plan: plan(1000), testCount: 0, world: world).run()
-    #expect(result.spent.seconds <= seconds)
+    #expect(result.spent.seconds <= seconds + 1e-9)
     #expect(result.scores.count == 1)
-    if seconds == 5 { #expect(result.shortages.first?.stage == .race) }
+    if seconds == 10 { #expect(result.shortages.first?.stage == .race) }
   }
 
   @Test func aMergeHasABudgetOfItsOwn() throws {
@@ -233,11 +233,11 @@ import Testing
         .run(shard: Shard(index: index, count: 3)!)
     }
     let shards = world.spent.images
-    limited.budget = .images(20_000)
+    limited.budget = .images(25_000)
     let merged = try BestModelSearch(limited, plan: plan(1000), testCount: 0, world: world)
       .run(isMeasured: true)
     #expect(shards > 0 && merged.inherited.images == shards)
-    #expect(merged.spent.images - shards <= 20_000)
+    #expect(merged.spent.images - shards <= 25_000)
     #expect(merged.shortages.isEmpty && merged.stages.map(\.kind) == [.final, .resize])
   }
 

@@ -1,4 +1,3 @@
-import Averaging
 import Evaluation
 import ImageData
 import Platform
@@ -231,17 +230,17 @@ public final class BestModelSearch {
 
   // MARK: Further stages
 
-  /// The greedy soup, at the size of the leader. Checkpoints are tried in the order of what is known of each alone.
+  /// The greedy soup (Wortsman et al. 2022, "Model soups", recipe 1) at the size of the leader: checkpoints are tried in the
+  /// order of what is known of each alone, the newer first among equals, and one stays if the mean becomes more accurate.
   private func addSoup() throws {
     guard settings.space.hasSoup, let leader = ranking.first else { return }
     let preprocessing = entrants[leader].preprocessing
-    func single(_ place: Int) -> Entrant {
-      Entrant(
-        candidate: .checkpoint(place), preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm)
+    func entrant(_ candidate: Candidate) -> Entrant {
+      Entrant(candidate: candidate, preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm)
     }
     var scores: [Int: Double] = [:]
     for place in 0..<settings.space.checkpointCount {
-      guard let number = entrants.firstIndex(of: single(place)) else { continue }
+      guard let number = entrants.firstIndex(of: entrant(.checkpoint(place))) else { continue }
       if finals[number] != nil {
         scores[place] = tally(number).value
       } else if let race, number < race.entrantCount, race.tally(of: number).count > 0 {
@@ -249,46 +248,32 @@ public final class BestModelSearch {
       }
     }
     guard scores.count > 1 else { return }
+    let order = scores.sorted { ($0.value, $0.key) > ($1.value, $1.key) }.map(\.key)
     let before = world.spent
-    let each = plan.selecting.count + (settings.hasBatchNorm ? plan.statisticsImages : 0)
-    let work = SearchCost.passes(each, multiplyAdds: try world.multiplyAdds(of: single(0)))
-    // Trials are compared with the best single one, so that must have seen the same images.
-    while let best = scores.max(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key {
-      let known = number(of: single(best))
-      if finals[known] != nil { break }
-      guard try hasRoom(for: work) else {
-        shortages.append(.init(stage: .soup, wanted: scores.count - 1, kept: 0))
-        return
-      }
-      try measure([known])
-      scores[best] = tally(known).value
-    }
+    let images = plan.selecting.count + (settings.hasBatchNorm ? plan.statisticsImages : 0)
+    let work = SearchCost.passes(images, multiplyAdds: try world.multiplyAdds(of: entrants[leader]))
+    var members = [order[0]]
+    var soup = number(of: entrant(.checkpoint(order[0])))
     var trials = 0
-    var isCut = false
-    let soup = try GreedySoupOfPlaces(scores).select { members in
-      if try isCut || !hasRoom(for: work) {
-        isCut = true
-        return -.infinity
+    for place in order.dropFirst() {
+      // What the soup begins with may not have seen the images that its trials are compared on.
+      guard try hasRoom(for: finals[soup] == nil ? work + work : work) else {
+        shortages.append(.init(stage: .soup, wanted: order.count - 1, kept: trials))
+        break
       }
+      let trial = number(of: entrant(.soup((members + [place]).sorted())))
+      try measure([soup, trial])
       trials += 1
-      let trial = number(
-        of: Entrant(
-          candidate: .soup(members), preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm))
-      try measure([trial])
-      return tally(trial).value
+      if tally(trial).successes > tally(soup).successes {
+        // A soup that another one goes beyond is no finalist: it would only add to the luck of the best.
+        if members.count > 1 { finals[soup] = nil }
+        members = (members + [place]).sorted()
+        soup = trial
+      } else {
+        finals[trial] = nil
+      }
     }
-    if isCut { shortages.append(.init(stage: .soup, wanted: scores.count - 1, kept: trials)) }
-    if trials == 0 { return }
-    // Trials that the soup went beyond are no finalists: they would only add to the luck of the best.
-    let kept = number(
-      of: soup.count == 1
-        ? single(soup[0])
-        : Entrant(
-          candidate: .soup(soup), preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm))
-    for number in finals.keys where number != kept {
-      if case .soup = entrants[number].candidate { finals[number] = nil }
-    }
-    note(.soup, tried: trials, since: before)
+    if trials > 0 { note(.soup, tried: trials, since: before) }
   }
 
   /// Numbers of the leaders, each of another candidate.
@@ -502,26 +487,5 @@ public final class BestModelSearch {
       dataset: name, top1: Proportion(successes: correct.count { $0 }, count: correct.count),
       loss: own.meanLoss, last: Proportion(successes: last.count { $0 }, count: last.count),
       comparison: PairedComparison(correct, last), isLast: isLast)
-  }
-}
-
-/// A greedy soup of the checkpoints whose scores are known, by their places in the series.
-private struct GreedySoupOfPlaces {
-  /// Places with known scores, ascending.
-  private let places: [Int]
-  private let scores: [Int: Double]
-
-  init(_ scores: [Int: Double]) {
-    self.scores = scores
-    places = scores.keys.sorted()
-  }
-
-  /// The places of the soup, ascending.
-  ///
-  /// - Parameter score: Score of the mean of several checkpoints.
-  func select(score: ([Int]) throws -> Double) rethrows -> [Int] {
-    try GreedySoup.select(count: places.count, mode: .max) { members in
-      try members.count == 1 ? scores[places[members[0]]]! : score(members.map { places[$0] })
-    }.members.map { places[$0] }
   }
 }

@@ -1,6 +1,6 @@
 import Checkpoint
-import FoundationEssentials
 import ImageData
+import Platform
 
 /// Images that two data sets have in common, by their files: copies of a file under another name are not found.
 struct SharedImages {
@@ -31,10 +31,11 @@ struct SharedImages {
     var folders: [ArraySlice<UInt8>: [UInt8]] = [:]
     func real(_ path: ArraySlice<UInt8>) -> [UInt8] {
       if let known = folders[path] { return known }
-      let text = String(decoding: path, as: UTF8.self)
-      let isThere = FileManager.default.fileExists(atPath: text)
-      let result =
-        isThere ? Array(URL(fileURLWithPath: text).resolvingSymlinksInPath().path.utf8) : Array(path)
+      var result = Array(path)
+      if let resolved = realpath(String(decoding: path, as: UTF8.self), nil) {
+        result = String(cString: resolved).utf8.map { $0 }
+        free(resolved)
+      }
       folders[path] = result
       return result
     }
