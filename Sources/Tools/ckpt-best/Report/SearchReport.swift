@@ -70,7 +70,7 @@ struct SearchReport {
     }
     if let optimism = result.optimism, result.answer != .last {
       lines.append(
-        "on the choosing images the choice looks better by about \(points(optimism, signed: false)) for its luck among the finalists"
+        "on the choosing images the choice looks better by about \(String(format: "%.2f points", 100 * optimism)) for its luck among the finalists"
       )
     }
     return lines
@@ -79,8 +79,11 @@ struct SearchReport {
   /// The gain over the last checkpoint with its interval.
   func gain(_ score: Score) -> String {
     let interval = score.gainInterval
-    return
-      "\(points(score.comparison.difference)) (95 % interval \(points(interval.lowerBound)) to \(points(interval.upperBound)), mid-p \(String(format: "%.4f", score.comparison.mcNemarMidP)))"
+    let midP = score.comparison.mcNemarMidP
+    let chance = midP < 1e-4 ? "below 0.0001" : String(format: "%.4f", midP)
+    return String(
+      format: "%+.2f points (95 %% interval %+.2f to %+.2f, mid-p ", 100 * score.comparison.difference,
+      100 * interval.lowerBound, 100 * interval.upperBound) + chance + ")"
   }
 
   func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }
@@ -88,10 +91,6 @@ struct SearchReport {
   /// The gain of a stage in points.
   func gain(_ stage: SearchResult.Stage) -> String {
     stage.gain.map { String(format: "%+.2f", 100 * $0) } ?? ""
-  }
-
-  private func points(_ share: Double, signed: Bool = true) -> String {
-    String(format: signed ? "%+.2f points" : "%.2f points", 100 * share)
   }
 
   /// The cost and what the budget cut.
@@ -140,7 +139,7 @@ struct SearchReport {
       lines.append("\(counted(out, "entrant")) left before the final; --report says when and why")
     }
     lines += ["top-1 and gain of the stages are of choosing images and too good; what counts is this:", ""]
-    lines += answerLines + [costLine, "the same file, but for the history:", "  " + pipe.text]
+    lines += answerLines + [costLine, "", "the same file, but for the history:", "  " + pipe.text]
     return lines.joined(separator: "\n") + "\n"
   }
 
