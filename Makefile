@@ -155,6 +155,7 @@ install-files:
 	  "$$bin/$$tool" --generate-completion-script zsh > $(ZSHDIR)/_$$tool && \
 	  "$$bin/$$tool" --generate-completion-script fish > $(FISHDIR)/$$tool.fish || exit 1; \
 	done
+	install -m 755 Sources/Tools/ckpt.sh $(BINDIR)/ckpt
 	for page in man/*.[157]; do install -m 644 $$page $(MANDIR)/man$${page##*.}/; done
 	install -m 644 man/schema/*.json $(DATADIR)/schema/
 
@@ -163,6 +164,7 @@ uninstall:
 	  rm -f $(BINDIR)/$$tool $(BASHDIR)/$$tool $(ZSHDIR)/_$$tool $(FISHDIR)/$$tool.fish; \
 	done
 	for page in man/*.[157]; do rm -f $(MANDIR)/man$${page##*.}/$${page##*/}; done
+	rm -f $(BINDIR)/ckpt
 	rm -rf $(DATADIR)
 
 # Executables that carry the Swift runtime: they need the system's libraries only.

@@ -3,7 +3,7 @@ shell loop of the single tools over the same candidates.
 
     python Benchmarks/best.py BIN_FOLDER [--seeds 5] [--threads N] [--no-loop] [--resnet50 [--budget 20m]]
 
-Accuracies are those of the test split, which neither has seen, with 95 % intervals; gains over the last checkpoint are paired.
+Accuracies are those of the test split, which none of them has seen, with 95 % intervals; gains over the last checkpoint are paired.
 The loop runs `ckpt-average | ckpt-bnfix | ckpt-sweep` once for every average and size that the search measured, one after the
 other, with as many threads. `--resnet50` measures time and peak memory of a search over twenty checkpoints of a ResNet-50 with
 random but related weights and 500 JPEGs instead, and needs torch and torchvision.
@@ -89,7 +89,6 @@ def loop(binaries, threads, report):
 
 def fixtures(options):
     binaries, threads = options.binaries.resolve(), options.threads
-    images = sum(1 for _ in TEST.rglob("*.jpg"))
     print("seed  last checkpoint      hand-made pipe       ckpt-best            gain over the last checkpoint   seconds")
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(options.seeds):
@@ -105,6 +104,7 @@ def fixtures(options):
                  f"'{binaries}/ckpt-sweep' -q --data '{VAL}' --crop 56:104:8 -o '{made}'"])
             by_hand = test_accuracy(binaries, threads, made)
             score = report["scores"][-1]
+            images = score["n"]
             low, high = (100 * bound for bound in score["gain_interval"])
             print(f"{seed:4}  {percent(score['last_top1'], images)}  {percent(by_hand, images)}  "
                   f"{percent(score['top1'], images)}  {100 * score['gain']:+5.1f} ({low:+.1f} to {high:+.1f}), "

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # ckpt-bnfix, ckpt-sweep, ckpt-fixres and ckpt-average on a real Slurm: four array tasks, and for the first three a merge that
-# depends on them, give the bytes of one process, also when one task is killed half-way and requeued. The Kubernetes job is run index
-# by index, with the environment that the pods would have.
+# depends on them, give the bytes of one process, also when one task is killed half-way and requeued. ckpt-best, whose shards
+# have a race each, gives what the same shards give one after the other. The Kubernetes job is run index by index, with the
+# environment that the pods would have.
 # usage: run.sh BIN_FOLDER
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,6 +21,16 @@ ckpt-average --quiet "$root"/fixtures/run/*.safetensors -o "$MODEL"
 ckpt-bnfix --quiet "$MODEL" --data "$TRAIN" -o "$FIXED"
 ckpt-sweep --quiet "$FIXED" --data "$VAL" $GRID -o "$WORK/sweep-single.safetensors" >"$WORK/sweep-single.txt"
 ckpt-fixres --quiet "$FIXED" --data "$TRAIN" --val "$VAL" $VIEWS $TUNING -o "$WORK/fixres-single.safetensors"
+
+export SERIES="$root/fixtures/run"
+# Fewer averages than by default, all at two sizes.
+export SPACE="--sizes 48,72 --half-lives 2,4 --schedules cosine --no-soup --bn-images 320"
+mkdir "$WORK/local"
+for shard in 0 1 2 3; do
+  ckpt-best --quiet --series "$SERIES" --train "$TRAIN" --val "$VAL" $SPACE --shard $shard/4 --state "$WORK/local/state-$shard"
+done
+ckpt-best --quiet --series "$SERIES" --train "$TRAIN" --val "$VAL" $SPACE --merge "$WORK"/local/state-* \
+  -o "$WORK/best-single.safetensors" >"$WORK/best-single.txt"
 
 cluster() {
   set -euo pipefail
@@ -48,7 +59,7 @@ cluster() {
     scontrol show job "$array" | grep -o 'ArrayTaskId=[0-9]*\|Restarts=[0-9]*' | paste -sd' ' | sed 's/^/  /'
   }
 
-  mkdir "$WORK/parts" "$WORK/states" "$WORK/features"
+  mkdir "$WORK/parts" "$WORK/states" "$WORK/features" "$WORK/search"
   run_array bnfix "$MODEL" "$TRAIN" "$WORK/parts"
   merge bnfix \
     "ckpt-bnfix --quiet '$MODEL' --merge '$WORK'/parts/part-*.safetensors -o '$WORK/bnfix-merged.safetensors'"
@@ -60,13 +71,16 @@ cluster() {
   run_array fixres "$FIXED" "$TRAIN" "$WORK/features" $VIEWS
   merge fixres \
     "ckpt-fixres --quiet '$FIXED' --merge '$WORK'/features/part-* --val '$VAL' $VIEWS $TUNING -o '$WORK/fixres-merged.safetensors'"
+  # And $SPACE.
+  run_array best "$SERIES" "$TRAIN" "$VAL" "$WORK/search" $SPACE
+  merge best \
+    "ckpt-best --quiet --series '$SERIES' --train '$TRAIN' --val '$VAL' $SPACE --merge '$WORK'/search/state-* -o '$WORK/best-merged.safetensors' >'$WORK/best-merged.txt'"
   echo "accounting:"
   sed -E 's/^.*(JobId=[0-9]+).* (JobState=[A-Z]+).* (StartTime=[^ ]+ EndTime=[^ ]+).* (ExitCode=[0-9:]+).*$/  \1 \2 \3 \4/' \
     "$SLURM_STATE/jobcomp.log"
 }
 export -f cluster
 
-export SERIES="$root/fixtures/run"
 ckpt-average --quiet --series "$SERIES" --max-shard-size 100K -o "$WORK/whole"
 
 # One task is killed as soon as it runs; the files of the others and its second run make the set.
@@ -98,10 +112,13 @@ cmp "$WORK/bnfix-single.safetensors" "$WORK/bnfix-merged.safetensors"
 cmp "$WORK/sweep-single.safetensors" "$WORK/sweep-merged.safetensors"
 cmp "$WORK/sweep-single.txt" "$WORK/sweep-merged.txt"
 cmp "$WORK/fixres-single.safetensors" "$WORK/fixres-merged.safetensors"
+cmp "$WORK/best-single.safetensors" "$WORK/best-merged.safetensors"
+cmp <(sed '$d' "$WORK/best-single.txt") <(sed '$d' "$WORK/best-merged.txt")
 for tool in bnfix sweep fixres; do
   size=$(stat -c %s "$WORK/$tool-merged.safetensors")
   echo "ckpt-$tool: four shards on Slurm, one requeued: the same $size bytes as one process"
 done
+echo "ckpt-best: four shards on Slurm, one requeued: the same $(stat -c %s "$WORK/best-merged.safetensors") bytes as four shards one by one"
 
 for name in "$WORK"/whole/*; do cmp "$name" "$WORK/merged/$(basename "$name")"; done
 echo "an average of four tasks on Slurm: the same $(ls "$WORK/whole" | wc -l) files as one process"

@@ -76,6 +76,7 @@ import Testing
     ["--tune", "fc", "--tune-epochs", "3"], ["--tune", "fc+bn", "--tune-epochs", "2", "--tune-lr", "0.01"],
     ["--limit", "500", "--seed", "7"],
     ["--sizes", "64", "--means", "1", "--schedules", "none", "--singles", "6"],
+    ["--compress", "--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25"],
   ]) func thePipeMakesTheSameFile(_ options: [String]) throws {
     let report = try json(
       Self.small + options + ["-o", "OUT/best.safetensors", "--report", "OUT/report.json"])
@@ -161,6 +162,50 @@ import Testing
         #expect(text.hasPrefix("# ") && text.contains("```sh\n"))
       }
     }
+  }
+
+  @Test func imagesThatScoreAreNotThoseThatChoose() throws {
+    // By another name, and one image of many in a list.
+    let link = folder.file("link")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: Self.val)
+    let whole = try best(Self.small + ["--test", link], status: 64)
+    #expect(whole.messages.contains("450 images of 450 are also in"), "\(whole.messages)")
+    let test = try FileManager.default.contentsOfDirectory(atPath: Self.test + "/1").sorted()
+    let val = try FileManager.default.contentsOfDirectory(atPath: Self.val + "/1").sorted()
+    let lines = test.map { "\(Self.test)/1/\($0)\t1" } + ["\(link)/1/\(val[0])\t1"]
+    try Data((lines.joined(separator: "\n") + "\n").utf8)
+      .write(to: URL(fileURLWithPath: folder.file("test.tsv")))
+    let one = try best(Self.small + ["--test", "OUT/test.tsv"], status: 64)
+    #expect(one.messages.contains("1 image of \(lines.count) is also in"), "\(one.messages)")
+  }
+
+  @Test func tuningOnScoringImagesIsRefusedAndStatisticsOfThemAreNoticed() throws {
+    let small = Self.small.map { $0 == Self.train ? Self.val : $0 } + ["--singles", "1", "--means", "10"]
+    let tuned = try best(small + ["--tune", "fc"], status: 64)
+    #expect(tuned.messages.contains("450 images of 450 are also in"), "\(tuned.messages)")
+    let noticed = try best(small)
+    #expect(noticed.messages.contains("160 images of 160 are also in"), "\(noticed.messages)")
+    #expect(noticed.messages.contains("accuracies may be too good"))
+  }
+
+  @Test func optionsWithoutMeaningAreRefused() throws {
+    let folds = try best(Self.small + ["--select", "kfold:3", "--finalists", "3"], status: 64)
+    #expect(folds.messages.contains("--finalists"), "\(folds.messages)")
+    let limit = try best(["--series", Self.run, "--val", Self.val, "--limit", "9"], status: 64)
+    #expect(limit.messages.contains("--limit and --sample are about --train"), "\(limit.messages)")
+    let many = try best(Self.small + ["--select", "kfold:451"], status: 65)
+    #expect(many.messages.contains("give --val more images"), "\(many.messages)")
+  }
+
+  @Test func aRunOfOneCheckpointIsSearched() throws {
+    let report = try json([
+      Self.run + "/epoch-104.safetensors", "--train", Self.train, "--val", Self.val, "--sizes", "48,72",
+      "--bn-images", "96", "-o", "OUT/best.safetensors",
+    ])
+    #expect(report["chosen"]?["average"]?.stringValue == "checkpoint:0")
+    try runPipe(of: report, to: folder.file("pipe.safetensors"))
+    let found = try bytesWithoutHistory(folder.file("best.safetensors"))
+    #expect(try found == bytesWithoutHistory(folder.file("pipe.safetensors")))
   }
 
   @Test func foldsScoreAllImages() throws {

@@ -52,7 +52,7 @@ import Testing
     ("ckpt-best", "ckpt-best", BestTests.small + ["--budget", "6000img", "--report", "REPORT"]),
     (
       "ckpt-best", "ckpt-best",
-      BestTests.small + ["--test", val, "--tune", "fc", "--tune-epochs", "1", "--format", "json"]
+      BestTests.small + ["--test", BestTests.test, "--tune", "fc", "--tune-epochs", "1", "--format", "json"]
     ),
     ("ckpt-info", "ckpt-info", ["list", model, "--format", "json"]),
     ("ckpt-info", "ckpt-info", ["stats", model, model, "--format", "json"]),

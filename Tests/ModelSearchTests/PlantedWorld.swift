@@ -6,6 +6,8 @@ final class PlantedWorld: SearchWorld {
   typealias Plant = (Entrant, ImageSet, Int, Int) -> Bool
 
   private let plant: Plant
+  /// Seconds that an image takes on its way through a network.
+  var secondsPerImage = 0.0
   private(set) var spent = SearchCost()
   /// Requests in order.
   private(set) var requests: [(entrants: [Entrant], set: ImageSet, places: Range<Int>, statistics: Int)] = []
@@ -26,6 +28,7 @@ final class PlantedWorld: SearchWorld {
   ) -> [EntrantOutcomes] {
     requests.append((entrants, set, places, statisticsImages))
     spent.images += entrants.count * places.count
+    spent.seconds += Double(entrants.count * places.count) * secondsPerImage
     spent.multiplyAdds += Double(
       entrants.reduce(0) { $0 + multiplyAdds(of: $1) } * places.count)
     return entrants.map { entrant in

@@ -59,7 +59,7 @@ import Testing
     }
     let result = try BestModelSearch(settings(), plan: plan(600), testCount: 0, world: world).run()
     #expect(result.answer == .last && result.chosen == result.last)
-    #expect(result.scores[0].comparison.difference == 0)
+    #expect(result.scores[0].comparison.difference == 0 && result.scores[0].gainInterval == 0...0)
   }
 
   @Test func aGainByChanceIsNotClaimed() throws {
@@ -85,7 +85,7 @@ import Testing
     #expect(race.last!.entrants.count < race[0].entrants.count)
     #expect(result.rows.contains { $0.reason == .worse })
     let final = world.requests.first { $0.places == 0..<1000 }
-    #expect(final.map { $0.entrants.count <= 3 } ?? false)
+    #expect(final.map { $0.entrants.count <= 4 } ?? false, "three and the last checkpoint")
   }
 
   @Test func aSoupKeepsWhatHelps() throws {
@@ -150,6 +150,95 @@ import Testing
     #expect(result.spent.images <= images)
     #expect(!result.shortages.isEmpty)
     #expect(result.scores.count == 1)
+  }
+
+  @Test func theLastCheckpointIsInTheFinalThoughItLostTheRace() throws {
+    let world = PlantedWorld { entrant, _, place, _ in
+      self.isRight(entrant.isRecalibrated ? self.quality(entrant) : 5, place)
+    }
+    let result = try BestModelSearch(settings(), plan: plan(1000), testCount: 0, world: world).run()
+    let last = try #require(result.rows.first { $0.entrant == result.last })
+    #expect(last.isFinalist && last.top1.count == 500 && last.reason == nil)
+    #expect(result.rows.allSatisfy { $0.isFinalist == ($0.reason == nil) })
+    // The gain of the final is that over the last checkpoint.
+    let final = try #require(result.stages.first { $0.kind == .final })
+    #expect(final.gain == final.top1.value - last.top1.value)
+  }
+
+  @Test func aCheaperEqualIsNotTakenForTheLastCheckpoint() throws {
+    var smaller = settings()
+    smaller.space.crops = [32, 48]
+    let world = PlantedWorld { _, _, place, _ in self.isRight(60, place) }
+    let result = try BestModelSearch(smaller, plan: plan(600), testCount: 0, world: world).run()
+    #expect(result.answer == .last)
+  }
+
+  @Test func aRunOfOneCheckpointIsSearched() throws {
+    let settings = BestModelSearch.Settings(
+      space: SearchSpace(checkpointCount: 1), recorded: recorded, hasBatchNorm: true)
+    let world = PlantedWorld { entrant, _, place, _ in
+      self.isRight(entrant.preprocessing.crop == 61 ? 90 : 50, place)
+    }
+    let result = try BestModelSearch(settings, plan: plan(600), testCount: 0, world: world).run()
+    #expect(result.chosen.candidate == .checkpoint(0) && result.chosen.preprocessing.crop == 61)
+    #expect(result.answer == .better && result.stages.map(\.kind) == [.race, .final, .resize])
+  }
+
+  @Test func tuningCountsTheImagesThatItLearnsFrom() throws {
+    var tuned = settings()
+    tuned.tunings = [Tuning(layers: .classifier, learningRate: 0.01)]
+    tuned.tuningImages = 1_000_000
+    tuned.budget = .images(900_000)
+    let world = PlantedWorld { entrant, _, place, _ in self.isRight(self.quality(entrant), place) }
+    let result = try BestModelSearch(tuned, plan: plan(1000), testCount: 0, world: world).run()
+    #expect(result.shortages == [.init(stage: .tuning, wanted: 2, kept: 0)])
+    #expect(!result.stages.contains { $0.kind == .tuning })
+  }
+
+  @Test(arguments: [4000, 6000, 8000, 10_000]) func aSoupEndsWithTheBudget(_ images: Int) throws {
+    // Every checkpoint is worth adding.
+    let world = PlantedWorld { entrant, _, place, _ in
+      guard case .soup(let members) = entrant.candidate else { return self.isRight(40, place) }
+      return self.isRight(40 + 5 * members.count, place)
+    }
+    var limited = settings(10, soup: true)
+    limited.space.crops = [48]
+    limited.hasBatchNorm = false
+    limited.leaders = 0
+    limited.budget = .images(images)
+    let result = try BestModelSearch(limited, plan: plan(1000), testCount: 0, world: world).run()
+    #expect(result.spent.images <= images)
+    if images == 10_000 { #expect(result.stages.contains { $0.kind == .soup }) }
+  }
+
+  @Test(arguments: [10.0, 20, 60]) func timeIsKeptFromTheFirstRoundOn(_ seconds: Double) throws {
+    let world = PlantedWorld { entrant, _, place, _ in self.isRight(self.quality(entrant), place) }
+    world.secondsPerImage = 0.003
+    var limited = settings(20)
+    limited.space.crops = [48]
+    limited.hasBatchNorm = false
+    limited.budget = .seconds(seconds)
+    let result = try BestModelSearch(limited, plan: plan(1000), testCount: 0, world: world).run()
+    #expect(result.spent.seconds <= seconds + 1e-9)
+    #expect(result.scores.count == 1)
+    if seconds == 10 { #expect(result.shortages.first?.stage == .race) }
+  }
+
+  @Test func aMergeHasABudgetOfItsOwn() throws {
+    let world = PlantedWorld { entrant, _, place, _ in self.isRight(self.quality(entrant), place) }
+    var limited = settings()
+    limited.hasBatchNorm = false
+    for index in 0..<3 {
+      try BestModelSearch(limited, plan: plan(1000), testCount: 0, world: world)
+        .run(shard: Shard(index: index, count: 3)!)
+    }
+    let shards = world.spent.images
+    limited.budget = .images(25_000)
+    let merged = try BestModelSearch(limited, plan: plan(1000), testCount: 0, world: world)
+      .run(isMeasured: true)
+    #expect(shards > 0 && merged.inherited.images == shards)
+    #expect(merged.spent.images - shards <= 25_000)
+    #expect(merged.shortages.isEmpty && merged.stages.map(\.kind) == [.final, .resize])
   }
 
   @Test func shardsAndTheirMergeChooseAsOneRun() throws {

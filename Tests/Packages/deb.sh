@@ -22,7 +22,7 @@ find "$root/usr/share" -type f -exec chmod 644 {} +
 
 # What the executables link to, in the terms of the distribution that this runs on.
 printf 'Source: ckpt-tools\n\nPackage: ckpt-tools\nArchitecture: any\n' >"$output/deb/debian/control"
-depends=$(cd "$output/deb" && dpkg-shlibdeps -O --ignore-missing-info ckpt-tools/usr/bin/* 2>/dev/null |
+depends=$(cd "$output/deb" && dpkg-shlibdeps -O --ignore-missing-info ckpt-tools/usr/bin/ckpt-* 2>/dev/null |
   sed -n 's/^shlibs:Depends=//p')
 cat >"$root/DEBIAN/control" <<CONTROL
 Package: ckpt-tools

@@ -11,33 +11,41 @@ final class PlantedWorld: SearchWorld {
   /// Share of images on which two candidates without a lead differ.
   private static let discordance = 0.08
 
-  private let validation: [Candidate: [Bool]]
+  private let isRight: [Bool]
+  private let leads: [Candidate: Double]
+  private let seed: UInt64
+  private var columns: [Candidate: [Bool]] = [:]
   private(set) var spent = SearchCost()
 
+  private static let flip = (1 - (1 - 2 * discordance).squareRoot()) / 2
+
   /// - Parameters:
-  ///   - candidates: Candidates that take part.
   ///   - leads: Accuracy of a candidate above that of the others, which is 0 unless given.
   ///   - images: Number of validation images.
-  init(_ candidates: [Candidate], leads: [Candidate: Double], images: Int, generator: inout SeededGenerator) {
-    let flip = (1 - (1 - 2 * Self.discordance).squareRoot()) / 2
-    var columns: [Candidate: [Bool]] = [:]
-    for candidate in candidates { columns[candidate] = Array(repeating: false, count: images) }
-    for image in 0..<images {
-      let isRight = generator.uniform() < Self.base
-      for candidate in candidates {
-        // A wrong image is turned more often by a candidate with a lead.
-        let lead = leads[candidate] ?? 0
-        let chance = isRight ? flip : flip + lead / (1 - Self.base)
-        columns[candidate]![image] = isRight != (generator.uniform() < chance)
-      }
+  ///   - seed: Seed of the images, and of each candidate's luck on them.
+  init(leads: [Candidate: Double], images: Int, seed: UInt64) {
+    var generator = SeededGenerator(seed: seed, for: "planted images")
+    isRight = (0..<images).map { _ in generator.uniform() < Self.base }
+    self.leads = leads
+    self.seed = seed
+  }
+
+  /// Correctness of a candidate, drawn when it is asked for: nobody knows beforehand which soups a search tries.
+  private func column(_ candidate: Candidate) -> [Bool] {
+    if let known = columns[candidate] { return known }
+    var generator = SeededGenerator(seed: seed, for: "planted \(candidate.key)")
+    // A wrong image is turned more often by a candidate with a lead.
+    let extra = (leads[candidate] ?? 0) / (1 - Self.base)
+    let column = isRight.map { right in
+      right != (generator.uniform() < (right ? Self.flip : Self.flip + extra))
     }
-    validation = columns
+    columns[candidate] = column
+    return column
   }
 
   /// Accuracy on infinitely many images.
   static func accuracy(_ candidate: Candidate, leads: [Candidate: Double]) -> Double {
-    let flip = (1 - (1 - 2 * discordance).squareRoot()) / 2
-    return base * (1 - flip) + (1 - base) * flip + (leads[candidate] ?? 0)
+    base * (1 - flip) + (1 - base) * flip + (leads[candidate] ?? 0)
   }
 
   func multiplyAdds(of entrant: Entrant) -> Int { 1 }
@@ -51,7 +59,7 @@ final class PlantedWorld: SearchWorld {
   ) -> [EntrantOutcomes] {
     spent.images += entrants.count * places.count
     return entrants.map { entrant in
-      let correct = validation[entrant.candidate]![places]
+      let correct = column(entrant.candidate)[places]
       return EntrantOutcomes(
         ranks: correct.map { $0 ? 0 : 1 }, losses: correct.map { $0 ? 0.1 : 2 })
     }

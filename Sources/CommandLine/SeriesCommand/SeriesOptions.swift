@@ -62,13 +62,15 @@ package struct SeriesOptions: ParsableArguments {
 
   /// The whole of a series, without any of the other options.
   package init(checkpoints: [String], series: String?, order: SeriesOrder?) {
-    self.init()
-    self.checkpoints = checkpoints
-    self.series = series
-    self.order = order
-    (last, best, metrics, metric) = (nil, nil, nil, nil)
-    (from, until, steps) = (nil, nil, nil)
-    allowDuplicates = false
+    // Assigned to `self` here, they would be the defaults of options that were never parsed.
+    var options = SeriesOptions()
+    options.checkpoints = checkpoints
+    options.series = series
+    options.order = order
+    (options.last, options.best, options.metrics, options.metric) = (nil, nil, nil, nil)
+    (options.from, options.until, options.steps) = (nil, nil, nil)
+    options.allowDuplicates = false
+    self = options
   }
 
   package func validate() throws {

@@ -1,4 +1,3 @@
-import Averaging
 import Evaluation
 import ImageData
 import Platform
@@ -27,6 +26,8 @@ public final class BestModelSearch {
     public var hasBatchNorm: Bool
     /// Tunings of the leaders, all of them tried.
     public var tunings: [Tuning] = []
+    /// Number of images that leaders are tuned on.
+    public var tuningImages = 0
     /// Number of candidates that other resizes and tuning are tried with.
     public var leaders = 2
     /// Entrants that go into the final at most; folds have no final.
@@ -60,6 +61,8 @@ public final class BestModelSearch {
   private var finals: [Int: EntrantOutcomes] = [:]
   private var stages: [SearchResult.Stage] = []
   private var shortages: [SearchResult.Shortage] = []
+  /// Cost of the shards that this search goes on from, which had a budget each.
+  private var inherited = SearchCost()
 
   /// The last checkpoint as it is comes first.
   private static let last = 0
@@ -96,6 +99,7 @@ public final class BestModelSearch {
   public func run(isMeasured: Bool = false) throws -> SearchResult {
     enter(settings.space.candidates)
     if isMeasured {
+      inherited = world.spent
       try takeFinalists()
     } else {
       try runRace()
@@ -135,6 +139,7 @@ public final class BestModelSearch {
   // MARK: Race and final
 
   private func runRace() throws {
+    try clockFirstImages()
     var race = SearchRace(
       entrantCount: entrants.count, imageCount: plan.selecting.count, level: settings.level)
     let before = world.spent
@@ -158,6 +163,15 @@ public final class BestModelSearch {
     self.race = race
   }
 
+  /// Measures the last checkpoint on the images that come first in any case: a limit on time needs to know a speed before it
+  /// can say how many entrants there is time for.
+  private func clockFirstImages() throws {
+    guard case .seconds = settings.budget, world.spent.multiplyAdds == 0 else { return }
+    _ = try world.outcomes(
+      of: [entrants[Self.last]], on: .validation, places: plan.rounds.first?.images ?? plan.selecting,
+      statisticsImages: plan.rounds.first?.statisticsImages ?? plan.statisticsImages)
+  }
+
   private func measureFinalists() throws {
     guard var race else { return }
     let before = world.spent
@@ -165,8 +179,10 @@ public final class BestModelSearch {
     try limit(
       &race, images: plan.selecting.count, statistics: plan.statisticsImages, share: 1, .final)
     self.race = race
-    try measure(race.active)
-    note(.final, tried: race.active.count, since: before)
+    // What all are compared with is in the final even if it left the race.
+    let numbers = (race.active.contains(Self.last) ? [] : [Self.last]) + race.active
+    try measure(numbers)
+    note(.final, tried: numbers.count, since: before)
   }
 
   private func takeFinalists() throws {
@@ -214,17 +230,17 @@ public final class BestModelSearch {
 
   // MARK: Further stages
 
-  /// The greedy soup, at the size of the leader. Checkpoints are tried in the order of what is known of each alone.
+  /// The greedy soup (Wortsman et al. 2022, "Model soups", recipe 1) at the size of the leader: checkpoints are tried in the
+  /// order of what is known of each alone, the newer first among equals, and one stays if the mean becomes more accurate.
   private func addSoup() throws {
     guard settings.space.hasSoup, let leader = ranking.first else { return }
     let preprocessing = entrants[leader].preprocessing
-    func single(_ place: Int) -> Entrant {
-      Entrant(
-        candidate: .checkpoint(place), preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm)
+    func entrant(_ candidate: Candidate) -> Entrant {
+      Entrant(candidate: candidate, preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm)
     }
     var scores: [Int: Double] = [:]
     for place in 0..<settings.space.checkpointCount {
-      guard let number = entrants.firstIndex(of: single(place)) else { continue }
+      guard let number = entrants.firstIndex(of: entrant(.checkpoint(place))) else { continue }
       if finals[number] != nil {
         scores[place] = tally(number).value
       } else if let race, number < race.entrantCount, race.tally(of: number).count > 0 {
@@ -232,37 +248,32 @@ public final class BestModelSearch {
       }
     }
     guard scores.count > 1 else { return }
+    let order = scores.sorted { ($0.value, $0.key) > ($1.value, $1.key) }.map(\.key)
     let before = world.spent
-    let each = plan.selecting.count + (settings.hasBatchNorm ? plan.statisticsImages : 0)
-    let work = SearchCost.passes(
-      scores.count * each, multiplyAdds: try world.multiplyAdds(of: single(0)))
-    guard try hasRoom(for: work, .soup) else { return }
-    // Trials are compared with the best single one, so that must have seen the same images.
-    while let best = scores.max(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key {
-      let known = number(of: single(best))
-      if finals[known] != nil { break }
-      try measure([known])
-      scores[best] = tally(known).value
-    }
+    let images = plan.selecting.count + (settings.hasBatchNorm ? plan.statisticsImages : 0)
+    let work = SearchCost.passes(images, multiplyAdds: try world.multiplyAdds(of: entrants[leader]))
+    var members = [order[0]]
+    var soup = number(of: entrant(.checkpoint(order[0])))
     var trials = 0
-    let soup = try GreedySoupOfPlaces(scores).select { members in
+    for place in order.dropFirst() {
+      // What the soup begins with may not have seen the images that its trials are compared on.
+      guard try hasRoom(for: finals[soup] == nil ? work + work : work) else {
+        shortages.append(.init(stage: .soup, wanted: order.count - 1, kept: trials))
+        break
+      }
+      let trial = number(of: entrant(.soup((members + [place]).sorted())))
+      try measure([soup, trial])
       trials += 1
-      let trial = number(
-        of: Entrant(
-          candidate: .soup(members), preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm))
-      try measure([trial])
-      return tally(trial).value
+      if tally(trial).successes > tally(soup).successes {
+        // A soup that another one goes beyond is no finalist: it would only add to the luck of the best.
+        if members.count > 1 { finals[soup] = nil }
+        members = (members + [place]).sorted()
+        soup = trial
+      } else {
+        finals[trial] = nil
+      }
     }
-    // Trials that the soup went beyond are no finalists: they would only add to the luck of the best.
-    let kept = number(
-      of: soup.count == 1
-        ? single(soup[0])
-        : Entrant(
-          candidate: .soup(soup), preprocessing: preprocessing, isRecalibrated: settings.hasBatchNorm))
-    for number in finals.keys where number != kept {
-      if case .soup = entrants[number].candidate { finals[number] = nil }
-    }
-    note(.soup, tried: trials, since: before)
+    if trials > 0 { note(.soup, tried: trials, since: before) }
   }
 
   /// Numbers of the leaders, each of another candidate.
@@ -283,12 +294,14 @@ public final class BestModelSearch {
         return other
       }
     }
-    try add(new, .resize, since: before)
+    let each = plan.selecting.count + (settings.hasBatchNorm ? plan.statisticsImages : 0)
+    try add(new, .resize, costs: new.map { ($0, each) }, since: before)
   }
 
   /// Tunings of the leaders.
   private func addTunings() throws {
     let before = world.spent
+    let leaders = leaders
     let new = leaders.flatMap { leader in
       settings.tunings.map { tuning in
         var tuned = entrants[leader]
@@ -296,31 +309,48 @@ public final class BestModelSearch {
         return tuned
       }
     }
-    try add(new, .tuning, since: before)
+    // The features of a leader are made once for all its tunings.
+    try add(
+      new, .tuning,
+      costs: new.map { ($0, plan.selecting.count) } + leaders.map { (entrants[$0], settings.tuningImages) },
+      since: before)
   }
 
-  private func add(_ new: [Entrant], _ kind: SearchResult.Stage.Kind, since before: SearchCost) throws {
+  /// Adds entrants to the final if there is room for all of them.
+  ///
+  /// - Parameters:
+  ///   - new: The entrants.
+  ///   - kind: Stage that they are of.
+  ///   - costs: Numbers of images that pass through networks for them.
+  ///   - before: Cost before the stage.
+  private func add(
+    _ new: [Entrant], _ kind: SearchResult.Stage.Kind, costs: [(entrant: Entrant, images: Int)],
+    since before: SearchCost
+  ) throws {
     guard !new.isEmpty else { return }
-    let each = plan.selecting.count + (settings.hasBatchNorm ? plan.statisticsImages : 0)
     var work = SearchCost()
-    for entrant in new {
-      work = work + SearchCost.passes(each, multiplyAdds: try world.multiplyAdds(of: entrant))
+    for (entrant, images) in costs {
+      work = work + SearchCost.passes(images, multiplyAdds: try world.multiplyAdds(of: entrant))
     }
-    guard try hasRoom(for: work, kind) else { return }
+    guard try hasRoom(for: work) else {
+      shortages.append(.init(stage: kind, wanted: new.count, kept: 0))
+      return
+    }
     try measure(new.map { number(of: $0) })
     note(kind, tried: new.count, since: before)
   }
 
   // MARK: Budget
 
-  /// The least that an honest answer takes from here on: the final of one entrant, and the scores of it and of the last
-  /// checkpoint.
+  /// The least that an honest answer takes from here on: the final of one entrant and of the last checkpoint, and the scores
+  /// of both.
   private func reserve(for entrant: Int) throws -> SearchCost {
     let scored = (plan.method == .half ? plan.scoring.count : 0) + testCount
     let statistics = settings.hasBatchNorm ? plan.statisticsImages : 0
     return SearchCost.passes(
       plan.selecting.count + statistics + scored, multiplyAdds: try world.multiplyAdds(of: entrants[entrant]))
-      + SearchCost.passes(scored, multiplyAdds: try world.multiplyAdds(of: entrants[Self.last]))
+      + SearchCost.passes(
+        plan.selecting.count + scored, multiplyAdds: try world.multiplyAdds(of: entrants[Self.last]))
   }
 
   /// Takes out those for whom the budget has no room.
@@ -333,7 +363,7 @@ public final class BestModelSearch {
     let ranking = race.ranking
     let spent = world.spent
     let least = try reserve(for: ranking[0])
-    let base = budget.share(of: least, after: spent)
+    let base = budget.share(of: least, after: spent, beyond: inherited)
     let bound = base + share * max(0, 1 - base)
     var work = least
     var room = 0
@@ -342,7 +372,7 @@ public final class BestModelSearch {
       work =
         work + SearchCost.passes(passes, multiplyAdds: try world.multiplyAdds(of: entrants[entrant]))
       // The reserve has the final of one already.
-      if budget.share(of: work, after: spent) > bound && room >= 1 { break }
+      if budget.share(of: work, after: spent, beyond: inherited) > bound && room >= 1 { break }
       room += 1
     }
     if room < ranking.count {
@@ -351,12 +381,15 @@ public final class BestModelSearch {
     }
   }
 
-  private func hasRoom(for work: SearchCost, _ kind: SearchResult.Stage.Kind) throws -> Bool {
+  /// True if the budget has room for work after the final, and for the scores.
+  private func hasRoom(for work: SearchCost) throws -> Bool {
     guard let budget = settings.budget, let leader = ranking.first else { return true }
-    let whole = try work + reserve(for: leader)
-    if budget.share(of: whole, after: world.spent) <= 1 { return true }
-    shortages.append(.init(stage: kind, wanted: 1, kept: 0))
-    return false
+    let scored = (plan.method == .half ? plan.scoring.count : 0) + testCount
+    var whole = work
+    for entrant in [leader, Self.last] {
+      whole = whole + SearchCost.passes(scored, multiplyAdds: try world.multiplyAdds(of: entrants[entrant]))
+    }
+    return budget.share(of: whole, after: world.spent, beyond: inherited) <= 1
   }
 
   private func note(
@@ -365,8 +398,16 @@ public final class BestModelSearch {
   ) {
     guard let leader = leader ?? ranking.first else { return }
     let now = world.spent
+    // A race is over before all have seen the same images.
+    let earlier: Double? =
+      switch kind {
+      case .race: nil
+      case .final: finals[Self.last] == nil ? nil : self.tally(Self.last).value
+      case .soup, .resize, .tuning: stages.last?.top1.value
+      }
+    let top1 = tally ?? self.tally(leader)
     let stage = SearchResult.Stage(
-      kind: kind, tried: tried, leader: entrants[leader], top1: tally ?? self.tally(leader),
+      kind: kind, tried: tried, leader: entrants[leader], top1: top1, gain: earlier.map { top1.value - $0 },
       cost: SearchCost(
         images: now.images - before.images, multiplyAdds: now.multiplyAdds - before.multiplyAdds,
         seconds: now.seconds - before.seconds))
@@ -379,8 +420,12 @@ public final class BestModelSearch {
   private func finish() throws -> SearchResult {
     let finalists = finals.keys.sorted()
     let columns = finalists.map { finals[$0]!.isCorrect }
+    // Nothing else is taken for being no worse than the last checkpoint.
+    let costs = try finalists.map {
+      $0 == Self.last ? 0 : Double(try world.multiplyAdds(of: entrants[$0]))
+    }
     let choice = try Choice(
-      columns, costs: try finalists.map { Double(try world.multiplyAdds(of: entrants[$0])) }, plan: plan,
+      columns, costs: costs, plan: plan,
       level: settings.level, seed: settings.seed)
     let chosen = finalists[choice.chosen]
     var scores: [Score] = []
@@ -400,13 +445,14 @@ public final class BestModelSearch {
       guard let seen, seen.count > 0 else { return nil }
       return SearchResult.Row(
         entrant: entrants[number], top1: seen, isFinalist: isFinalist,
-        isIndistinguishable: members.contains(number), isChosen: number == chosen, reason: left?.reason)
+        isIndistinguishable: members.contains(number), isChosen: number == chosen,
+        reason: isFinalist ? nil : left?.reason)
     }
     return SearchResult(
       plan: plan, rows: rows, stages: stages, chosen: entrants[chosen], last: entrants[Self.last],
       optimism: choice.optimism, scores: scores,
       answer: chosen == Self.last ? .last : isBetter ? .better : .notShown, spent: world.spent,
-      budget: settings.budget, shortages: shortages)
+      inherited: inherited, budget: settings.budget, shortages: shortages)
   }
 
   private func score(
@@ -416,7 +462,7 @@ public final class BestModelSearch {
     let outcomes = try world.outcomes(
       of: both, on: set, places: places, statisticsImages: plan.statisticsImages)
     let (own, last) = (outcomes[0], outcomes[outcomes.count - 1])
-    return Self.score(name, own, last.isCorrect)
+    return Self.score(name, own, last.isCorrect, isLast: chosen == Self.last)
   }
 
   private func foldScore(_ choice: Choice, _ finalists: [Int]) throws -> Score {
@@ -429,35 +475,17 @@ public final class BestModelSearch {
       own.ranks.append(counted.ranks[place])
       own.losses.append(counted.losses[place])
     }
-    return Self.score(validationName, own, last.isCorrect)
+    return Self.score(
+      validationName, own, last.isCorrect, isLast: choice.counted.allSatisfy { finalists[$0] == Self.last })
   }
 
-  private static func score(_ name: String, _ own: EntrantOutcomes, _ last: [Bool]) -> Score {
+  private static func score(
+    _ name: String, _ own: EntrantOutcomes, _ last: [Bool], isLast: Bool
+  ) -> Score {
     let correct = own.isCorrect
     return Score(
       dataset: name, top1: Proportion(successes: correct.count { $0 }, count: correct.count),
       loss: own.meanLoss, last: Proportion(successes: last.count { $0 }, count: last.count),
-      comparison: PairedComparison(correct, last))
-  }
-}
-
-/// A greedy soup of the checkpoints whose scores are known, by their places in the series.
-private struct GreedySoupOfPlaces {
-  /// Places with known scores, ascending.
-  private let places: [Int]
-  private let scores: [Int: Double]
-
-  init(_ scores: [Int: Double]) {
-    self.scores = scores
-    places = scores.keys.sorted()
-  }
-
-  /// The places of the soup, ascending.
-  ///
-  /// - Parameter score: Score of the mean of several checkpoints.
-  func select(score: ([Int]) throws -> Double) rethrows -> [Int] {
-    try GreedySoup.select(count: places.count, mode: .max) { members in
-      try members.count == 1 ? scores[places[members[0]]]! : score(members.map { places[$0] })
-    }.members.map { places[$0] }
+      comparison: PairedComparison(correct, last), isLast: isLast)
   }
 }

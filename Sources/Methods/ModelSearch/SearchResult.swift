@@ -26,6 +26,9 @@ public struct SearchResult: Sendable, Equatable {
     public let leader: Entrant
     /// Accuracy of the leader on the choosing images that it has seen: too good, since they made it the leader.
     public let top1: Proportion
+    /// Accuracy of the leader less that of the leader before, or of the last checkpoint as it is before the final: too good
+    /// as well; nil for a race, in which images and statistics differ.
+    public let gain: Double?
     /// Cost of the stage.
     public let cost: SearchCost
   }
@@ -72,9 +75,11 @@ public struct SearchResult: Sendable, Equatable {
   public let scores: [Score]
   /// The answer.
   public let answer: Answer
-  /// Cost of the search.
+  /// Cost of the search, shards included.
   public let spent: SearchCost
-  /// The limit on that; nil for none.
+  /// The part of it that shards have spent.
+  public let inherited: SearchCost
+  /// The limit on the other part; nil for none.
   public let budget: SearchBudget?
   /// Stages that the budget cut.
   public let shortages: [Shortage]

@@ -53,6 +53,9 @@ struct Best: NetworkTool {
       throw ValidationError(
         "--shard only measures: -o, --report and --require go with --merge, which chooses")
     }
+    if source.train == nil && (images.limit != nil || images.sample != nil) {
+      throw ValidationError("--limit and --sample are about --train, which is not given")
+    }
     if leaders.tune != .none && source.train == nil {
       throw ValidationError("--tune needs --train with labeled images")
     }
@@ -91,9 +94,11 @@ struct Best: NetworkTool {
 extension SearchError: AdvisedError {
   package var advice: String? {
     switch self {
-    case .badState: "name another --state to begin a new one"
+    case .badState:
+      "a state goes with the checkpoints, images and options that it was made with; name another --state to begin a new one"
     case .incompleteStates: "--merge takes the states of all shards"
-    case .tooFewImages, .badSpace: nil
+    case .tooFewImages: "give --val more images, or fewer folds to --select"
+    case .badSpace: "ckpt-best(1) lists the members of --space"
     }
   }
 }

@@ -30,7 +30,7 @@ struct Pipe {
           "\(command.search.seed)",
         ]
           + size + Self.images(command.images, isLabelled: false) + arch)
-    } else if entrant.preprocessing != job.settings.recorded {
+    } else if entrant.preprocessing != job.stored {
       // Nothing else writes a size down; it adds the accuracy on these images.
       commands.append(
         ["ckpt-sweep", "--data", command.source.val] + size + Self.images(command.images, isLabelled: true)
@@ -43,6 +43,7 @@ struct Pipe {
           "--epochs", "\(tuning.epochs)", "--seed", "\(command.search.seed)",
         ] + Self.images(command.images, isLabelled: true) + Self.arithmetic(command.arithmetic) + arch)
     }
+    if command.compression.compress { commands[commands.count - 1].append("--compress") }
     commands[commands.count - 1] += ["-o", command.results.output ?? "best.safetensors"]
     self.commands = commands
   }

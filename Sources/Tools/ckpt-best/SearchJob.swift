@@ -19,6 +19,8 @@ struct SearchJob {
   let paths: [String]
   let model: LoadedModel
   let settings: BestModelSearch.Settings
+  /// Preprocessing of the last checkpoint as far as its file says, without options.
+  let stored: Preprocessing
   let plan: SearchPlan
   let world: NetworkWorld
   /// Training images that are asked for as the sample of the statistics, unreadable ones included.
@@ -53,7 +55,8 @@ struct SearchJob {
 
     let model = try Self.lastModel(command, path: paths[paths.count - 1], pool: pool, console: console)
     self.model = model
-    let recorded = try Self.recorded(model, command.normalisation, console: console)
+    let (stored, recorded) = try Self.recorded(model, command.normalisation, console: console)
+    self.stored = stored
     let hasBatchNorm = !model.network.trainedBatchNorms.isEmpty
     let tunings = command.leaders.tunings
     try Self.check(command.leaders.tune, model.network)
@@ -79,6 +82,13 @@ struct SearchJob {
     let validation = try labelled(command.source.val, .all)
     if let own = validation.classNames { names = ClassNames(own, owner: validation.name) }
     let test = try command.source.test.map { try labelled($0, .all) }
+    let scoring = [(validation, command.source.val)] + (test.map { [($0, command.source.test!)] } ?? [])
+    if scoring.count > 1 {
+      let shared = SharedImages(of: scoring[1].0, scoring[1].1, and: validation, command.source.val)
+      guard shared.count == 0 else {
+        throw Failure(.usage, "\(shared.text): --test takes images that have no part in the choice")
+      }
+    }
     var statistics = NetworkWorld.Images(validation, order: [])
     var (statisticsCount, statisticsSample) = (0, 0)
     if hasBatchNorm {
@@ -90,11 +100,26 @@ struct SearchJob {
       }
       let dataset = try command.images.open(
         train, seed: seed, views: views, isReadAgain: true, isLabelled: false, console: console)
-      let order = NetworkWorld.statisticsOrder(imageCount: dataset.count, seed: seed).prefix(options.bnImages)
+      let order = NetworkWorld.statisticsOrder(imageCount: dataset.count, seed: seed).prefix(
+        options.statisticsImages)
       let readable = try command.images.readable(
         Array(order), of: dataset, pool: pool, console: console)
+      let sample = (train, dataset.subset(readable))
+      for (set, argument) in scoring {
+        let shared = SharedImages(of: sample.1, sample.0, and: set, argument)
+        if shared.count > 0 {
+          console.warning(
+            "\(shared.text): they shape the statistics of what they are to measure, so accuracies may be too good"
+          )
+        }
+      }
       statistics = NetworkWorld.Images(dataset, order: readable)
       (statisticsCount, statisticsSample) = (readable.count, order.count)
+    } else if command.search.bnImages != nil {
+      throw Failure(
+        .usage,
+        "\(model.network.architectureName) has no BatchNorm layers to recalibrate: --bn-images has no meaning"
+      )
     } else if command.source.train != nil && tunings.isEmpty {
       throw Failure(
         .usage,
@@ -103,6 +128,14 @@ struct SearchJob {
     }
     let tuningImages =
       try tunings.isEmpty ? nil : command.source.train.map { try labelled($0, .selected) }
+    if let tuningImages, let train = command.source.train {
+      for (set, argument) in scoring {
+        let shared = SharedImages(of: tuningImages, train, and: set, argument)
+        guard shared.count == 0 else {
+          throw Failure(.usage, "\(shared.text): --tune would learn the labels of images that score it")
+        }
+      }
+    }
     try Self.checkMemory(views, model.network, images: statisticsCount)
 
     self.statisticsSample = statisticsSample
@@ -110,8 +143,8 @@ struct SearchJob {
       imageCount: validation.count, method: options.select.method, statisticsImages: statisticsCount)
     testCount = test?.count ?? 0
     var settings = BestModelSearch.Settings(space: space, recorded: recorded, hasBatchNorm: hasBatchNorm)
-    settings.tunings = tunings
-    (settings.leaders, settings.finalists) = (options.leaders, options.finalists)
+    (settings.tunings, settings.tuningImages) = (tunings, tuningImages?.count ?? 0)
+    (settings.leaders, settings.finalists) = (options.leaderCount, options.finalistCount)
     (settings.level, settings.budget, settings.seed) = (options.confidence, options.budget, seed)
     self.settings = settings
 
@@ -120,7 +153,7 @@ struct SearchJob {
       try isKept
       ? Self.recipe(
         command, settings, sources: sources, validation: validation, test: test,
-        statistics: hasBatchNorm ? statistics : nil) : .object([])
+        statistics: hasBatchNorm ? statistics : nil, tuning: tuningImages) : .object([])
     self.recipe = recipe
     let board = try command.parts.board(
       recipe, shard: shard, empty: Scoreboard(validationCount: validation.count, testCount: testCount))
@@ -139,10 +172,10 @@ struct SearchJob {
     var onSave: ((Scoreboard) throws -> Void)?
     if command.parts.state != nil { onSave = { try command.parts.save($0, recipe: recipe, shard: shard) } }
     world = NetworkWorld(
-      store: store, last: try open(sources[sources.count - 1]), recorded: recorded, images: images,
+      store: store, last: try open(sources[sources.count - 1]), recorded: stored, images: images,
       training: ModelTraining(
         statistics: statistics, tuning: tuningImages, scratchFolder: temporaryFolder), tunings: tunings,
-      board: board, earlierImages: command.parts.merge.isEmpty ? 0 : board.spent.images, seed: seed,
+      board: board, isMerged: !command.parts.merge.isEmpty, seed: seed,
       pool: pool, workers: threads, meter: meter,
       onSave: onSave)
   }
@@ -194,10 +227,10 @@ struct SearchJob {
     }
   }
 
-  /// The preprocessing of the last checkpoint.
+  /// The preprocessing of the last checkpoint as far as its file says, and with the options.
   private static func recorded(
     _ model: LoadedModel, _ normalisation: NormalisationOptions, console: Console
-  ) throws -> Preprocessing {
+  ) throws -> (stored: Preprocessing, used: Preprocessing) {
     let (metadata, label) = (model.metadata, model.source.label)
     let known = try Preprocessing(metadata: { metadata[$0] }, source: label, defaults: model.defaults)
     var used = known ?? model.defaults
@@ -212,7 +245,7 @@ struct SearchJob {
     if known == nil {
       console.notice("no preprocessing in \(label): sizes are taken around \(used.summary)")
     }
-    return used
+    return (known ?? model.defaults, used)
   }
 
   private static func check(_ layers: LeaderOptions.Layers, _ network: Network) throws {
@@ -248,14 +281,16 @@ struct SearchJob {
   /// Everything that outcomes depend on.
   private static func recipe(
     _ command: Best, _ settings: BestModelSearch.Settings, sources: [any CheckpointSource],
-    validation: any ImageDataset, test: (any ImageDataset)?, statistics: NetworkWorld.Images?
+    validation: any ImageDataset, test: (any ImageDataset)?, statistics: NetworkWorld.Images?,
+    tuning: (any ImageDataset)?
   ) throws -> JSON {
     var members: [(String, JSON)] = [
       ("checkpoints", .array(try sources.map { .string(try contentDigest(of: $0)) })),
       ("val", .string(validation.namesDigest)), ("test", test.map { .string($0.namesDigest) } ?? .null),
       ("train", statistics.map { .string($0.digest) } ?? .null),
+      ("tuning", tuning.map { .string($0.namesDigest) } ?? .null),
       ("select", .string(command.search.select.method.name)), ("space", settings.space.json),
-      ("recorded", .string(settings.recorded.summary)), ("bn_images", JSON(command.search.bnImages)),
+      ("recorded", .string(settings.recorded.summary)), ("bn_images", JSON(command.search.statisticsImages)),
       ("tune", .array(settings.tunings.map { .string($0.key) })), ("leaders", JSON(settings.leaders)),
       ("finalists", JSON(settings.finalists)), ("confidence", JSON(settings.level)),
       ("seed", .number("\(settings.seed)")),

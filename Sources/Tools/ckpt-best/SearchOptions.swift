@@ -19,8 +19,10 @@ struct SearchOptions: ParsableArguments {
       valueName: "half|kfold:K|none"))
   var select = Division(.half)
 
-  @Option(help: ArgumentHelp("Maximum number of training images for BatchNorm statistics.", valueName: "n"))
-  var bnImages = 1024
+  @Option(
+    help: ArgumentHelp(
+      "Maximum number of training images for BatchNorm statistics (default: 1024).", valueName: "n"))
+  var bnImages: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -28,12 +30,15 @@ struct SearchOptions: ParsableArguments {
       valueName: "p"))
   var confidence = 0.95
 
-  @Option(help: ArgumentHelp("Maximum number of entrants in the final.", valueName: "n"))
-  var finalists = 12
+  @Option(
+    help: ArgumentHelp(
+      "Maximum number of entrants in the final, the last checkpoint apart (default: 12).", valueName: "n"))
+  var finalists: Int?
 
   @Option(
-    help: ArgumentHelp("Number of leaders that other resizes and --tune are tried with.", valueName: "n"))
-  var leaders = 2
+    help: ArgumentHelp(
+      "Number of leaders that other resizes and --tune are tried with (default: 2).", valueName: "n"))
+  var leaders: Int?
 
   @Option(help: ArgumentHelp("Seed of all random choices.", valueName: "n"))
   var seed: UInt64 = 0
@@ -49,7 +54,19 @@ struct SearchOptions: ParsableArguments {
     try OptionBounds.check(["--bn-images": bnImages])
     try OptionBounds.check(["--finalists": finalists, "--leaders": leaders], 1...1000)
     try OptionBounds.check(["--confidence": confidence], .within(1e-6...1 - 1e-6))
+    if case .folds = select.method, finalists != nil || leaders != nil {
+      throw ValidationError(
+        "--finalists and --leaders follow from images that --select kfold scores on; they go with half and none"
+      )
+    }
   }
+
+  /// Images for the statistics at most.
+  var statisticsImages: Int { bnImages ?? 1024 }
+  /// Entrants in the final at most.
+  var finalistCount: Int { finalists ?? 12 }
+  /// Leaders that other resizes and tuning are tried with.
+  var leaderCount: Int { leaders ?? 2 }
 }
 
 /// Fine-tuning of the leaders.

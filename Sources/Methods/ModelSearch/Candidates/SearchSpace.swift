@@ -69,12 +69,15 @@ public struct SearchSpace: Sendable, Equatable {
     return grid.preprocessings
   }
 
-  /// The preprocessings that a leader is tried with as well: its crop after other resizes, down to no margin.
+  /// The preprocessings that a leader is tried with as well: its crop after other resizes, down to no margin, unless they
+  /// are within 2 % of its own.
   public static func refinements(of leader: Preprocessing) -> [Preprocessing] {
     let crop = leader.crop
     return SweepGrid(base: leader, resizes: [crop, crop * 15 / 14, crop * 8 / 7], crops: [crop])
       .preprocessings
-      .filter { $0.resize != leader.resize && Preprocessing.sizes.contains($0.resize) }
+      .filter {
+        50 * abs($0.resize - leader.resize) > leader.resize && Preprocessing.sizes.contains($0.resize)
+      }
   }
 }
 

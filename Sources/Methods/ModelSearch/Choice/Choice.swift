@@ -22,9 +22,8 @@ public struct Choice: Sendable, Equatable {
   private static let replicates = 1000
 
   /// - Parameters:
-  ///   - columns: Correctness of the choosing images for every finalist; the first one is the last checkpoint as it is, if that
-  ///     is among them, since the first of equals is taken.
-  ///   - costs: Cost of each finalist, by which equals are told apart before their order.
+  ///   - columns: Correctness of the choosing images for every finalist.
+  ///   - costs: Cost of each finalist: the cheapest of equals is taken, and of those the first.
   ///   - plan: Division of the images.
   ///   - level: Probability that the best finalist is among the indistinguishable ones.
   ///   - seed: Seed of the resampling.
@@ -60,10 +59,18 @@ public struct Score: Sendable, Equatable {
   public let last: Proportion
   /// The two compared image by image.
   public let comparison: PairedComparison
+  /// True if the chosen model is the last checkpoint as it is, for every image.
+  public let isLast: Bool
+
+  /// 95 % interval of the gain over the last checkpoint; nothing but 0 if that is the chosen model.
+  public var gainInterval: ClosedRange<Double> { isLast ? 0...0 : comparison.interval }
 
   /// A score with everything given.
-  public init(dataset: String, top1: Proportion, loss: Double, last: Proportion, comparison: PairedComparison)
-  {
+  public init(
+    dataset: String, top1: Proportion, loss: Double, last: Proportion, comparison: PairedComparison,
+    isLast: Bool
+  ) {
+    self.isLast = isLast
     self.dataset = dataset
     self.top1 = top1
     self.loss = loss

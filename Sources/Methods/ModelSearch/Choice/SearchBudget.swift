@@ -78,12 +78,15 @@ extension SearchBudget {
   /// - Parameters:
   ///   - work: The work in question.
   ///   - spent: Cost so far.
-  public func share(of work: SearchCost, after spent: SearchCost) -> Double {
+  ///   - inherited: The part of that which the budget is not for.
+  public func share(
+    of work: SearchCost, after spent: SearchCost, beyond inherited: SearchCost = SearchCost()
+  ) -> Double {
     switch self {
-    case .images(let limit): return Double(spent.images + work.images) / Double(limit)
+    case .images(let limit): return Double(spent.images - inherited.images + work.images) / Double(limit)
     case .seconds(let limit):
       let rate = spent.multiplyAdds > 0 ? spent.seconds / spent.multiplyAdds : 0
-      return (spent.seconds + work.multiplyAdds * rate) / limit
+      return (spent.seconds - inherited.seconds + work.multiplyAdds * rate) / limit
     }
   }
 }

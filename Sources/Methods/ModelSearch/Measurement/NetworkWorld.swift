@@ -58,12 +58,12 @@ public final class NetworkWorld: SearchWorld {
   /// - Parameters:
   ///   - store: The candidates.
   ///   - last: The model of the last checkpoint.
-  ///   - recorded: Its preprocessing.
+  ///   - recorded: Its preprocessing as far as its file says; outputs of another record theirs.
   ///   - images: The sets of images.
   ///   - training: Images that models are made with.
   ///   - tunings: The tunings of leaders, which share their features.
   ///   - board: Outcomes that are known already.
-  ///   - earlierImages: Passes of images that others have spent on this search.
+  ///   - isMerged: True if those outcomes are of shards, whose cost is part of that of this search.
   ///   - seed: Seed of the tuning.
   ///   - pool: Runs the arithmetic.
   ///   - workers: Decoding threads.
@@ -71,7 +71,7 @@ public final class NetworkWorld: SearchWorld {
   ///   - onSave: Called every ten seconds or so, and at the end of every round; nil keeps nothing.
   public init(
     store: CandidateStore, last: CandidateModel, recorded: Preprocessing, images: [ImageSet: Images],
-    training: ModelTraining, tunings: [Tuning], board: Scoreboard, earlierImages: Int = 0, seed: UInt64,
+    training: ModelTraining, tunings: [Tuning], board: Scoreboard, isMerged: Bool = false, seed: UInt64,
     pool: ThreadPool, workers: Int, meter: @escaping WorkMeter,
     onSave: ((Scoreboard) throws -> Void)?
   ) {
@@ -89,7 +89,7 @@ public final class NetworkWorld: SearchWorld {
     let bytes = last.source.tensors.reduce(0) { $0 + $1.byteCount }
     networkLimit = max(1, memoryLimit / 4 / max(1, 4 * bytes))
     earlierSeconds = board.spent.seconds
-    charges = Charges(images: earlierImages)
+    charges = Charges(paid: isMerged ? board : nil)
   }
 
   /// The order in which statistics take the images of a data set, which is that of a recalibration with the same seed.

@@ -78,19 +78,28 @@ public struct Scoreboard: Sendable, Equatable {
 /// The images that a search has asked for, each pass once.
 struct Charges {
   private(set) var images: Int
+  private let paid: Scoreboard?
   private var outcomes: [Scoreboard.Key: Set<Int>] = [:]
   private var samples: [StatisticsBank.Key: Int] = [:]
   private var leaders: Set<StatisticsBank.Key> = []
 
-  init(images: Int) { self.images = images }
+  /// - Parameter paid: Outcomes of shards, whose cost is the beginning and comes in only once; nil without shards.
+  init(paid: Scoreboard?) {
+    self.paid = paid
+    images = paid?.spent.images ?? 0
+  }
 
   mutating func add(
     _ entrant: Entrant, _ key: Scoreboard.Key, _ places: Range<Int>, sample: Int, tuningImages: Int
   ) {
+    let model = StatisticsBank.Key(candidate: entrant.candidate, preprocessing: entrant.preprocessing)
+    if let paid, paid.missing(key, places).isEmpty {
+      if entrant.isRecalibrated { samples[model] = max(samples[model] ?? 0, sample) }
+      return
+    }
     let before = outcomes[key]?.count ?? 0
     outcomes[key, default: []].formUnion(places)
     images += outcomes[key]!.count - before
-    let model = StatisticsBank.Key(candidate: entrant.candidate, preprocessing: entrant.preprocessing)
     if entrant.isRecalibrated {
       let known = samples[model] ?? 0
       images += max(0, sample - known)

@@ -18,13 +18,22 @@ extension SearchReport {
       "| " + scoreCells(score).map(plain).joined(separator: " | ") + " |"
     }
     lines += ["", "## How it was found", ""]
-    lines += ["| stage | tried | images | top-1 of the leader | leader |", "|---|---:|---:|---:|---|"]
+    lines += [
+      "| stage | tried | images | top-1 of the leader | gain | leader |", "|---|---:|---:|---:|---:|---|",
+    ]
     lines += result.stages.map { "| " + stageCells($0).map(plain).joined(separator: " | ") + " |" }
     lines += ["", "## Finalists", ""]
     lines += ["| | n | top-1 | entrant |", "|---|---:|---:|---|"]
     lines += finalists.map { "| " + finalistCells($0).map(plain).joined(separator: " | ") + " |" }
     lines += [
       "", "Marked with = are those that the choosing images cannot distinguish from the best.", "",
+    ]
+    if !left.isEmpty {
+      lines += ["## Left before the final", "", "| entrant | images seen | top-1 | reason |"]
+      lines += ["|---|---:|---:|---|"]
+      lines += left.map { "| " + $0.map(plain).joined(separator: " | ") + " |" } + [""]
+    }
+    lines += [
       "## The same file by the single tools", "", "```sh", pipe.text, "```",
     ]
     return lines.joined(separator: "\n") + "\n"
@@ -36,12 +45,6 @@ extension SearchReport {
       let head = headings.map { "<th>\(markup($0))</th>" }.joined()
       let body = rows.map { "<tr>" + $0.map { "<td>\(markup($0))</td>" }.joined() + "</tr>" }
       return "<table><tr>\(head)</tr>\n\(body.joined(separator: "\n"))</table>"
-    }
-    let left = result.rows.filter { !$0.isFinalist }.map { row in
-      [
-        row.entrant.text(names: names), "\(row.top1.count)", percent(row.top1.value),
-        row.reason?.rawValue ?? "",
-      ]
     }
     let parts = [
       "<!doctype html>", "<html lang=\"en\"><head><meta charset=\"utf-8\">",
@@ -55,7 +58,7 @@ extension SearchReport {
           "data", "images", "top-1", "95 % interval", "last checkpoint", "gain", "95 % interval of the gain",
         ], result.scores.map(scoreCells)), "<h2>How it was found</h2>",
       table(
-        ["stage", "tried", "images", "top-1 of the leader", "leader"], result.stages.map(stageCells)),
+        ["stage", "tried", "images", "top-1 of the leader", "gain", "leader"], result.stages.map(stageCells)),
       SearchPlots(result).pictures.joined(separator: "\n"), "<h2>Finalists</h2>",
       table(["", "n", "top-1", "entrant"], finalists.map(finalistCells)),
       "<p>Marked with = are those that the choosing images cannot distinguish from the best.</p>",
@@ -64,6 +67,20 @@ extension SearchReport {
       "<h2>The same file by the single tools</h2>", "<pre>\(markup(pipe.text))</pre>", "</body></html>",
     ]
     return (parts + answer + sections).joined(separator: "\n") + "\n"
+  }
+
+  /// Those who left before the final, and why.
+  private var left: [[String]] {
+    result.rows.filter { !$0.isFinalist }.map { row in
+      let reason =
+        switch row.reason {
+        case .worse: "worse beyond doubt"
+        case .rank: "not among the best"
+        case .budget: "budget"
+        case nil: ""
+        }
+      return [row.entrant.text(names: names), "\(row.top1.count)", percent(row.top1.value), reason]
+    }
   }
 
   private static let style = """
@@ -86,13 +103,13 @@ extension SearchReport {
       displayName(lastComponents(score.dataset)), "\(score.top1.count)", percent(score.top1.value),
       interval(score.top1.wilsonInterval()), percent(score.last.value),
       String(format: "%+.2f", 100 * score.comparison.difference),
-      interval(score.comparison.interval, signed: true),
+      score.isLast ? "" : interval(score.gainInterval, signed: true),
     ]
   }
 
   private func stageCells(_ stage: SearchResult.Stage) -> [String] {
     [
-      stage.kind.rawValue, "\(stage.tried)", "\(stage.cost.images)", percent(stage.top1.value),
+      stage.kind.rawValue, "\(stage.tried)", "\(stage.cost.images)", percent(stage.top1.value), gain(stage),
       stage.leader.text(names: names),
     ]
   }

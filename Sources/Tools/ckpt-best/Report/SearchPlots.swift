@@ -12,7 +12,7 @@ struct SearchPlots {
 
   private let rows: [SearchResult.Row]
 
-  private static let width = 520.0
+  private static let width = 600.0
   private static let height = 330.0
   private static let left = 58.0
   private static let right = 400.0
@@ -47,12 +47,11 @@ struct SearchPlots {
     }
   }
 
-  /// The candidates that are finalists at some size, over all sizes.
+  /// The most accurate candidates that are finalists at some size, over all sizes.
   private var byCandidate: [Line] {
     var seen: [Candidate] = []
-    for row in rows where row.isFinalist && !seen.contains(row.entrant.candidate) {
-      seen.append(row.entrant.candidate)
-    }
+    let finalists = rows.filter(\.isFinalist).sorted { $0.top1.value > $1.top1.value }
+    for row in finalists where !seen.contains(row.entrant.candidate) { seen.append(row.entrant.candidate) }
     return seen.prefix(PlotStyle.colorCount).map { candidate in
       let points = rows.filter { $0.entrant.candidate == candidate && $0.entrant.isRecalibrated }
         .map { (x: Double($0.entrant.preprocessing.crop), row: $0) }
@@ -81,7 +80,7 @@ struct SearchPlots {
       100 * worst...100 * best, from: Self.bottom, to: Self.top, tickCount: 6, isRounded: true)
     var body = [
       SVG.text(Self.left, 26, title, "title"),
-      SVG.text(Self.left, 44, "top-1 on the choosing images; hollow: left the race early", "soft"),
+      SVG.text(Self.left, 44, "top-1 on the choosing images; hollow: left before the final", "soft"),
     ]
     body += SVG.axes(x, y, xLabel: label, unit: " %")
     for (number, line) in lines.enumerated() {

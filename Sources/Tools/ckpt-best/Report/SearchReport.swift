@@ -41,29 +41,36 @@ struct SearchReport {
   var answerLines: [String] {
     let chosen = result.chosen.text(names: names)
     guard let score = result.scores.last else { return [chosen] }
-    let accuracy = "top-1 \(percent(score.top1.value))"
-    let images = "\(counted(score.top1.count, "image")) that had no part in the choice"
+    var images = "\(counted(score.top1.count, "image")) that had no part in the choice"
+    var subject = ""
+    if case .folds(let count) = result.plan.method, result.scores.count == 1 {
+      // Each part of the images scores what is chosen without it.
+      images = "\(counted(score.top1.count, "image")) in \(count) parts"
+      subject = "choosing without each part has "
+    }
+    let accuracy = "\(subject)top-1 \(percent(score.top1.value))"
     var lines: [String] = []
     switch result.answer {
     case .last:
       lines.append(
-        "nothing is better than the last checkpoint, which stays as it is: \(accuracy) on \(images)")
+        "nothing is better than the last checkpoint, which stays as it is: top-1 \(percent(score.last.value)) on \(images)"
+      )
     case .better:
       lines.append("\(chosen): \(accuracy), \(gain(score)) over the last checkpoint on \(images)")
     case .notShown:
       lines.append(
-        "nothing is shown to be better than the last checkpoint: \(chosen) has \(accuracy), \(gain(score)) on \(images)"
+        "nothing is shown to be better than the last checkpoint; chosen is \(chosen): \(accuracy), \(gain(score)) on \(images)"
       )
     }
     if result.scores.count > 1 {
       let first = result.scores[0]
       lines.append(
-        "on the scoring half of \(displayName(lastComponents(first.dataset))): top-1 \(percent(first.top1.value)), \(gain(first))"
+        "on the \(result.plan.method == .half ? "scoring half" : "parts") of \(displayName(lastComponents(first.dataset))): top-1 \(percent(first.top1.value)), \(gain(first))"
       )
     }
     if let optimism = result.optimism, result.answer != .last {
       lines.append(
-        "on the choosing images the choice looks better by about \(points(optimism, signed: false)) for its luck among the finalists"
+        "on the choosing images the choice looks better by about \(String(format: "%.2f points", 100 * optimism)) for its luck among the finalists"
       )
     }
     return lines
@@ -71,21 +78,32 @@ struct SearchReport {
 
   /// The gain over the last checkpoint with its interval.
   func gain(_ score: Score) -> String {
-    let interval = score.comparison.interval
-    return
-      "\(points(score.comparison.difference)) (95 % interval \(points(interval.lowerBound)) to \(points(interval.upperBound)), mid-p \(String(format: "%.4f", score.comparison.mcNemarMidP)))"
+    let interval = score.gainInterval
+    let midP = score.comparison.mcNemarMidP
+    let chance = midP < 1e-4 ? "below 0.0001" : String(format: "%.4f", midP)
+    return String(
+      format: "%+.2f points (95 %% interval %+.2f to %+.2f, mid-p ", 100 * score.comparison.difference,
+      100 * interval.lowerBound, 100 * interval.upperBound) + chance + ")"
   }
 
   func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }
 
-  private func points(_ share: Double, signed: Bool = true) -> String {
-    String(format: signed ? "%+.2f points" : "%.2f points", 100 * share)
+  /// The gain of a stage in points.
+  func gain(_ stage: SearchResult.Stage) -> String {
+    stage.gain.map { String(format: "%+.2f", 100 * $0) } ?? ""
   }
 
   /// The cost and what the budget cut.
   var costLine: String {
-    let spent = "\(result.spent.images) images through networks"
-    return result.budget.map { "\(spent), of a budget of \($0.description)" } ?? spent
+    var line = "\(counted(result.spent.images - result.inherited.images, "image")) through networks"
+    if let budget = result.budget {
+      if case .seconds = budget {
+        line += " in \(SearchCost.duration(result.spent.seconds - result.inherited.seconds))"
+      }
+      line += ", of a budget of \(budget.description)"
+    }
+    if result.inherited.images > 0 { line += "; \(result.inherited.images) more in the shards" }
+    return line
   }
 
   /// Finalists, the most accurate first.
@@ -99,19 +117,19 @@ struct SearchReport {
 
   /// Stages, finalists, the answer and the pipe as text.
   var table: String {
-    var lines = [Self.row("stage", "tried", "images", "top-1 %", "leader")]
+    var lines = [Self.row("stage", "tried", "images", "top-1 %", "gain", "leader")]
     for stage in result.stages {
       lines.append(
         Self.row(
           stage.kind.rawValue, "\(stage.tried)", "\(stage.cost.images)",
-          String(format: "%.2f", 100 * stage.top1.value), stage.leader.text(names: names)))
+          String(format: "%.2f", 100 * stage.top1.value), gain(stage), stage.leader.text(names: names)))
     }
-    lines += ["", Self.row("", "", "n", "top-1 %", "finalist")]
+    lines += ["", Self.row("", "", "n", "top-1 %", "", "finalist")]
     for row in finalists {
       lines.append(
         Self.row(
           row.isChosen ? "*" : row.isIndistinguishable ? "=" : "", "", "\(row.top1.count)",
-          String(format: "%.2f", 100 * row.top1.value), row.entrant.text(names: names)))
+          String(format: "%.2f", 100 * row.top1.value), "", row.entrant.text(names: names)))
     }
     let out = result.rows.count { !$0.isFinalist }
     lines += [
@@ -120,18 +138,19 @@ struct SearchReport {
     if out > 0 {
       lines.append("\(counted(out, "entrant")) left before the final; --report says when and why")
     }
-    lines += answerLines + [costLine, "the same file, but for the history:", "  " + pipe.text]
+    lines += ["top-1 and gain of the stages are of choosing images and too good; what counts is this:", ""]
+    lines += answerLines + [costLine, "", "the same file, but for the history:", "  " + pipe.text]
     return lines.joined(separator: "\n") + "\n"
   }
 
   private static func row(
-    _ a: String, _ b: String, _ c: String, _ d: String, _ e: String
+    _ a: String, _ b: String, _ c: String, _ d: String, _ gain: String, _ e: String
   ) -> String {
     func right(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }
     let first = a + String(repeating: " ", count: max(0, 7 - a.count))
-    let line = "\(first)\(right(b, 6))  \(right(c, 8))  \(right(d, 7))  \(e)"
+    let line = "\(first)\(right(b, 6))  \(right(c, 8))  \(right(d, 7))  \(right(gain, 6))  \(e)"
     return line
   }
 
@@ -153,7 +172,8 @@ struct SearchReport {
       JSON.object([
         ("stage", .string(stage.kind.rawValue)), ("tried", JSON(stage.tried)),
         ("leader", stage.leader.json), ("n", JSON(stage.top1.count)), ("top1", JSON(stage.top1.value)),
-        ("images", JSON(stage.cost.images)), ("seconds", JSON(stage.cost.seconds)),
+        ("gain", stage.gain.map { JSON($0) } ?? .null), ("images", JSON(stage.cost.images)),
+        ("seconds", JSON(stage.cost.seconds)),
       ])
     }
     let rows = result.rows.map { row in
@@ -175,6 +195,7 @@ struct SearchReport {
         .object([
           ("images", JSON(result.spent.images)), ("multiply_adds", JSON(result.spent.multiplyAdds)),
           ("seconds", JSON(result.spent.seconds)),
+          ("images_of_shards", JSON(result.inherited.images)),
           ("budget", result.budget.map { .string($0.description) } ?? .null), ("cut", .array(shortages)),
         ])
       ), ("pipe", .array(pipe.commands.map { .array($0.map(JSON.string)) })),
@@ -224,7 +245,7 @@ extension Score {
       ("loss", JSON(loss)), ("last_top1", JSON(last.value)), ("gain", JSON(comparison.difference)),
       (
         "gain_interval",
-        .array([comparison.interval.lowerBound, comparison.interval.upperBound].map { JSON($0) })
+        .array([gainInterval.lowerBound, gainInterval.upperBound].map { JSON($0) })
       ), ("mid_p", JSON(comparison.mcNemarMidP)),
     ])
   }
@@ -242,6 +263,6 @@ extension SearchResult.Shortage {
   var text: String {
     kept == 0
       ? "budget: the stage \"\(stage.rawValue)\" is left out"
-      : "budget: \(kept) of \(wanted) entrants go on into the stage \"\(stage.rawValue)\""
+      : "budget: room for \(kept) of \(wanted) entrants in the stage \"\(stage.rawValue)\""
   }
 }

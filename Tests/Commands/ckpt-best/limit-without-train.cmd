@@ -1,0 +1,1 @@
+ckpt-best --series fixtures/run --val fixtures/digits/val --limit 9

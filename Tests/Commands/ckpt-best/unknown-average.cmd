@@ -1,0 +1,1 @@
+ckpt-best --series fixtures/run --train fixtures/digits/train --val fixtures/digits/val --schedules square
