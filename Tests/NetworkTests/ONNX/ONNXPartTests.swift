@@ -165,6 +165,26 @@ struct ONNXPartTests {
     }
   }
 
+  @Test func refusesToTakeTheFilesWeightForOneOfAnotherName() throws {
+    // The BatchNorms have their names, and of the two weights of one shape it is open which is which.
+    let model = try model([("onnx::Conv_1", "bn1"), ("onnx::Conv_2", "bn2")])
+    var values: [TensorName: TensorValue] = [:]
+    for (name, inputs) in [("b", 4), ("a", 4), ("head", 2)] {
+      values[TensorName(name + ".weight")] = TensorValue(
+        dtype: .f32, shape: [4, inputs, 1, 1], bytes: [UInt8](repeating: 0, count: 16 * inputs))
+    }
+    for name in ["bn1", "bn2"] {
+      for suffix in ["weight", "bias", "running_mean", "running_var"] {
+        values[TensorName("\(name).\(suffix)")] = TensorValue(
+          dtype: .f32, shape: [4], bytes: [UInt8](repeating: 0, count: 16))
+      }
+    }
+    let error = try #require(throws: ONNXImportError.self) {
+      _ = try NetworkDescription(MemoryCheckpoint(values), onnx: model, part: .batchNorms)
+    }
+    #expect("\(error)".contains("\"onnx::Conv_1\", and shapes and order do not say"), "\(error)")
+  }
+
   @Test func namesBatchNormsThatTheFileDoesNotCompute() throws {
     let description = try NetworkDescription(
       checkpoint([("a", "b"), ("auxiliary.0", "auxiliary.1")]), onnx: model([("a", "b")]), part: .batchNorms)
