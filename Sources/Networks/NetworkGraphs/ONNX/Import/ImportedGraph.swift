@@ -67,13 +67,17 @@ struct ImportedGraph {
       throw ONNXImportError.dependsOnSize(label: model.label, node: differing)
     }
     let found = graph
-    let divisor = [1, 2, 4, 8, 16].first { step in
-      Self.offsets.allSatisfy { rows, columns in
+    let divisor = [1, 2, 4, 8, 16, 32].first { step in
+      // The largest sizes would be beyond what large networks are allowed.
+      Self.offsets.prefix(step == 32 ? 1 : Self.offsets.count).allSatisfy { rows, columns in
         let other = size(224 + step * rows, 288 + step * columns)
         return (try? build(other)).map { Self.agrees($0.graph, with: found, at: other) } ?? false
       }
     }
-    graph.sizeDivisor = divisor ?? 32
+    guard let divisor else {
+      throw ONNXImportError.dependsOnSize(label: model.label, node: graph.nodes[graph.output].name)
+    }
+    graph.sizeDivisor = divisor
   }
 
   /// The graph for inputs of one size alone.
