@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import copy
 import io
+import os
 import pathlib
 import re
 import shutil
@@ -43,8 +44,8 @@ SAMPLE = [
     "lraspp_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_fpn backbone", "unet", "unet of odd maps", "yolo", "bifpn"]
 
 
-def builders():
-    """Name -> (builder, size of the input)."""
+def builders(folder):
+    """Name -> (builder, size of the input); libraries may leave files in the folder."""
     segmentation, detection = torchvision.models.segmentation, torchvision.models.detection
     plain = {"weights": None, "weights_backbone": None}
     found = {
@@ -71,6 +72,8 @@ def builders():
                 lambda kind=kind: getattr(smp, kind)("resnet18", encoder_weights=None, classes=3), 96)
     except ImportError:
         print("# segmentation_models_pytorch is not installed: left out")
+    # Its settings are nobody's but this run's.
+    os.environ["YOLO_CONFIG_DIR"] = str(folder)
     try:
         from ultralytics.nn.tasks import DetectionModel
 
@@ -258,7 +261,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(arguments.tools, pathlib.Path(name))
         print("network\texporter\testimator\tmean\tdeviation")
-        for network, (build, size) in builders().items():
+        for network, (build, size) in builders(bench.folder).items():
             if re.search(arguments.only, network) if arguments.only else arguments.all or network in SAMPLE:
                 bench.compare(network, build, size)
         if not arguments.only:
