@@ -211,7 +211,15 @@ struct ONNXPartTests {
 
   @Test func refusesToTakeTheFilesWeightForOneOfAnotherName() throws {
     // The BatchNorms have their names, and of the two weights of one shape it is open which is which.
-    let model = try model([("onnx::Conv_1", "bn1"), ("onnx::Conv_2", "bn2")])
+    var maker = Self.maker()
+    var value = "x"
+    for index in 1...2 {
+      maker.tensor("onnx::Conv_\(index)", [4, 4, 1, 1], Array(repeating: 0, count: 16))
+      maker.node("Conv", [value, "onnx::Conv_\(index)"], ["conv\(index)"])
+      maker.norm("bn\(index)", "conv\(index)", index == 2 ? "end" : "norm\(index)", channels: 4)
+      value = "norm\(index)"
+    }
+    let model = try maker.parsed()
     var values: [TensorName: TensorValue] = [:]
     for (name, inputs) in [("b", 4), ("a", 4), ("head", 2)] {
       values[TensorName(name + ".weight")] = TensorValue(
