@@ -4,6 +4,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VENV    ?= $(HOME)/.cache/ckpt-tools/venv
 BENCH_VENV ?= $(HOME)/.cache/ckpt-tools/bench
+SEGMENTATION_VENV ?= $(HOME)/.cache/ckpt-tools/segmentation
 TOOLS   := ckpt-average ckpt-bnfix ckpt-fixres ckpt-sweep ckpt-best ckpt-info ckpt-convert
 SWIFT   ?= swift
 BUILD   := $(SWIFT) build -c release
@@ -24,7 +25,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandLine
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families same-bytes scan onnx-sample fuzz example docs soak bench table install \
+.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families segmentation same-bytes scan onnx-sample fuzz example docs soak bench table install \
 	install-files uninstall static dist deb clean
 
 all: build
@@ -92,6 +93,15 @@ interop: build benchmarks $(VENV)/ready
 	@echo "== trained_weights"; $(VENV)/bin/python Tests/Interop/trained_weights.py "$(BIN)"
 	@echo "== scan"; $(VENV)/bin/python Tests/Interop/scan.py "$(BIN)" --small --no-table
 	@echo "== onnx_logits"; $(VENV)/bin/python Tests/Interop/onnx_logits.py "$(BENCHMARK_BIN)"
+
+# BatchNorm statistics of segmentation and detection networks, those of two more libraries included.
+$(SEGMENTATION_VENV)/ready: Tests/Interop/requirements.txt Tests/Interop/requirements-segmentation.txt
+	$(call venv,Tests/Interop/requirements.txt)
+	$(@D)/bin/pip install --quiet --no-deps --requirement Tests/Interop/requirements-segmentation.txt || \
+	  { rm -f $@; exit 1; }
+
+segmentation: build $(SEGMENTATION_VENV)/ready
+	$(SEGMENTATION_VENV)/bin/python Tests/Interop/segmentation.py "$(BIN)" --all
 
 # BatchNorm statistics of a network of every family, which takes minutes more than the sample of `make interop`.
 families: build $(VENV)/ready

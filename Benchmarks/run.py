@@ -30,6 +30,7 @@ BENCHMARKS = [
     ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--mode", "batch"], ["--seconds", "2", "--rounds", "2"]),
     ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--compute", "bf16"], ["--seconds", "2", "--rounds", "2"]),
     ("bnfix", "bnfix.py", ["BIN"], []),
+    ("bnfix", "segmentation.py", ["BIN"], ["--rounds", "1"]),
     ("fixres", "fixres.py", ["BIN"], ["--peer-epochs", "1"]),
     ("fixres", "fixres_blocks.py", ["BIN"], ["--rounds", "1"]),
     ("sweep", "sweep.py", ["BIN"], []),

@@ -204,7 +204,7 @@ import Testing
     ("0.5", "0.5", "not-worse", "max", 0), ("0.5", "0.4", "not-worse", "max", 1),
     ("0.5", "0.4", "better", "min", 0), ("1 2 3", "2 3.1 4", "better", "max", 0),
     ("1 2 3", "2 1 4", "better", "max", 1), ("1 2 3", "2 1 4", "not-worse", "max", 0),
-    ("3 4 5", "1 2.1 3", "not-worse", "max", 1),
+    ("3 4 5", "1 2.1 3", "not-worse", "max", 1), ("mean IoU: 0.5", "mean IoU: 0.6", "better", "max", 0),
   ])
   func commandsDecideByTheirScores(
     before: String, after: String, verdict: String, mode: String, status: Int32
@@ -221,8 +221,10 @@ import Testing
     let pairs = try fix(folder, "out", scoring("1 2", "1", folder))
     #expect(
       pairs.status == 65 && pairs.messages.contains("2 numbers before and 1 after"), "\(pairs.messages)")
-    let words = try fix(folder, "out", ["--gate-eval", "echo good", "--num-images", "32"])
-    #expect(words.status == 65 && words.messages.contains("not a number"), "\(words.messages)")
+    for printed in ["good", "epoch 3 0.71", "0.5 nan", "0.71 %", ""] {
+      let words = try fix(folder, "out", ["--gate-eval", "echo \(printed)", "--num-images", "32"])
+      #expect(words.status == 65 && words.messages.contains("expected to be a number"), "\(words.messages)")
+    }
     let failing = try fix(folder, "out", ["--gate-eval", "exit 3", "--num-images", "32"])
     #expect(failing.status == 65 && failing.messages.contains("ended with status 3"), "\(failing.messages)")
   }

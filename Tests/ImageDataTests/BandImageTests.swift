@@ -58,6 +58,41 @@ struct BandImageTests {
     #expect("\(try #require(throws: ImageDataError.self) { try data.check(2) })".contains("expected 4 bytes"))
   }
 
+  /// PNG files of 16 bits: gray 0, 1, 257, 65535 in two rows; one pixel of red 1, green 2, blue 3 with alpha 40000.
+  private static let deepGray =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACEAAAAAAHTY67AAAAEklEQVR42mNgYGBgZGBk/P8fAAMUAgIEWSJdAAAAAElFTkSuQmCC"
+  private static let deepColor =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABEAYAAABPhRjKAAAAEUlEQVR42mNgYGRgYmCe4wAAAZsA48ggtzYAAAAASUVORK5CYII="
+
+  /// Images that are kept in memory for a second pass have 8 bits; those of other channels must not come from there.
+  @Test(arguments: [false, true])
+  func keepsSixteenBitsOfPNGFilesCachedOrNot(isCached: Bool) throws {
+    let folder = try folder([
+      "a.png": try #require(Data(base64Encoded: Self.deepGray)),
+      "b.png": try #require(Data(base64Encoded: Self.deepColor)),
+    ])
+    let whole = try openDataset(folder.path)
+    let data = isCached ? whole.cached(budget: 1 << 20) : whole
+    _ = try data.image(0)
+    let scale = Float(65535)
+    #expect(try data.bands(0, channels: 1).values == [0, 1 / scale, 257 / scale, 1])
+    #expect(try data.bands(1, channels: 4).values == [1 / scale, 2 / scale, 3 / scale, 40000 / scale])
+    #expect(throws: ImageDataError.self) { try data.bands(1, channels: 1) }
+    #expect(throws: ImageDataError.self) { try data.bands(0, channels: 2) }
+  }
+
+  @Test func dropsTransparencyAndRefusesToTurnSixteenBits() throws {
+    let bytes = [UInt8](try #require(Data(base64Encoded: Self.deepColor)))
+    let color = try BandImage(decoding: bytes, channels: 3, item: "x", options: DecodingOptions())
+    #expect(color.values == [Float(1) / 65535, Float(2) / 65535, Float(3) / 65535])
+    var upright = DecodingOptions()
+    upright.appliesOrientation = true
+    let message = try #require(throws: ImageDataError.self) {
+      try BandImage(decoding: bytes, channels: 3, item: "x", options: upright)
+    }
+    #expect("\(message)".contains("not turned upright"))
+  }
+
   @Test func aFolderWithImagesIsNoFolderOfArrays() throws {
     let folder = try folder(["a.npy": array("|u1", [1, 1], [0]), "b.png": Data()])
     #expect(try openDataset(folder.path).hasBands == false)

@@ -1,30 +1,30 @@
 """Compares ckpt-bnfix with PyTorch on networks for segmentation and detection, described by ONNX files of both exporters.
 
-    python Tests/Interop/segmentation.py BIN_FOLDER [--only REGEX]
+    python Tests/Interop/segmentation.py BIN_FOLDER [--all] [--only REGEX]
 
 torchvision's FCN, DeepLab V3 and LR-ASPP, the backbones with feature pyramids of Faster R-CNN and RetinaNet, small
-networks of the layers of U-Net, YOLO and BiFPN (segmentation_networks.py), and, where they are installed,
-segmentation-models-pytorch and Ultralytics. Random parameters (lively.py), fixture images in batches of four, four and
-two; the references are those of bnfix.py in float64. One row per network, exporter and estimator: the largest difference
-of a running mean and of a running standard deviation, in units of that deviation, which fails above 1e-4, or above twice
-PyTorch's own float32 rounding. Shards and their merge give the bytes of a single run.
+networks of the layers of U-Net, YOLO and BiFPN (segmentation_networks.py), and, where they are installed (`make
+segmentation` installs them), segmentation-models-pytorch and Ultralytics; without --all, the small ones. Random parameters
+(lively.py), fixture images in batches of four, four and two; the references are those of bnfix.py in float64. One row per
+network, exporter and estimator: the largest difference of a running mean and of a running standard deviation, in units
+of that deviation, which fails above 1e-4, or above twice PyTorch's own float32 rounding. Shards and their merge give the
+bytes of a single run.
 
 Then a U-Net is trained to find the digits of the fixtures: mean intersection over union of its last checkpoints, of their
-mean, and of that after ckpt-bnfix, which must not be worse, and the speed of ckpt-bnfix beside update_bn in both memory
-formats.
+mean, and of that after ckpt-bnfix, which must not be worse. Benchmarks/segmentation.py measures speed.
 """
 
 import argparse
 import contextlib
 import copy
 import io
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 
 import torch
@@ -40,10 +40,12 @@ from segmentation_networks import Fusion, Outputs, UNet, Yolo
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures"
 BATCH, IMAGES, LIMIT = 4, 10, 1e-4
+SAMPLE = [
+    "lraspp_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_fpn backbone", "unet", "unet of odd maps", "yolo", "bifpn"]
 
 
-def builders():
-    """Name -> (builder, size of the input)."""
+def builders(folder):
+    """Name -> (builder, size of the input); libraries may leave files in the folder."""
     segmentation, detection = torchvision.models.segmentation, torchvision.models.detection
     plain = {"weights": None, "weights_backbone": None}
     found = {
@@ -70,6 +72,8 @@ def builders():
                 lambda kind=kind: getattr(smp, kind)("resnet18", encoder_weights=None, classes=3), 96)
     except ImportError:
         print("# segmentation_models_pytorch is not installed: left out")
+    # Its settings are nobody's but this run's.
+    os.environ["YOLO_CONFIG_DIR"] = str(folder)
     try:
         from ultralytics.nn.tasks import DetectionModel
 
@@ -231,29 +235,6 @@ def gain(bench):
     bench.failed |= not after >= before
 
 
-def speed(bench, name, build, size, rounds=3):
-    """Seconds of the best of some rounds, the three alternating; loading of images is part of none of PyTorch's."""
-    torch.manual_seed(0)
-    model = lively(build().float()).eval()
-    save_file(state_of(model), bench.folder / "model")
-    export(copy.deepcopy(model), size, bench.folder / "model.onnx", False)
-    batches = {layout: [part.contiguous(memory_format=layout) for part in bench.images(size).split(BATCH)]
-               for layout in (torch.contiguous_format, torch.channels_last)}
-    best = {}
-
-    def clock(label, body):
-        start = time.perf_counter()
-        body()
-        best[label] = min(best.get(label, float("inf")), time.perf_counter() - start)
-
-    for _ in range(rounds):
-        clock("ckpt-bnfix", lambda: bench.run(size, []))
-        for layout in batches:
-            own = copy.deepcopy(model).to(memory_format=layout)
-            clock(str(layout), lambda: torch.optim.swa_utils.update_bn(batches[layout], own))
-    print("seconds", name, size, *(f"{label} {seconds:.2f}" for label, seconds in best.items()), sep="\t")
-
-
 # Files for the commands of the manual and the README.
 
 
@@ -274,20 +255,17 @@ def write_recipe_files(folder):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("tools", type=pathlib.Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--speed", action="store_true", help="measure speed at usual sizes too")
+    parser.add_argument("--all", action="store_true", help="large networks too; takes minutes")
+    parser.add_argument("--only", help="networks whose names match this regular expression, and no training")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(arguments.tools, pathlib.Path(name))
         print("network\texporter\testimator\tmean\tdeviation")
-        for network, (build, size) in builders().items():
-            if re.search(arguments.only, network):
+        for network, (build, size) in builders(bench.folder).items():
+            if re.search(arguments.only, network) if arguments.only else arguments.all or network in SAMPLE:
                 bench.compare(network, build, size)
         if not arguments.only:
             gain(bench)
-        if arguments.speed:
-            for network, size in (("deeplabv3_resnet50", 320), ("fasterrcnn_resnet50_fpn_v2 backbone", 416)):
-                speed(bench, network, builders()[network][0], size)
     sys.exit(bench.failed)
 
 

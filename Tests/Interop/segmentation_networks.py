@@ -151,12 +151,19 @@ class Fusion(nn.Module):
 
 
 class Outputs(nn.Module):
-    """A network whose outputs are a list, which exporters take, under a name that its checkpoint lacks."""
+    """A network whose outputs are a list of tensors, which exporters take, under a name that its checkpoint lacks."""
 
     def __init__(self, net):
         super().__init__()
         self.net = net
 
     def forward(self, x):
-        result = self.net(x)
-        return list(result.values()) if isinstance(result, dict) else result
+        return tensors(self.net(x))
+
+
+def tensors(value):
+    """All tensors of nested lists and dictionaries."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else []
+    return [tensor for part in parts for tensor in tensors(part)]

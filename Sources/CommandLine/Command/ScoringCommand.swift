@@ -25,17 +25,25 @@ package struct ScoringCommand: Sendable {
     return score
   }
 
-  /// The numbers of the last line that the command prints, one for each repetition.
-  /// - Throws: `Failure` when the command fails, or prints another word in that line.
+  /// The numbers of the last line that the command prints, one for each repetition; words before a single number name it.
+  /// - Throws: `Failure` when the command fails, or ends with anything else.
   package func scores(of path: String) throws -> [Double] {
     let lines = try output(for: path).split(whereSeparator: \.isNewline)
     let words = lines.last { !$0.allSatisfy(\.isWhitespace) }?.split(whereSeparator: \.isWhitespace) ?? []
-    let scores = words.compactMap { Double($0) }
-    guard !scores.isEmpty, scores.count == words.count, scores.allSatisfy(\.isFinite) else {
+    let numbers = words.map { Double($0) }
+    let scores = numbers.reversed().prefix { $0 != nil }.reversed().compactMap(\.self)
+    // "epoch 3 0.71" may be one score, and "IoU 0.71 0.74" two: nothing is left to guess where all words are numbers, or a
+    // single number follows them.
+    guard scores.count == words.count || scores.count == 1, let last = scores.last,
+      scores.allSatisfy(\.isFinite)
+    else {
+      let found = words.isEmpty ? "nothing" : "\"\(escapedForDiagnostics(words.joined(separator: " ")))\""
       throw Failure(
-        .badData, "\(option): the last line that the command printed is not a number, or several of them")
+        .badData,
+        "\(option): the last line that the command prints is expected to be a number after any words, or several "
+          + "numbers alone, found \(found)")
     }
-    return scores
+    return scores.count == words.count ? scores : [last]
   }
 
   /// Output of the command for the file, read through a pipe of the shell's.

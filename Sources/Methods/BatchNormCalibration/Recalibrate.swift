@@ -68,21 +68,23 @@ public func measureBatches(
 extension Network {
   /// The BatchNorms that were frozen in training: those without a step counter (like torchvision's
   /// `FrozenBatchNorm2d`) in a file in which others have one. A file without any counter predates the
-  /// counters and is no evidence, unless its names are those of Detectron2, which freezes them all.
+  /// counters and is no evidence, unless its names are those of the detectors of Detectron2 or torchvision, which are
+  /// younger than the counters and freeze the norms of their backbones.
   public var frozenBatchNorms: [BatchNormLayer] {
     let uncounted = batchNorms.filter { description.checkpoint.spec($0.numBatchesTrackedKey) == nil }
     if uncounted.count < batchNorms.count { return uncounted }
-    return uncounted.filter { Self.isDetectron2s($0.name) }
+    return uncounted.filter { Self.isInBackboneOfDetector($0.name) }
   }
 
-  /// True for a norm within a backbone of Detectron2, such as `backbone.bottom_up.res2.0.conv1.norm`.
-  static func isDetectron2s(_ name: String) -> Bool {
-    let parts = name.utf8.split(separator: UInt8(ascii: "."))
-    func isPart(_ part: some Sequence<UInt8>, _ text: String) -> Bool { part.elementsEqual(text.utf8) }
-    guard let last = parts.last, isPart(last, "norm") else { return false }
-    return zip(parts, parts.dropFirst()).contains { isPart($0, "backbone") && isPart($1, "bottom_up") }
-      || parts.contains { isPart($0, "stem") || isPart($0, "res2") || isPart($0, "res3") }
-        && isPart(parts[0], "backbone")
+  /// True for a norm within a backbone of Detectron2, such as `backbone.bottom_up.res2.0.conv1.norm` or
+  /// `backbone.res2.0.conv1.norm`, or of torchvision's detectors, such as `backbone.body.layer1.0.bn1`.
+  static func isInBackboneOfDetector(_ name: String) -> Bool {
+    let parts = name.utf8.split(separator: UInt8(ascii: ".")).map { TensorName(String(Substring($0))) }
+    guard let place = parts.firstIndex(of: "backbone"), let part = parts.dropFirst(place + 1).first else {
+      return false
+    }
+    if part == "body" { return true }
+    return parts.last == "norm" && ["bottom_up", "stem", "res2", "res3", "res4", "res5"].contains(part)
   }
 
   /// The other BatchNorms, in execution order: the ones to recalibrate.

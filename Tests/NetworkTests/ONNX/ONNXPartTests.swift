@@ -104,6 +104,50 @@ struct ONNXPartTests {
     #expect(counts == ["sequence": 144, "vector": 3])
   }
 
+  /// A pyramid's head that all levels share, whatever its tensors are called.
+  @Test(arguments: ["running_mean", "m"])
+  func refusesABatchNormThatIsUsedTwice(suffix: String) throws {
+    var maker = Self.maker()
+    maker.norm("a", "x", "first", channels: 4)
+    for name in ["shared.weight", "shared.bias", "shared.\(suffix)", "shared.running_var"] {
+      maker.tensor(name, [4], [1, 1, 1, 1])
+    }
+    let keys = ["shared.weight", "shared.bias", "shared.\(suffix)", "shared.running_var"]
+    maker.node("BatchNormalization", ["first"] + keys, ["second"])
+    maker.node("MaxPool", ["first"], ["half"], ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])])
+    maker.node("BatchNormalization", ["half"] + keys, ["end"])
+    let message = try Self.message(maker)
+    #expect(message.contains("is used twice"), "\(message)")
+  }
+
+  /// The result of a convolution that two BatchNorms read belongs to neither of them.
+  @Test func twoBatchNormsOfOneMapSeeItBothAsItIs() throws {
+    var maker = Self.maker()
+    let weight: [Float] = (0..<16).map { (index: Int) -> Float in Float(index % 5) - 2 }
+    maker.tensor("conv.weight", [4, 4, 1, 1], weight)
+    maker.node("Conv", ["x", "conv.weight"], ["y"])
+    maker.norm("a", "y", "left", channels: 4)
+    maker.norm("b", "y", "right", channels: 4)
+    maker.node("Add", ["left", "right"], ["sum"])
+    maker.norm("c", "sum", "end", channels: 4)
+    let network = try Self.part(maker)
+    let values: [Float] = (0..<2 * 6 * 8 * 4).map { (index: Int) -> Float in Float(index * index % 13) }
+    var found: [String: ChannelMoments] = [:]
+    try network.measureBatchStatistics(Tensor(shape: [2, 6, 8, 4], values: values)) { found[$0.name] = $1 }
+    let (a, b, c) = (try #require(found["a"]), try #require(found["b"]), try #require(found["c"]))
+    for channel in 0..<4 {
+      let rows = stride(from: 0, to: values.count, by: 4)
+      let products = rows.map { (row: Int) -> Double in
+        (0..<4).reduce(0.0) { $0 + Double(weight[channel * 4 + $1]) * Double(values[row + $1]) }
+      }
+      let mean = products.reduce(0, +) / Double(products.count)
+      #expect(abs(a.mean[channel] - mean) < 1e-4 && abs(b.mean[channel] - mean) < 1e-4)
+      #expect(abs(a.biasedVariance[channel] - b.biasedVariance[channel]) < 1e-6)
+      // Twice a map of mean 0 and variance 1.
+      #expect(abs(c.mean[channel]) < 1e-4 && abs(c.biasedVariance[channel] - 4) < 1e-3)
+    }
+  }
+
   // MARK: Names
 
   /// A checkpoint with a convolution and a BatchNorm under the given names.
@@ -163,6 +207,34 @@ struct ONNXPartTests {
       try NetworkDescription(
         checkpoint([("features.0", "features.1"), ("head.0", "head.1")]), onnx: model, part: .batchNorms)
     }
+  }
+
+  @Test func refusesToTakeTheFilesWeightForOneOfAnotherName() throws {
+    // The BatchNorms have their names, and of the two weights of one shape it is open which is which.
+    var maker = Self.maker()
+    var value = "x"
+    for index in 1...2 {
+      maker.tensor("onnx::Conv_\(index)", [4, 4, 1, 1], Array(repeating: 0, count: 16))
+      maker.node("Conv", [value, "onnx::Conv_\(index)"], ["conv\(index)"])
+      maker.norm("bn\(index)", "conv\(index)", index == 2 ? "end" : "norm\(index)", channels: 4)
+      value = "norm\(index)"
+    }
+    let model = try maker.parsed()
+    var values: [TensorName: TensorValue] = [:]
+    for (name, inputs) in [("b", 4), ("a", 4), ("head", 2)] {
+      values[TensorName(name + ".weight")] = TensorValue(
+        dtype: .f32, shape: [4, inputs, 1, 1], bytes: [UInt8](repeating: 0, count: 16 * inputs))
+    }
+    for name in ["bn1", "bn2"] {
+      for suffix in ["weight", "bias", "running_mean", "running_var"] {
+        values[TensorName("\(name).\(suffix)")] = TensorValue(
+          dtype: .f32, shape: [4], bytes: [UInt8](repeating: 0, count: 16))
+      }
+    }
+    let error = try #require(throws: ONNXImportError.self) {
+      _ = try NetworkDescription(MemoryCheckpoint(values), onnx: model, part: .batchNorms)
+    }
+    #expect("\(error)".contains("\"onnx::Conv_1\", and shapes and order do not say"), "\(error)")
   }
 
   @Test func namesBatchNormsThatTheFileDoesNotCompute() throws {

@@ -209,6 +209,27 @@ struct ONNXSpatialTests {
     }
   }
 
+  /// PyTorch's exporter writes a bilinear resizing by the centers of pixels as one by their corners there.
+  @Test func refusesPyTorchsBilinearResizingInOldOperatorSets() throws {
+    for (producer, opset, isRefused) in [("pytorch", 9, true), ("tf2onnx", 9, false), ("pytorch", 11, false)]
+    {
+      var maker = Self.maker([1, 1, 2, 2], opset: Int64(opset))
+      maker.model.producerName = producer
+      maker.tensor("factors", [4], [1, 1, 2, 2])
+      if opset == 9 {
+        maker.node("Upsample", ["x", "factors"], ["y"], ["mode": .text("linear")])
+      } else {
+        maker.node("Resize", ["x", "", "factors"], ["y"], ["mode": .text("linear")])
+      }
+      maker.norm("n", "y", "end", channels: 1)
+      if isRefused {
+        #expect(try ONNXPartTests.message(maker).contains("how PyTorch places the pixels"))
+      } else {
+        #expect(try ONNXPartTests.part(maker).batchNorms.count == 1)
+      }
+    }
+  }
+
   /// x halved by a pooling with a remainder and brought back to its own size by the arithmetic of shapes.
   private func backToItsSize(_ shape: [Int64]) -> ONNXMaker {
     var maker = Self.maker(shape)
@@ -238,6 +259,26 @@ struct ONNXSpatialTests {
         )["y"])
       #expect(map.shape == [1, height, width, 4])
     }
+  }
+
+  /// Twice the size of a map that was halved rounding up is that of another, halved rounding down, at some sizes only.
+  @Test func sizesThatAgreeByChanceConfineTheInput() throws {
+    var maker = Self.maker([1, 2, 0, 0])
+    let half = ["kernel_shape": ONNXMaker.Value.ints([2, 2]), "strides": .ints([2, 2])]
+    maker.node("MaxPool", ["x"], ["down"], half)
+    maker.node("MaxPool", ["down"], ["up"], half.merging(["ceil_mode": .ints([1])]) { $1 })
+    maker.node("Shape", ["up"], ["own"])
+    maker.ints("factors", [1, 1, 2, 2])
+    maker.node("Mul", ["own", "factors"], ["sizes"])
+    maker.node("Resize", ["up", "", "", "sizes"], ["y"], ["mode": .text("linear")])
+    maker.norm("n", "y", "end", channels: 2)
+    let network = try ONNXPartTests.part(maker)
+    func shape(_ side: Int) throws -> [Int]? {
+      let values = [Float](repeating: 1, count: side * side * 2)
+      return try network.features(of: ["y"], Tensor(shape: [1, side, side, 2], values: values))["y"]?.shape
+    }
+    #expect(try shape(8) == [1, 4, 4, 2])
+    #expect(throws: NetworkError.inputNotDivisible(height: 6, width: 6, divisor: 4)) { try shape(6) }
   }
 
   @Test func resizedMapsOfOneSizeFollowTheMapsThatTheyAreJoinedWith() throws {

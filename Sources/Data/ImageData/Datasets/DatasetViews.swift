@@ -194,10 +194,10 @@ private final class CachedDataset: ImageDataset, @unchecked Sendable {
   func label(_ index: Int) -> Int? { base.label(index) }
   func itemName(_ index: Int) -> String { base.itemName(index) }
 
-  // Images of bands are read each time.
+  // Bands are read each time, as are images for other channels than three, which have depths that `images` lacks.
   var hasBands: Bool { base.hasBands }
   func bands(_ index: Int, channels: Int) throws -> BandImage {
-    base.hasBands
+    base.hasBands || channels != 3
       ? try base.bands(index, channels: channels)
       : try BandImage(try image(index), channels: channels, item: itemName(index))
   }

@@ -51,10 +51,13 @@ extension BandImage {
   init(
     decoding bytes: [UInt8], channels: Int, item: String, options: DecodingOptions
   ) throws(ImageDataError) {
-    guard let found = Self.deepChannels(of: bytes), !options.appliesOrientation else {
+    guard let found = Self.deepChannels(of: bytes) else {
       try self.init(
         try RGBImage(decoding: bytes, item: item, options: options), channels: channels, item: item)
       return
+    }
+    guard !options.appliesOrientation else {
+      throw .badImage(item: item, reason: "an image of 16 bits, which is not turned upright")
     }
     let hasAlpha = found == 2 || found == 4
     guard found == channels || hasAlpha && found == channels + 1 else {

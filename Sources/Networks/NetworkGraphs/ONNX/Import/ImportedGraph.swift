@@ -17,6 +17,10 @@ struct ImportedGraph {
   /// Sides of images that networks with a fixed number of tokens are published for.
   private static let usualSizes = [256, 384, 240, 336, 448, 512, 518, 192]
 
+  /// Rows and columns added to an example, in steps, so that halves are odd after any number of poolings that round up or down:
+  /// a map that was as large as another by chance differs at one of these sizes.
+  private static let offsets = [(1, 3), (2, 5), (6, 7), (11, 4), (15, 26)]
+
   /// - Throws: `ONNXImportError`, `ONNXError`, `NetworkError`; errors of reading.
   init(
     _ model: ONNXModel, _ state: StateDict, part: ImportedPart, aliases: [TensorName: TensorName]
@@ -62,11 +66,18 @@ struct ImportedGraph {
       let differing = zip(graph.nodes, other.nodes).first { !Self.isSame($0, $1) }?.0.name ?? "?"
       throw ONNXImportError.dependsOnSize(label: model.label, node: differing)
     }
-    let divisor = [1, 2, 4, 8, 16].first { step in
-      let third = size(224 + step, 288 + step)
-      return (try? build(third)).map { Self.agrees($0.graph, with: graph, at: third) } ?? false
+    let found = graph
+    let divisor = [1, 2, 4, 8, 16, 32].first { step in
+      // The largest sizes would be beyond what large networks are allowed.
+      Self.offsets.prefix(step == 32 ? 1 : Self.offsets.count).allSatisfy { rows, columns in
+        let other = size(224 + step * rows, 288 + step * columns)
+        return (try? build(other)).map { Self.agrees($0.graph, with: found, at: other) } ?? false
+      }
     }
-    graph.sizeDivisor = divisor ?? 32
+    guard let divisor else {
+      throw ONNXImportError.dependsOnSize(label: model.label, node: graph.nodes[graph.output].name)
+    }
+    graph.sizeDivisor = divisor
   }
 
   /// The graph for inputs of one size alone.

@@ -19,7 +19,10 @@ extension NetworkDescription {
     let isOwn = (checkpoint as? ONNXCheckpoint)?.model.label == model.label
     let names = isOwn ? InitializerNames() : InitializerNames(of: model, in: state)
     let imported = try ImportedGraph(model, state, part: part, aliases: names.aliases)
-    if !isOwn { try Self.checkNorms(imported.graph, state, imported.ownTensors, model) }
+    if !isOwn {
+      try Self.checkNorms(imported.graph, state, imported.ownTensors, model)
+      try Self.checkWeights(imported.graph, state, imported.ownTensors, model)
+    }
     let source =
       imported.ownTensors.isEmpty
       ? checkpoint : OverlaidCheckpoint(checkpoint, adding: imported.ownTensors)
@@ -56,6 +59,28 @@ extension NetworkDescription {
   }
 }
 
+extension NetworkDescription {
+  /// Exporters that invent names would have the file's own weights taken where the checkpoint has others for them.
+  private static func checkWeights(
+    _ graph: Graph, _ state: StateDict, _ ownTensors: [TensorName: TensorValue], _ model: ONNXModel
+  ) throws {
+    guard !ownTensors.isEmpty else { return }
+    let used = Set(graph.nodes.flatMap(\.operation.tensors))
+    let unused = state.source.tensors.filter {
+      $0.shape.count > 1 && $0.dtype.isFloatingPoint && !used.contains($0.name)
+    }
+    for node in graph.nodes where node.operation.isProduct {
+      // What was computed at import was computed from the checkpoint's tensors.
+      guard let key = node.operation.tensors.first, let own = ownTensors[key],
+        !key.string.utf8.starts(with: ONNXImporter.constantPrefix.utf8),
+        let other = unused.first(where: { $0.shape == own.shape || $0.shape == own.shape.reversed() })
+      else { continue }
+      throw ONNXImportError.unmatchedWeight(
+        label: model.label, tensor: key, checkpoint: state.label, candidate: other.name)
+    }
+  }
+}
+
 /// Reasons that the network of an ONNX file cannot be run.
 public enum ONNXImportError: ClassifiedError, Sendable, Equatable {
   /// An unsupported operator.
@@ -70,6 +95,8 @@ public enum ONNXImportError: ClassifiedError, Sendable, Equatable {
   case severalInputs(label: String, names: [TensorName])
   /// The exporter has folded the BatchNorms into the convolutions.
   case foldedBatchNorms(label: String, checkpoint: String)
+  /// A layer's weight is under another name in the checkpoint, and shapes do not say under which.
+  case unmatchedWeight(label: String, tensor: TensorName, checkpoint: String, candidate: TensorName)
   /// A layer of the ONNX file is not in the checkpoint.
   case missingTensor(label: String, tensor: TensorName, checkpoint: String)
   /// Numbers in the network depend on the size of its input.
@@ -104,6 +131,10 @@ extension ONNXImportError: CustomStringConvertible {
       return
         "\(escape(label)): the BatchNorms of \(escape(checkpoint)) are not in it, the exporter has computed them "
         + "into the convolutions; \(Self.exportAdvice)"
+    case .unmatchedWeight(let label, let tensor, let checkpoint, let candidate):
+      return
+        "\(escape(checkpoint)): no tensor has the name of \(escape(label))'s weight \"\(tensor.escaped)\", and shapes "
+        + "and order do not say which it is (\"\(candidate.escaped)\" may be); \(Self.exportAdvice)"
     case .missingTensor(let label, let tensor, let checkpoint):
       return
         "\(escape(checkpoint)): tensor \"\(tensor)\" is missing, which \(escape(label)) needs: it takes the "

@@ -72,9 +72,9 @@ extension ONNXImporter {
   ) throws -> MapView? {
     let extent = view.shape[axis]
     // An end before the last pixel would cut another part of another size, and in a file for one size the last pixel's number
-    // may have been given.
+    // may have been given, or a start been computed from it; so is one that counts from the end.
     guard view.isPlain, axis >= 2, (2...64).contains(step), (0..<min(extent, 64)).contains(start),
-      isFixed ? end > extent : end >= extent
+      isFixed ? end > extent && start < step : end >= extent
     else { return nil }
     let steps = Steps(start: start, step: step)
     return try append(

@@ -218,10 +218,17 @@ extension ONNXImporter {
       throw unsupported(node, "scale and shift are expected to be initializers")
     }
     let name = Self.module(of: mean, or: node)
+    // By its tensors as well: initializers of other names than PyTorch's leave the name to the node.
     let isUsed = nodes.contains {
-      if case .batchNorm(let layer) = $0.operation { layer.name == name } else { false }
+      guard case .batchNorm(let layer) = $0.operation else { return false }
+      return layer.name == name || layer.runningMeanKey == mean || layer.runningVarKey == variance
     }
-    guard !isUsed else { throw unsupported(node, "the BatchNorm \"\(TensorName(name))\" is used twice") }
+    guard !isUsed else {
+      throw unsupported(
+        node,
+        "the BatchNorm \"\(TensorName(name))\" is used twice, and one layer's statistics are those of one map"
+      )
+    }
     let absent = TensorName("")
     let layer = BatchNormLayer(
       name: name, channels: channels, eps: node.real("epsilon") ?? 1e-5,

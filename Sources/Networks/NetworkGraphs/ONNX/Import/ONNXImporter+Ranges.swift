@@ -269,7 +269,7 @@ extension ONNXImporter {
       let (from, to) = (clamp(starts[position]), clamp(ends[position]))
       if steps[position] != 1 {
         if let blocks = try subsampled(
-          view, axis: index, start: from, end: ends[position], step: steps[position], node)
+          view, axis: index, start: starts[position], end: ends[position], step: steps[position], node)
         {
           result = .map(blocks)
           continue

@@ -78,7 +78,15 @@ extension ONNXImporter {
         throw unsupported(node, "the nearest_mode \"\(name)\" is not known")
       }
       return .nearest(rounding)
-    case "linear", "bilinear": return .linear
+    case "linear", "bilinear":
+      // PyTorch's exporter writes pixels' centers as their corners there, and warns: the file is another network.
+      guard model.opset >= 11 || model.producer != "pytorch" else {
+        throw unsupported(
+          node,
+          "operator set \(model.opset) cannot say how PyTorch places the pixels; export with opset_version=11 or more"
+        )
+      }
+      return .linear
     case let mode:
       throw unsupported(node, "the mode \"\(mode)\" is not supported: nearest, linear and cubic are")
     }

@@ -42,6 +42,8 @@ struct ONNXImporter {
     .merging(reductionRules) { $1 }.merging(selectionRules) { $1 }.merging(resamplingRules) { $1 }
     .merging(blockRules) { $1 }
 
+  /// Beginning of the names of tensors that are computed at import.
+  static let constantPrefix = "ONNX constant "
   /// Elements of one image's map at the example size.
   static let largestMap = 1 << 27
   /// Multiply-adds of one image at the example size: the largest classifiers published need 2^39.
@@ -209,7 +211,7 @@ struct ONNXImporter {
     let value = TensorValue(f32: numbers.reals.map { Float($0) }, shape: numbers.shape)
     // Fowler, Noll, Vo (FNV-1a).
     let digest = value.bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    var name = "ONNX constant \(String(digest, radix: 16))"
+    var name = Self.constantPrefix + String(digest, radix: 16)
     while state.contains(name) || (ownTensors[TensorName(name)].map { $0.bytes != value.bytes } ?? false) {
       name += "'"
     }

@@ -14,6 +14,8 @@ public struct ONNXModel: Sendable {
   public let label: String
   /// Version of the standard operators.
   public let opset: Int
+  /// The program that wrote the file, such as `pytorch`; empty where it does not say.
+  let producer: String
   /// The graph's inputs that are not initializers.
   public let inputs: [Input]
   /// Names of the graph's results.
@@ -130,6 +132,7 @@ extension ONNXModel {
     self.label = label
     self.folder = folder
     opset = Int(version)
+    producer = model.producerName
     try checkOrder()
   }
 
