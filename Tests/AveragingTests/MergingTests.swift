@@ -101,6 +101,30 @@ import Testing
     #expect(found == [3.5, -4, 0, 0])
   }
 
+  /// A fifth of one element would be none, and the merge would lose scalars such as temperatures.
+  @Test func oneElementOfASmallTensorIsKept() throws {
+    let (_, scalars) = try vectors([[1], [3], [7]])
+    #expect(try merge(scalars, SignElection(density: 0.2)).result.value("w").floats() == [5])
+    let (_, pairs) = try vectors([[0, 0], [1, 2], [4, 3]])
+    #expect(try merge(pairs, SignElection(density: 0.2)).result.value("w").floats() == [4, 2])
+  }
+
+  /// No difference from NaN is the larger or has a sign; an election that drops it would hide a broken model.
+  @Test func aBrokenModelIsNoPartOfAnElection() throws {
+    for broken in [Float.nan, .infinity, -.infinity] {
+      let (samples, sources) = try vectors([[0, 0], [1, 1], [1, broken]])
+      for density in [0.5, 1] {
+        let error = #expect(throws: AveragingError.self) {
+          _ = try merge(sources, SignElection(density: density))
+        }
+        #expect(error?.description.contains(samples.folder.file("m2")) == true)
+      }
+      // Without a weight it has no part in the result.
+      let others = try SignElection(weights: [1, 0], density: 1)
+      #expect(try merge(sources, others).result.value("w").floats() == [1, 1])
+    }
+  }
+
   /// 1 + ½·2 + ¼·4 = 3 at full length, so 2 half way; of the elected differences (3.5, -4) half.
   @Test func groupsScaleTheMergedDifference() throws {
     let half = GroupCoefficients { $0 == "w" ? 0.5 : nil }

@@ -232,6 +232,36 @@ import Testing
         #"tensor "model.a.weight": the slice at 0 belongs to another tensor or chunk"#) == true)
   }
 
+  @Test func refusesSlicesThatShareBytes() throws {
+    var folder = DistributedFolder(Self.run())
+    folder.place = { tensor, chunk, place in
+      var place = place
+      if tensor.name == "model.b.weight", chunk.rank == 1 { place.length += 1 }
+      return place
+    }
+    #expect(try refusal(folder)?.hasSuffix("have bytes in common") == true)
+  }
+
+  /// Members that many objects share would be searched for each of them.
+  @Test func objectsOfManyMembersAreRefused() {
+    let module = "torch.distributed.checkpoint.metadata"
+    let members = (0..<20_000).map { ("m\($0)", PickleValue.size([0])) }
+    let tensors = (0..<20_000).map { number in
+      (
+        "\(number)",
+        PickleValue.instance(
+          .global(module, "TensorStorageMetadata"),
+          state: number == 0 ? .memoized(.members(members)) : .memo(0))
+      )
+    }
+    let metadata = PickleValue.instance(
+      .global(module, "Metadata"),
+      state: .members([("state_dict_metadata", .members(tensors)), ("storage_data", .dictionary([]))]))
+    #expect(
+      throws: DistributedMetadata.Fault("an object has 20000 members, more than any of PyTorch's")
+    ) { try DistributedMetadata(pickle: metadata.pickle) }
+  }
+
   @Test(arguments: ["../x", "/etc/passwd", "sub/__0_0.distcp", "", ".metadata", "a\u{0}b"])
   func refusesFilesOutsideTheDirectory(_ path: String) throws {
     var folder = DistributedFolder(Self.run())

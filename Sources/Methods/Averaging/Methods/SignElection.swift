@@ -4,8 +4,8 @@ import Platform
 /// TIES-merging: the pretrained model plus the mean of the trimmed differences of fine-tuned ones from it
 /// (Yadav et al. 2023, "TIES-Merging: Resolving Interference When Merging Models", arXiv 2306.01708).
 ///
-/// Of each tensor of each model the share `density` of the elements with the largest differences is kept, the
-/// first ones among equals. For each element the sign of the weighted sum of the kept differences is elected,
+/// Of each tensor of each model the share `density` of the elements with the largest differences is kept, rounded
+/// down but at least one, the first ones among equals. For each element the sign of the weighted sum of the kept differences is elected,
 /// plus where it is zero; the weighted mean of the kept differences with this sign is added to the pretrained
 /// model.
 ///
@@ -60,7 +60,7 @@ public struct SignElection: TensorwiseMethod {
       let (tensor, model) = task.quotientAndRemainder(dividingBy: models)
       do {
         let trim = try MagnitudeTrim(
-          keeping: Int(density * Double(tensors[tensor].elementCount)), of: tensors[tensor]
+          keeping: max(1, Int(density * Double(tensors[tensor].elementCount))), of: tensors[tensor]
         ) { try series.values(of: tensors[tensor], $0, asDifferences: true, in: model + 1..<model + 2)[0] }
         func note() {
           rules[tensor].trims[model] = trim
@@ -96,7 +96,11 @@ public struct ElectionRule: Sendable, Equatable {
   ///   - element: Its index in the tensor.
   ///   - origin: Its value in the pretrained model.
   ///   - value: Its value in a fine-tuned model.
+  /// - Returns: NaN if one of the values that count is not finite: no difference from it could be kept or dropped.
   func value(_ element: Int, origin: Double, _ value: (_ model: Int) -> Double) -> Double {
+    guard origin.isFinite, weights.indices.allSatisfy({ weights[$0] == 0 || value($0).isFinite }) else {
+      return .nan
+    }
     var sum = 0.0
     for model in weights.indices {
       let difference = value(model) - origin
@@ -111,7 +115,7 @@ public struct ElectionRule: Sendable, Equatable {
       total += weights[model] * difference
       divisor += weights[model]
     }
-    // Also where nothing is kept; NaN and infinities of the origin stay.
+    // Also where nothing is kept.
     return divisor > 0 ? origin + coefficient * (total / divisor) : origin
   }
 }

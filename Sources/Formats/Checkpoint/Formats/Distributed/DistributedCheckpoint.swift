@@ -59,6 +59,7 @@ func openDistributedCheckpoint(
       throw fail("\(error)")
     }
   }
+  for format in formats.values { try format.checkDisjoint() }
   // Every slice is stored once; a directory of a few bytes must not describe a disk full of tensors.
   guard total <= files.byteCount else {
     throw CheckpointError.malformed(
@@ -83,6 +84,8 @@ private final class DataFile {
   private var isProbed = false
   /// Slices that are in use, by their offset or place in the header: one that is two chunks would be wrong in one of them.
   private var used: Set<Int> = []
+  /// The bytes of the slices in use, of a file without a header of its own.
+  private var ranges: [Range<Int>] = []
   /// Offsets of the tensors in a container, as its own metadata has them.
   private let savedOffsets: JSON?
 
@@ -134,12 +137,24 @@ private final class DataFile {
           "tensor \"\(spec.name)\": the slice of \(place.length) bytes at \(place.offset) is not within the file or too small"
       )
     }
-    let slice = TorchSlice(InputFile(sliceOf: file, place.offset..<place.offset + place.length), spec)
+    let range = place.offset..<place.offset + place.length
+    ranges.append(range)
+    let slice = TorchSlice(InputFile(sliceOf: file, range), spec)
     if !isProbed {
       isProbed = true
       isCovered = try slice.tensor().isCovered
     }
     return { byteOffset, buffer in try slice.tensor().reader(byteOffset, buffer) }
+  }
+
+  /// - Throws: `CheckpointError.malformed` for slices that share bytes.
+  func checkDisjoint() throws(CheckpointError) {
+    ranges.sort { $0.lowerBound < $1.lowerBound }
+    for (slice, next) in zip(ranges, ranges.dropFirst()) where next.lowerBound < slice.upperBound {
+      throw .malformed(
+        path: file.label,
+        reason: "the slices at \(slice.lowerBound) and \(next.lowerBound) have bytes in common")
+    }
   }
 }
 

@@ -74,7 +74,7 @@ struct DistributedMetadata {
     var interpreter = PickleInterpreter(bytes)
     let root = try interpreter.run()
     let graph = interpreter.graph
-    guard let tensors = graph.attribute("state_dict_metadata", of: root).flatMap(graph.members) else {
+    guard let tensors = try graph.field("state_dict_metadata", of: root).flatMap(graph.members) else {
       throw Fault("is no metadata of torch.distributed.checkpoint")
     }
     let budget = PickleWorkBudget(graph)
@@ -87,7 +87,7 @@ struct DistributedMetadata {
       try budget.spend(text.utf8.count + 1)
       let name = TensorName(text)
       guard seen.insert(name).inserted else { throw Fault("tensor \"\(name)\" appears twice") }
-      guard let chunks = graph.attribute("chunks", of: entry.value) else {
+      guard let chunks = try graph.field("chunks", of: entry.value) else {
         objectCount += 1
         continue
       }
@@ -105,9 +105,9 @@ struct DistributedMetadata {
     _ name: TensorName, _ reference: PickleGraph.Reference, _ chunkList: PickleGraph.Reference,
     _ graph: PickleGraph, _ places: Places, _ budget: PickleWorkBudget
   ) throws -> Tensor {
-    guard let shape = graph.attribute("size", of: reference).flatMap(graph.integers),
-      case .list(let items) = graph[chunkList], let properties = graph.attribute("properties", of: reference),
-      let type = elementType(properties, graph)
+    guard let shape = try graph.field("size", of: reference).flatMap(graph.integers),
+      case .list(let items) = graph[chunkList], let properties = try graph.field("properties", of: reference),
+      let type = try elementType(properties, graph)
     else { throw Fault("tensor \"\(name)\": shape, chunks or properties are damaged") }
     var tensor = Tensor(name: name, path: [], dtype: .u8, shape: shape, chunks: [])
     if let dtype = TorchElement.dtype(type) {
@@ -120,8 +120,8 @@ struct DistributedMetadata {
     try budget.spend(items.count * (1 + shape.count))
     tensor.chunks.reserveCapacity(items.count)
     for item in items {
-      guard let offsets = graph.attribute("offsets", of: item).flatMap(graph.integers),
-        let sizes = graph.attribute("sizes", of: item).flatMap(graph.integers)
+      guard let offsets = try graph.field("offsets", of: item).flatMap(graph.integers),
+        let sizes = try graph.field("sizes", of: item).flatMap(graph.integers)
       else { throw Fault("tensor \"\(name)\": a chunk is damaged") }
       // FSDP gives ranks without a part of the tensor an empty chunk at its end.
       if sizes.contains(0) { continue }
@@ -137,17 +137,19 @@ struct DistributedMetadata {
   }
 
   /// `torch.float32` in the state of TensorProperties: `(dtype, layout, requires_grad, memory format, pinned)`.
-  private static func elementType(_ properties: PickleGraph.Reference, _ graph: PickleGraph) -> String? {
+  private static func elementType(
+    _ properties: PickleGraph.Reference, _ graph: PickleGraph
+  ) throws -> String? {
     guard case .object(_, _, let state?, _) = graph[properties] else { return nil }
     if let items = graph.tuple(state) { return items.first.flatMap(graph.global) }
-    return graph.member("dtype", of: state).flatMap(graph.global)
+    return try graph.field("dtype", of: properties).flatMap(graph.global)
   }
 
   /// `planner_data`: the keys of every name, where the planner has flattened dictionaries.
   private static func paths(
     _ graph: PickleGraph, _ root: PickleGraph.Reference, _ budget: PickleWorkBudget
   ) throws -> [TensorName: [String]] {
-    guard let members = graph.attribute("planner_data", of: root).flatMap(graph.members) else { return [:] }
+    guard let members = try graph.field("planner_data", of: root).flatMap(graph.members) else { return [:] }
     var paths: [TensorName: [String]] = [:]
     for member in members {
       guard let name = graph.string(member.key), let items = graph.tuple(member.value), items.count <= 64
@@ -168,16 +170,37 @@ struct DistributedMetadata {
   private static func reformulated(
     _ graph: PickleGraph, _ root: PickleGraph.Reference, _ budget: PickleWorkBudget
   ) throws -> Set<TensorName> {
-    guard let members = graph.attribute("mcore_data", of: root).flatMap(graph.members) else { return [] }
+    guard let members = try graph.field("mcore_data", of: root).flatMap(graph.members) else { return [] }
     var names: Set<TensorName> = []
     for member in members {
       guard let name = graph.string(member.key) else { continue }
-      try budget.spend(name.utf8.count + 8)
+      try budget.spend(name.utf8.count + 8 + (graph.members(member.value)?.count ?? 0))
       if graph.member("nd_reformulated_orig_global_shape", of: member.value) != nil {
         names.insert(TensorName(name))
       }
     }
     return names
+  }
+}
+
+extension PickleGraph {
+  /// The most members that an object of the metadata may have; PyTorch's have up to seven.
+  private static let fieldLimit = 64
+
+  /// A member of an object of the metadata.
+  ///
+  /// - Throws: `DistributedMetadata.Fault` for an object of so many members that finding one would take long: many objects
+  ///   may share them.
+  fileprivate func field(
+    _ name: String, of reference: Reference
+  ) throws(DistributedMetadata.Fault) -> Reference? {
+    guard case .object(_, _, let state?, _) = self[reference], let members = members(state) else {
+      return nil
+    }
+    guard members.count <= Self.fieldLimit else {
+      throw DistributedMetadata.Fault("an object has \(members.count) members, more than any of PyTorch's")
+    }
+    return member(name, of: state)
   }
 }
 
@@ -197,22 +220,22 @@ private struct Places {
   private var infos: [Key: Info] = [:]
 
   init(_ graph: PickleGraph, _ root: PickleGraph.Reference, _ budget: PickleWorkBudget) throws {
-    guard let members = graph.attribute("storage_data", of: root).flatMap(graph.members) else {
+    guard let members = try graph.field("storage_data", of: root).flatMap(graph.members) else {
       throw DistributedMetadata.Fault("does not say where tensors are stored")
     }
     for member in members {
-      guard let name = graph.attribute("fqn", of: member.key).flatMap(graph.string) else {
+      guard let name = try graph.field("fqn", of: member.key).flatMap(graph.string) else {
         throw DistributedMetadata.Fault("an entry of storage_data has no name")
       }
       // Objects have no offset.
-      guard let offset = graph.attribute("offset", of: member.key), let offsets = graph.integers(offset)
+      guard let offset = try graph.field("offset", of: member.key), let offsets = graph.integers(offset)
       else {
         continue
       }
       let info = member.value
-      guard let path = graph.attribute("relative_path", of: info).flatMap(graph.string),
-        let start = graph.attribute("offset", of: info).flatMap(graph.integer),
-        let length = graph.attribute("length", of: info).flatMap(graph.integer), start >= 0, length >= 0
+      guard let path = try graph.field("relative_path", of: info).flatMap(graph.string),
+        let start = try graph.field("offset", of: info).flatMap(graph.integer),
+        let length = try graph.field("length", of: info).flatMap(graph.integer), start >= 0, length >= 0
       else {
         throw DistributedMetadata.Fault("tensor \"\(TensorName(name))\": where it is stored is damaged")
       }
@@ -234,7 +257,7 @@ private struct Places {
   private func transforms(
     of info: PickleGraph.Reference, _ graph: PickleGraph, _ budget: PickleWorkBudget
   ) throws -> String? {
-    guard let list = graph.attribute("transform_descriptors", of: info), list != PickleGraph.noneReference
+    guard let list = try graph.field("transform_descriptors", of: info), list != PickleGraph.noneReference
     else { return nil }
     let items: [PickleGraph.Reference]
     switch graph[list] {

@@ -200,12 +200,20 @@ private struct ZeroReader {
     guard let shapes = models[0].member("frozen_param_shapes"), models[0].graph.members(shapes) != nil else {
       return []
     }
+    // By name, of every rank.
+    let stored: [[TensorName: PickleGraph.Reference]] = models.map { model in
+      let members = model.member("frozen_param_fragments").flatMap(model.graph.members) ?? []
+      return Dictionary(
+        members.compactMap { member in
+          model.graph.string(member.key).map { (TensorName($0), member.value) }
+        }, uniquingKeysWith: { $1 })
+    }
     return try self.shapes(shapes, of: models[0]).map { name, shape in
       let count = shape.reduce(1, *)
-      let fragments = try models.map { model in
-        guard let all = model.member("frozen_param_fragments"),
-          let fragment = model.graph.member(name.string, of: all)
-        else { throw CheckpointError.missingTensor(path: model.label, name) }
+      let fragments = try zip(models, stored).map { model, references in
+        guard let fragment = references[name] else {
+          throw CheckpointError.missingTensor(path: model.label, name)
+        }
         return try model.tensor(fragment, name: "tensor \"\(name)\"")
       }
       let width = fragments[0].dtype.bitWidth / 8

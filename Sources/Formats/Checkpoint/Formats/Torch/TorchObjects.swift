@@ -74,6 +74,8 @@ final class TorchObjects: Sendable {
         } else {
           try storages.withWhole(view.storage.key) { view.gather(from: $0, at: byteOffset, into: buffer) }
         }
+        // There may be one such file for every tensor, and all of them stay open.
+        if byteOffset + buffer.count == byteCount { storages.release(view.storage.key) }
       },
       isCovered: storages.hasChecksum(view.storage.key), offset: storages.place(of: view)?.offset)
   }

@@ -94,6 +94,9 @@ final class TorchStorages: Sendable {
     try bytes.withUnsafeBytes(body)
   }
 
+  /// Gives up the memory of a storage that was needed as a whole.
+  func release(_ key: TensorName) { cache.withLock { if $0?.key == key { $0 = nil } } }
+
   private func load(_ key: TensorName) throws -> [UInt8] {
     let location = locations[key]!
     let stored = try file.bytes(at: location.offset, count: location.storedSize)
