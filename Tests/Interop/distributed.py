@@ -23,6 +23,7 @@ import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 import torch.multiprocessing as mp
 from safetensors.torch import load_file
+from torch.distributed.checkpoint import HuggingFaceStorageWriter
 from torch.distributed.checkpoint.filesystem import FileSystemWriter, SerializationFormat
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 from torch.distributed.device_mesh import init_device_mesh
@@ -55,10 +56,16 @@ def save(state, path, layout):
         dcp.save(state, checkpoint_id=path)
 
 
-def rank_main(rank, ranks, port, folder, layout, seed):
+def rank_main(rank, ranks, port, jobs):
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     dist.init_process_group("gloo", rank=rank, world_size=ranks)
     torch.set_num_threads(1)
+    for folder, layout, seed in jobs:
+        write_layout(ranks, folder, layout, seed)
+    dist.destroy_process_group()
+
+
+def write_layout(ranks, folder, layout, seed):
     model = network(seed)
     state = model.state_dict()
     mesh = init_device_mesh("cpu", (ranks,))
@@ -79,20 +86,39 @@ def rank_main(rank, ranks, port, folder, layout, seed):
         whole = {"app": {"model": placed(state, mesh, [Shard(1)]), "optimizer": {"lr": 0.1}}}
     elif layout == "replicated":
         whole = {"model": placed(state, mesh, [Replicate()])}
+    elif layout == "hub":
+        dcp.save(
+            placed(state, mesh, [Shard(0)]), storage_writer=HuggingFaceStorageWriter(path=folder, save_sharded=True))
+        return
     elif layout == "grid":
         grid = init_device_mesh("cpu", (ranks // 2, 2))
         whole = {"model": placed(state, grid, [Shard(0), Shard(1)])}
     else:
         whole = {**placed(state, mesh, [Shard(0)]), "train_state": {"step": torch.tensor(3)}}
     save(whole, folder, layout)
-    dist.destroy_process_group()
 
 
-def write(folder, layout, ranks, seed):
+def spawn(main, ranks, *arguments):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(rank_main, (ranks, port, str(folder), layout, seed), nprocs=ranks)
+    mp.spawn(main, (ranks, port, *arguments), nprocs=ranks)
+
+
+def series(scratch):
+    """Paths, layouts and numbers of ranks of the checkpoints of a mixed series."""
+    layouts = [("rows", 4), ("grid", 2), ("safetensors", 4), ("replicated", 2)]
+    return [(scratch / "series" / f"step-{number}", *layout) for number, layout in enumerate(layouts)]
+
+
+def write_all(scratch):
+    """Every directory, by two and by four processes, which take longer to begin than to write."""
+    for ranks in (2, 4):
+        jobs = [(str(scratch / f"{layout}-{ranks}" / "step-10"), layout, ranks) for layout in LAYOUTS]
+        jobs += [(str(path), layout, seed) for seed, (path, layout, n) in enumerate(series(scratch)) if n == ranks]
+        if ranks == 4:
+            jobs.append((str(scratch / "hub"), "hub", 3))
+        spawn(rank_main, ranks, jobs)
 
 
 def tool(name, *arguments):
@@ -128,7 +154,6 @@ def directories(scratch):
     for layout in LAYOUTS:
         for ranks in (2, 4):
             path = scratch / f"{layout}-{ranks}" / "step-10"
-            write(path, layout, ranks, seed=ranks)
             expected = peer(path, scratch)
             options = ("--key", "app.model") if layout == "columns" else ()
             expect_equal(layout, converted(path, scratch / "whole.safetensors", *options), expected)
@@ -143,12 +168,8 @@ def directories(scratch):
 
 def mixed(scratch):
     """A directory of 4 ranks, one of 2 cut the other way, a safetensors one: exactly the float64 mean."""
-    paths, states = [], []
-    for seed, (layout, ranks) in enumerate([("rows", 4), ("grid", 2), ("safetensors", 4), ("replicated", 2)]):
-        path = scratch / "series" / f"step-{seed}"
-        write(path, layout, ranks, seed=seed)
-        paths.append(path)
-        states.append(network(seed).state_dict())
+    paths = [path for path, *_ in series(scratch)]
+    states = [network(seed).state_dict() for seed in range(len(paths))]
     tool("ckpt-average", *paths, "--buffers", "average", "-q", "-o", scratch / "mean.safetensors")
     mean = load_file(scratch / "mean.safetensors")
     for name, last in states[-1].items():
@@ -164,24 +185,8 @@ def mixed(scratch):
 def rank_shards(scratch):
     """The Hugging Face storage, one file per rank, against the same tensors."""
     path = scratch / "hub"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    mp.spawn(hub_main, (4, port, str(path)), nprocs=4)
     expect_equal("hub", converted(path, scratch / "hub.safetensors"), network(3).state_dict())
     print("rank shards of the Hugging Face storage: equal")
-
-
-def hub_main(rank, ranks, port, folder):
-    from torch.distributed.checkpoint import HuggingFaceStorageWriter
-
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    dist.init_process_group("gloo", rank=rank, world_size=ranks)
-    mesh = init_device_mesh("cpu", (ranks,))
-    dcp.save(
-        placed(network(3).state_dict(), mesh, [Shard(0)]),
-        storage_writer=HuggingFaceStorageWriter(path=folder, save_sharded=True))
-    dist.destroy_process_group()
 
 
 def zero_main(rank, ranks, port, folder, stage):
@@ -214,10 +219,7 @@ def zero(scratch):
 
     for stage in (1, 2, 3):
         path = scratch / f"zero-{stage}"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        mp.spawn(zero_main, (2, port, str(path), stage), nprocs=2)
+        spawn(zero_main, 2, str(path), stage)
         expected = get_fp32_state_dict_from_zero_checkpoint(str(path))
         found = converted(path, scratch / "zero.safetensors")
         # There integers become floats, too.
@@ -229,6 +231,7 @@ def zero(scratch):
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        write_all(folder)
         directories(folder)
         mixed(folder)
         rank_shards(folder)

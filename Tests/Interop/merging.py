@@ -5,6 +5,8 @@
 The pretrained model is the first of the bundled run, the fine-tuned ones are some of the others. The formulas are those of
 fixtures/goldens/Averaging/make_goldens.py, here for all parameters and with coefficients of groups. mergekit keeps the
 parameters of its methods in YAML and works in float32 here, so that it is compared to a few units in the last place.
+Lists with one value per file follow the command line, whatever the names of the files. Quantized weights with scales are
+averaged as the numbers that they stand for.
 """
 
 import importlib.util
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "fixtures" / "goldens" / "Averaging"))
@@ -86,6 +88,53 @@ def formulas():
             lambda _, b, m: np.tensordot(values[:-1] - values[1:], np.stack([b, *m]), 1))
 
 
+def orders():
+    """The newest file first: natural order would give every weight to another file."""
+    turned = CHOSEN[:0:-1]
+    expect_equal(
+        "slerp, turned", merge("--method", "slerp", "--weights", "3,1", paths=[CHOSEN[3], CHOSEN[0]], pretrained=False),
+        lambda _, b, m: slerp(m[-1], b, 0.25))
+    expect_equal(
+        "weights, turned", merge("--method", "weights", "--weights", "1,2,5", paths=turned, pretrained=False),
+        lambda _, b, m: (m[2] + 2 * m[1] + 5 * m[0]) / 8)
+    expect_equal(
+        "counts, turned", merge("--counts", "1,2,5", paths=turned, pretrained=False),
+        lambda _, b, m: (m[2] + 2 * m[1] + 5 * m[0]) / 8)
+    expect_equal(
+        "task-arithmetic, turned", merge("--method", "task-arithmetic", "--weights", "1,-0.25,0.5", paths=turned),
+        lambda _, b, m: b + (m[2] - b) - 0.25 * (m[1] - b) + 0.5 * (m[0] - b))
+    expect_equal(
+        "ties, turned", merge("--method", "ties", "--weights", "1,2,5", paths=turned),
+        lambda _, b, m: ties(b, m[::-1], (1, 2, 5), 0.2))
+
+
+def quantized():
+    """I8 and F8 weights with a scale for each channel, as SWALP keeps them, against float64."""
+    torch.manual_seed(1)
+    for dtype in (torch.int8, torch.float8_e4m3fn, torch.float8_e5m2):
+        with tempfile.TemporaryDirectory() as folder:
+            paths, values = [], []
+            for number in range(3):
+                scale = torch.rand(6, 1) + 0.01
+                weight = (torch.randn(6, 40) * 20).round().clamp(-127, 127).to(dtype)
+                paths.append(f"{folder}/epoch-{number}.safetensors")
+                save_file({"fc.weight": weight, "fc.weight_scale": scale}, paths[-1])
+                values.append(weight.double() * scale.double())
+            mean = torch.stack(values).sum(0) / 3
+            found = merge("--dtype", "f64", paths=paths, pretrained=False)
+            assert found.keys() == {"fc.weight"}
+            assert torch.allclose(found["fc.weight"], mean, rtol=1e-15, atol=0), dtype
+            found = merge(paths=paths, pretrained=False)
+            assert found["fc.weight"].dtype == dtype
+            restored = found["fc.weight"].double() * found["fc.weight_scale"].double()
+            # Half a step of the integers, or half of the last bit of the floats but for those below the normal ones.
+            peak = mean.abs().amax(1, keepdim=True)
+            step = peak / 127 if dtype == torch.int8 else torch.maximum(
+                mean.abs() / (8 if dtype == torch.float8_e4m3fn else 4), peak * 2**-14)
+            assert ((restored - mean).abs() <= step * 0.5001).all(), dtype
+            print(f"quantized {dtype}: equals float64")
+
+
 def mergekit():
     if importlib.util.find_spec("mergekit") is None:
         print("mergekit is not installed: its formulas are compared above")
@@ -112,4 +161,6 @@ def mergekit():
 
 if __name__ == "__main__":
     formulas()
+    orders()
+    quantized()
     mergekit()
