@@ -68,13 +68,15 @@ import Testing
     let images = try manager.subpathsOfDirectory(atPath: Fixtures.path("digits/val")).filter {
       $0.hasSuffix(".jpg")
     }.sorted()
-    for flower in 0..<102 {
-      let name = folder.file("flowers/\(flower)")
-      try manager.createDirectory(atPath: name, withIntermediateDirectories: true)
-      for image in 0..<2 {
-        try manager.createSymbolicLink(
-          atPath: "\(name)/\(image).jpg",
-          withDestinationPath: Fixtures.path("digits/val/\(images[2 * flower + image])"))
+    for (set, first) in [("flowers", 0), ("flowers-val", 204)] {
+      for flower in 0..<102 {
+        let name = folder.file("\(set)/\(flower)")
+        try manager.createDirectory(atPath: name, withIntermediateDirectories: true)
+        for image in 0..<2 {
+          try manager.createSymbolicLink(
+            atPath: "\(name)/\(image).jpg",
+            withDestinationPath: Fixtures.path("digits/val/\(images[first + 2 * flower + image])"))
+        }
       }
     }
     return folder
