@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIBRARIES = [
     "Platform", "Statistics", "TensorMath", "Checkpoint", "ImageData", "NetworkGraphs", "NetworkExecution", "Evaluation",
-    "BatchNormCalibration", "Averaging", "FineTuning", "ResolutionSweep",
+    "BatchNormCalibration", "Averaging", "FineTuning", "ResolutionSweep", "ModelSearch",
 ]
 
 

@@ -88,7 +88,7 @@ def write_layout(ranks, folder, layout, seed):
         whole = {"model": placed(state, mesh, [Replicate()])}
     elif layout == "hub":
         dcp.save(
-            placed(state, mesh, [Shard(0)]), storage_writer=HuggingFaceStorageWriter(path=folder, save_sharded=True))
+            placed(state, mesh, [Shard(0)]), storage_writer=HuggingFaceStorageWriter(path=folder, save_distributed=True))
         return
     elif layout == "grid":
         grid = init_device_mesh("cpu", (ranks // 2, 2))
@@ -154,7 +154,9 @@ def directories(scratch):
     for layout in LAYOUTS:
         for ranks in (2, 4):
             path = scratch / f"{layout}-{ranks}" / "step-10"
-            expected = peer(path, scratch)
+            # PyTorch's converter reads all serializations but its own of safetensors.
+            has_peer = layout != "safetensors"
+            expected = peer(path, scratch) if has_peer else network(ranks).state_dict()
             options = ("--key", "app.model") if layout == "columns" else ()
             expect_equal(layout, converted(path, scratch / "whole.safetensors", *options), expected)
             if options:
@@ -163,7 +165,8 @@ def directories(scratch):
             listed = json.loads(tool("ckpt-info", path, "--format", "json"))
             assert {row["name"] for row in listed["rows"]} == expected.keys(), layout
             tool("ckpt-info", "verify", path)
-            print(f"{layout}, {ranks} ranks: {len(expected)} tensors equal dcp_to_torch_save")
+            judge = "dcp_to_torch_save" if has_peer else "the model that was saved"
+            print(f"{layout}, {ranks} ranks: {len(expected)} tensors equal {judge}")
 
 
 def mixed(scratch):

@@ -34,7 +34,7 @@ public struct SearchSpace: Sendable, Equatable {
     precondition(count >= 1)
     checkpointCount = count
     singles = count
-    means = (Self.steps.filter { (2..<count).contains($0) } + [count]).filter { $0 > 1 }
+    means = (Self.steps.filter { $0 < count } + [count]).filter { $0 > 1 }
     halfLives = [0.5, 1, 2, 4, 8, 16, 32, 64].filter { $0 == 0.5 || $0 <= Double(count) / 2 }
     schedules = [.cosine, .inverseSquareRoot]
     scheduleWindows = Set([count, (count + 1) / 2]).filter { $0 > 2 }.sorted()
