@@ -102,13 +102,14 @@ public struct ElectionRule: Sendable, Equatable {
       return .nan
     }
     var sum = 0.0
-    for model in weights.indices {
+    // What is not finite may stand where the weight is 0.
+    for model in weights.indices where weights[model] != 0 {
       let difference = value(model) - origin
       if trims[model].keeps(difference, at: element) { sum += weights[model] * difference }
     }
     let isPositive = sum >= 0
     var (total, divisor) = (0.0, 0.0)
-    for model in weights.indices {
+    for model in weights.indices where weights[model] != 0 {
       let difference = value(model) - origin
       guard difference != 0, (difference > 0) == isPositive, trims[model].keeps(difference, at: element)
       else { continue }
