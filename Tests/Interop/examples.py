@@ -59,7 +59,7 @@ def main():
             loaded = names["model"].state_dict()
             assert all(torch.equal(loaded[key], value) for key, value in state.items()), "other weights"
             count += 1
-        assert count >= 7, f"only {count} examples found"
+        assert count >= 6, f"only {count} examples found"
         print(f"{count} examples run")
 
 
