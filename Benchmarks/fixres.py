@@ -11,7 +11,6 @@ agree.
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
@@ -31,6 +30,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "fixtures"), str(REPOSITORY / "Tests" / "Interop")]
 import fixturelib  # noqa: E402
 from fixres import SplitMix64  # noqa: E402
+from training import run_epochs  # noqa: E402
 
 EPOCHS, BATCH, RATE, SIZE = 30, 64, 1e-3, 224
 
@@ -89,24 +89,14 @@ def train(model, labels, epochs, features):
     optimizer = torch.optim.SGD(
         [{"params": [model.fc.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
     )
+
+    def batch_loss(rows, _):
+        with torch.no_grad():
+            maps, residual = features(rows)
+        return F.cross_entropy(model.fc(F.relu(bn(maps) + residual).mean((2, 3))), labels[rows])
+
     generator = SplitMix64.purpose(0, "image order")
-    steps = EPOCHS * math.ceil(len(labels) / BATCH)
-    done = 0
-    for _ in range(epochs):
-        total = 0.0
-        for rows in generator.permutation(len(labels)).split(BATCH):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * done / steps))
-            done += 1
-            with torch.no_grad():
-                maps, residual = features(rows)
-            logits = model.fc(F.relu(bn(maps) + residual).mean((2, 3)))
-            loss = F.cross_entropy(logits, labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(rows)
-    return total / len(labels)
+    return run_epochs(optimizer, batch_loss, generator, len(labels), epochs, BATCH, EPOCHS)[-1]
 
 
 def main():

@@ -12,7 +12,6 @@ must agree. The contestants alternate; the best of each counts. Time of the maps
 import argparse
 import importlib.util
 import json
-import math
 import os
 import subprocess
 import sys
@@ -75,22 +74,16 @@ def peer(name, folder, threads, epochs):
         with torch.no_grad():
             maps = torch.cat([trunk(chunk) for chunk in images.split(BATCH)])
     features = time.perf_counter() - begin
-    generator, steps, done = head.SplitMix64.purpose(0, "image order"), epochs * math.ceil(len(labels) / BATCH), 0
-    for _ in range(epochs):
-        total = 0.0
-        for rows in generator.permutation(len(labels)).split(BATCH):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * done / steps))
-            done += 1
-            with torch.no_grad():
-                x = maps[rows] if maps is not None else trunk(images[rows])
-            loss = F.cross_entropy(model.fc(model.layer4(x).mean((2, 3))), labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(rows)
+
+    def batch_loss(rows, _):
+        with torch.no_grad():
+            x = maps[rows] if maps is not None else trunk(images[rows])
+        return F.cross_entropy(model.fc(model.layer4(x).mean((2, 3))), labels[rows])
+
+    generator = head.SplitMix64.purpose(0, "image order")
+    curve = head.run_epochs(optimizer, batch_loss, generator, len(labels), epochs, BATCH)
     training = time.perf_counter() - begin - features
-    print(json.dumps({"features": features, "training": training, "loss": total / len(labels)}))
+    print(json.dumps({"features": features, "training": training, "loss": curve[-1]}))
 
 
 def main():

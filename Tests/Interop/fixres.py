@@ -5,8 +5,8 @@
 BIN_FOLDER holds the built ckpt-fixres. The reference reads the same images with Pillow and torchvision, runs the whole
 network in eval mode, trains with torch.optim on the order that the tool's generator draws, and never caches anything.
 One row per procedure: largest difference of an epoch's loss, of a tensor (relative to the tensor's largest value), and
-the share of validation images on which both agree. Differences above 1e-3 fail. With `--blocks`, runs that train the last blocks
-are compared, too (`fixres_blocks.py`).
+the share of validation images on which both agree. Differences above 1e-3 fail. With `--blocks`, runs
+that train the last blocks are compared, too (`fixres_blocks.py`).
 """
 
 import argparse
@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 import fixres_blocks  # noqa: E402
 import fixturelib  # noqa: E402
 import lively  # noqa: E402
+from training import run_epochs  # noqa: E402
 
 CROP, BATCH, RATE = 72, 64, 0.01
 MASK = (1 << 64) - 1
@@ -156,38 +157,30 @@ def reference(checkpoint, images, labels, epochs, mode, trains_bn, smoothing, te
     optimizer = torch.optim.SGD(
         [{"params": [model.fc.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
     )
+
+    def batch_loss(rows, done):
+        weight, batch = 1.0, images[rows]
+        if mixing and mixing.features:
+            weight = mixing.draw(done)[1]
+            logits = mixed_features(model, batch, weight)
+        else:
+            if mixing:
+                batch, weight = mixing.images(batch, done)
+            logits = model(batch)
+        loss = weight * F.cross_entropy(logits, labels[rows], label_smoothing=smoothing)
+        loss += (1 - weight) * F.cross_entropy(logits, labels[rows].roll(1), label_smoothing=smoothing)
+        if teacher is not None:
+            soft = F.kl_div(
+                F.log_softmax(logits / 5, 1),
+                F.log_softmax(teacher[rows] / 5, 1),
+                reduction="batchmean",
+                log_target=True,
+            )
+            loss = 0.5 * loss + 0.5 * 25 * soft
+        return loss
+
     generator = SplitMix64.purpose(0, "image order")
-    steps = epochs * math.ceil(len(labels) / BATCH)
-    done, curve = 0, []
-    for _ in range(epochs):
-        total = 0.0
-        for rows in generator.permutation(len(labels)).split(BATCH):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * done / steps))
-            weight, batch = 1.0, images[rows]
-            if mixing and mixing.features:
-                weight = mixing.draw(done)[1]
-                logits = mixed_features(model, batch, weight)
-            else:
-                if mixing:
-                    batch, weight = mixing.images(batch, done)
-                logits = model(batch)
-            done += 1
-            loss = weight * F.cross_entropy(logits, labels[rows], label_smoothing=smoothing)
-            loss += (1 - weight) * F.cross_entropy(logits, labels[rows].roll(1), label_smoothing=smoothing)
-            if teacher is not None:
-                soft = F.kl_div(
-                    F.log_softmax(logits / 5, 1),
-                    F.log_softmax(teacher[rows] / 5, 1),
-                    reduction="batchmean",
-                    log_target=True,
-                )
-                loss = 0.5 * loss + 0.5 * 25 * soft
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(rows)
-        curve.append(total / len(labels))
+    curve = run_epochs(optimizer, batch_loss, generator, len(labels), epochs, BATCH)
     return curve, model.eval()
 
 
@@ -200,20 +193,12 @@ def reference_layer_norm(model, norm, head, images, labels, epochs):
     optimizer = torch.optim.SGD(
         [{"params": [head.weight], "weight_decay": 1e-4}, {"params": plain}], lr=RATE, momentum=0.9
     )
-    generator, curve, done = SplitMix64.purpose(0, "image order"), [], 0
-    steps = epochs * math.ceil(len(labels) / BATCH)
-    for _ in range(epochs):
-        total = 0.0
-        for rows in generator.permutation(len(labels)).split(BATCH):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * done / steps))
-            done += 1
-            loss = F.cross_entropy(model(images[rows]), labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(rows)
-        curve.append(total / len(labels))
+
+    def batch_loss(rows, _):
+        return F.cross_entropy(model(images[rows]), labels[rows])
+
+    generator = SplitMix64.purpose(0, "image order")
+    curve = run_epochs(optimizer, batch_loss, generator, len(labels), epochs, BATCH)
     return curve, model.state_dict()
 
 

@@ -23,6 +23,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 import fixturelib
 import lively
+from training import run_epochs
 
 BATCH, EPOCHS = 24, 2
 LIMIT = 1e-3
@@ -135,8 +136,8 @@ def groups(model, case):
         parameter.requires_grad_(is_tuned)
         if is_tuned:
             weight_decay = 1e-4 if name in matrices else 0.0
-            scale = case.decay ** case.tuned[prefix]
-            result.append({"params": [parameter], "weight_decay": weight_decay, "scale": scale})
+            rate = case.rate * case.decay ** case.tuned[prefix]
+            result.append({"params": [parameter], "weight_decay": weight_decay, "lr": rate})
     behind = [module for name, module in model.named_modules() if name in norms and case.prefix(name) is not None]
     return result, behind
 
@@ -174,19 +175,11 @@ def reference(model, case, images, labels, generator):
         optimizer = torch.optim.SGD(parameters, lr=case.rate, momentum=0.9)
     else:
         optimizer = torch.optim.AdamW(parameters, lr=case.rate)
-    steps, done, curve = EPOCHS * math.ceil(len(labels) / BATCH), 0, []
-    for _ in range(EPOCHS):
-        total = 0.0
-        for rows in generator.permutation(len(labels)).split(BATCH):
-            for group in optimizer.param_groups:
-                group["lr"] = case.rate * group["scale"] * 0.5 * (1 + math.cos(math.pi * done / steps))
-            done += 1
-            loss = F.cross_entropy(model(images[rows]), labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(rows)
-        curve.append(total / len(labels))
+
+    def batch_loss(rows, _):
+        return F.cross_entropy(model(images[rows]), labels[rows])
+
+    curve = run_epochs(optimizer, batch_loss, generator, len(labels), EPOCHS, BATCH)
     if case.mode == "recalibrate":
         recalibrate(model, norms, images)
     model.eval()

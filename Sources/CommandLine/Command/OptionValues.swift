@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Platform
 
 /// Bounds of the numbers that options take, checked and told alike in all tools.
 ///
@@ -103,8 +104,7 @@ package struct SizeList: ExpressibleByArgument, Sendable, Equatable {
       default: return nil
       }
     }
-    var seen: Set<Int> = []
-    self.sizes = sizes.filter { seen.insert($0).inserted }
+    self.sizes = sizes.unique
   }
 }
 

@@ -154,7 +154,7 @@ public final class BestModelSearch {
         of: active.map { entrants[$0] }, on: .validation, places: round.images,
         statisticsImages: round.statisticsImages)
       race.observe(outcomes.map(\.isCorrect))
-      // Whoever is alone has nobody to race with.
+      // A single entrant has none to race with.
       if race.active.count == 1 { break }
     }
     if !plan.rounds.isEmpty, let leader = race.ranking.first {
@@ -179,7 +179,7 @@ public final class BestModelSearch {
     try limit(
       &race, images: plan.selecting.count, statistics: plan.statisticsImages, share: 1, .final)
     self.race = race
-    // What all are compared with is in the final even if it left the race.
+    // The last checkpoint, which all are compared with, is in the final even if it left the race.
     let numbers = (race.active.contains(Self.last) ? [] : [Self.last]) + race.active
     try measure(numbers)
     note(.final, tried: numbers.count, since: before)
@@ -256,7 +256,7 @@ public final class BestModelSearch {
     var soup = number(of: entrant(.checkpoint(order[0])))
     var trials = 0
     for place in order.dropFirst() {
-      // What the soup begins with may not have seen the images that its trials are compared on.
+      // The first member may not have been measured on the images that the trials are compared on.
       guard try hasRoom(for: finals[soup] == nil ? work + work : work) else {
         shortages.append(.init(stage: .soup, wanted: order.count - 1, kept: trials))
         break

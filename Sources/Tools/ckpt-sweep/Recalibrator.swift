@@ -6,6 +6,7 @@ import Evaluation
 import ImageData
 import NetworkCommand
 import NetworkExecution
+import Platform
 import ResolutionSweep
 import Statistics
 
@@ -101,7 +102,7 @@ struct Recalibrator {
     for (index, model) in models.enumerated() where !views[index].isEmpty {
       // A network of its own: the rounding of large tiles grows through normalized layers.
       let network = try model.network(.statistics)
-      for group in groups(views[index]) {
+      for group in BatchLoader.groups(of: views[index], batchSize: Self.batchSize) {
         for view in group {
           try network.checkMemory(
             view, images: min(images.count, Self.batchSize), batches: 1, normalizesByBatch: true)
@@ -121,22 +122,6 @@ struct Recalibrator {
       views.compactMap { view in all.first { $0.network == network && $0.preprocessing == view } }
     }
   }
-
-  /// The views in groups whose batches, two at a time, stay within 256 MB, but at least one in each.
-  private func groups(_ views: [Preprocessing]) -> [[Preprocessing]] {
-    var groups: [[Preprocessing]] = []
-    var room = 0
-    for view in views {
-      let bytes = 2 * Self.batchSize * view.crop * view.crop * view.channels * MemoryLayout<Float>.stride
-      if groups.isEmpty || bytes > room {
-        groups.append([])
-        room = 256 << 20
-      }
-      groups[groups.count - 1].append(view)
-      room -= bytes
-    }
-    return groups
-  }
 }
 
 extension LoadedModel {
@@ -146,13 +131,5 @@ extension LoadedModel {
     return try network.stored(
       network.trainedBatchNorms.map { ($0, statistics[$0]!) }, batchCount: recalibration.batchCount,
       in: source)
-  }
-}
-
-extension Array where Element: Hashable {
-  /// Every element once, where it first appears.
-  fileprivate var unique: [Element] {
-    var seen: Set<Element> = []
-    return filter { seen.insert($0).inserted }
   }
 }

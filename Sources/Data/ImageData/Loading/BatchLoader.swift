@@ -26,6 +26,23 @@ public final class BatchLoader {
   /// Batches that are loaded ahead unless told otherwise.
   public static let usualPrefetch = 2
 
+  /// Views in groups, each for a loader of its own: two batches of a group stay within 256 MB, unless one view alone is
+  /// larger.
+  package static func groups(of views: [Preprocessing], batchSize: Int) -> [[Preprocessing]] {
+    var groups: [[Preprocessing]] = []
+    var room = 0
+    for view in views {
+      let bytes = 2 * batchSize * view.crop * view.crop * view.channels * MemoryLayout<Float>.stride
+      if groups.isEmpty || bytes > room {
+        groups.append([])
+        room = 256 << 20
+      }
+      groups[groups.count - 1].append(view)
+      room -= bytes
+    }
+    return groups
+  }
+
   /// Starts loading.
   /// - Parameters:
   ///   - dataset: The images.

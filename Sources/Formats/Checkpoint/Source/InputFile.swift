@@ -65,12 +65,12 @@ package final class InputFile: Sendable {
   private let start: Int
   /// The file that a slice is part of, which keeps the descriptor open.
   private let whole: InputFile?
-  /// What is told of every read; nil for files of which nobody asks.
+  /// Receives the bytes of every read; nil without an observer.
   package let observer: ReadObserver?
 
   /// - Parameters:
   ///   - closes: Whether the descriptor is closed when this object goes away.
-  ///   - observer: What is told of every read.
+  ///   - observer: Receives the bytes of every read.
   package init(
     descriptor: Int32, length: Int, label: String, closes: Bool = true, observer: ReadObserver? = nil
   ) {

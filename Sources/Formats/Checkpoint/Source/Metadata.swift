@@ -24,6 +24,13 @@ public struct Metadata: Sendable, Equatable {
     entries.sorted { $0.key < $1.key }.map { (key: $0.key.string, value: $0.value) }
   }
 
+  /// The entries that all files of a set agree on: another one is a property of none of them.
+  init(agreedBy files: [Metadata]) {
+    for (key, value) in files.first?.sortedEntries ?? [] where files.allSatisfy({ $0[key] == value }) {
+      self[key] = value
+    }
+  }
+
   /// Equality of keys and of texts, byte by byte.
   public static func == (a: Metadata, b: Metadata) -> Bool {
     a.entries.mapValues { TensorName($0) } == b.entries.mapValues { TensorName($0) }

@@ -122,27 +122,44 @@ static void convert_row(const row_format *format, const uint8_t *samples, uint8_
   }
 }
 
+typedef void take_row(const void *target, uint32_t y, const uint8_t *row);
+
+// Hands over every row once it is complete. Rows have `expected` bytes unless that is 0.
+static void read_rows(png_job *job, uint32_t height, size_t expected, take_row *take, const void *target) {
+  int passes = png_set_interlace_handling(job->decoder);
+  png_read_update_info(job->decoder, job->info);
+  size_t row_bytes = png_get_rowbytes(job->decoder, job->info);
+  if (expected != 0 && row_bytes != expected) png_error(job->decoder, "rows of another length");
+
+  job->samples = malloc(passes > 1 ? row_bytes * height : row_bytes);
+  if (job->samples == NULL) out_of_memory(&job->base);
+  for (int pass = 0; pass < passes; pass++) {
+    for (uint32_t y = 0; y < height; y++) {
+      uint8_t *row = passes > 1 ? job->samples + row_bytes * y : job->samples;
+      png_read_row(job->decoder, row, NULL);
+      if (pass == passes - 1) take(target, y, row);
+    }
+  }
+  png_read_end(job->decoder, NULL);
+}
+
+typedef struct {
+  const row_format *format;
+  uint8_t *rgb;
+} byte_rows;
+
+static void take_bytes(const void *target, uint32_t y, const uint8_t *row) {
+  const byte_rows *rows = target;
+  convert_row(rows->format, row, rows->rgb + (size_t)rows->format->width * 3 * y);
+}
+
 static void decode(codec_job *base, const ck_image_header *header, uint8_t *rgb) {
   png_job *job = (png_job *)base;
   row_format format = format_of(job);
   uint32_t height = png_get_image_height(job->decoder, job->info);
   if (format.width != header->width || height != header->height) png_error(job->decoder, "the size changed");
   png_set_packing(job->decoder);
-  int passes = png_set_interlace_handling(job->decoder);
-  png_read_update_info(job->decoder, job->info);
-  size_t row_bytes = png_get_rowbytes(job->decoder, job->info);
-  size_t target_bytes = (size_t)format.width * 3;
-
-  job->samples = malloc(passes > 1 ? row_bytes * height : row_bytes);
-  if (job->samples == NULL) out_of_memory(base);
-  for (int pass = 0; pass < passes; pass++) {
-    for (uint32_t y = 0; y < height; y++) {
-      uint8_t *row = passes > 1 ? job->samples + row_bytes * y : job->samples;
-      png_read_row(job->decoder, row, NULL);
-      if (pass == passes - 1) convert_row(&format, row, rgb + target_bytes * y);
-    }
-  }
-  png_read_end(job->decoder, NULL);
+  read_rows(job, height, 0, take_bytes, &(byte_rows){.format = &format, .rgb = rgb});
 }
 
 static void close_decoder(codec_job *base) {
@@ -157,34 +174,28 @@ ck_image_status ck_png(const uint8_t *data, size_t size, ck_image_header *header
   return ck_run_codec(&job.base, &steps, header, rgb);
 }
 
+typedef struct {
+  uint16_t *samples;
+  size_t count;
+} sample_rows;
+
+// The file has the high byte first.
+static void take_samples(const void *target, uint32_t y, const uint8_t *row) {
+  const sample_rows *rows = target;
+  for (size_t i = 0; i < rows->count; i++)
+    rows->samples[rows->count * y + i] = (uint16_t)(row[2 * i] << 8 | row[2 * i + 1]);
+}
+
 // Like `decode`, with all bits of 16-bit samples; `rgb` is the array of samples, two bytes each.
 static void decode_samples(codec_job *base, const ck_image_header *header, uint8_t *rgb) {
   png_job *job = (png_job *)base;
-  uint16_t *target = (uint16_t *)(void *)rgb;
   uint32_t width = png_get_image_width(job->decoder, job->info);
   uint32_t height = png_get_image_height(job->decoder, job->info);
   if (width != header->width || height != header->height) png_error(job->decoder, "the size changed");
   if (png_get_bit_depth(job->decoder, job->info) != 16 || png_get_channels(job->decoder, job->info) != job->channels)
     png_error(job->decoder, "other samples than its header has");
-  int passes = png_set_interlace_handling(job->decoder);
-  png_read_update_info(job->decoder, job->info);
-  size_t row_bytes = png_get_rowbytes(job->decoder, job->info);
-  size_t row_samples = (size_t)width * job->channels;
-  if (row_bytes != 2 * row_samples) png_error(job->decoder, "rows of another length");
-
-  job->samples = malloc(passes > 1 ? row_bytes * height : row_bytes);
-  if (job->samples == NULL) out_of_memory(base);
-  for (int pass = 0; pass < passes; pass++) {
-    for (uint32_t y = 0; y < height; y++) {
-      uint8_t *row = passes > 1 ? job->samples + row_bytes * y : job->samples;
-      png_read_row(job->decoder, row, NULL);
-      if (pass < passes - 1) continue;
-      // The file has the high byte first.
-      for (size_t i = 0; i < row_samples; i++)
-        target[row_samples * y + i] = (uint16_t)(row[2 * i] << 8 | row[2 * i + 1]);
-    }
-  }
-  png_read_end(job->decoder, NULL);
+  sample_rows rows = {.samples = (uint16_t *)(void *)rgb, .count = (size_t)width * job->channels};
+  read_rows(job, height, 2 * rows.count, take_samples, &rows);
 }
 
 ck_image_status ck_png_decode_samples(

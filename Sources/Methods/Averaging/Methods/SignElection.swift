@@ -102,7 +102,7 @@ public struct ElectionRule: Sendable, Equatable {
       return .nan
     }
     var sum = 0.0
-    // What is not finite may stand where the weight is 0.
+    // A model of weight 0 may hold infinities and NaN, which times 0 would still be NaN.
     for model in weights.indices where weights[model] != 0 {
       let difference = value(model) - origin
       if trims[model].keeps(difference, at: element) { sum += weights[model] * difference }

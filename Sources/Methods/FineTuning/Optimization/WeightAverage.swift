@@ -2,7 +2,7 @@ import Platform
 
 /// Averaging of the tuned weights over the run. The average is measured and returned; BatchNorm's running
 /// statistics are not averaged. Those of the last BatchNorm alone do not depend on the trained parameters; behind a cut
-/// they do, and are computed anew for the average.
+/// they do, and are recomputed for the average.
 public enum WeightAveraging: Sendable, Equatable {
   /// No average.
   case none

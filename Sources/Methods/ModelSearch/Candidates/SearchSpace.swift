@@ -1,6 +1,7 @@
 import Averaging
 import Checkpoint
 import ImageData
+import Platform
 import ResolutionSweep
 
 /// The averages and sizes that a search tries.
@@ -53,8 +54,7 @@ public struct SearchSpace: Sendable, Equatable {
     all += halfLives.map { .movingAverage(halfLife: $0) }
     all += schedules.flatMap { curve in scheduleWindows.map { Candidate.schedule(curve, last: $0) } }
     all += (0..<checkpointCount).suffix(singles).reversed().map { .checkpoint($0) }
-    var seen: Set<Candidate> = []
-    return all.filter { seen.insert($0).inserted }
+    return all.unique
   }
 
   /// The preprocessings of the first stage: the recorded one, then its crop and some larger ones, or the crops asked for, at

@@ -4,7 +4,7 @@ import Statistics
 /// A race of entrants that may also be taken out for their cost, with a record of who left when.
 ///
 /// A candidate that is worse beyond doubt leaves as soon as that shows (`Race`). Blocks of images are seen once, with the
-/// statistics of their round; those who stay are then measured anew with the final ones.
+/// statistics of their round; the entrants that stay are then measured again with the final ones.
 public struct SearchRace: Sendable {
   /// Reason for leaving.
   public enum Reason: String, Sendable {

@@ -277,11 +277,3 @@ public final class NetworkWorld: SearchWorld {
     try maker.finish(entrant, sample: sample, onPasses: count)
   }
 }
-
-extension Array where Element: Hashable {
-  /// Every element once, where it first appears.
-  fileprivate var unique: [Element] {
-    var seen: Set<Element> = []
-    return filter { seen.insert($0).inserted }
-  }
-}

@@ -2,6 +2,7 @@ import BatchNormCalibration
 import Evaluation
 import ImageData
 import NetworkExecution
+import Platform
 import Statistics
 
 /// The BatchNorm statistics of candidates under preprocessings, made of the first of the training images in a random order.
@@ -91,7 +92,7 @@ final class StatisticsBank {
     for start in starts {
       precondition(start.isMultiple(of: Self.batchSize), "a sample that ends within a batch is the last")
       let behind = keys.filter { (moments[$0]?.imageCount ?? 0) == start }
-      for views in groups(behind.map(\.preprocessing)) {
+      for views in BatchLoader.groups(of: behind.map(\.preprocessing).unique, batchSize: Self.batchSize) {
         let loader = BatchLoader(
           dataset, indices: Array(order[start..<sample]), batchSize: Self.batchSize, views: views,
           workers: workers, prefetch: 1)
@@ -122,22 +123,5 @@ final class StatisticsBank {
     // Pooled moments of many batches are those of one.
     try calibration.add(BatchMoments(batch: 0, imageCount: known.imageCount, layers: known.layers))
     return (calibration, known.batchCount)
-  }
-
-  /// Each preprocessing once, in groups whose batches, two at a time, stay within 256 MB, but at least one in each.
-  private func groups(_ preprocessings: [Preprocessing]) -> [[Preprocessing]] {
-    var seen: Set<Preprocessing> = []
-    var groups: [[Preprocessing]] = []
-    var room = 0
-    for view in preprocessings where seen.insert(view).inserted {
-      let bytes = 2 * Self.batchSize * view.crop * view.crop * view.channels * MemoryLayout<Float>.stride
-      if groups.isEmpty || bytes > room {
-        groups.append([])
-        room = 256 << 20
-      }
-      groups[groups.count - 1].append(view)
-      room -= bytes
-    }
-    return groups
   }
 }

@@ -157,7 +157,7 @@ struct DistributedMetadata {
       try budget.spend(name.utf8.count + items.count)
       let keys = items.compactMap { graph.string($0) ?? graph.integer($0).map(String.init) }
       try budget.spend(keys.reduce(0) { $0 + $1.utf8.count })
-      // What says something else than the name is not believed.
+      // A path that does not spell the name is ignored.
       guard keys.count == items.count, keys.joined(separator: ".").utf8.elementsEqual(name.utf8) else {
         continue
       }
@@ -189,8 +189,8 @@ extension PickleGraph {
 
   /// A member of an object of the metadata.
   ///
-  /// - Throws: `DistributedMetadata.Fault` for an object of so many members that finding one would take long: many objects
-  ///   may share them.
+  /// - Throws: `DistributedMetadata.Fault` for an object with more members than PyTorch's have. Many objects may share one
+  ///   state, so that searching a long one for each of them would take quadratic time.
   fileprivate func field(
     _ name: String, of reference: Reference
   ) throws(DistributedMetadata.Fault) -> Reference? {

@@ -39,7 +39,7 @@ func openSafetensorsShards(
 ) throws -> any CheckpointSource {
   try options.checkKey(for: label, format: "a folder of safetensors shards")
   var files = FolderFiles(folder)
-  var metadata: Metadata?
+  var metadata: [Metadata] = []
   var order: [TensorName] = []
   var parts: [TensorName: (dtype: DType, chunks: [TensorChunk])] = [:]
   let names = fileNames(in: folder).compactMap { name in RankShardName(name).map { (name, $0) } }
@@ -52,11 +52,7 @@ func openSafetensorsShards(
     var entries = source.metadata
     entries[shardingKey] = nil
     entries["DCP_VERSION"] = nil
-    // What the files do not agree about is a property of none of them.
-    for (key, value) in (metadata ?? entries).sortedEntries where entries[key] != value {
-      metadata?[key] = nil
-    }
-    metadata = metadata ?? entries
+    metadata.append(entries)
     for (index, spec) in source.tensors.enumerated() {
       guard let offsets = offsets(of: spec.name, in: info), offsets.count == spec.shape.count,
         spec.dtype.bitWidth >= 8, offsets.allSatisfy({ $0 >= 0 })
@@ -110,7 +106,7 @@ func openSafetensorsShards(
   return try AssembledCheckpoint(
     label: label,
     formatDescription: "safetensors shards of ranks 1 to \(ranks), \(names.count) files", files: files.files,
-    tensors: tensors, metadata: metadata ?? Metadata())
+    tensors: tensors, metadata: Metadata(agreedBy: metadata))
 }
 
 /// `shard-00002-model-00001-of-00003.safetensors`: rank, number and count of the rank's files, all from 1.

@@ -224,7 +224,7 @@ private struct ZeroReader {
         else {
           throw fail(name, "has fragments that do not fit together")
         }
-        // What is beyond the parameter is padding.
+        // Elements after the end of the parameter are padding.
         let length = min(fragment.elementCount, count - start)
         chunks.append(TensorChunk(offsets: [start], sizes: [length], reader: fragment.reader))
         start += length

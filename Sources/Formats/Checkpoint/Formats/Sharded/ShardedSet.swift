@@ -27,17 +27,8 @@ final class ShardedSet: CheckpointSource {
     var opened: [TensorName: any CheckpointSource] = [:]
     var shards: [TensorName: any CheckpointSource] = [:]
     var tensors: [TensorSpec] = []
-    var metadata = Metadata()
     for name in Set(map.map(\.shard)).sorted() {
-      let source = try openShard(folder + name.string, options: options)
-      opened[name] = source
-      for (key, value) in source.metadata.sortedEntries {
-        // What the shards do not agree about is a property of none of them.
-        metadata[key] = metadata[key] ?? value
-      }
-    }
-    for source in opened.values {
-      for (key, value) in metadata.sortedEntries where source.metadata[key] != value { metadata[key] = nil }
+      opened[name] = try openShard(folder + name.string, options: options)
     }
     for (tensor, shard) in map {
       guard let source = opened[shard], source.index(of: tensor) != nil else {
@@ -75,7 +66,7 @@ final class ShardedSet: CheckpointSource {
     self.places = places
     self.label = label
     self.tensors = tensors
-    self.metadata = metadata
+    metadata = Metadata(agreedBy: sources.map(\.value.metadata))
   }
 
   /// Files of one set hold the same state dict.
