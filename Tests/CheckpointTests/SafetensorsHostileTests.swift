@@ -39,6 +39,23 @@ import Testing
     #expect(try fault(safetensors("  {} \t\r\n")) == nil)
   }
 
+  /// Lengths that begin as the two bytes of every pickle do, or as a zip archive.
+  @Test(arguments: [0x0380, 0x10280, 0x0203_0480, 0x0403_4B50] as [UInt64])
+  func lengthsThatLookLikeAnotherFormat(_ length: UInt64) {
+    #expect(FileFormat(prefix: littleEndianBytes(length) + Array("{\"a\":{}}".utf8)) == .safetensors)
+  }
+
+  @Test(
+    arguments: [
+      [0x80, 2, 0x7D, 0x71, 0, 0x58, 1, 0, 0],
+      [0x80, 4, 0x95, 0x40, 0, 0, 0, 0, 0, 0, 0, 0x7D],
+      [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9],
+      [0x80, 2, 0x2E],
+    ] as [[UInt8]])
+  func pickles(_ prefix: [UInt8]) {
+    #expect(FileFormat(prefix: prefix) == .torchLegacy)
+  }
+
   @Test func duplicateNames() throws {
     func twice(_ a: String, _ b: String) throws -> SafetensorsFault? {
       try fault(

@@ -201,7 +201,8 @@ struct Average: CheckpointTool {
   private func show(_ variants: [Variant], _ job: Job, _ console: Console) throws {
     if !job.allowsDuplicates { try job.series.refuseDuplicates() }
     for (number, variant) in variants.enumerated() {
-      let summary = Summary(try job.plan(variant), job.timeline, variant, threads: global.threadCount)
+      let summary = Summary(
+        try job.grouped(try job.plan(variant)), job.timeline, variant, threads: global.threadCount)
       let heading = variants.count > 1 ? (number > 0 ? "\n" : "") + variant.expand(output.output) + ":\n" : ""
       try StandardOutput.write(heading + summary.text)
       if let warning = summary.warning { console.warning(warning) }

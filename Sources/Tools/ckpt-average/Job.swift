@@ -45,6 +45,11 @@ struct Job {
       defer { meter.finish() }
       plan = try plan.refined(by: method, pool: pool, progress: meter.add)
     }
+    return try grouped(plan)
+  }
+
+  /// The plan with the coefficients of groups.
+  func grouped(_ plan: AveragingPlan) throws -> AveragingPlan {
     if groups.isEmpty { return plan }
     let groups = groups
     let (scaled, count) = try plan.scaled(

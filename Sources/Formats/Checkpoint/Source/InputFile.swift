@@ -21,9 +21,7 @@ enum FileFormat: Equatable {
       self = .torchZip
     } else if prefix.starts(with: [0x50, 0x4B, 0x05, 0x06]) {
       self = .torchZip
-    } else if prefix.count >= 2, prefix[0] == 0x80, (1...5).contains(prefix[1]),
-      prefix.count < 9 || prefix[2..<8].contains(where: { $0 != 0 })
-    {
+    } else if prefix.count >= 2, prefix[0] == 0x80, (1...5).contains(prefix[1]), !Self.beginsHeader(prefix) {
       self = .torchLegacy
     } else {
       self = .safetensors
@@ -33,6 +31,11 @@ enum FileFormat: Equatable {
   /// A safetensors header may have a length that looks like another format's magic number; then JSON follows.
   private static func beginsJSON(_ prefix: [UInt8]) -> Bool {
     prefix.count > 8 && Array("{ \t\r\n".utf8).contains(prefix[8])
+  }
+
+  /// A length below 1 TiB, then JSON: no pickle has three zero bytes there, since its text and frames end elsewhere.
+  private static func beginsHeader(_ prefix: [UInt8]) -> Bool {
+    beginsJSON(prefix) && prefix[5..<8].allSatisfy { $0 == 0 }
   }
 
   /// For what people mistake for a checkpoint: what it is and what to do about it.
