@@ -145,8 +145,8 @@ def mergekit():
 
     found = merge("--method", "slerp", "--weights", "3,1", paths=[CHOSEN[0], CHOSEN[3]], pretrained=False)
     for name in PARAMETERS:
-        expected = their_slerp(0.25, STATES[0][name].numpy(), STATES[-1][name].numpy())
-        assert np.allclose(found[name].numpy(), expected, rtol=1e-5, atol=1e-7), name
+        expected = their_slerp(torch.tensor([0.25]), STATES[0][name][None], STATES[-1][name][None])[0]
+        assert torch.allclose(found[name], expected, rtol=1e-5, atol=1e-7), name
     found = merge("--method", "ties", "--density", "0.3")
     for name in PARAMETERS:
         deltas = torch.stack([

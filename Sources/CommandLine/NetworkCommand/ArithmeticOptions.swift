@@ -24,8 +24,9 @@ package struct ArithmeticOptions: ParsableArguments {
     }
   }
 
-  package var compute: ComputeOptions {
-    ComputeOptions(sums: exact ? .direct : .largeTiles, precision: precision)
+  /// - Parameter tiles: Summation of 3x3 convolutions without `--exact`.
+  package func compute(tiles: ConvolutionSums = .largeTiles) -> ComputeOptions {
+    ComputeOptions(sums: exact ? .direct : tiles, precision: precision)
   }
 
   /// Settings that the results depend on, for provenance.

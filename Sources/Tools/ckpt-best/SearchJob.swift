@@ -210,7 +210,7 @@ struct SearchJob {
     options.model = path
     options.arch = command.source.arch
     options.input = command.source.decoding
-    return try options.load(pool: pool, compute: command.arithmetic.compute, console: console)
+    return try options.load(pool: pool, compute: command.arithmetic.compute(), console: console)
   }
 
   /// Builds the networks of candidates, without another line about each.
@@ -220,7 +220,7 @@ struct SearchJob {
     return { source in
       let model = try LoadedModel(
         source, architecture: command.source.arch == "auto" ? nil : command.source.arch, pool: pool,
-        compute: command.arithmetic.compute, options: OpenOptions())
+        compute: command.arithmetic.compute(), options: OpenOptions())
       return CandidateModel(
         source: model.source, network: model.network, metadata: model.metadata,
         makeNetwork: { try model.network($0) })

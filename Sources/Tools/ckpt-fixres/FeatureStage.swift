@@ -237,7 +237,7 @@ struct FeatureStage {
   ) throws -> FeatureRecipe {
     var kernels = "\(blasDescription) \(Network.instructionSet)"
     if arithmetic.precision == .bfloat16 { kernels += " bf16 \(Network.bfloat16InstructionSet ?? "")" }
-    let sums = arithmetic.exact ? " exact" : ""
+    let sums = arithmetic.exact ? " exact" : tail.cut == nil ? "" : " small tiles"
     return FeatureRecipe([
       ("frozen layers", try tail.backboneFingerprint().hexadecimal),
       ("preprocessing", preprocessing.summary), ("element type", caching.cacheDtype.rawValue),

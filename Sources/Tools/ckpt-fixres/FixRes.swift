@@ -96,7 +96,10 @@ struct FixRes: NetworkTool {
     outputs.add("--state", training.stateFile)
     try outputs.check()
     let pool = global.makePool()
-    let loaded = try model.load(pool: pool, compute: arithmetic.compute, console: console)
+    // Steps through activations magnify rounding: with large tiles, tuned blocks end ten times as far from exact sums.
+    let isDeep = training.train?.cutPoint != nil
+    let loaded = try model.load(
+      pool: pool, compute: arithmetic.compute(tiles: isDeep ? .smallTiles : .largeTiles), console: console)
     let label = loaded.source.label
     if loaded.source.metadata[MetadataKey.batchNorm] == MetadataKey.BatchNormState.stale {
       console.warning("\(label): BatchNorm statistics are stale; run ckpt-bnfix first")

@@ -153,7 +153,7 @@ struct TeacherOptions: ParsableArguments {
       return TeacherModel(outputs: .stored(try value.floats()), digest: try contentDigest(of: source))
     }
     let model = try LoadedModel(
-      source, architecture: nil, pool: pool, compute: arithmetic.compute, options: options)
+      source, architecture: nil, pool: pool, compute: arithmetic.compute(), options: options)
     let network = model.network
     guard network.classCount == classes else {
       throw Failure(

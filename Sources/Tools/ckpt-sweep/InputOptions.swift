@@ -57,7 +57,7 @@ struct InputOptions: ParsableArguments {
       one.model = path
       one.arch = arch
       one.input = decoding
-      let model = try one.load(pool: pool, compute: arithmetic.compute, console: console)
+      let model = try one.load(pool: pool, compute: arithmetic.compute(), console: console)
       if model.source.metadata[MetadataKey.batchNorm] == MetadataKey.BatchNormState.stale
         && isStoredMeasuredAlone
       {
