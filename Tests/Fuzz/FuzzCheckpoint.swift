@@ -5,7 +5,7 @@ import Platform
 // libFuzzer targets for the formats of checkpoints; the environment's FUZZ_TARGET chooses.
 
 /// What an input is taken for.
-private enum Target: String { case header, pickle, zip, container, distributed }
+private enum Target: String { case header, pickle, zip, container, distributed, folder }
 
 /// From the environment: `FUZZ_TARGET`.
 private let target = getenv("FUZZ_TARGET").flatMap { Target(rawValue: String(cString: $0)) }!
@@ -26,6 +26,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     }
   case .zip: readEverything(bytes)
   case .distributed: putTogether(bytes)
+  case .folder: readFolder(bytes)
   case .container:
     // The input is a blob whose checksums are made right: fuzzing would never get past them.
     if let blob = sealed(bytes) {
@@ -50,6 +51,37 @@ func readEverything(_ bytes: [UInt8]) {
     precondition(spec.byteCount <= 1032 * bytes.count + 1 << 24, "larger than the file can mean")
     if spec.byteCount <= 1 << 20 { _ = try? source.value(spec.name) }
   }
+}
+
+/// The folder in memory that the files of an input are written to.
+private let folder: String = {
+  let path = "/dev/shm/fuzz-folder-\(getpid())"
+  mkdir(path, 0o700)
+  return path
+}()
+
+/// Takes the bytes for files, one after the other, writes them into a folder, opens that and reads all tensors.
+///
+/// A file is the length of its name, one byte, the name, the length of its content, four bytes, and the content.
+private func readFolder(_ bytes: [UInt8]) {
+  var names: [String] = []
+  var rest = bytes[...]
+  while names.count < 8, let count = rest.popFirst().map(Int.init), rest.count >= count + 4 {
+    let name = String(
+      decoding: rest.prefix(count).filter { $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }, as: UTF8.self)
+    rest = rest.dropFirst(count)
+    let length = Int(ByteFields(Array(rest.prefix(4))).u32(0))
+    let content = rest.dropFirst(4).prefix(length)
+    rest = rest.dropFirst(4 + content.count)
+    let file = open("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    guard file >= 0 else { continue }
+    _ = content.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+    close(file)
+    names.append(name)
+  }
+  defer { for name in names { unlink("\(folder)/\(name)") } }
+  guard let source = try? openCheckpoint(.path(folder)) else { return }
+  for spec in source.tensors where spec.byteCount <= 1 << 20 { _ = try? source.value(spec.name) }
 }
 
 /// Takes the bytes for the metadata of a distributed checkpoint and reads both ends of every tensor that its chunks tile.

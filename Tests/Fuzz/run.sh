@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-20}
 shift || true
-checkpoint_targets=(header pickle zip container distributed)
+checkpoint_targets=(header pickle zip container distributed folder)
 image_targets=(image tar cifar list idx npy tensors npz pickles classmap)
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=("${checkpoint_targets[@]}" onnx "${image_targets[@]}")
