@@ -58,6 +58,8 @@ import Testing
     ("ckpt-info", "ckpt-info", ["stats", model, model, "--format", "json"]),
     ("ckpt-info", "ckpt-info", ["verify", model, "--format", "json"]),
     ("ckpt-info", "ckpt-info", ["diff", model, model, "--format", "json"]),
+    ("ckpt-info", "ckpt-info", ["summary", model, "--format", "json"]),
+    ("ckpt-info", "ckpt-info", ["tree", model, "--format", "json"]),
   ]
 
   static func schema(_ name: String) throws -> JSONSchema {

@@ -72,15 +72,16 @@ extension CheckpointTool {
 
   private static func report(_ error: any Error) -> Int32 {
     if let status = ExitStatus(of: error) {
-      let advice = (error as? any AdvisedError)?.advice.map { "; \($0)" } ?? ""
-      writeLine("\(toolName): \(error)\(advice)")
+      writeLine("\(toolName): \(advised(error))")
       return status.rawValue
     }
     let code = exitCode(for: error)
     // The parser repeats what it was given.
     let text = Self.escapingArguments(in: fullMessage(for: error)) + "\n"
     guard code.isSuccess else {
-      writeToStandardError(text)
+      let message = Self.escapingArguments(in: message(for: error))
+      let line = UsageMessage.line(message, full: text, tool: toolName, help: helpMessage())
+      writeLine("\(toolName): \(line)")
       return code.rawValue
     }
     // `--help`, `--version` and completion scripts: data, so a failing write counts.

@@ -7,6 +7,11 @@ package protocol AdvisedError: Error {
   var advice: String? { get }
 }
 
+/// The error's own words and what to do.
+package func advised(_ error: any Error) -> String {
+  "\(error)" + ((error as? any AdvisedError)?.advice.map { "; \($0)" } ?? "")
+}
+
 extension ExitStatus {
   /// The exit status of an error; nil for errors that none of the libraries throws.
   init?(of error: any Error) {

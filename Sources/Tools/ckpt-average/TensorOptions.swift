@@ -1,6 +1,7 @@
 import ArgumentParser
 import Averaging
 import Checkpoint
+import Command
 
 /// Selection of tensors, and what becomes of them.
 struct TensorOptions: ParsableArguments {
@@ -65,7 +66,7 @@ extension BufferRule: ExpressibleByArgument {}
 extension KeyPolicy: ExpressibleByArgument {}
 
 /// `--dtype`.
-enum AverageType: String, ExpressibleByArgument, CaseIterable {
+enum AverageType: String, DTypeArgument, CaseIterable {
   case same, f32, f16, bf16, f64
 
   var dtype: DType? { DType(name: rawValue.uppercased()) }

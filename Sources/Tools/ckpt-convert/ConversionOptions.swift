@@ -25,7 +25,7 @@ struct ConversionOptions: ParsableArguments {
       "Replacement for matches in names; $1 is the first group.", valueName: "regex=template"))
   var rename: [Renaming] = []
 
-  enum ConversionType: String, ExpressibleByArgument, CaseIterable {
+  enum ConversionType: String, DTypeArgument, CaseIterable {
     case same, f32, f16, bf16, f64, f8_e4m3, f8_e5m2
     var dtype: DType? { DType(name: rawValue.uppercased()) }
   }

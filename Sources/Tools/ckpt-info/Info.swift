@@ -8,12 +8,14 @@ struct Info: CheckpointTool {
   static let configuration = CommandConfiguration(
     commandName: "ckpt-info",
     abstract: "List, verify and compare checkpoints.",
-    usage: "ckpt-info [list|verify|diff|stats] <file> ... [<options>]",
+    usage: "ckpt-info [list|summary|tree|verify|diff|stats] <file> ... [<options>]",
     discussion: """
-      list    names, types, shapes and sizes, metadata, recognized architecture (the default)
-      verify  structure and checksums; status 1 if anything is damaged
-      diff    two checkpoints, tensor by tensor; status 1 if they differ beyond --tolerance
-      stats   range, mean, standard deviation, zeros, NaNs and infinities of every tensor
+      list     names, types, shapes and sizes, metadata, recognized architecture (the default)
+      summary  one line for each file: format, size, network, preprocessing, how it was made
+      tree     tensors and sizes by module
+      verify   structure and checksums; status 1 if anything is damaged
+      diff     two checkpoints, tensor by tensor; status 1 if they differ beyond --tolerance
+      stats    range, mean, standard deviation, zeros, NaNs and infinities of every tensor
 
       Write a file named like an action as ./list.
       """,
@@ -32,7 +34,7 @@ struct Info: CheckpointTool {
   @OptionGroup(title: "General") var global: GlobalOptions
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
-  enum Action: String, CaseIterable { case list, verify, diff, stats }
+  enum Action: String, CaseIterable { case list, summary, tree, verify, diff, stats }
 
   var action: Action { words.first.flatMap(Action.init) ?? .list }
   var files: [String] { words.first.flatMap(Action.init) == nil ? words : Array(words.dropFirst()) }
@@ -42,7 +44,7 @@ struct Info: CheckpointTool {
     switch action {
     case .diff where files.count != 2:
       throw ValidationError("diff compares two checkpoints, not \(files.count)")
-    case .list, .verify, .stats:
+    case .list, .summary, .tree, .verify, .stats:
       guard !files.isEmpty else { throw ValidationError("name a checkpoint, or '-' for standard input") }
     default: break
     }
@@ -53,10 +55,10 @@ struct Info: CheckpointTool {
 
   func execute(_ console: Console) throws {
     switch action {
-    case .list: try print(files.map { try listing(of: open($0)) })
-    case .stats:
-      try print(
-        console.watching("reading", files.map { try open($0) }) { try $0.map { try statistics(of: $0) } })
+    case .list: try each(console) { try listing(of: $0) }
+    case .tree: try each(console) { tree(of: $0) }
+    case .stats: try each(console) { try console.watching("reading", [$0]) { try statistics(of: $0[0]) } }
+    case .summary: try summarizeAll(console)
     case .diff: try diff(console)
     case .verify: try verifyAll(console)
     }
@@ -84,6 +86,32 @@ struct Info: CheckpointTool {
     }
   }
 
+  /// A report of every file. One that cannot be read costs its own report.
+  private func each(_ console: Console, _ report: (any CheckpointSource) throws -> Report) throws {
+    var reports: [Report] = []
+    var faults: [any Error] = []
+    for path in files {
+      do {
+        reports.append(try report(try open(path)))
+      } catch {
+        if files.count == 1 { throw error }
+        faults.append(error)
+        var fault = Report(label: path, columns: [])
+        fault.remarks = [("error", .text(advised(error)))]
+        reports.append(fault)
+      }
+    }
+    try print(reports)
+    try raise(faults, console)
+  }
+
+  /// Tells of all faults, and ends with the status of one that kept a file from being read, if there is one.
+  func raise(_ faults: [any Error], _ console: Console) throws {
+    let last = faults.lastIndex { ($0 as? Failure)?.status != .negativeVerdict } ?? faults.indices.last
+    for index in faults.indices where index != last { console.warning(advised(faults[index])) }
+    if let last { throw faults[last] }
+  }
+
   /// One report per checkpoint; a single one needs no heading.
   func print(_ reports: [Report]) throws {
     switch format {
@@ -107,31 +135,5 @@ struct Info: CheckpointTool {
         "tensors: \(differing.count) differ, \(comparison.missing.count) missing, \(comparison.extra.count) extra"
       )
     }
-  }
-
-  private func verifyAll(_ console: Console) throws {
-    var faults: [String] = []
-    var report = Report(label: "verify", columns: ["file", "tensors", "bytes", "checksums", "verdict"])
-    for path in files {
-      var found: [String]
-      var counts = (0, 0)
-      var checksums = Report.Cell.none
-      do {
-        let source = try open(path)
-        counts = (source.tensors.count, source.tensors.reduce(0) { $0 + $1.byteCount })
-        checksums = .text(source.checksumCoverage.rawValue)
-        found = console.watching("verifying", [source]) { verify($0[0]) }
-      } catch let error as CheckpointError where error.kind == .badData {
-        found = ["\(error)"]
-      }
-      report.add([
-        .text(path), .integer(counts.0), .integer(counts.1), checksums,
-        .text(found.isEmpty ? "ok" : "damaged"),
-      ])
-      faults += found
-    }
-    try print([report])
-    for fault in faults.dropLast() { console.warning(fault) }
-    if let last = faults.last { throw Failure(.negativeVerdict, last) }
   }
 }

@@ -1,0 +1,60 @@
+import ArgumentParser
+
+/// The one line that a usage error becomes.
+enum UsageMessage {
+  /// Names that users of other tools try first, and the options that stand for them here.
+  private static let guesses: [(others: [String], options: [String])] = [
+    (["json"], ["--format json"]),
+    (["img-size", "image-size", "input-size", "size", "imgsz"], ["--crop"]),
+    (["crop-pct"], ["--resize and --crop"]),
+    (["batch", "bs"], ["--batch-size"]),
+    (["workers", "num-workers", "jobs", "num-threads"], ["--threads"]),
+    (["out", "output-dir", "outfile"], ["--output"]),
+    (["model", "architecture"], ["--arch"]),
+    (["val-data", "val-dir", "eval-data"], ["--val", "--data"]),
+    (["data-dir", "data-path", "dataset", "train-data"], ["--data", "--train"]),
+    (["learning-rate"], ["--lr"]),
+    (["amp", "bf16"], ["--compute bf16", "--dtype bf16"]),
+    (["half", "fp16"], ["--dtype f16"]),
+    (["ema", "model-ema"], ["--method ema"]),
+    (["checkpoint-hist", "num-checkpoints", "num"], ["--last"]),
+    (["smoothing"], ["--label-smoothing"]),
+    (["wd"], ["--weight-decay"]),
+  ]
+
+  /// - Parameters:
+  ///   - message: What the argument parser says of the error.
+  ///   - full: The same with the help of the option and the usage.
+  ///   - tool: The tool's name.
+  ///   - help: The tool's help, which tells the options that it has.
+  static func line(_ message: String, full: String, tool: String, help: String) -> String {
+    var text = message.split(separator: "\n").joined(separator: " ")
+    while text.last == "." { text.removeLast() }
+    // The parser begins its own sentences with a capital, the tools do not.
+    if let first = text.first, let second = text.dropFirst().first, first.isUppercase,
+      second.isLowercase || second == " "
+    {
+      text = first.lowercased() + text.dropFirst()
+    }
+    let prefix = "Help:"
+    if let line = full.split(separator: "\n").first(where: { $0.hasPrefix(prefix) }) {
+      // The option's name, which the message has, and its text.
+      let parts = line.dropFirst(prefix.count).split(separator: "  ", omittingEmptySubsequences: true)
+      if let explanation = parts.dropFirst().last { text += ": \(explanation.drop { $0 == " " })" }
+      while text.last == "." { text.removeLast() }
+    }
+    if let advice = advice(for: message, help: help) { return "\(text); \(advice)" }
+    return "\(text); see \(tool) --help"
+  }
+
+  /// The option that an unknown one stands for.
+  private static func advice(for message: String, help: String) -> String? {
+    let start = "Unknown option '--"
+    guard message.hasPrefix(start) else { return nil }
+    let name = message.dropFirst(start.count).prefix { $0 != "'" && $0 != "=" }
+    let fitting = guesses.first { $0.others.contains(String(name)) }?.options.first { option in
+      help.contains(option.prefix { $0 != " " } + " ")
+    }
+    return fitting.map { "use \($0)" }
+  }
+}
