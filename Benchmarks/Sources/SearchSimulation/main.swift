@@ -41,7 +41,7 @@ func check(_ name: String, lead: Double, images: Int, method: SelectionMethod, _
     claims += result.answer == .better ? 1 : 0
     others += result.chosen == result.last ? 0 : 1
     found += trueGain > 0 ? 1 : 0
-    scoreHolds += score.top1.wilsonInterval().contains(truth) ? 1 : 0
+    scoreHolds += score.top1Interval.contains(truth) ? 1 : 0
     gainHolds += result.chosen != result.last && score.gainInterval.contains(trueGain) ? 1 : 0
     passes += result.spent.images
   }

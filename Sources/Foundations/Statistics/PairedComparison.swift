@@ -43,11 +43,14 @@ public struct PairedComparison: Sendable, Equatable {
   ///
   /// The Wald interval after adding ½ to each cell of the 2×2 table, which keeps its coverage when few images
   /// change sides (Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions").
-  public var interval: ClosedRange<Double> {
+  public var interval: ClosedRange<Double> { interval(widening: 1) }
+
+  /// The same with its half-width multiplied.
+  public func interval(widening factor: Double) -> ClosedRange<Double> {
     let n = Double(imageCount) + 2
     let centre = Double(firstOnly - secondOnly) / n
     let variance = (Double(firstOnly + secondOnly) + 1) / n - centre * centre
-    let half = 1.959964 * (max(0, variance) / n).squareRoot()
+    let half = factor * 1.959964 * (max(0, variance) / n).squareRoot()
     return centre - half...centre + half
   }
 

@@ -432,10 +432,14 @@ public final class BestModelSearch {
     switch plan.method {
     case .none: break
     case .half: scores.append(try score(chosen, on: .validation, plan.scoring, name: validationName))
-    case .folds: scores.append(try foldScore(choice, finalists))
+    case .folds(let count):
+      let spread = FoldSpread(
+        ScoreMatrix(columns: columns.map { $0.map { $0 ? 1 : 0 } }), folds: count, costs: costs,
+        reference: finalists.firstIndex(of: Self.last)!, seed: settings.seed)
+      scores.append(try foldScore(choice, finalists, spread))
     }
     if testCount > 0 { scores.append(try score(chosen, on: .test, 0..<testCount, name: testName)) }
-    let isBetter = scores.last?.comparison.isBetter() ?? false
+    let isBetter = scores.last?.isBetter ?? false
     let members = Set(choice.indistinguishable.map { finalists[$0] })
     let rows = entrants.indices.compactMap { number -> SearchResult.Row? in
       let left = race?.eliminations.first { $0.entrant == number }
@@ -465,7 +469,7 @@ public final class BestModelSearch {
     return Self.score(name, own, last.isCorrect, isLast: chosen == Self.last)
   }
 
-  private func foldScore(_ choice: Choice, _ finalists: [Int]) throws -> Score {
+  private func foldScore(_ choice: Choice, _ finalists: [Int], _ spread: FoldSpread) throws -> Score {
     let last = try world.outcomes(
       of: [entrants[Self.last]], on: .validation, places: plan.scoring,
       statisticsImages: plan.statisticsImages)[0]
@@ -476,16 +480,17 @@ public final class BestModelSearch {
       own.losses.append(counted.losses[place])
     }
     return Self.score(
-      validationName, own, last.isCorrect, isLast: choice.counted.allSatisfy { finalists[$0] == Self.last })
+      validationName, own, last.isCorrect, isLast: choice.counted.allSatisfy { finalists[$0] == Self.last },
+      spread: spread)
   }
 
   private static func score(
-    _ name: String, _ own: EntrantOutcomes, _ last: [Bool], isLast: Bool
+    _ name: String, _ own: EntrantOutcomes, _ last: [Bool], isLast: Bool, spread: FoldSpread? = nil
   ) -> Score {
     let correct = own.isCorrect
     return Score(
       dataset: name, top1: Proportion(successes: correct.count { $0 }, count: correct.count),
       loss: own.meanLoss, last: Proportion(successes: last.count { $0 }, count: last.count),
-      comparison: PairedComparison(correct, last), isLast: isLast)
+      comparison: PairedComparison(correct, last), isLast: isLast, spread: spread)
   }
 }

@@ -61,15 +61,31 @@ public struct Score: Sendable, Equatable {
   public let comparison: PairedComparison
   /// True if the chosen model is the last checkpoint as it is, for every image.
   public let isLast: Bool
+  /// Widening of the intervals of a score from folds; nil for a score of one model.
+  public let spread: FoldSpread?
+
+  /// 95 % interval of the accuracy of the chosen model.
+  public var top1Interval: ClosedRange<Double> {
+    top1.wilsonInterval(z: normalQuantile(0.975) * (spread?.score ?? 1))
+  }
 
   /// 95 % interval of the gain over the last checkpoint; nothing but 0 if that is the chosen model.
-  public var gainInterval: ClosedRange<Double> { isLast ? 0...0 : comparison.interval }
+  public var gainInterval: ClosedRange<Double> {
+    isLast ? 0...0 : comparison.interval(widening: spread?.difference ?? 1)
+  }
+
+  /// McNemar's two-sided mid-p value of the gain; nil for a score from folds, whose images are not independent.
+  public var midP: Double? { spread == nil ? comparison.mcNemarMidP : nil }
+
+  /// True if the images show that the chosen model is better than the last checkpoint.
+  public var isBetter: Bool { spread == nil ? comparison.isBetter() : gainInterval.lowerBound > 0 }
 
   /// A score with everything given.
   public init(
     dataset: String, top1: Proportion, loss: Double, last: Proportion, comparison: PairedComparison,
-    isLast: Bool
+    isLast: Bool, spread: FoldSpread? = nil
   ) {
+    self.spread = spread
     self.isLast = isLast
     self.dataset = dataset
     self.top1 = top1

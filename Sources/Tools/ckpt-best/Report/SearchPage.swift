@@ -101,7 +101,7 @@ extension SearchReport {
   private func scoreCells(_ score: Score) -> [String] {
     [
       displayName(lastComponents(score.dataset)), "\(score.top1.count)", percent(score.top1.value),
-      interval(score.top1.wilsonInterval()), percent(score.last.value),
+      interval(score.top1Interval), percent(score.last.value),
       String(format: "%+.2f", 100 * score.comparison.difference),
       score.isLast ? "" : interval(score.gainInterval, signed: true),
     ]

@@ -79,11 +79,10 @@ struct SearchReport {
   /// The gain over the last checkpoint with its interval.
   func gain(_ score: Score) -> String {
     let interval = score.gainInterval
-    let midP = score.comparison.mcNemarMidP
-    let chance = midP < 1e-4 ? "below 0.0001" : String(format: "%.4f", midP)
+    let chance = score.midP.map { ", mid-p " + ($0 < 1e-4 ? "below 0.0001" : String(format: "%.4f", $0)) }
     return String(
-      format: "%+.2f points (95 %% interval %+.2f to %+.2f, mid-p ", 100 * score.comparison.difference,
-      100 * interval.lowerBound, 100 * interval.upperBound) + chance + ")"
+      format: "%+.2f points (95 %% interval %+.2f to %+.2f", 100 * score.comparison.difference,
+      100 * interval.lowerBound, 100 * interval.upperBound) + (chance ?? "") + ")"
   }
 
   func percent(_ share: Double) -> String { String(format: "%.2f %%", 100 * share) }
@@ -240,13 +239,13 @@ extension Score {
       ("data", .string(lastComponents(dataset))), ("n", JSON(top1.count)), ("top1", JSON(top1.value)),
       (
         "top1_interval",
-        .array([top1.wilsonInterval().lowerBound, top1.wilsonInterval().upperBound].map { JSON($0) })
+        .array([top1Interval.lowerBound, top1Interval.upperBound].map { JSON($0) })
       ),
       ("loss", JSON(loss)), ("last_top1", JSON(last.value)), ("gain", JSON(comparison.difference)),
       (
         "gain_interval",
         .array([gainInterval.lowerBound, gainInterval.upperBound].map { JSON($0) })
-      ), ("mid_p", JSON(comparison.mcNemarMidP)),
+      ), ("mid_p", midP.map { JSON($0) } ?? .null),
     ])
   }
 }
