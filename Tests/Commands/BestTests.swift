@@ -12,8 +12,8 @@ import Testing
 
   /// A space that takes seconds.
   static let small = [
-    "--series", run, "--train", train, "--val", val, "--sizes", "48,72", "--means", "3,5,10",
-    "--half-lives", "2", "--schedules", "cosine", "--singles", "2", "--no-soup", "--bn-images", "160",
+    "--series", run, "--train", train, "--val", val, "--sizes", "48,72", "--means", "3,10",
+    "--half-lives", "2", "--schedules", "cosine", "--singles", "1", "--no-soup", "--bn-images", "96",
   ]
 
   let folder: TemporaryFolder
@@ -184,7 +184,7 @@ import Testing
     let tuned = try best(small + ["--tune", "fc"], status: 64)
     #expect(tuned.messages.contains("450 images of 450 are also in"), "\(tuned.messages)")
     let noticed = try best(small)
-    #expect(noticed.messages.contains("160 images of 160 are also in"), "\(noticed.messages)")
+    #expect(noticed.messages.contains("96 images of 96 are also in"), "\(noticed.messages)")
     #expect(noticed.messages.contains("accuracies may be too good"))
   }
 

@@ -81,11 +81,11 @@ struct Report {
 
   func text(heading: Bool) -> String {
     let printed = columns.indices.filter { !unprinted.contains(columns[$0]) }
-    let columns = printed.map { self.columns[$0] }
-    let rows = rows.map { row in printed.map { row[$0] } }
-    let texts = rows.map { $0.map(\.text) }
-    let widths = columns.indices.map { column in
-      texts.reduce(columns[column].count) { max($0, $1[column].count) }
+    let headings = printed.map { columns[$0] }
+    let cells = rows.map { row in printed.map { row[$0] } }
+    let texts = cells.map { $0.map(\.text) }
+    let widths = headings.indices.map { column in
+      texts.reduce(headings[column].count) { max($0, $1[column].count) }
     }
     func line(_ cells: [String], numeric: [Bool]) -> String {
       var line = ""
@@ -96,9 +96,11 @@ struct Report {
       while line.last == " " { line.removeLast() }
       return line + "\n"
     }
-    let numeric = columns.indices.map { column in !rows.isEmpty && rows.allSatisfy { $0[column].isNumeric } }
+    let numeric = headings.indices.map { column in
+      !cells.isEmpty && cells.allSatisfy { $0[column].isNumeric }
+    }
     var result = heading ? "\(escapedForDiagnostics(label, quoted: false)):\n" : ""
-    if !rows.isEmpty { result += line(columns, numeric: numeric) }
+    if !cells.isEmpty { result += line(headings, numeric: numeric) }
     for row in texts { result += line(row, numeric: numeric) }
     for (key, value) in remarks { result += "\(key): \(value.text)\n" }
     for (key, value) in metadata?.sortedEntries ?? [] {
