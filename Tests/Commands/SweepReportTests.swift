@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test func aReportTellsOfTheRunToo() throws {
-    let json = try JSON.parse(Array(report.json(run: [("tool", .string("ckpt-sweep"))]).utf8))
+    let json = report.json(run: [("tool", .string("ckpt-sweep"))])
     #expect(json["schema"]?.intValue == 1)
     #expect(json["tool"]?.stringValue == "ckpt-sweep")
     #expect(json["rows"]?.arrayValue?.first?["images_per_second"]?.doubleValue == 100)

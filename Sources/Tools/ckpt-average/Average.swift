@@ -34,7 +34,9 @@ struct Average: CheckpointTool {
   var state: String?
 
   @Option(
-    help: ArgumentHelp("JSON report: weights, drift of every tensor, outliers.", valueName: "file"),
+    help: ArgumentHelp(
+      "Report of weights, drift of every tensor and outliers: JSON, a page (.html) or a model card (.md).",
+      valueName: "file"),
     completion: .file())
   var report: String?
 

@@ -151,7 +151,7 @@ struct SeriesReport {
         "\(escaped(job.series.members[outlier.checkpoint].label)) is far from the rest: \(String(format: "%.1f", outlier.ratio)) times the median distance"
       )
     }
-    try writeFile((json(drift).encoded() + "\n").utf8, to: path)
+    try writeReport(try json(drift), to: path)
   }
 
   private func json(_ drift: DriftReport) throws -> JSON {

@@ -50,7 +50,7 @@ struct Pipe {
 
   /// The commands for a shell, one on each line.
   var text: String {
-    commands.map { $0.map(Self.quoted).joined(separator: " ") }.joined(separator: " |\n  ")
+    commands.map { $0.map(shellWord).joined(separator: " ") }.joined(separator: " |\n  ")
   }
 
   private static func average(_ candidate: Candidate, _ job: SearchJob) -> [String] {
@@ -99,17 +99,6 @@ struct Pipe {
   private static func arithmetic(_ options: ArithmeticOptions) -> [String] {
     (options.exact ? ["--exact"] : [])
       + (options.precision == .float32 ? [] : ["--compute", options.precision.rawValue])
-  }
-
-  /// A word as a shell takes it for itself.
-  private static func quoted(_ word: String) -> String {
-    let isPlain =
-      !word.isEmpty
-      && word.utf8.allSatisfy { byte in
-        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-          || "-_./=,:@%+".utf8.contains(byte)
-      }
-    return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 }
 

@@ -49,15 +49,7 @@ struct ResultOptions: ParsableArguments {
   /// Writes the report where asked for.
   func write(_ report: SearchReport) throws {
     guard let path = self.report else { return }
-    let text =
-      if path.ends(in: ".html") {
-        report.page
-      } else if path.ends(in: ".md") {
-        report.modelCard
-      } else {
-        report.json.encoded() + "\n"
-      }
-    try writeFile(text.utf8, to: path)
+    try writeReport(report.json, as: { report.document }, to: path)
   }
 }
 

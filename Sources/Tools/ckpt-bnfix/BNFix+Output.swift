@@ -49,7 +49,7 @@ extension BNFix {
     if let report {
       let json = reportJSON(
         model, calibration: calibration, drifts: drifts, recipe: recipe, gate: verdict?.json ?? scores?.json)
-      try writeFile((json.encoded() + "\n").utf8, to: report)
+      try writeReport(json, to: report)
     }
     if let required = gate.require, let line {
       guard verdict?.satisfies(required, margin: gate.margin) ?? true, scores?.satisfies(required) ?? true

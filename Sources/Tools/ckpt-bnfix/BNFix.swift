@@ -66,7 +66,9 @@ struct BNFix: NetworkTool {
   @Flag(help: "Report how far the statistics would move, and write nothing.")
   var dryRun = false
 
-  @Option(help: ArgumentHelp("JSON report.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Report: JSON, a page (.html) or a model card (.md).", valueName: "file"),
+    completion: .file())
   var report: String?
 
   @OptionGroup(title: "Data set") var images: DataOptions

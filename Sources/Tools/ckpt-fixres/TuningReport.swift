@@ -9,7 +9,9 @@ import Statistics
 
 /// Files written in addition to the checkpoint.
 struct ReportOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("JSON report.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Report: JSON, a page (.html) or a model card (.md).", valueName: "file"),
+    completion: .file())
   var report: String?
 
   @Option(
@@ -21,13 +23,13 @@ struct ReportOptions: ParsableArguments {
   func check() throws { if let plot { _ = try PictureEncoder(path: plot) } }
 
   func write(_ result: TuningReport) throws {
-    if let report { try writeFile((result.json.encoded() + "\n").utf8, to: report) }
+    let name =
+      result.model.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
+    let curve = LearningCurve(
+      title: "\(name), \(result.images) images", records: result.records, start: result.start,
+      kept: result.keptEpoch)
+    if let report { try writeReport(result.json, pictures: [curve.picture.svg], to: report) }
     if let plot {
-      let name =
-        result.model.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
-      let curve = LearningCurve(
-        title: "\(name), \(result.images) images", records: result.records, start: result.start,
-        kept: result.keptEpoch)
       try writeFile(PictureEncoder(path: plot).encode(curve.picture), to: plot)
     }
   }

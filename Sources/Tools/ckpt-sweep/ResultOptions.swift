@@ -27,7 +27,8 @@ struct ResultOptions: ParsableArguments {
   var timing = false
 
   @Option(
-    help: ArgumentHelp("JSON report of the results and the run.", valueName: "file"),
+    help: ArgumentHelp(
+      "Report of the results and the run: JSON, a page (.html) or a model card (.md).", valueName: "file"),
     completion: .file())
   var report: String?
 

@@ -227,14 +227,12 @@ struct SweepCommand: NetworkTool {
     }
     // Before the checkpoint, so that a long sweep's result is not lost to a full disk.
     try results.print(report, console: console)
-    if let encoder, let path = results.plot {
-      let plot = SweepPlot(report, trainSizes: outcome.models.map { trainSize(of: $0.source) })
-      try writeFile(encoder.encode(plot.picture), to: path)
-    }
+    let picture = { SweepPlot(report, trainSizes: outcome.models.map { trainSize(of: $0.source) }).picture }
+    if let encoder, let path = results.plot { try writeFile(encoder.encode(picture()), to: path) }
     try results.writePredictions(report, measurements: outcome.measurements, dataset: outcome.dataset)
     if let path = results.report {
       let members = outcome.runMembers(tool: Self.toolName) + outcome.classMembers(of: report.verdict.chosen)
-      try writeFile(report.json(run: members).utf8, to: path)
+      try writeReport(report.json(run: members), pictures: [picture().svg], to: path)
     }
     if let destination {
       let network = chosen.networks[0]

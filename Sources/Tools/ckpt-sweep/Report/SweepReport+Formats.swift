@@ -33,10 +33,10 @@ extension SweepReport {
   /// The JSON object with what else is known of the run, for a report.
   ///
   /// - Parameter run: members that come after `schema`.
-  public func json(run: [(String, JSON)]) -> String {
+  func json(run: [(String, JSON)]) -> JSON {
     var members = members(timing: true, preset: nil)
     members.insert(contentsOf: run, at: 1)
-    return JSON.object(members).encoded() + "\n"
+    return .object(members)
   }
 
   private func members(timing: Bool, preset: Preset?) -> [(String, JSON)] {
