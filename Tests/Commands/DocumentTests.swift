@@ -90,6 +90,12 @@ import Testing
     #expect(outcome.messages == "\(words[0]): \(line)\n")
   }
 
+  @Test func threadsFollowTheAffinityMask() throws {
+    let model = Fixtures.path("run/epoch-104.safetensors")
+    let outcome = try Tool.shell("taskset -c 0 ckpt-info stats -v '\(model)'")
+    #expect(outcome.status == 0 && outcome.messages.contains("1 thread\n"), "\(outcome.messages)")
+  }
+
   @Test func namesOfTypesInPyTorch() throws {
     let folder = try TemporaryFolder()
     let model = Fixtures.path("run/epoch-104.safetensors")

@@ -36,7 +36,7 @@ extension CheckpointTool {
       if let tool = command as? any CheckpointTool {
         let console = tool.global.makeConsole(tool: toolName)
         console.detail(
-          "\(tool.global.threadCount) threads" + (kernels.map { "; kernels: \($0)" } ?? ""))
+          counted(tool.global.threadCount, "thread") + (kernels.map { "; kernels: \($0)" } ?? ""))
         try tool.execute(console)
       } else {
         try command.run()

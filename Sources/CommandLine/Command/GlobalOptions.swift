@@ -1,12 +1,12 @@
 import ArgumentParser
-import FoundationEssentials
 import Platform
 
 /// Options that every tool has.
 package struct GlobalOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Worker threads, at most 1024 (default: all cores). The result does not depend on it.", valueName: "n"))
+      "Worker threads, at most 1024 (default: as many as the process may use). The result does not depend on it.",
+      valueName: "n"))
   package var threads: Int?
 
   @Flag(
@@ -28,7 +28,7 @@ package struct GlobalOptions: ParsableArguments {
   }
 
   /// The number of worker threads to use.
-  package var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+  package var threadCount: Int { threads ?? availableProcessorCount() }
 
   /// A pool of `threadCount` threads.
   package func makePool() -> ThreadPool { ThreadPool(threads: threadCount) }
