@@ -81,10 +81,18 @@ import Testing
     ("ckpt-bnfix --img-size 3", "unknown option '--img-size'; use --crop"),
     ("ckpt-info --img-size 3", "unknown option '--img-size'; see ckpt-info --help"),
     ("ckpt-average --decay", "missing value for '--decay <d,d…>'; see ckpt-average --help"),
+    (
+      "ckpt-average RUN/epoch-95.safetensors RUN/epoch-96.safetensors --weights 0.3,0.7 -o c",
+      "--weights has no meaning for method mean; --method weights takes it"
+    ),
+    (
+      "ckpt-sweep a --data b --crop 64 96",
+      "'96' is no checkpoint; separate sizes by commas, as in --crop 224,96; see ckpt-sweep --help"
+    ),
     ("ckpt-info diff a", "diff compares two checkpoints, not 1; see ckpt-info --help"),
   ])
   func usageErrorsAreOneLine(_ command: String, _ line: String) throws {
-    let words = command.split(separator: " ").map(String.init)
+    let words = command.replacing("RUN", with: Fixtures.path("run")).split(separator: " ").map(String.init)
     let outcome = try Tool.run(words[0], Array(words.dropFirst()))
     #expect(outcome.status == 64)
     #expect(outcome.messages == "\(words[0]): \(line)\n")

@@ -72,8 +72,22 @@ final class MethodArguments {
   ///   a misunderstanding.
   func refuseOthers(method: String) throws {
     for (path, flag) in options.given where !asked.contains(path) {
-      throw Failure(.usage, "\(flag) has no meaning for method \(method)")
+      let advice = Self.fitting(options).map { "; --method \($0) takes it" } ?? ""
+      throw Failure(.usage, "\(flag) has no meaning for method \(method)\(advice)")
     }
+  }
+
+  /// The first method that all of the options have a meaning for.
+  private static func fitting(_ options: MethodOptions) -> String? {
+    offeredMethods.first { offered in
+      let arguments = MethodArguments(options)
+      guard let made = try? offered.make(arguments) else { return false }
+      if made.beginsWithPretrained {
+        guard arguments.pretrained != nil else { return false }
+        _ = arguments.group
+      }
+      return options.given.allSatisfy { arguments.asked.contains($0.path) }
+    }?.name
   }
 }
 

@@ -46,6 +46,9 @@ struct InputOptions: ParsableArguments {
   func validate() throws {
     try OptionBounds.check(["--batch-size": batchSize])
     try requireOneStandardInput(models + [data, confirm])
+    for model in models where SizeList(argument: model) != nil && access(model, F_OK) != 0 {
+      throw ValidationError("'\(model)' is no checkpoint; separate sizes by commas, as in --crop 224,\(model)")
+    }
   }
 
   /// Opens all checkpoints and builds their networks.
