@@ -47,7 +47,8 @@ struct InputOptions: ParsableArguments {
     try OptionBounds.check(["--batch-size": batchSize])
     try requireOneStandardInput(models + [data, confirm])
     for model in models where SizeList(argument: model) != nil && access(model, F_OK) != 0 {
-      throw ValidationError("'\(model)' is no checkpoint; separate sizes by commas, as in --crop 224,\(model)")
+      throw ValidationError(
+        "'\(model)' is no checkpoint; separate sizes by commas, as in --crop 224,\(model)")
     }
   }
 
