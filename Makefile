@@ -138,9 +138,14 @@ example: setup
 	"$$($(SWIFT) build -c release --package-path Tests/Example --scratch-path .build/example --show-bin-path)/Recipe" \
 	  "$$out/result.safetensors" fixtures/digits/train fixtures/run/*.safetensors
 
-# Documentation of the libraries, in .build/docs; fails on gaps and warnings.
+# Documentation of the libraries and the manual pages, in .build/docs; fails on gaps and warnings.
 docs: build
 	python3 Tests/Documentation/document.py "$(BIN)" .build/docs
+	$(call apt,mandoc,mandoc)
+	mkdir -p .build/docs/man
+	for page in man/*.[157]; do \
+	  mandoc -T html -O man=%N.%S.html $$page >.build/docs/man/$${page##*/}.html || exit 1; \
+	done
 
 # What becomes of the tools when the machine fails them: killed, disk full, memory short (needs root).
 soak: build

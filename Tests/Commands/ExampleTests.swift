@@ -9,7 +9,7 @@ import Testing
   static let pages = [
     "ckpt-average.1", "ckpt-best.1", "ckpt-bnfix.1", "ckpt-convert.1", "ckpt-fixres.1", "ckpt-info.1",
     "ckpt-sweep.1",
-    "ckpt.7",
+    "ckpt.7", "ckpt-recipes.7",
   ]
 
   /// What is displayed literally in the sections of a page that hold commands.
