@@ -1,3 +1,5 @@
+import CPlatform
+
 /// Processors that a control group may use, from its quota of processor time.
 ///
 /// Containers and batch systems give a share of a machine in this way, which the number of processors does not show: threads
@@ -52,11 +54,7 @@ private func shortText(_ path: String) -> String {
 
 /// Processors that this process may use: those of its affinity mask, as far as control groups have time for them.
 package func availableProcessorCount() -> Int {
-  var set = cpu_set_t()
-  var count = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-  if sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 {
-    count = withUnsafeBytes(of: &set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
-  }
+  let count = Int(ck_allowed_processors())
   let limit = processorLimit(mount: "/sys/fs/cgroup", membership: shortText("/proc/self/cgroup"))
   return max(1, min(count, limit ?? count))
 }
