@@ -193,6 +193,11 @@ def outcome(tool, reference, candidate, mode, folder):
     if error > TOLERANCE:
         allowed = reference.tolerance()
         if error > allowed:
+            # Large tiles round ten times as much as exact sums, which grows through hundreds of layers.
+            exact = run(tool, path, [*options, "--exact"], reference)
+            if not exact.returncode:
+                error = relative(json.loads(exact.stdout)["rows"][0]["loss"], reference.loss)
+        if error > allowed:
             lines = [line for line in done.stderr.split("\n") if re.search("taken for|assum", line)]
             named = any(re.search(rf"(?<!\w){re.escape(candidate.name)}(?!\w)", line) for line in lines)
             kind = "assumed" if mode == "bare" and named and candidate.source != "mutation" else "wrong"
