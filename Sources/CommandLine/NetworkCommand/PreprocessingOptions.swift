@@ -102,6 +102,9 @@ package struct PreprocessingOptions: ParsableArguments {
         "no preprocessing in \(label): using \(used.summary); set --resize and --crop to change this")
     } else {
       console.detail("preprocessing: \(used.summary)")
+      if crop != nil && resize == nil && ratio == nil && used.mode != .letterbox {
+        console.notice("--crop \(used.cropSize): images are resized to \(used.resize) first")
+      }
     }
     return ResolvedPreprocessing(preprocessing: used, isRecorded: isGiven || scalesInput)
   }
