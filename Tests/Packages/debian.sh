@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs packages in a minimal Debian system without Swift, and uses the tools there.
 # usage: debian.sh SUITE PACKAGE...        (.whl, .deb, .tar.gz; needs root and debootstrap)
+#
+# Another distribution of the family: DEBOOTSTRAP=debootstrap with its options, and MIRROR.
 set -euo pipefail
 suite=$1
 shift
@@ -8,7 +10,8 @@ repository=$(dirname "$0")/../..
 root=$(mktemp -d)
 trap 'umount -q "$root/proc" || true; rm -rf --one-file-system "$root"' EXIT
 
-debootstrap --variant=minbase "$suite" "$root" >"$root/log" || { tail "$root/log"; exit 1; }
+chmod 755 "$root"
+${DEBOOTSTRAP:-debootstrap} --variant=minbase "$suite" "$root" ${MIRROR:-} >"$root/log" || { tail "$root/log"; exit 1; }
 # The dynamic linker finds $ORIGIN by /proc/self/exe.
 mount -t proc proc "$root/proc"
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
@@ -17,17 +20,20 @@ cp -r "$repository/fixtures" "$root/ckpt/"
 cp -r "$repository/Tests/Packages" "$root/ckpt/Tests/"
 cp "$@" "$root/packages/"
 
-in_root() { chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
-in_root apt-get update -qq
-in_root apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+in_root() { chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+apt() { in_root DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get -qq -o Dpkg::Use-Pty=0 "$@" >"$root/log"; }
+apt update
+apt install -y --no-install-recommends python3-venv
 # The .deb last: its dependencies would hide what the others lack.
 for package in "$root"/packages/*.whl "$root"/packages/*.tar.gz; do
   [ ! -f "$package" ] || in_root python3 /ckpt/Tests/Packages/install.py "/packages/$(basename "$package")"
 done
 for package in "$root"/packages/*.deb; do
   [ -f "$package" ] || continue
-  in_root apt-get install -y -qq --no-install-recommends "/packages/$(basename "$package")" >/dev/null
+  apt install -y --no-install-recommends "/packages/$(basename "$package")"
   in_root python3 /ckpt/Tests/Packages/install.py /usr
-  in_root apt-get remove -y -qq ckpt-tools >/dev/null
-  ! in_root sh -c 'command -v ckpt-average || ls -d /usr/lib/ckpt-tools /usr/share/ckpt-tools' 2>/dev/null
+  apt remove -y ckpt-tools
+  for left in bin/ckpt-average bin/ckpt lib/ckpt-tools share/ckpt-tools; do
+    [ ! -e "$root/usr/$left" ] || { echo "debian.sh: /usr/$left is left" >&2; exit 1; }
+  done
 done
