@@ -187,8 +187,8 @@ static: setup
 ARCHIVE := ckpt-tools-$(VERSION)-$(shell uname -s | tr A-Z a-z)-$(shell uname -m)
 PACKAGES := .build/packages
 PACKAGED  = .build/$(ARCHIVE).tar.gz .build/ckpt_tools-$(VERSION)-*.whl .build/ckpt-tools_$(VERSION)_*.deb
-# Debian's releases that the packages of this machine are tried on.
-SUITES   ?= $(shell . /etc/os-release 2>/dev/null && echo $$VERSION_CODENAME)
+# Debian's releases that the packages of this machine are tried on; a .deb fits the release that built it.
+SUITES   ?= $(shell . /etc/os-release 2>/dev/null && [ "$$ID" = debian ] && echo $$VERSION_CODENAME)
 
 # The executables and every library that not all systems have, in a folder that may stand anywhere.
 bundle: build

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-PROMPT = "ready" + chr(62)
+PROMPT = "ready>"
 TOOLS = ["ckpt"] + ["ckpt-" + name for name in "average best bnfix convert fixres info sweep".split()]
 BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
 
@@ -74,13 +74,14 @@ def shells(prefix):
     """Name, command line, first input and data folders of every shell, or None for its command line."""
     bash = ["bash", "--norc", "--noprofile", "-i"]
     completions = f"{prefix}/share/bash-completion/completions"
-    prompt = f"PS1='rea''dy{PROMPT[-1]}'"
+    # In two pieces, so that the echo of this line is not taken for the prompt.
+    prompt = "PS1='rea''dy>'"
     yield "bash alone", bash, f"source {completions}/ckpt; source {completions}/ckpt-average; {prompt}\n"
     yield ("bash with bash-completion", bash if os.path.exists(BASH_COMPLETION) else None,
            f"source {BASH_COMPLETION}; {prompt}\n")
     yield ("zsh", ["zsh", "-f", "-i"],
            f"fpath=({prefix}/share/zsh/*(N) $fpath); autoload -U compinit; compinit -u -D; {prompt}\n")
-    yield "fish", ["fish", "-C", f"function fish_prompt; echo -n 'rea''dy{PROMPT[-1]}'; end"], ""
+    yield "fish", ["fish", "-C", "function fish_prompt; echo -n ready'>'; end"], ""
 
 
 def main():
@@ -109,10 +110,7 @@ def main():
             for line, expected in CASES:
                 try:
                     terminal.read_until(re.escape(PROMPT))
-                    terminal.type(line + "\t")
-                    # A second prompt would mean that the shell still searches; the line is entered when it rests.
-                    time.sleep(0.3)
-                    terminal.type("\r")
+                    terminal.type(line + "\t\r")
                     found = terminal.read_until(r"ran:(.*):end").group(1)
                 except (TimeoutError, OSError) as error:
                     print(f"{name}: {line!r}: {error}")
