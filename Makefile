@@ -26,7 +26,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandLine
 BIN      = $$($(BUILD) --show-bin-path)
 
 .PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families segmentation same-bytes scan onnx-sample fuzz example docs soak bench table install \
-	install-files uninstall static dist deb clean
+	install-files uninstall static bundle dist wheel deb test-packages clean
 
 all: build
 
@@ -171,34 +171,58 @@ install-files:
 	  "$$bin/$$tool" --generate-completion-script fish > $(FISHDIR)/$$tool.fish || exit 1; \
 	done
 	install -m 755 Sources/Tools/ckpt.sh $(BINDIR)/ckpt
+	install -m 644 Sources/Tools/ckpt.bash $(BASHDIR)/ckpt
+	install -m 644 Sources/Tools/ckpt.zsh $(ZSHDIR)/_ckpt
+	install -m 644 Sources/Tools/ckpt.fish $(FISHDIR)/ckpt.fish
 	for page in man/*.[157]; do install -m 644 $$page $(MANDIR)/man$${page##*.}/; done
 	install -m 644 man/schema/*.json $(DATADIR)/schema/
 
 uninstall:
-	for tool in $(TOOLS); do \
+	for tool in ckpt $(TOOLS); do \
 	  rm -f $(BINDIR)/$$tool $(BASHDIR)/$$tool $(ZSHDIR)/_$$tool $(FISHDIR)/$$tool.fish; \
 	done
 	for page in man/*.[157]; do rm -f $(MANDIR)/man$${page##*.}/$${page##*/}; done
-	rm -f $(BINDIR)/ckpt
 	rm -rf $(DATADIR)
 
-# Executables that carry the Swift runtime: they need the system's libraries only.
+# Executables that carry the Swift runtime each: they need the system's libraries only. For packagers who want single files.
 static: setup
-	$(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/dist -Xlinker --gc-sections
+	$(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/dist
 	strip $(addprefix .build/dist/release/,$(TOOLS))
 
 ARCHIVE := ckpt-tools-$(VERSION)-$(shell uname -s | tr A-Z a-z)-$(shell uname -m)
+PACKAGES := .build/packages
+PACKAGED  = .build/$(ARCHIVE).tar.gz .build/ckpt_tools-$(VERSION)-*.whl .build/ckpt-tools_$(VERSION)_*.deb
+# Debian's releases that the packages of this machine are tried on; a .deb fits the release that built it.
+SUITES   ?= $(shell . /etc/os-release 2>/dev/null && [ "$$ID" = debian ] && echo $$VERSION_CODENAME)
 
-dist: static
-	rm -rf .build/dist/$(ARCHIVE)
-	$(MAKE) install-files BIN=.build/dist/release DESTDIR=.build/dist/$(ARCHIVE) PREFIX=
-	cp README.md LICENSE CHANGELOG.md SECURITY.md .build/dist/$(ARCHIVE)/
-	tar -C .build/dist -czf .build/$(ARCHIVE).tar.gz --owner=0 --group=0 --sort=name $(ARCHIVE)
-	@ls -l .build/$(ARCHIVE).tar.gz .build/dist/$(ARCHIVE)/bin
+# The executables and every library that not all systems have, in a folder that may stand anywhere.
+bundle: build
+	$(call apt,patchelf,patchelf)
+	rm -rf $(PACKAGES)/$(ARCHIVE)
+	$(MAKE) install-files BIN="$(BIN)" DESTDIR=$(PACKAGES)/$(ARCHIVE) PREFIX=
+	packaging/bundle.sh $(PACKAGES)/$(ARCHIVE) all
+	cp README.md LICENSE CHANGELOG.md SECURITY.md $(PACKAGES)/$(ARCHIVE)/
 
-deb: static
+dist: bundle
+	tar -C $(PACKAGES) -czf .build/$(ARCHIVE).tar.gz --owner=0 --group=0 --sort=name $(ARCHIVE)
+	@ls -l .build/$(ARCHIVE).tar.gz $(PACKAGES)/$(ARCHIVE)/bin $(PACKAGES)/$(ARCHIVE)/lib/ckpt-tools
+
+wheel: bundle
+	python3 packaging/wheel.py $(PACKAGES)/$(ARCHIVE) $(VERSION) .build
+
+deb: build
+	$(call apt,patchelf,patchelf)
 	$(call apt,dpkg-shlibdeps,dpkg-dev)
-	Tests/Packages/deb.sh .build/dist/release $(VERSION) .build
+	packaging/deb.sh "$(BIN)" $(VERSION) .build
+
+# Installs the packages here and in minimal Debian systems, uses them, and types into shells.
+test-packages: dist wheel deb
+	$(call apt,debootstrap,debootstrap)
+	$(call apt,zsh,zsh)
+	$(call apt,fish,fish)
+	Tests/Packages/completion.py $(PACKAGES)/$(ARCHIVE)
+	Tests/Packages/install.py $(PACKAGED)
+	for suite in $(SUITES); do Tests/Packages/debian.sh $$suite $(PACKAGED) || exit 1; done
 
 clean:
 	rm -rf .build

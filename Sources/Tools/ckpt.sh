@@ -2,9 +2,25 @@
 # ckpt COMMAND [ARGUMENT...] runs the tool ckpt-COMMAND: the one in the folder of this script, else the one of the path.
 
 usage() {
-  echo "usage: ckpt COMMAND [ARGUMENT...]"
-  echo "       ckpt help [COMMAND]"
-  echo "commands: average, best, bnfix, convert, fixres, info, sweep"
+  cat <<'USAGE'
+usage: ckpt COMMAND [ARGUMENT...]
+       ckpt help [COMMAND]
+       ckpt --version
+
+commands:
+  average   turn a series of checkpoints into one
+  best      find the best model that the checkpoints of a run can give
+  bnfix     recompute the BatchNorm running statistics of a checkpoint
+  convert   convert a checkpoint: format, compression, element type, names, shards
+  fixres    fine-tune the last layers or blocks of a checkpoint at test resolution
+  info      list, verify and compare checkpoints
+  sweep     measure accuracy over inference sizes and choose one
+USAGE
+}
+
+find_tool() {
+  tool=$(dirname "$0")/ckpt-$1
+  { [ -f "$tool" ] && [ -x "$tool" ]; } || tool=ckpt-$1
 }
 
 command=${1-}
@@ -18,6 +34,12 @@ case $command in
     command=$1
     set -- --help
     ;;
+  --version)
+    find_tool info
+    version=$("$tool" --version) || exit
+    printf 'ckpt %s\n' "${version#ckpt-info }"
+    exit
+    ;;
 esac
 case $command in
   average | best | bnfix | convert | fixres | info | sweep) ;;
@@ -30,6 +52,5 @@ case $command in
     exit 64
     ;;
 esac
-tool=$(dirname "$0")/ckpt-$command
-{ [ -f "$tool" ] && [ -x "$tool" ]; } || tool=ckpt-$command
+find_tool "$command"
 exec "$tool" "$@"

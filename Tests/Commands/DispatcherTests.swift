@@ -25,6 +25,24 @@ import Testing
     #expect(try Tool.shell("'\(folder.file("ckpt"))' help").text.contains(command))
   }
 
+  @Test func namesTheVersionOfTheTools() throws {
+    let info = try Tool.run("ckpt-info", ["--version"]).text
+    let outcome = try Tool.shell("'\(folder.file("ckpt"))' --version")
+    #expect(outcome.status == 0 && "ckpt-info " + outcome.text.dropFirst("ckpt ".count) == info)
+    let lost = try Tool.shell("PATH=/nowhere /bin/sh '\(folder.file("ckpt"))' --version 2>&1")
+    #expect(lost.status != 0)
+  }
+
+  /// The three completions and the help name the tools that there are.
+  @Test(arguments: ["ckpt.sh", "ckpt.bash", "ckpt.zsh", "ckpt.fish"])
+  func namesEveryTool(_ file: String) throws {
+    let path = URL(fileURLWithPath: Self.script).deletingLastPathComponent().appendingPathComponent(file)
+    let text = try String(contentsOf: path, encoding: .utf8)
+    for tool in ManualPageTests.tools {
+      #expect(text.contains(try Regex("[^a-z]\(tool.dropFirst("ckpt-".count))[^a-z]")), "\(tool)")
+    }
+  }
+
   @Test func theToolNextToItComesFirst() throws {
     try Data("#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 7\n".utf8)
       .write(to: URL(fileURLWithPath: folder.file("ckpt-best")))

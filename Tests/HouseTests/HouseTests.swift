@@ -162,6 +162,15 @@ import Testing
     #expect(count > 20)
   }
 
+  @Test func citationHasTheVersionOfTheTools() throws {
+    func text(_ path: String) throws -> String {
+      try String(contentsOf: Self.root.appendingPathComponent(path), encoding: .utf8)
+    }
+    let source = try text("Sources/CommandLine/Command/Version.swift")
+    let version = try #require(source.firstMatch(of: /toolsVersion = "(.+)"/)?.output.1)
+    #expect(try text("CITATION.cff").contains("\nversion: \(version)\n"))
+  }
+
   /// CONTRIBUTING.md walks through the house by the names of files.
   @Test func filesNamedForContributorsExist() throws {
     let text = try String(contentsOf: Self.root.appendingPathComponent("CONTRIBUTING.md"), encoding: .utf8)

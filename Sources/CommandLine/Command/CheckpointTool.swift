@@ -85,8 +85,9 @@ extension CheckpointTool {
       return code.rawValue
     }
     // `--help`, `--version` and completion scripts: data, so a failing write counts.
+    let isScript = CommandLine.arguments.contains { $0.hasPrefix("--generate-completion-script") }
     do {
-      try StandardOutput.write(text)
+      try StandardOutput.write(isScript ? CompletionScript.withoutHelpCommand(text) : text)
       return code.rawValue
     } catch {
       writeLine("\(toolName): \(error)")
