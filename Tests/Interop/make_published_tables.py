@@ -59,6 +59,11 @@ def present(module):
     return module is not None and not isinstance(module, nn.Identity)
 
 
+def activates(module):
+    """True for the known activations."""
+    return type(module).__name__ in ACTIVATIONS and type(module).__name__ != "Identity"
+
+
 def norm_settings(model):
     """The kind and eps of all layer norms."""
     norms = [m for m in model.modules() if hasattr(m, "eps") and getattr(m, "weight", None) is not None]
@@ -1397,6 +1402,39 @@ def hybrid(name, model):
     return settings | {"groups": groups, "standardized": f"{one({m.eps for m in convolutions}, 'eps'):g}"}
 
 
+def efficientvit_msra(name, model):
+    """EfficientViTMSRA."""
+    convolutional(model)
+    mixers = [m for m in model.modules() if type(m).__name__ == "LocalWindowAttention"]
+    acts = [m for m in model.modules() if activates(m) and type(m).__name__ != "Sigmoid"]
+    require(all(activation(m) == "relu" for m in acts), "act")
+    require(gate_settings([m for m in model.modules() if type(m).__name__ == "SEModule"]) == {"gate-act": "relu"}, "gate")
+    require(all(m.attn.scale == m.attn.key_dim**-0.5 for m in mixers), "scale")
+    require(model.global_pool.pool_type == "avg", "pool")
+    return {"window": one({m.window_resolution for m in mixers}, "windows")}
+
+
+def crossvit(name, model):
+    """CrossViT."""
+    require(model.global_pool == "token" and not model.crop_scale and len(model.patch_embed) == 2, "form")
+    patches = [one(embed.patch_size, "patch") for embed in model.patch_embed]
+    require(all(patch in (12, 16) for patch in patches), "patches")
+    settings = {"eps": layer_norms(model), "patches": joined(patches), "only": one(model.img_size, "size")}
+    heads = [set(), set()]
+    for block in model.blocks:
+        require(all(type(m).__name__ == "CrossAttentionBlock" for m in block.fusion), "fusion")
+        require(all(activation(proj[1]) == "gelu" for proj in [*block.projs, *block.revert_projs]), "act")
+        for branch in range(2):
+            for own in block.blocks[branch]:
+                require(type(own).__name__ == "Block" and activation(own.mlp.act) == "gelu", "block")
+                require(not any(present(m) for m in (own.ls1, own.ls2, own.attn.q_norm, own.mlp.norm)), "block")
+                heads[branch].add(own.attn.num_heads)
+            heads[1 - branch].add(block.fusion[branch].attn.num_heads)
+    settings["heads"] = joined(one(own, "heads") for own in heads)
+    settings["sizes"] = joined(one(size, "size") for size in model.img_size_scaled)
+    return settings
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -1464,6 +1502,8 @@ FAMILIES = {
     "pnasnet": ("PNASNet", lambda: timm_names("pnasnet"), nasnet, []),
     "squeezenet": ("SqueezeNet", lambda: torchvision_names("squeezenet1_0", "squeezenet1_1"), squeezenet, []),
     "maxvit_torchvision": ("MaxViTTorchvision", lambda: torchvision_names("maxvit_t"), maxvit_torchvision, []),
+    "efficientvit_msra": ("EfficientViTMSRA", lambda: timm_names("efficientvit_msra"), efficientvit_msra, []),
+    "crossvit": ("CrossViT", lambda: timm_names("crossvit"), crossvit, []),
     "swiftformer": ("SwiftFormer", lambda: timm_names("swiftformer"), swiftformer, []),
 }
 

@@ -70,7 +70,7 @@ extension CrossAttention {
 extension AttentionWindows.Bias {
   fileprivate var tensors: [TensorName] {
     switch self {
-    case .table(let key), .tableByHead(let key), .absoluteDistances(let key): [key]
+    case .table(let key), .tableByHead(let key), .absoluteDistances(let key, _): [key]
     case .network(let hidden, let hiddenBias, let output, _): [hidden, hiddenBias, output]
     case .linearNetwork(let hidden, let hiddenBias, let output, let outputBias):
       [hidden, hiddenBias, output, outputBias]
