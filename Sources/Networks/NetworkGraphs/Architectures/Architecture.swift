@@ -65,7 +65,7 @@ enum ArchitectureRegistry {
     SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self, SmallImageDenseNet.self,
     NextViT.self, IFormer.self, LCNetV2.self, CSPNeXt.self, NestedTransformer.self, EfficientFormerV2.self,
     CoaT.self, VOLO.self, Hiera.self, GCViT.self, NASNet.self, PNASNet.self, EfficientViTMSRA.self,
-    CrossViT.self,
+    CrossViT.self, GroupNormResNet.self, ConViT.self, LowFormer.self, HieraDet.self, MultiscaleViT.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }

@@ -33,6 +33,19 @@ extension GraphBuilder {
     return append(name, .groupNorm(norm), [x], channels: x.channels)
   }
 
+  /// The filter response normalization `name`, and the largest of its result and learned thresholds.
+  mutating func responseNorm(_ x: Value, _ name: String, eps: Double) throws -> Value {
+    let norm = GroupNorm(
+      groups: x.channels, weight: try require(name + ".weight", shape: [x.channels]).name,
+      bias: try require(name + ".bias", shape: [x.channels]).name, eps: Float(eps), form: .rootMeanSquare)
+    let y = append(name, .groupNorm(norm), [x], channels: x.channels)
+    let threshold = try require(name + ".tau", shape: [x.channels]).name
+    let thresholds = append(name + ".tau", .parameter(threshold, count: 1), [x], channels: x.channels)
+    let difference = append(
+      "subtract", .add, [y, stretched(scale(thresholds, by: -1), like: y)], channels: x.channels)
+    return shift(activation(difference, .relu), by: .tensor(threshold))
+  }
+
   /// An error about heads of attention that are not as wide as each other.
   func unshared(_ channels: Int, heads: Int) -> NetworkError {
     .otherArchitecture(
