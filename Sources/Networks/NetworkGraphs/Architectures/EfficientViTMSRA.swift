@@ -10,6 +10,8 @@ struct EfficientViTMSRA: TabulatedArchitecture {
   let published: Published
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
+    // The windows of other sizes follow from a whole number of patches.
+    b.patchSize = 16
     var x = b.input()
     let layers = b.state.count("patch_embed.conv", from: 1, ".conv.weight")
     for index in 1..<layers + 1 {
