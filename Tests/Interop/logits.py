@@ -98,6 +98,9 @@ efficientformerv2_s0 nextvit_small visformer_tiny mobilevit_xxs mobilevit_s mobi
 swiftformer_xs iformer_t iformer_m_distilled lcnetv2_small cspnext_tiny nest_tiny nest_tiny_jx volo_d1_224 coat_tiny
 coat_lite_tiny hiera_tiny_224 gcvit_xxtiny regnetv_040 regnetz_005 vit_tiny_r_s16_p8_224 vit_small_r26_s32_224
 vit_base_mci_224 vitamin_small_224 efficientnet_blur_b0
+efficientvit_m0 efficientvit_m2 efficientvit_m5 crossvit_tiny_240 crossvit_9_dagger_240 convit_tiny mvitv2_tiny
+mvitv2_small_cls lowformer_b0 lowformer_e1 hieradet_small coatnet_bn_0_rw_224 resnet50_gn resnetv2_50d_evos
+resnetv2_50d_frn regnetz_b16_evos ese_vovnet39b_evos test_efficientnet_evos test_efficientnet_gn test_efficientnet_ln
 """.split(),
 }
 

@@ -59,6 +59,11 @@ def present(module):
     return module is not None and not isinstance(module, nn.Identity)
 
 
+def activates(module):
+    """True for the known activations."""
+    return type(module).__name__ in ACTIVATIONS and type(module).__name__ != "Identity"
+
+
 def norm_settings(model):
     """The kind and eps of all layer norms."""
     norms = [m for m in model.modules() if hasattr(m, "eps") and getattr(m, "weight", None) is not None]
@@ -316,7 +321,9 @@ def maxxvit(name, model):
     norms = [n for m in blocks for n in (m.norm1, m.norm2)]
     norms = [n.norm if isinstance(n, nn.Sequential) else n for n in norms]
     norms.append(model.head.norm if hasattr(model.head, "pre_logits") else model.norm)
-    require(all(type(n).__name__.startswith("LayerNorm") for n in norms), "norms")
+    form = one({"BatchNorm2d" if type(n).__name__ == "BatchNorm2d" else type(n).__name__[:9] for n in norms}, "norms")
+    require(form in ("LayerNorm", "BatchNorm2d"), form)
+    require(all(n.momentum == 0.1 for n in modules if "BatchNorm" in type(n).__name__), "momentum")
     settings["norm-eps"] = f"{one({n.eps for n in norms}, 'norm eps'):g}"
     if hasattr(model.head, "pre_logits"):
         require(type(model.head.pre_logits.act).__name__ == "Tanh", "head")
@@ -519,9 +526,25 @@ def joined(values):
     return ",".join(str(value) for value in values)
 
 
+def evolved_settings(model):
+    """The kind of EvoNorms, where these take the place of all other norms."""
+    norms = [m for m in model.modules() if type(m).__name__.startswith("EvoNorm")]
+    if not norms:
+        return {}
+    kind = one({type(m).__name__ for m in norms}, "norms")
+    require(kind in ("EvoNorm2dS0", "EvoNorm2dS0a"), kind)
+    require(not any(isinstance(m, (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)) for m in model.modules()), "norms")
+    groups = {m.groups for m in norms}
+    settings = {"evolved-groups": one(groups, "groups")} if len(groups) == 1 else {
+        "evolved-width": one({len(m.weight) // m.groups for m in norms}, "groups")}  # fmt: skip
+    settings["evolved-eps"] = f"{one({m.eps for m in norms}, 'eps'):g}"
+    return settings | ({"evolved-always": None} if kind == "EvoNorm2dS0a" else {})
+
+
 def byobnet(name, model):
     """ByobNet."""
-    convolutional(model)
+    evolved = evolved_settings(model)
+    convolutional(model, others=("EvoNorm2dS0a",))
     kinds = {type(m).__name__ for m in model.modules()}
     require(kinds.isdisjoint({"SelfAttnBlock", "BatNonLocalAttn", "RotAttentionPool2d"}), kinds)
     blocks = [block for stage in model.stages for block in stage]
@@ -529,9 +552,10 @@ def byobnet(name, model):
     require({type(block).__name__ for block in blocks} <= own, "blocks")
     acts = norm_activations(model) + [block.act for block in blocks if present(block.act)]
     settings = {
-        "act": one(map(activation, acts), "act"),
+        "act": one(map(activation, acts), "act") if not evolved or acts else "silu",
         "blocks": joined(len(stage) for stage in model.stages),
         "strides": joined(strides_of(stage[0]) for stage in model.stages),
+        **evolved,
     }
     for stage in model.stages:
         require(all(strides_of(block) == 1 for block in list(stage)[1:]), "strides")
@@ -599,12 +623,14 @@ def dla(name, model):
 
 def vovnet(name, model):
     """VoVNet."""
-    convolutional(model)
+    evolved = evolved_settings(model)
+    convolutional(model, others=("EvoNorm2dS0",))
     blocks = [block for stage in model.stages for block in stage.blocks]
     settings = {
-        "act": one(map(activation, norm_activations(model)), "act"),
+        "act": one(map(activation, norm_activations(model)), "act") if not evolved else "silu",
         "stem": joined(strides_of(m) for m in model.stem),
         "blocks": joined(len(stage.blocks) for stage in model.stages),
+        **evolved,
     }
     if model.stages[0].pool is not None:
         settings["first-pool"] = None
@@ -749,8 +775,11 @@ def mobile(name, model):
     require(type(model).__name__ in ("EfficientNet", "MobileNetV3"), type(model).__name__)
     require(digest(layout(model, [])[0]) not in layouts_of_mobile_blocks(), "known to MobileBlocks")
     norms = [m for m in model.modules() if "Norm" in type(m).__name__ and hasattr(m, "eps")]
-    is_group = {type(n).__name__ for n in norms} == {"GroupNormAct"}
-    require(is_group or all(type(n).__name__ in ("BatchNormAct2d", "BatchNorm2d") for n in norms), "norms")
+    form = ",".join(sorted({type(n).__name__ for n in norms}))
+    is_group, evolved = form == "GroupNormAct", evolved_settings(model)
+    require(is_group or evolved or form in ("LayerNormAct2d", "BatchNormAct2d", "BatchNorm2d,BatchNormAct2d"), form)
+    for norm in norms if evolved else []:  # the sigmoid of the norm stands for the activation
+        norm.act = nn.SiLU() if norm.apply_act else nn.Identity()
     act = activation(model.bn1.act)
     require(model.global_pool.pool_type == "avg" and model.conv_stem.stride == (2, 2), "stem or pool")
     heads = [getattr(model, key, None) for key in ("bn2", "norm_head")]
@@ -811,6 +840,10 @@ def mobile(name, model):
     settings = {"blocks": "/".join(stages), "act": act, "eps": f"{one({n.eps for n in norms}, 'eps'):g}"}
     if is_group:
         settings["group-size"] = one({n.num_channels // n.num_groups for n in norms}, "groups")
+    elif form == "LayerNormAct2d":
+        settings["layer-norms"] = None
+    elif evolved:
+        settings |= evolved
     else:
         settings["momentum"] = f"{one({n.momentum for n in norms}, 'momentum'):g}"
     if gates:
@@ -837,13 +870,17 @@ def resnet_v2(name, model):
     blocks = [block for stage in model.stages for block in stage.blocks]
     kind = one({type(block).__name__ for block in blocks}, "blocks")
     require(kind in ("PreActBasic", "PreActBottleneck"), kind)
-    norms = [m for m in model.modules() if hasattr(m, "act") and hasattr(m, "eps")]
+    norms = [m for m in model.modules() if hasattr(m, "eps") and type(m).__name__ != "StdConv2d"]
     form = one({type(m).__name__ for m in norms}, "norms")
-    require(form in ("BatchNormAct2d", "GroupNormAct"), form)
+    require(form in ("BatchNormAct2d", "GroupNormAct", "EvoNorm2dS0", "FilterResponseNormTlu2d"), form)
+    acts = {activation(m.act) for m in norms} if form.endswith(("Act2d", "Act")) else {"silu"}
+    require(form.endswith(("Act2d", "Act")) or all(m.apply_act for m in norms), "act")
     settings = {
         "blocks": ",".join(str(len(stage.blocks)) for stage in model.stages),
-        "act": one({activation(m.act) for m in norms}, "act"), "eps": f"{one({m.eps for m in norms}, 'eps'):g}",
+        "act": one(acts, "act"), "eps": f"{one({m.eps for m in norms}, 'eps'):g}", **evolved_settings(model),
     }  # fmt: skip
+    if form == "FilterResponseNormTlu2d":
+        settings["response"] = None
     if form == "GroupNormAct":
         settings["groups"] = one({m.num_groups for m in norms}, "groups")
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m is not model.head.fc]
@@ -1397,6 +1434,137 @@ def hybrid(name, model):
     return settings | {"groups": groups, "standardized": f"{one({m.eps for m in convolutions}, 'eps'):g}"}
 
 
+def efficientvit_msra(name, model):
+    """EfficientViTMSRA."""
+    convolutional(model)
+    mixers = [m for m in model.modules() if type(m).__name__ == "LocalWindowAttention"]
+    acts = [m for m in model.modules() if activates(m) and type(m).__name__ != "Sigmoid"]
+    require(all(activation(m) == "relu" for m in acts), "act")
+    require(gate_settings([m for m in model.modules() if type(m).__name__ == "SEModule"]) == {"gate-act": "relu"}, "gate")
+    require(all(m.attn.scale == m.attn.key_dim**-0.5 for m in mixers), "scale")
+    require(model.global_pool.pool_type == "avg", "pool")
+    return {"window": one({m.window_resolution for m in mixers}, "windows")}
+
+
+def crossvit(name, model):
+    """CrossViT."""
+    require(model.global_pool == "token" and not model.crop_scale and len(model.patch_embed) == 2, "form")
+    patches = [one(embed.patch_size, "patch") for embed in model.patch_embed]
+    require(all(patch in (12, 16) for patch in patches), "patches")
+    settings = {"eps": layer_norms(model), "patches": joined(patches), "only": one(model.img_size, "size")}
+    heads = [set(), set()]
+    for block in model.blocks:
+        require(all(type(m).__name__ == "CrossAttentionBlock" for m in block.fusion), "fusion")
+        require(all(activation(proj[1]) == "gelu" for proj in [*block.projs, *block.revert_projs]), "act")
+        for branch in range(2):
+            for own in block.blocks[branch]:
+                require(type(own).__name__ == "Block" and activation(own.mlp.act) == "gelu", "block")
+                require(not any(present(m) for m in (own.ls1, own.ls2, own.attn.q_norm, own.mlp.norm)), "block")
+                heads[branch].add(own.attn.num_heads)
+            heads[1 - branch].add(block.fusion[branch].attn.num_heads)
+    settings["heads"] = joined(one(own, "heads") for own in heads)
+    settings["sizes"] = joined(one(size, "size") for size in model.img_size_scaled)
+    return settings
+
+
+def resnet_gn(name, model):
+    """GroupNormResNet."""
+    convolutional(model, others=("GroupNorm",))
+    norms = [m for m in model.modules() if isinstance(m, nn.GroupNorm)]
+    require(not any("BatchNorm" in type(m).__name__ for m in model.modules()), "norms")
+    blocks = [block for stage in (model.layer1, model.layer2, model.layer3, model.layer4) for block in stage]
+    require({type(block).__name__ for block in blocks} == {"Bottleneck"}, "blocks")
+    require(not any(present(block.se) or present(block.aa) for block in blocks), "blocks")
+    acts = [model.act1] + [act for block in blocks for act in (block.act1, block.act2, block.act3)]
+    require(all(activation(act) == "relu" for act in acts), "act")
+    require(type(model.maxpool).__name__ == "MaxPool2d" and model.global_pool.pool_type == "avg", "pool")
+    return {"groups": one({m.num_groups for m in norms}, "groups"), "eps": f"{one({m.eps for m in norms}, 'eps'):g}"}
+
+
+def convit(name, model):
+    """ConViT."""
+    require(model.global_pool == "token" and model.use_pos_embed, "form")
+    local = [block.use_gpsa for block in model.blocks]
+    require(local == sorted(local, reverse=True) and not local[-1], "blocks")
+    require(type(model.patch_embed).__name__ == "PatchEmbed" and not present(model.patch_embed.norm), "patches")
+    require(all(activation(block.mlp.act) == "gelu" and not present(block.mlp.norm) for block in model.blocks), "mlp")
+    size = one(model.patch_embed.img_size, "size")
+    return {"heads": one({block.attn.num_heads for block in model.blocks}, "heads"), "eps": layer_norms(model), "only": size}
+
+
+def lowformer(name, model):
+    """LowFormer."""
+    convolutional(model, others=("GroupNorm1",))
+    require(model.global_pool.pool_type == "avg", "pool")
+    norms = [m for m in model.modules() if type(m).__name__ in ("GroupNorm1", "LayerNorm")]
+    acts = {activation(m.act) for m in model.modules() if type(m).__name__ == "ConvLayer" and present(m.act)}
+    heads = []
+    for stage in model.stages:
+        blocks = list(stage)
+        require(type(blocks[0]).__name__ == "ResidualBlock" and blocks[0].shortcut is None, "first block")
+        require(strides_of(blocks[0]) == 2, "stride")
+        attention = [m for m in stage.modules() if type(m).__name__ == "ConvAttention"]
+        for m in attention:
+            kernel, stride = m.upsampling.kernel_size[0], one(m.upsampling.stride, "stride")
+            require(not present(m.o_proj), "projection")
+            require(stride == m.att_stride and kernel == (3 if stride == 1 else 2 * stride), "stride")
+            require(one(m.upsampling.padding, "padding") == max(1, stride // 2) and m.conv_proj.conv.stride[0] == stride, "stride")
+            require(one(m.upsampling.output_padding, "padding") == 0 and m.upsampling.bias is not None, "padding")
+        perceptrons = [block.mlp for block in blocks if present(getattr(block, "mlp", None))]
+        require(all(activation(mlp.main[2]) == "gelu" for mlp in perceptrons), "mlp")
+        heads.append(one({m.num_heads for m in attention}, "heads") if attention else 0)
+    return {
+        "act": one(acts | {activation(model.pre_classifier[2])}, "act"), "eps": f"{one({m.eps for m in norms}, 'eps'):g}",
+        "heads": joined(heads),
+    }  # fmt: skip
+
+
+def hieradet(name, model):
+    """HieraDet."""
+    embed = model.patch_embed
+    require(type(embed).__name__ == "HieraPatchEmbed" and embed.proj.kernel_size == (7, 7), "patches")
+    require(embed.proj.stride == (4, 4) and embed.proj.padding == (3, 3), "patches")
+    require(model.head.pool_type == "avg" and not present(model.head.pre_logits), "head")
+    for block in model.blocks:
+        require(activation(block.mlp.act) == "gelu" and not present(block.mlp.norm), "mlp")
+        require((block.dim != block.dim_out) == (block.q_stride is not None), "strides")
+        require(block.q_stride in (None, (2, 2)) and (block.q_stride is None or block.is_windowed), "strides")
+        require(block.q_stride is None or one(block.window_size, "window") % 2 == 0, "window")
+    return {
+        "windows": joined(one(block.window_size, "window") for block in model.blocks), "eps": layer_norms(model),
+        "head-width": one({block.dim_out // block.attn.num_heads for block in model.blocks}, "heads"),
+    }  # fmt: skip
+
+
+def mvitv2(name, model):
+    """MultiscaleViT."""
+    has_token = model.cls_token is not None
+    require(model.pos_embed is None and model.global_pool == ("token" if has_token else "avg"), "positions or pool")
+    patches = model.patch_embed.proj
+    require((patches.kernel_size, patches.stride, patches.padding) == ((7, 7), (4, 4), (3, 3)), "patches")
+    settings = {"heads": [], "strides": [], "key-strides": []}
+    size = model.stages[0].feat_size[0]
+    for stage in model.stages:
+        blocks = list(stage.blocks)
+        for index, block in enumerate(blocks):
+            attention = block.attn
+            require(type(attention).__name__ == "MultiScaleAttention" and attention.mode == "conv", "attention")
+            require(attention.rel_pos_type == "spatial" and attention.residual_pooling, "attention")
+            pools = [attention.pool_q, attention.pool_k, attention.pool_v]
+            require(all(pool.kernel_size == (3, 3) and pool.padding == (1, 1) for pool in pools), "pool")
+            require(pools[1].stride == pools[2].stride and (index == 0 or pools[0].stride == (1, 1)), "strides")
+            skip, stride = block.shortcut_pool_attn, one(pools[0].stride, "stride")
+            require((skip is None) == (stride == 1), "shortcut")
+            require(skip is None or (skip.kernel_size, skip.padding) == ([stride + 1] * 2, [(stride + 1) // 2] * 2), "shortcut")
+            require(activation(block.mlp.act) == "gelu" and not present(block.mlp.norm), "mlp")
+        settings["heads"].append(one({block.attn.num_heads for block in blocks}, "heads"))
+        settings["strides"].append(one(blocks[0].attn.pool_q.stride, "stride"))
+        settings["key-strides"].append(one({s for block in blocks for s in block.attn.pool_k.stride}, "stride"))
+    settings = {key: joined(values) for key, values in settings.items()}
+    settings |= {"eps": layer_norms(model), "only": 4 * size * int(settings["strides"].split(",")[0])}
+    return settings | ({"token": None} if has_token else {})
+
+
 def timm_names(*modules):
     return [("timm", name) for module in modules for name in timm.list_models(module=module)]
 
@@ -1464,6 +1632,13 @@ FAMILIES = {
     "pnasnet": ("PNASNet", lambda: timm_names("pnasnet"), nasnet, []),
     "squeezenet": ("SqueezeNet", lambda: torchvision_names("squeezenet1_0", "squeezenet1_1"), squeezenet, []),
     "maxvit_torchvision": ("MaxViTTorchvision", lambda: torchvision_names("maxvit_t"), maxvit_torchvision, []),
+    "efficientvit_msra": ("EfficientViTMSRA", lambda: timm_names("efficientvit_msra"), efficientvit_msra, []),
+    "crossvit": ("CrossViT", lambda: timm_names("crossvit"), crossvit, []),
+    "resnet_gn": ("GroupNormResNet", lambda: [("timm", "resnet50_gn")], resnet_gn, []),
+    "convit": ("ConViT", lambda: timm_names("convit"), convit, []),
+    "lowformer": ("LowFormer", lambda: timm_names("lowformer"), lowformer, []),
+    "hieradet": ("HieraDet", lambda: timm_names("hieradet_sam2"), hieradet, []),
+    "mvitv2": ("MultiscaleViT", lambda: timm_names("mvitv2"), mvitv2, []),
     "swiftformer": ("SwiftFormer", lambda: timm_names("swiftformer"), swiftformer, []),
 }
 

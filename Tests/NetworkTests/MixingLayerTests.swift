@@ -128,6 +128,92 @@ struct MixingLayerTests {
     }
   }
 
+  @Test func offsetsAreOfTheKeyFromTheQuery() throws {
+    let (rows, columns) = (2, 3)
+    let checkpoint = MemoryCheckpoint([
+      "weight": TensorValue(f32: [1, 0, 0, 2, 30, 400], shape: [2, 3]),
+      "bias": TensorValue(f32: [0.5, 0], shape: [2]),
+    ])
+    let bias = PositionBias(
+      kind: .offsets(weight: "weight", bias: "bias"), rows: rows, columns: columns)
+    let attention = CrossAttention(heads: 2, scale: 0, bias: bias)
+    let biases = try #require(try MixingWeights(attention, StateDict(checkpoint)).biases).values
+    let tokens = rows * columns
+    for query in 0..<tokens {
+      for key in 0..<tokens {
+        let (right, down) = (key % columns - query % columns, key / columns - query / columns)
+        #expect(biases[query * tokens + key] == Float(right) + 0.5)
+        let second = 2 * right + 30 * down + 400 * (right * right + down * down)
+        #expect(biases[(tokens + query) * tokens + key] == Float(second))
+      }
+    }
+  }
+
+  /// Four queries with a class token before them, and keys at every other place or at all of a finer map.
+  @Test(arguments: [(2, 4), (4, 2), (3, 3)])
+  func queriesAreMultipliedWithPositions(querySide: Int, keySide: Int) throws {
+    let (heads, width) = (2, 3)
+    let (queries, keys) = (1 + querySide * querySide, 1 + keySide * keySide)
+    let count = 2 * max(querySide, keySide) - 1
+    let tables = [Self.random(count * width, seed: 50), Self.random(count * width, seed: 51)]
+    let all = Self.random((queries + keys) * heads * width, seed: 52)
+    let input = Tensor(shape: [1, queries + keys, 1, heads * width], values: all)
+    var attention = CrossAttention(heads: heads, scale: 0.5)
+    attention.positions = QueryPositions(
+      rows: "rows", columns: "columns", querySide: querySide, keySide: keySide, prefix: 1)
+    let checkpoint = MemoryCheckpoint([
+      "rows": TensorValue(f32: tables[0], shape: [count, width]),
+      "columns": TensorValue(f32: tables[1], shape: [count, width]),
+    ])
+    let channels = heads * width
+    let nodes = [
+      Graph.Node(name: "input", operation: .input, inputs: [], channels: channels),
+      Graph.Node(name: "q", operation: .tokens(0..<queries), inputs: [0], channels: channels),
+      Graph.Node(name: "k", operation: .tokens(queries..<queries + keys), inputs: [0], channels: channels),
+      Graph.Node(
+        name: "layer", operation: .crossAttention(attention), inputs: [1, 2, 2], channels: channels),
+    ]
+    let description = NetworkDescription(
+      Graph(nodes: nodes, output: 3), name: "test", checkpoint: checkpoint, weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    let found = try #require(try network.features(of: ["layer"], input)["layer"])
+    func value(_ token: Int, _ channel: Int) -> Double { Double(all[token * channels + channel]) }
+    /// The distance in pixels of the finer map, from the smallest one on.
+    func place(_ query: Int, _ key: Int) -> Int {
+      query * max(1, keySide / querySide) - key * max(1, querySide / keySide)
+        + (keySide - 1) * max(1, querySide / keySide)
+    }
+    var expected: [Double] = []
+    for query in 0..<queries {
+      for head in 0..<heads {
+        let scores = (0..<keys).map { key in
+          var score = 0.0
+          for channel in 0..<width {
+            let q = value(query, head * width + channel)
+            score += 0.5 * q * value(queries + key, head * width + channel)
+            guard query > 0, key > 0 else { continue }
+            let rows = place((query - 1) / querySide, (key - 1) / keySide)
+            let columns = place((query - 1) % querySide, (key - 1) % keySide)
+            score += q * Double(tables[0][rows * width + channel] + tables[1][columns * width + channel])
+          }
+          return score
+        }
+        let shares = softmax(scores)
+        for channel in head * width..<(head + 1) * width {
+          expected.append((0..<keys).reduce(0.0) { $0 + shares[$1] * value(queries + $1, channel) })
+        }
+      }
+    }
+    #expect(Self.error(found.values, expected) < 1e-5)
+    attention.positions = QueryPositions(
+      rows: "rows", columns: "columns", querySide: querySide + 1, keySide: keySide, prefix: 1)
+    let other = Graph.Node(
+      name: "layer", operation: .crossAttention(attention), inputs: [1, 2, 2], channels: channels)
+    #expect(throws: NetworkError.inputTooSmall(height: queries + keys, width: 1, layer: "layer")) {
+      try Graph(nodes: nodes.dropLast() + [other], output: 3).sizes(height: queries + keys, width: 1)
+    }
+  }
+
   @Test func classTokenHasItsOwnBiases() throws {
     // One head; distances of a 1x2 grid are -1, 0, 1, then class to pixel, pixel to class, class to class.
     let table: [Float] = [1, 2, 3, 4, 5, 6]
@@ -396,6 +482,30 @@ struct MixingLayerTests {
       }
     }
     #expect(Self.error(found.values, expected) < 1e-5)
+  }
+
+  /// Division by the deviation leaves the mean where it is; without a mean the square takes the variance's place.
+  @Test(arguments: [GroupNorm.Form.divided, .rootMeanSquare])
+  func groupNormsThatKeepTheMean(form: GroupNorm.Form) throws {
+    let (pixels, channels) = (6, 4)
+    let input = map(1, 2, 3, channels, seed: 40)
+    let shifted = Tensor(shape: input.shape, values: input.values.map { $0 + 2 })
+    let norm = GroupNorm(groups: 2, weight: nil, bias: "bias", eps: 0.5, form: form)
+    let bias = Self.random(channels, seed: 41)
+    let found = try run(
+      .groupNorm(norm), on: shifted, slices: [], channels: channels, tensors: ["bias": bias])
+    var expected: [Double] = []
+    for place in shifted.values.indices {
+      let first = place % channels / 2 * 2
+      let group = (0..<pixels).flatMap { pixel in
+        (0..<2).map { Double(shifted.values[pixel * channels + first + $0]) }
+      }
+      let mean = form == .divided ? group.reduce(0, +) / Double(group.count) : 0
+      let spread = group.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(group.count)
+      expected.append(
+        Double(shifted.values[place]) / (spread + 0.5).squareRoot() + Double(bias[place % channels]))
+    }
+    #expect(Self.error(found.values, expected) < 1e-6)
   }
 
   /// Two heads with the same weights, without subtraction of the mean.

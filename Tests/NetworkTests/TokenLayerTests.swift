@@ -280,6 +280,46 @@ struct TokenLayerTests {
     #expect(found.values == [1, 4, 2, 5, 3, 6, 0, 0, 7, 0, 8, 0, 9, 0, 0, 0])
   }
 
+  @Test func spacesWindowsOfAMapThatTheyDoNotDivide() throws {
+    let input = Tensor(shape: [1, 2, 3, 1], values: [1, 2, 3, 4, 5, 6])
+    let found = try run(
+      .spaceWindows(SpacedWindows(side: 2, margin: 1)), on: input, channels: 1)
+    #expect(found.shape == [1, 4, 8, 1])
+    let empty = [Float](repeating: 0, count: 8)
+    #expect(found.values == empty + [0, 1, 2, 0, 0, 3, 0, 0] + [0, 4, 5, 0, 0, 6, 0, 0] + empty)
+    let windows = SpacedWindows(side: 2, margin: 1)
+    let nodes = [
+      Graph.Node(name: "input", operation: .input, inputs: [], channels: 1),
+      Graph.Node(name: "space", operation: .spaceWindows(windows), inputs: [0], channels: 1),
+      Graph.Node(name: "layer", operation: .joinWindows(windows), inputs: [1, 0], channels: 1),
+    ]
+    let checkpoint = MemoryCheckpoint([:])
+    let description = NetworkDescription(
+      Graph(nodes: nodes, output: 2), name: "test", checkpoint: checkpoint, weights: StateDict(checkpoint))
+    let network = try Network(description, pool: ThreadPool(threads: 2))
+    #expect(try network.features(of: ["layer"], input)["layer"]?.values == input.values)
+  }
+
+  @Test func windowsOfOtherSizesAreRefused() throws {
+    func sizes(_ windows: SpacedWindows, height: Int, width: Int) throws -> [MapSize] {
+      let nodes = [
+        Graph.Node(name: "input", operation: .input, inputs: [], channels: 1),
+        Graph.Node(name: "layer", operation: .spaceWindows(windows), inputs: [0], channels: 1),
+      ]
+      return try Graph(nodes: nodes, output: 1).sizes(height: height, width: width)
+    }
+    let several = SpacedWindows(side: 3, margin: 0)
+    let single = SpacedWindows(side: 3, margin: 0, isSingle: true)
+    #expect(try sizes(several, height: 4, width: 3)[1] == MapSize(height: 6, width: 3, channels: 1))
+    #expect(try sizes(single, height: 3, width: 3)[1] == MapSize(height: 3, width: 3, channels: 1))
+    #expect(throws: NetworkError.inputOfOtherWindows(height: 2, width: 3, layer: "layer", side: 3)) {
+      try sizes(several, height: 2, width: 3)
+    }
+    #expect(throws: NetworkError.inputOfOtherWindows(height: 3, width: 4, layer: "layer", side: 3)) {
+      try sizes(single, height: 3, width: 4)
+    }
+  }
+
   @Test func takesTokens() throws {
     let input = Tensor(shape: [1, 4, 1, 2], values: [1, 2, 3, 4, 5, 6, 7, 8])
     #expect(try run(.tokens(1..<3), on: input, channels: 2).values == [3, 4, 5, 6])

@@ -51,6 +51,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   case inputNotOfPatches(height: Int, width: Int, patch: Int)
   /// The network has weights for the tokens of inputs of `only` by `only` pixels alone.
   case inputOfOtherSize(height: Int, width: Int, only: Int)
+  /// The attention of `layer` has biases for windows of `side` by `side` pixels, and networks for this input have others.
+  case inputOfOtherWindows(height: Int, width: Int, layer: String, side: Int)
   /// An exported network is described for another size of its input.
   case inputOfOtherExport(height: Int, width: Int, onlyHeight: Int, onlyWidth: Int)
   /// This processor does not support bfloat16 products.
@@ -64,8 +66,8 @@ public enum NetworkError: ClassifiedError, Sendable, Equatable {
   public var kind: FailureKind {
     switch self {
     case .unknownName, .unknownNode, .unknownBlock, .tooFewBlocks, .noBatchNorm, .notDifferentiable,
-      .inputTooSmall, .inputNotDivisible, .inputNotOfPatches, .inputOfOtherSize, .inputOfOtherExport,
-      .noBFloat16:
+      .inputTooSmall, .inputNotDivisible, .inputNotOfPatches, .inputOfOtherSize, .inputOfOtherWindows,
+      .inputOfOtherExport, .noBFloat16:
       .usage
     case .scratchFile: .io
     default: .badData
@@ -131,6 +133,9 @@ extension NetworkError: CustomStringConvertible {
         + "\(nearest(height, patch))x\(nearest(width, patch))"
     case .inputOfOtherSize(let height, let width, let only):
       "an input of \(height)x\(width) pixels: the network has weights for tokens of \(only)x\(only) pixels alone"
+    case .inputOfOtherWindows(let height, let width, let layer, let side):
+      "an input of \(height)x\(width) pixels: the position biases of \"\(escape(layer))\" are for windows of "
+        + "\(side)x\(side) pixels, and the network for this size has other windows"
     case .inputOfOtherExport(let height, let width, let onlyHeight, let onlyWidth):
       "an input of \(height)x\(width) pixels: the ONNX file describes the network for \(onlyHeight)x\(onlyWidth) pixels "
         + "alone; export it for this size: x = torch.zeros(1, channels, \(height), \(width)) as the example"

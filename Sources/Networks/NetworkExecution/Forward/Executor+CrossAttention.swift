@@ -19,6 +19,7 @@ extension Executor {
     let (width, valueWidth) = (q.size.channels / attention.heads, v.size.channels / attention.keyHeads)
     let shared = attention.heads / attention.keyHeads
     let biases = network.parameters.mixers[step.node]?.biases
+    let positions = network.parameters.mixers[step.node]?.positions
     let blocks = blocksOfQueries(queries, scoresPerQuery: keys)
     let scratch = scratch(((queries + blocks - 1) / blocks) * keys)
     pool.forEach(images * attention.heads * blocks) { task, worker in
@@ -31,6 +32,8 @@ extension Executor {
         a: q.image(image) + rows.lowerBound * q.stride + head * width, lda: q.stride,
         b: k.image(image) + head / shared * width, ldb: k.stride, transposeB: true, c: scores, ldc: keys,
         alpha: attention.scale)
+      positions?.add(
+        to: scores, of: rows, q.image(image) + rows.lowerBound * q.stride + head * width, stride: q.stride)
       var job = ck_softmax(
         x: scores, x_stride: keys,
         bias: biases.map { UnsafePointer($0.pointer + (head * queries + rows.lowerBound) * keys) },

@@ -81,4 +81,42 @@ extension Executor {
       }
     }
   }
+
+  func spaceWindows(_ step: PlanStep, _ windows: SpacedWindows, into output: FeatureMap) {
+    let input = map(step.inputs[0])
+    let channels = output.size.channels
+    let columns = (0..<output.size.width).map { column in
+      windows.source(column).flatMap { $0 < input.size.width ? $0 : nil }
+    }
+    eachRowBlock(output.size, floatsPerPixel: 2 * channels) { image, block in
+      for row in block {
+        let source = windows.source(row).flatMap { $0 < input.size.height ? $0 : nil }
+        var target = output.row(row, image: image)
+        for column in columns {
+          if let source, let column {
+            target.update(
+              from: input.row(source, image: image) + column * input.stride, count: channels)
+          } else {
+            target.update(repeating: 0, count: channels)
+          }
+          target += output.stride
+        }
+      }
+    }
+  }
+
+  func joinWindows(_ step: PlanStep, _ windows: SpacedWindows, into output: FeatureMap) {
+    let input = map(step.inputs[0])
+    let channels = output.size.channels
+    eachRowBlock(output.size, floatsPerPixel: 2 * channels) { image, block in
+      for row in block {
+        let source = input.row(windows.target(row), image: image)
+        var target = output.row(row, image: image)
+        for column in 0..<output.size.width {
+          target.update(from: source + windows.target(column) * input.stride, count: channels)
+          target += output.stride
+        }
+      }
+    }
+  }
 }

@@ -51,7 +51,7 @@ extension Executor {
         for channel in 0..<channels { row += x[pixel * input.stride + channel] }
         sum += Double(row)
       }
-      let mean = Float(sum / count)
+      let mean = norm.form == .rootMeanSquare ? 0 : Float(sum / count)
       sum = 0
       for pixel in 0..<pixels {
         var row: Float = 0
@@ -63,7 +63,8 @@ extension Executor {
       }
       let factor = Float(1 / (sum / count + Double(norm.eps)).squareRoot())
       let scale = (0..<channels).map { (factors.scale?[first + $0] ?? 1) * factor }
-      let shift = (0..<channels).map { (factors.shift?[first + $0] ?? 0) - mean * scale[$0] }
+      let subtracted = norm.form == .standardized ? mean : 0
+      let shift = (0..<channels).map { (factors.shift?[first + $0] ?? 0) - subtracted * scale[$0] }
       Pointwise(scale: scale, shift: shift).apply(
         kernels, to: y, stride: output.stride, from: x, fromStride: input.stride, residual: nil,
         residualStride: 0, rows: pixels, channels: channels)

@@ -254,6 +254,8 @@ final class Executor {
     case .embed(let embedding): embed(step, embedding, into: output)
     case .tokens(let range): takeTokens(step, from: range.lowerBound, into: output)
     case .mergePatches: mergePatches(step, into: output)
+    case .spaceWindows(let windows): spaceWindows(step, windows, into: output)
+    case .joinWindows(let windows): joinWindows(step, windows, into: output)
     case .crossAttention(let attention): attendAcross(step, attention, into: output)
     case .crossCovariance(let attention): attendBetweenChannels(step, attention, into: output)
     case .linearAttention(let attention): attendLinearly(step, attention, into: output)

@@ -32,7 +32,8 @@ struct RelativePositions: Sendable {
   init(_ bias: AttentionWindows.Bias, _ state: StateDict) throws {
     self.bias = bias
     switch bias {
-    case .table(let key), .tableByHead(let key), .absoluteDistances(let key): table = try state.floats(key)
+    case .table(let key), .tableByHead(let key), .absoluteDistances(let key, _):
+      table = try state.floats(key)
     case .network(let hidden, let hiddenBias, let output, _):
       self.hidden = (try state.floats(hidden), try state.floats(hiddenBias))
       self.output.weight = try state.floats(output)
@@ -79,9 +80,9 @@ struct RelativePositions: Sendable {
     case .tableByHead:
       // Distances of the key from the query, which are those of the query from the key backwards.
       return ArraySlice((0..<heads).map { head in table[(head + 1) * count - 1 - index] })
-    case .absoluteDistances:
+    case .absoluteDistances(_, let firstHead):
       let place = abs(distance.down) * window.columns + abs(distance.right)
-      return ArraySlice((0..<heads).map { table[$0 * window.rows * window.columns + place] })
+      return ArraySlice((0..<heads).map { table[(firstHead + $0) * window.rows * window.columns + place] })
     case .network(_, _, _, let trained):
       let down = Self.logarithmic(distance.down, trained ?? window.rows)
       let right = Self.logarithmic(distance.right, trained ?? window.columns)

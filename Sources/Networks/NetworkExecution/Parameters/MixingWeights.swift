@@ -1,3 +1,4 @@
+import Checkpoint
 import NetworkGraphs
 import Platform
 import TensorMath
@@ -10,6 +11,7 @@ struct MixingWeights: Sendable {
   let talking: (before: Mixing, after: Mixing)?
   /// The numbers added to the scores, [head][query][key].
   let biases: Tensor?
+  let positions: PositionVectors?
 
   init(_ attention: CrossAttention, _ state: StateDict) throws {
     let talking: (before: Mixing, after: Mixing)? = try attention.talking.map { talking in
@@ -19,6 +21,7 @@ struct MixingWeights: Sendable {
       return (try values(talking.before), try values(talking.after))
     }
     self.talking = talking
+    positions = try attention.positions.map { try PositionVectors($0, state) }
     let biases = try attention.bias.map { try Self.biases($0, heads: attention.heads, state) }
     if attention.mixesBias, let biases, let talking {
       self.biases = Self.mixed(biases, by: talking.before.weight, heads: attention.heads)
@@ -75,6 +78,14 @@ struct MixingWeights: Sendable {
         let (down, right) = (abs(query / columns - key / columns), abs(query % columns - key % columns))
         return table[head * rows * columns + down * columns + right]
       }
+    case .offsets(let weightKey, let biasKey):
+      let (weight, bias) = (try state.floats(weightKey), try state.floats(biasKey))
+      pixels = { head, query, key in
+        let (right, down) = (Float(key % columns - query % columns), Float(key / columns - query / columns))
+        let row = weight[3 * head..<3 * head + 3]
+        let places = row[3 * head] * right + row[3 * head + 1] * down
+        return places + row[3 * head + 2] * (right * right + down * down) + bias[head]
+      }
     }
     for head in 0..<heads {
       for query in 0..<queries {
@@ -88,6 +99,66 @@ struct MixingWeights: Sendable {
       }
     }
     return result
+  }
+}
+
+/// The vectors that queries are multiplied with for the positions of keys.
+struct PositionVectors: Sendable {
+  private let positions: QueryPositions
+  /// [row or column of the query][row or column of the key][channel of a head]
+  private let rows: Tensor
+  private let columns: Tensor
+
+  init(_ positions: QueryPositions, _ state: StateDict) throws {
+    self.positions = positions
+    let (queries, keys) = (positions.querySide, positions.keySide)
+    func vectors(_ key: TensorName) throws -> Tensor {
+      let table = try state.floats(key)
+      let width = table.count / (2 * max(queries, keys) - 1)
+      var values: [Float] = []
+      for query in 0..<queries {
+        for key in 0..<keys {
+          values += table.dropFirst(positions.place(query: query, key: key) * width).prefix(width)
+        }
+      }
+      return Tensor(shape: [queries, keys, width], values: values)
+    }
+    (rows, columns) = (try vectors(positions.rows), try vectors(positions.columns))
+  }
+
+  /// Adds the products of a head's queries to their scores.
+  ///
+  /// - Parameters:
+  ///   - range: Numbers of the queries.
+  ///   - scores: Scores of these queries, a row of all keys for each.
+  ///   - x: The head's channels of the first of these queries.
+  ///   - stride: Floats from query to query.
+  func add(
+    to scores: UnsafeMutablePointer<Float>, of range: Range<Int>, _ x: UnsafePointer<Float>, stride: Int
+  ) {
+    let (side, keySide, prefix) = (positions.querySide, positions.keySide, positions.prefix)
+    let width = rows.shape[2]
+    let keys = prefix + keySide * keySide
+    func product(_ x: UnsafePointer<Float>, _ vector: UnsafePointer<Float>) -> Float {
+      var sum: Float = 0
+      for channel in 0..<width { sum += x[channel] * vector[channel] }
+      return sum
+    }
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: keySide) { byColumn in
+      for query in range where query >= prefix {
+        let (row, column) = (query - prefix).quotientAndRemainder(dividingBy: side)
+        let x = x + (query - range.lowerBound) * stride
+        for key in 0..<keySide {
+          byColumn[key] = product(x, columns.pointer + (column * keySide + key) * width)
+        }
+        var target = scores + (query - range.lowerBound) * keys + prefix
+        for key in 0..<keySide {
+          let byRow = product(x, rows.pointer + (row * keySide + key) * width)
+          for other in 0..<keySide { target[other] += byRow + byColumn[other] }
+          target += keySide
+        }
+      }
+    }
   }
 }
 

@@ -64,7 +64,8 @@ enum ArchitectureRegistry {
     PoolingTransformer.self, EfficientFormer.self, Visformer.self, MobileViT.self, TinyViT.self, DaViT.self,
     SwiftFormer.self, SqueezeNet.self, MaxViTTorchvision.self, WideResNet.self, SmallImageDenseNet.self,
     NextViT.self, IFormer.self, LCNetV2.self, CSPNeXt.self, NestedTransformer.self, EfficientFormerV2.self,
-    CoaT.self, VOLO.self, Hiera.self, GCViT.self, NASNet.self, PNASNet.self,
+    CoaT.self, VOLO.self, Hiera.self, GCViT.self, NASNet.self, PNASNet.self, EfficientViTMSRA.self,
+    CrossViT.self, GroupNormResNet.self, ConViT.self, LowFormer.self, HieraDet.self, MultiscaleViT.self,
   ]
 
   static var names: [String] { families.flatMap { $0.names } }

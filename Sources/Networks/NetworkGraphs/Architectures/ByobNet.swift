@@ -19,6 +19,7 @@ struct ByobNet: TabulatedArchitecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     if row.has("only") { b.onlySize = row.integer("only") }
+    b.norms = ConvolutionNorms(evolvedIn: row)
     var x = try stem(&b, b.input())
     let strides = row.integers("strides")
     for (stage, count) in row.integers("blocks").enumerated() {

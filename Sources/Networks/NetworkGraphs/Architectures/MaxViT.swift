@@ -26,12 +26,11 @@ struct MaxViT: TabulatedArchitecture {
         x = try block(&b, x, "stages.\(stage).blocks.\(index)", site)
       }
     }
-    let eps = row.real("norm-eps")
     if b.state.contains("norm.weight") {
-      x = try b.norm(x, "norm", eps: eps)
+      x = try norm(&b, x, "norm")
       return try b.head(b.globalAverage(x), "head.fc")
     }
-    x = try b.norm(b.globalAverage(x), "head.norm", eps: eps)
+    x = try norm(&b, b.globalAverage(x), "head.norm")
     if b.state.contains("head.pre_logits.fc.weight") {
       x = try b.pointwise(x, "head.pre_logits.fc")
       x = b.append("tanh", .function(.tanh), [x], channels: x.channels)
@@ -154,17 +153,27 @@ struct MaxViT: TabulatedArchitecture {
 
   // MARK: Attention
 
+  /// A LayerNorm or BatchNorm of attention and perceptrons, whose eps is not that of convolutional parts.
+  private func norm(
+    _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String
+  ) throws -> GraphBuilder.Value {
+    let eps = row.real("norm-eps")
+    guard b.state.contains("\(name).running_mean") else { return try b.norm(x, name, eps: eps) }
+    b.eps = eps
+    defer { b.eps = row.real("conv-eps") }
+    return try b.batchNorm(x, name)
+  }
+
   private func transformer(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String, _ site: Site
   ) throws -> GraphBuilder.Value {
-    let eps = row.real("norm-eps")
     var (past, y) = (x, x)
     if b.state.contains("\(name).norm1.norm.weight") {
       let kind = row.text("attention-pool")
       past = try shortcut(&b, x, "\(name).shortcut", stride: 2, pool: kind, isSame: false)
-      y = pool(&b, try b.norm(x, "\(name).norm1.norm", eps: eps), kind, isSame: false)
+      y = pool(&b, try norm(&b, x, "\(name).norm1.norm"), kind, isSame: false)
     } else {
-      y = try b.norm(x, "\(name).norm1", eps: eps)
+      y = try norm(&b, x, "\(name).norm1")
     }
     y = try attention(&b, y, "\(name).attn", side: site.side, .windows)
     if b.state.contains("\(name).ls1.gamma") { y = try b.layerScale(y, "\(name).ls1.gamma") }
@@ -176,7 +185,7 @@ struct MaxViT: TabulatedArchitecture {
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String,
     _ layers: [(key: String, arrangement: AttentionWindows.Arrangement)]
   ) throws -> GraphBuilder.Value {
-    let start = try b.norm(x, "\(name).norm1", eps: row.real("norm-eps"))
+    let start = try norm(&b, x, "\(name).norm1")
     let parts = try layers.map {
       try attention(&b, start, "\(name).\($0.key)", side: row.integer("window"), $0.arrangement)
     }
@@ -188,7 +197,7 @@ struct MaxViT: TabulatedArchitecture {
   private func mlp(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String
   ) throws -> GraphBuilder.Value {
-    var y = try b.norm(x, "\(name).norm2", eps: row.real("norm-eps"))
+    var y = try norm(&b, x, "\(name).norm2")
     y = b.activation(try b.pointwise(y, "\(name).mlp.fc1"), row.activation("act"))
     y = try b.pointwise(y, "\(name).mlp.fc2", outputs: x.channels)
     if b.state.contains("\(name).ls2.gamma") { y = try b.layerScale(y, "\(name).ls2.gamma") }

@@ -30,6 +30,7 @@ struct MobileNetwork: TabulatedArchitecture {
     b.eps = row.real("eps")
     if row.has("momentum") { b.momentum = row.real("momentum") }
     if row.has("same") { b.defaultPadding = .same }
+    b.norms = ConvolutionNorms(evolvedIn: row)
     let act = row.activation("act")
     var x = try layer(&b, b.input(), "conv_stem", "bn1", stride: 2, act, smooths: false)
     for (stage, codes) in row.text("blocks").split(separator: "/").enumerated() {
@@ -166,7 +167,7 @@ struct MobileNetwork: TabulatedArchitecture {
       row.has("gate-act") ? row.activation("gate-act") : block.act, gate: row.activation("gate"))
   }
 
-  /// A convolution, its BatchNorm or GroupNorm, and activation; means or a blur take the place of a stride in some
+  /// A convolution, its norm and activation; means or a blur take the place of a stride in some
   /// networks.
   private func layer(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ convolution: String, _ norm: String, stride: Int = 1,
@@ -174,11 +175,14 @@ struct MobileNetwork: TabulatedArchitecture {
   ) throws -> GraphBuilder.Value {
     let isSmoothed = smooths && stride > 1 && row.has("aa")
     var y = try self.convolution(&b, x, convolution, stride: isSmoothed ? 1 : stride, groups: groups)
-    y =
-      row.has("group-size")
-      ? try b.groupNorm(y, norm, groups: y.channels / max(row.integer("group-size"), 1), eps: b.eps)
-      : try b.batchNorm(y, norm)
-    y = b.activation(y, act)
+    if row.has("group-size") {
+      y = try b.groupNorm(y, norm, groups: y.channels / max(row.integer("group-size"), 1), eps: b.eps)
+      y = b.activation(y, act)
+    } else if row.has("layer-norms") {
+      y = b.activation(try b.norm(y, norm, eps: b.eps), act)
+    } else {
+      y = try b.normalized(y, norm, act)
+    }
     guard isSmoothed else { return y }
     return row.text("aa") == "mean"
       ? b.averagePool(y, Window(stride, stride: stride))

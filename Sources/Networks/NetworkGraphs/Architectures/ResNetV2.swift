@@ -9,6 +9,7 @@ struct ResNetV2: TabulatedArchitecture {
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
     b.eps = row.real("eps")
+    b.norms = ConvolutionNorms(evolvedIn: row)
     var x = b.input()
     if b.state.contains("stem.conv.weight") {
       x = try convolution(&b, x, "stem.conv", kernel: 7, stride: 2)
@@ -69,10 +70,9 @@ struct ResNetV2: TabulatedArchitecture {
   private func normalized(
     _ b: inout GraphBuilder, _ x: GraphBuilder.Value, _ name: String
   ) throws -> GraphBuilder.Value {
-    let y =
-      row.has("groups")
-      ? try b.groupNorm(x, name, groups: row.integer("groups"), eps: row.real("eps"))
-      : try b.batchNorm(x, name)
+    if row.has("response") { return try b.responseNorm(x, name, eps: row.real("eps")) }
+    guard row.has("groups") else { return try b.normalized(x, name, row.activation("act")) }
+    let y = try b.groupNorm(x, name, groups: row.integer("groups"), eps: row.real("eps"))
     return b.activation(y, row.activation("act"))
   }
 }

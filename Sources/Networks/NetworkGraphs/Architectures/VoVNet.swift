@@ -12,6 +12,7 @@ struct VoVNet: TabulatedArchitecture {
   private var act: Activation { row.activation("act") }
 
   func build(_ b: inout GraphBuilder) throws -> GraphBuilder.Value {
+    b.norms = ConvolutionNorms(evolvedIn: row)
     var x = b.input()
     for (index, stride) in row.integers("stem").enumerated() {
       x = try convolution(&b, x, "stem.\(index)", stride: stride)

@@ -60,8 +60,10 @@ extension CrossAttention {
     switch bias?.kind {
     case .distancesAndClass(let key), .absoluteDistances(let key): names.append(key)
     case .relative(let bias, _): names += bias.tensors
+    case .offsets(let weight, let bias): names += [weight, bias]
     case nil: break
     }
+    if let positions { names += [positions.rows, positions.columns] }
     for mixing in talking.map({ [$0.before, $0.after] }) ?? [] { names += [mixing.weight, mixing.bias] }
     return names
   }
@@ -70,7 +72,7 @@ extension CrossAttention {
 extension AttentionWindows.Bias {
   fileprivate var tensors: [TensorName] {
     switch self {
-    case .table(let key), .tableByHead(let key), .absoluteDistances(let key): [key]
+    case .table(let key), .tableByHead(let key), .absoluteDistances(let key, _): [key]
     case .network(let hidden, let hiddenBias, let output, _): [hidden, hiddenBias, output]
     case .linearNetwork(let hidden, let hiddenBias, let output, let outputBias):
       [hidden, hiddenBias, output, outputBias]

@@ -163,6 +163,10 @@ extension Graph {
     for node in nodes {
       let inputs = node.inputs.map { sizes[$0] }
       guard let size = Self.size(of: node, inputs: inputs, height: height, width: width) else {
+        if case .spaceWindows(let windows) = node.operation {
+          throw NetworkError.inputOfOtherWindows(
+            height: height, width: width, layer: node.name, side: windows.side)
+        }
         throw NetworkError.inputTooSmall(height: height, width: width, layer: node.name)
       }
       sizes.append(size)
@@ -214,8 +218,9 @@ extension Graph {
     case .mask:
       guard inputs[0].height == inputs[1].height, inputs[0].width == inputs[1].width else { return nil }
       return inputs[0]
-    case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches:
-      return size(ofTokens: node, input: inputs[0])
+    case .layerNorm, .globalResponseNorm, .attention, .embed, .tokens, .mergePatches, .spaceWindows,
+      .joinWindows:
+      return size(ofTokens: node, inputs: inputs)
     case .crossAttention, .rotate, .crossCovariance, .linearAttention, .groupNorm, .parameter, .transpose,
       .joinTokens, .gridOfTokens, .wavePositions:
       return size(ofMixing: node, inputs: inputs)

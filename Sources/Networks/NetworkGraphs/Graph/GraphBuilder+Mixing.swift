@@ -33,6 +33,26 @@ extension GraphBuilder {
     return append(name, .groupNorm(norm), [x], channels: x.channels)
   }
 
+  /// The filter response normalization `name`, and the largest of its result and learned thresholds.
+  mutating func responseNorm(_ x: Value, _ name: String, eps: Double) throws -> Value {
+    let norm = GroupNorm(
+      groups: x.channels, weight: try require(name + ".weight", shape: [x.channels]).name,
+      bias: try require(name + ".bias", shape: [x.channels]).name, eps: Float(eps), form: .rootMeanSquare)
+    let y = append(name, .groupNorm(norm), [x], channels: x.channels)
+    let threshold = try require(name + ".tau", shape: [x.channels]).name
+    let thresholds = append(name + ".tau", .parameter(threshold, count: 1), [x], channels: x.channels)
+    let difference = append(
+      "subtract", .add, [y, stretched(scale(thresholds, by: -1), like: y)], channels: x.channels)
+    return shift(activation(difference, .relu), by: .tensor(threshold))
+  }
+
+  /// An error about heads of attention that are not as wide as each other.
+  func unshared(_ channels: Int, heads: Int) -> NetworkError {
+    .otherArchitecture(
+      label: state.label, requested: architecture,
+      found: "\(channels) channels, which \(heads) heads do not share")
+  }
+
   /// Attention of queries to keys and values of other tokens.
   mutating func attention(
     _ q: Value, _ k: Value, _ v: Value, _ name: String, _ attention: CrossAttention
@@ -40,11 +60,7 @@ extension GraphBuilder {
     let (heads, keyHeads) = (attention.heads, attention.keyHeads)
     guard heads > 0, keyHeads > 0, heads % keyHeads == 0, q.channels % heads == 0,
       k.channels * heads == q.channels * keyHeads, v.channels % keyHeads == 0
-    else {
-      throw NetworkError.otherArchitecture(
-        label: state.label, requested: architecture,
-        found: "\(q.channels) channels, which \(heads) heads do not share")
-    }
+    else { throw unshared(q.channels, heads: heads) }
     return append(
       name + ".attention", .crossAttention(attention), [q, k, v], channels: v.channels / keyHeads * heads)
   }
@@ -147,9 +163,7 @@ extension GraphBuilder {
     _ qkv: Value, _ name: String, heads: Int, factor: CrossCovariance.Factor
   ) throws -> Value {
     guard heads > 0, qkv.channels % (3 * heads) == 0 else {
-      throw NetworkError.otherArchitecture(
-        label: state.label, requested: architecture,
-        found: "\(qkv.channels / 3) channels, which \(heads) heads do not share")
+      throw unshared(qkv.channels / 3, heads: heads)
     }
     return append(
       name + ".attention", .crossCovariance(CrossCovariance(heads: heads, factor: factor)), [qkv],
@@ -161,9 +175,7 @@ extension GraphBuilder {
     _ qkv: Value, _ name: String, heads: Int, _ form: LinearAttention.Form
   ) throws -> Value {
     guard heads > 0, qkv.channels % (3 * heads) == 0 else {
-      throw NetworkError.otherArchitecture(
-        label: state.label, requested: architecture,
-        found: "\(qkv.channels / 3) channels, which \(heads) heads do not share")
+      throw unshared(qkv.channels / 3, heads: heads)
     }
     return append(
       name + ".attention", .linearAttention(LinearAttention(heads: heads, form: form)), [qkv],

@@ -66,9 +66,7 @@ extension GraphBuilder {
   /// Attention of queries, keys and values.
   mutating func attention(_ qkv: Value, _ name: String, _ attention: Attention) throws -> Value {
     guard attention.heads > 0, qkv.channels % (3 * attention.heads) == 0 else {
-      throw NetworkError.otherArchitecture(
-        label: state.label, requested: architecture,
-        found: "\(qkv.channels / 3) channels, which \(attention.heads) heads do not share")
+      throw unshared(qkv.channels / 3, heads: attention.heads)
     }
     return append(name + ".attention", .attention(attention), [qkv], channels: qkv.channels / 3)
   }
@@ -100,6 +98,16 @@ extension GraphBuilder {
   /// A range of the tokens; `Int.max` as its end takes all after the first.
   mutating func tokens(_ x: Value, _ range: Range<Int>) -> Value {
     append("token", .tokens(range), [x], channels: x.channels)
+  }
+
+  /// The map filled up to whole windows, each with a margin of zeros.
+  mutating func spaceWindows(_ x: Value, _ name: String, _ windows: SpacedWindows) -> Value {
+    append(name, .spaceWindows(windows), [x], channels: x.channels)
+  }
+
+  /// The windows of `spaceWindows` without their margins, as a map of the size of another.
+  mutating func joinWindows(_ x: Value, _ windows: SpacedWindows, like other: Value) -> Value {
+    append("windows", .joinWindows(windows), [x, other], channels: x.channels)
   }
 
   /// Blocks of 2x2 pixels as one, channels [column][row][channel], with zeros beyond an odd map's end.

@@ -19,6 +19,23 @@ extension GraphBuilder {
       x, "\(name).\(first)", "\(name).\(first + 1)", stride: stride, groups: .fromShape, activation)
   }
 
+  /// The EvoNorm `name`: x sigmoid(v x) / deviation of the group * weight + bias.
+  ///
+  /// - Parameter activates: False for layers without the sigmoid and, in the first form, without the division.
+  mutating func evolved(
+    _ x: Value, _ name: String, _ norm: EvolvedNorm, activates: Bool
+  ) throws -> Value {
+    var y = x
+    if activates || norm.dividesAlways {
+      let groups = norm.groups(of: x.channels)
+      let division = GroupNorm(
+        groups: groups, weight: nil, bias: nil, eps: Float(norm.eps), form: .divided)
+      y = append(name, .groupNorm(division), [x], channels: x.channels)
+    }
+    if activates { y = multiply(y, activation(try layerScale(x, "\(name).v"), .sigmoid)) }
+    return try affine(y, scale: "\(name).weight", shift: "\(name).bias")
+  }
+
   /// The map times the gate `name`, of the kind that its tensors show: squeeze and excitation, efficient channel
   /// attention, effective squeeze and excitation, or global context; the map itself where there is none.
   ///
@@ -71,4 +88,42 @@ extension GraphBuilder {
     let y = try norm(pointwise(x, "\(name).fc1"), "\(name).norm", eps: 1e-6)
     return try pointwise(activation(y, .relu), "\(name).fc2", outputs: outputs)
   }
+}
+
+/// The kind of norms that follow convolutions.
+enum ConvolutionNorms {
+  case batch
+  /// GroupNorms of so many groups.
+  case groups(Int)
+  case evolved(EvolvedNorm)
+
+  /// EvoNorms, where the row of a published network has settings of these, else BatchNorms.
+  init(evolvedIn row: PublishedTable.Row) {
+    self = EvolvedNorm(row).map { .evolved($0) } ?? .batch
+  }
+}
+
+/// A normalization with an activation of its own, found by search; it takes the deviations of groups of channels over all
+/// pixels.
+///
+/// Liu et al.: "Evolving Normalization-Activation Layers" (2020), S0 and a variant of timm's.
+struct EvolvedNorm {
+  /// Number of groups; nil where their width is given.
+  let groups: Int?
+  /// Channels of a group.
+  let width: Int
+  let eps: Double
+  /// True if layers without an activation divide as well.
+  let dividesAlways: Bool
+
+  /// The norm of a published network; nil where it has BatchNorms.
+  init?(_ row: PublishedTable.Row) {
+    guard row.has("evolved-eps") else { return nil }
+    eps = row.real("evolved-eps")
+    groups = row.has("evolved-groups") ? row.integer("evolved-groups") : nil
+    width = row.has("evolved-width") ? row.integer("evolved-width") : 1
+    dividesAlways = row.has("evolved-always")
+  }
+
+  func groups(of channels: Int) -> Int { groups ?? channels / max(width, 1) }
 }

@@ -17,6 +17,8 @@ struct GraphBuilder {
   /// Eps and momentum of the family's BatchNorms.
   var eps = 1e-5
   var momentum = 0.1
+  /// The norms after convolutions.
+  var norms = ConvolutionNorms.batch
   /// Padding of convolutions without an explicit one; nil keeps the size at a stride of 1.
   var defaultPadding: Padding?
   /// Height and width of patches that an input must divide into.
@@ -163,7 +165,16 @@ struct GraphBuilder {
     let y = try convolution(
       x, convolutionName, kernel: kernel, stride: stride, padding: padding, dilation: dilation,
       groups: groups)
-    return self.activation(try batchNorm(y, normName), activation)
+    return try normalized(y, normName, activation)
+  }
+
+  /// The BatchNorm `name`, or the norm in its place, and an activation.
+  mutating func normalized(_ x: Value, _ name: String, _ activation: Activation) throws -> Value {
+    switch norms {
+    case .batch: self.activation(try batchNorm(x, name), activation)
+    case .groups(let groups): self.activation(try groupNorm(x, name, groups: groups, eps: eps), activation)
+    case .evolved(let norm): try evolved(x, name, norm, activates: activation != .identity)
+    }
   }
 
   /// Squeeze and excitation (Hu et al. 2018): every channel times a gate that two layers compute from all

@@ -16,6 +16,8 @@ package struct CrossAttention: Sendable, Equatable {
   package let scale: Float
   /// Numbers added to the scores.
   package var bias: PositionBias?
+  /// Products of queries and positions added to the scores.
+  package var positions: QueryPositions?
   /// Linear maps across the heads, of scores and of the softmax's results.
   package var talking: (before: HeadMixing, after: HeadMixing)?
   /// True if the map before the softmax takes scores with their bias; false adds the bias to its results.
@@ -31,7 +33,7 @@ package struct CrossAttention: Sendable, Equatable {
 
   package static func == (a: CrossAttention, b: CrossAttention) -> Bool {
     a.heads == b.heads && a.keyHeads == b.keyHeads && a.scale == b.scale && a.bias == b.bias
-      && a.mixesBias == b.mixesBias
+      && a.positions == b.positions && a.mixesBias == b.mixesBias
       && a.talking?.before == b.talking?.before && a.talking?.after == b.talking?.after
   }
 }
@@ -52,6 +54,9 @@ package struct PositionBias: Sendable, Equatable {
     case relative(AttentionWindows.Bias, prefix: Int)
     /// A row for every head, a column for every pair of absolute distances, row by row (LeViT).
     case absoluteDistances(TensorName)
+    /// W d + w of d = (columns to the right, rows down, sum of the squares of both) of the key from the query, with a row
+    /// of W and an element of w for every head (d'Ascoli et al.: "ConViT", 2021).
+    case offsets(weight: TensorName, bias: TensorName)
   }
 
   package let kind: Kind
@@ -66,8 +71,36 @@ package struct PositionBias: Sendable, Equatable {
     switch kind {
     case .distancesAndClass: 1
     case .relative(_, let prefix): prefix
-    case .absoluteDistances: 0
+    case .absoluteDistances, .offsets: 0
     }
+  }
+}
+
+/// Products of every query with learned vectors for its distance from the key, one for rows and one for columns, the same
+/// for all heads. Both maps are square; the side of one divides that of the other.
+///
+/// Li et al.: "MViTv2: Improved Multiscale Vision Transformers for Classification and Detection" (2022).
+package struct QueryPositions: Sendable, Equatable {
+  /// Keys of the vectors by the distance along the axis, from the smallest on.
+  package let rows: TensorName
+  package let columns: TensorName
+  /// Pixels along each axis of the maps.
+  package let querySide: Int
+  package let keySide: Int
+  /// Tokens before the pixels of both maps, which have no positions.
+  package let prefix: Int
+
+  /// Number of distances, in pixels of the larger map.
+  var count: Int { 2 * max(querySide, keySide) - 1 }
+
+  /// The place of the vector for a query and a key along one axis.
+  package func place(query: Int, key: Int) -> Int {
+    query * max(keySide / querySide, 1) + (keySide - 1 - key) * max(querySide / keySide, 1)
+  }
+
+  /// True if the maps have the numbers of tokens that the positions are for.
+  func fits(queries: Int, keys: Int) -> Bool {
+    queries == prefix + querySide * querySide && keys == prefix + keySide * keySide
   }
 }
 
@@ -137,12 +170,23 @@ package struct LinearAttention: Sendable, Equatable {
 ///
 /// Wu, He: "Group Normalization" (2018).
 package struct GroupNorm: Sendable, Equatable {
+  package enum Form: Sendable, Equatable {
+    /// (x - mean) / sqrt(variance + eps)
+    case standardized
+    /// x / sqrt(variance + eps), as in EvoNorm (Liu et al.: "Evolving Normalization-Activation Layers", 2020).
+    case divided
+    /// x / sqrt(mean of x^2 + eps), as in filter response normalization (Singh, Krishnan: "Filter Response Normalization
+    /// Layer", 2019).
+    case rootMeanSquare
+  }
+
   package let groups: Int
   /// Key of the scale; nil is 1.
   package let weight: TensorName?
   /// Key of the shift; nil is 0.
   package let bias: TensorName?
   package let eps: Float
+  package var form = Form.standardized
 }
 
 extension Graph {
@@ -154,7 +198,9 @@ extension Graph {
     }
     switch node.operation {
     case .crossAttention(let attention):
-      guard inputs[1].pixels == inputs[2].pixels else { return nil }
+      guard inputs[1].pixels == inputs[2].pixels,
+        attention.positions?.fits(queries: first.pixels, keys: inputs[1].pixels) ?? true
+      else { return nil }
       if let bias = attention.bias {
         guard inputs[1].pixels == bias.prefixCount + bias.rows * bias.columns else { return nil }
         func steps(_ extent: Int) -> Int { (extent + bias.stride - 1) / bias.stride }

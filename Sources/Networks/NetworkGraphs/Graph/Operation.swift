@@ -68,6 +68,10 @@ package enum Operation: Sendable, Equatable {
   case tokens(Range<Int>)
   /// Blocks of 2x2 pixels become one with the channels [column][row][channel]; an odd map is filled up with zeros.
   case mergePatches
+  /// The map filled up to whole windows, which zeros set apart.
+  case spaceWindows(SpacedWindows)
+  /// The first input without the zeros that `spaceWindows` has added, at the size of the second.
+  case joinWindows(SpacedWindows)
   case crossAttention(CrossAttention)
   case rotate(RotaryEmbedding)
   case crossCovariance(CrossCovariance)

@@ -64,8 +64,8 @@ package struct AttentionWindows: Sendable, Equatable {
     /// query (MaxViT in TensorFlow).
     case tableByHead(TensorName)
     /// For every head a row for every distance down and a column for every distance to the right, whatever their sign
-    /// (TinyViT).
-    case absoluteDistances(TensorName)
+    /// (TinyViT); the heads are those of the tensor from `firstHead` on.
+    case absoluteDistances(TensorName, firstHead: Int = 0)
     /// Nothing is added.
     case zero
   }
@@ -95,6 +95,35 @@ package struct AttentionWindows: Sendable, Equatable {
   /// True if a map smaller than a window is one window of its own size; false fills it up.
   package let shrinks: Bool
   package var arrangement = Arrangement.windows
+}
+
+/// Windows of a map, set apart so that no kernel reaches from one into the next. Zeros below and to the right fill up a map
+/// to whole windows.
+package struct SpacedWindows: Sendable, Equatable {
+  /// Rows and columns of a window.
+  package let side: Int
+  /// Rows and columns of zeros on each side of a window.
+  package let margin: Int
+  /// True if the map must be a single window.
+  var isSingle = false
+
+  /// Rows or columns of the windows of a map with their margins; nil for a map that is smaller than a window, or larger
+  /// than its only one.
+  func spaced(_ extent: Int) -> Int? {
+    guard isSingle ? extent == side : extent >= side else { return nil }
+    return (extent + side - 1) / side * (side + 2 * margin)
+  }
+
+  /// The row or column of the map at one of the windows with their margins; nil for a margin.
+  package func source(_ position: Int) -> Int? {
+    let (window, place) = position.quotientAndRemainder(dividingBy: side + 2 * margin)
+    return place >= margin && place < margin + side ? window * side + place - margin : nil
+  }
+
+  /// The row or column among the windows with their margins of one of the map.
+  package func target(_ position: Int) -> Int {
+    position / side * (side + 2 * margin) + margin + position % side
+  }
 }
 
 /// The tokens of a map: prefix tokens such as the class token, then a token for each pixel, with position embeddings.
@@ -127,8 +156,20 @@ package struct TokenEmbedding: Sendable, Equatable {
 
 extension Graph {
   /// The size of the map of one of this file's operations; nil for maps that it cannot take.
-  static func size(ofTokens node: Node, input: MapSize) -> MapSize? {
+  static func size(ofTokens node: Node, inputs: [MapSize]) -> MapSize? {
+    let input = inputs[0]
     switch node.operation {
+    case .spaceWindows(let windows):
+      guard let height = windows.spaced(input.height), let width = windows.spaced(input.width) else {
+        return nil
+      }
+      return MapSize(height: height, width: width, channels: node.channels)
+    case .joinWindows(let windows):
+      let result = inputs[1]
+      guard windows.spaced(result.height) == input.height, windows.spaced(result.width) == input.width else {
+        return nil
+      }
+      return MapSize(height: result.height, width: result.width, channels: node.channels)
     case .attention(let attention):
       // A table for the distances of whole windows has none for smaller ones.
       if let windows = attention.windows {

@@ -19,9 +19,12 @@ extension ByobNet {
     mobileone_s3 24c1d6a065794ec7 act=relu blocks=4,16,20,2 strides=2,2,2,2
     mobileone_s4 54c0ec21a3377a24 act=relu blocks=4,16,20,2 strides=2,2,2,2 gate-act=relu
     regnetz_b16 52fd01588d664385 act=silu blocks=2,6,12,2 strides=2,2,2,2 linear gate-act=relu
+    regnetz_b16_evos b9e2a24dc288707d act=silu blocks=2,6,12,2 strides=2,2,2,2 evolved-width=16 evolved-eps=0.001 evolved-always linear gate-act=relu
     regnetz_c16 0286181fc4a0a983 act=silu blocks=2,6,12,2 strides=2,2,2,2 linear gate-act=relu
+    regnetz_c16_evos a2b4235daab1a031 act=silu blocks=2,6,12,2 strides=2,2,2,2 evolved-width=16 evolved-eps=0.001 evolved-always linear gate-act=relu
     regnetz_d32 8f58cdd9f08b036d act=silu blocks=3,6,12,3 strides=1,2,2,2 stem=2,1,2 linear gate-act=relu
     regnetz_d8 7c30bcb56255ecd5 act=silu blocks=3,6,12,3 strides=1,2,2,2 stem=2,1,2 linear gate-act=relu
+    regnetz_d8_evos 555ea07dab7ea1f6 act=silu blocks=3,6,12,3 strides=1,2,2,2 evolved-width=16 evolved-eps=0.001 evolved-always stem=2,1,2 linear gate-act=relu
     regnetz_e8 69e5a60c678ed88d act=silu blocks=3,8,16,3 strides=1,2,2,2 stem=2,1,2 linear gate-act=relu
     repvgg_a0 51ab5713a09733ae act=relu blocks=2,4,14,1 strides=2,2,2,2
     repvgg_a1 bb0674098a6ccd14 act=relu blocks=2,4,14,1 strides=2,2,2,2

@@ -14,6 +14,7 @@ extension MaxViT {
     coatnet_3_rw_224 f2e037225cf5960b blocks=2,6,14,2 conv-act=silu conv-eps=1e-05 pre-act conv-pool=avg2 stride-mode=dw gate-act=silu head-width=32 head-first act=gelu norm-eps=1e-06 only=224 attention-pool=avg2
     coatnet_4_224 c4b01247e168ed9a blocks=2,12,28,2 conv-act=gelu conv-eps=1e-05 conv-pool=avg2 stride-mode=dw gate-act=silu head-width=32 head-first act=gelu norm-eps=1e-06 only=224 attention-pool=avg2
     coatnet_5_224 08477d89623e88a0 blocks=2,12,28,2 conv-act=gelu conv-eps=1e-05 conv-pool=avg2 stride-mode=dw gate-act=silu head-width=32 head-first act=gelu norm-eps=1e-06 only=224 attention-pool=avg2
+    coatnet_bn_0_rw_224 39748a63e8133b7d blocks=2,3,7,2 conv-act=silu conv-eps=1e-05 pre-act conv-pool=avg2 stride-mode=dw gate-act=relu head-width=32 head-first act=gelu norm-eps=1e-06 only=224 attention-pool=avg2
     coatnet_nano_cc_224 9f1e3ea25b0df92d blocks=3,4,6,3 conv-act=silu conv-eps=1e-05 pre-act conv-pool=avg2 stride-mode=pool down-pool=avg2 gate-act=relu head-width=32 head-first act=gelu norm-eps=1e-06 only=224
     coatnet_nano_rw_224 b1c922b5dbf97efd blocks=3,4,6,3 conv-act=silu conv-eps=1e-05 conv-pool=avg2 stride-mode=pool down-pool=avg2 gate-act=silu head-width=32 head-first act=gelu norm-eps=1e-06 only=224 attention-pool=avg2
     coatnet_pico_rw_224 3d13f2c05b9a8532 blocks=2,3,5,2 conv-act=silu conv-eps=1e-05 conv-pool=avg2 stride-mode=dw gate-act=silu head-width=32 head-first act=gelu norm-eps=1e-06 only=224 attention-pool=avg2

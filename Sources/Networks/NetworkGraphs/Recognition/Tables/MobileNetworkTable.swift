@@ -61,6 +61,9 @@ extension MobileNetwork {
     mobilenetv4_hybrid_medium d01f479ade6eb554 blocks=2/2,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/1 act=relu eps=1e-05 momentum=0.1 key-stride=2
     mobilenetv4_hybrid_medium_075 13f401df133a2587 blocks=2/2,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/1 act=relu eps=1e-05 momentum=0.1 key-stride=2
     test_efficientnet cfd2524b95695ee7 blocks=1/2/2/2/2 act=silu eps=1e-05 momentum=0.1 gate=sigmoid
+    test_efficientnet_evos 151a7cb23c5a4689 blocks=1/2/2/2/2 act=silu eps=1e-05 evolved-width=8 evolved-eps=1e-05 gate=sigmoid
+    test_efficientnet_gn 23f7ff7c4b1f6741 blocks=1/2/2/2/2 act=silu eps=1e-05 group-size=8 gate=sigmoid
+    test_efficientnet_ln 23f7ff7c4b1f6741 blocks=1/2/2/2/2 act=silu eps=1e-05 layer-norms gate=sigmoid
     tf_efficientnet_l2 ad547f15fe505905 blocks=1,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/1,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/1,1s,1s,1s,1s,1s act=silu eps=0.001 momentum=0.1 gate=sigmoid same
     tf_efficientnetv2_xl cf2dd1d32bd3d74b blocks=1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/1,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/2,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s/1,1s,1s,1s,1s,1s,1s,1s act=silu eps=0.001 momentum=0.1 gate=sigmoid same
     tf_mixnet_l 3f20cb02ec02767a blocks=1s/2,1s/2o,1so,1so,1so/2o,1so,1so,1so/1o,1so,1so,1so/2o,1so,1so,1so act=relu eps=0.001 momentum=0.1 gate=sigmoid other-act=silu same

@@ -18,6 +18,8 @@ extension ResNetV2 {
     resnetv2_34d 8f90830a50079942 blocks=3,4,6,3 act=relu eps=1e-05 means
     resnetv2_50 d9ca74e5f757b8db blocks=3,4,6,3 act=relu eps=1e-05
     resnetv2_50d 80ae088a02727c47 blocks=3,4,6,3 act=relu eps=1e-05 means
+    resnetv2_50d_evos cffbdf2d64432ca1 blocks=3,4,6,3 act=silu eps=1e-05 evolved-groups=32 evolved-eps=1e-05 means
+    resnetv2_50d_frn 53b1d493712d07ad blocks=3,4,6,3 act=silu eps=1e-05 response means
     resnetv2_50d_gn 1ba0c32d1410f8cb blocks=3,4,6,3 act=relu eps=1e-05 groups=32 means
     resnetv2_50t d099e331cfc7cf87 blocks=3,4,6,3 act=relu eps=1e-05 means
     resnetv2_50x1_bit b8465cbc8e1d66d9 blocks=3,4,6,3 act=relu eps=1e-05 groups=32 standardized=1e-08 zeros

@@ -9,6 +9,7 @@ extension VoVNet {
     ese_vovnet19b_slim 0a2ccc19a270e9fc act=relu stem=2,1,2 blocks=1,1,1,1 gate=hardsigmoid
     ese_vovnet19b_slim_dw b41e7de11fc7bb14 act=relu stem=2,1,2 blocks=1,1,1,1 gate=hardsigmoid
     ese_vovnet39b ec17a246a8237234 act=relu stem=2,1,2 blocks=1,1,2,2 residual gate=hardsigmoid
+    ese_vovnet39b_evos 25d4be210cb73272 act=silu stem=2,1,2 blocks=1,1,2,2 evolved-groups=32 evolved-eps=1e-05 residual gate=hardsigmoid
     ese_vovnet57b a53ca3752b78a759 act=relu stem=2,1,2 blocks=1,1,4,3 residual gate=hardsigmoid
     ese_vovnet99b 92339277745aa0ff act=relu stem=2,1,2 blocks=1,3,9,3 residual gate=hardsigmoid
     vovnet39a ff84934b01fd1fd5 act=relu stem=2,1,2 blocks=1,1,2,2
