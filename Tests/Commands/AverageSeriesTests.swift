@@ -202,7 +202,7 @@ import Testing
     let dry = try run("--method model-stock --pretrained base --series run --dry-run")
     #expect(dry.status == 0 && dry.text.contains("base\n"), "\(dry.text) \(dry.messages)")
     for end in ["--dry-run", "-o out"] {
-      let typo = try run("--method task-arithmetic --pretrained base --series run --group 'haed=2' \(end)")
+      let typo = try run("--method model-stock --pretrained base --series run --group 'haed=2' \(end)")
       #expect(typo.status == 64)
       #expect(typo.messages.contains("--group: no averaged tensor has a matching name"), "\(typo.messages)")
     }

@@ -77,10 +77,13 @@ import Testing
   }
 
   @Test(arguments: [
-    ("ckpt-sweep --json", "unknown option '--json'; use --format json"),
-    ("ckpt-bnfix --img-size 3", "unknown option '--img-size'; use --crop"),
+    ("ckpt-sweep a --data b --json", "unknown option '--json'; use --format json"),
+    ("ckpt-bnfix a --data b --img-size 3", "unknown option '--img-size'; use --crop"),
     ("ckpt-info --img-size 3", "unknown option '--img-size'; see ckpt-info --help"),
-    ("ckpt-average --decay", "missing value for '--decay <d,d…>'; see ckpt-average --help"),
+    (
+      "ckpt-info a --tolerance",
+      "missing value for '--tolerance <x>': diff: largest absolute difference that counts as equal; see ckpt-info --help"
+    ),
     (
       "ckpt-average RUN/epoch-95.safetensors RUN/epoch-96.safetensors --weights 0.3,0.7 -o c",
       "--weights has no meaning for method mean; --method weights takes it"
