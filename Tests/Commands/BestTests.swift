@@ -217,8 +217,8 @@ import Testing
   // MARK: Budget, states, shards, threads
 
   @Test func theBudgetIsKept() throws {
-    let report = try json(Self.small + ["--budget", "6000img"])
-    #expect((report["cost"]?["images"]?.intValue ?? .max) <= 6000)
+    let report = try json(Self.small + ["--budget", "3000img"])
+    #expect((report["cost"]?["images"]?.intValue ?? .max) <= 3000)
     #expect(report["cost"]?["cut"]?.arrayValue?.isEmpty == false)
     #expect(report["scores"]?.arrayValue?.count == 1)
   }
