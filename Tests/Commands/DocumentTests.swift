@@ -82,7 +82,7 @@ import Testing
     ("ckpt-info --img-size 3", "unknown option '--img-size'; see ckpt-info --help"),
     (
       "ckpt-info a --tolerance",
-      "missing value for '--tolerance <x>': diff: largest absolute difference that counts as equal; see ckpt-info --help"
+      "missing value for '--tolerance <x>' (diff: largest absolute difference that counts as equal); see ckpt-info --help"
     ),
     (
       "ckpt-average RUN/epoch-95.safetensors RUN/epoch-96.safetensors --weights 0.3,0.7 -o c",
@@ -90,9 +90,17 @@ import Testing
     ),
     (
       "ckpt-sweep a --data b --crop 64 96",
-      "'96' is no checkpoint; separate sizes by commas, as in --crop 224,96; see ckpt-sweep --help"
+      "'96' is no checkpoint; separate sizes by commas, as in --crop 224,96"
     ),
-    ("ckpt-info diff a", "diff compares two checkpoints, not 1; see ckpt-info --help"),
+    ("ckpt-info diff a", "diff compares two checkpoints, not 1"),
+    (
+      "ckpt-info a --format x",
+      "the value 'x' is invalid for '--format <format>'; expected 'table' or 'json'"
+    ),
+    (
+      "ckpt-convert a --dtype int3",
+      "the value 'int3' is invalid for '--dtype <dtype>'; expected same, f32, f16, bf16, f64, f8_e4m3, f8_e5m2"
+    ),
   ])
   func usageErrorsAreOneLine(_ command: String, _ line: String) throws {
     let words = command.replacing("RUN", with: Fixtures.path("run")).split(separator: " ").map(String.init)

@@ -28,23 +28,37 @@ enum UsageMessage {
   ///   - tool: The tool's name.
   ///   - help: The tool's help, which tells the options that it has.
   static func line(_ message: String, full: String, tool: String, help: String) -> String {
-    var text = message.split(separator: "\n").joined(separator: " ")
-    while text.last == "." { text.removeLast() }
-    // The parser begins its own sentences with a capital, the tools do not.
-    if let first = text.first, let second = text.dropFirst().first, first.isUppercase,
-      second.isLowercase || second == " "
-    {
-      text = first.lowercased() + text.dropFirst()
-    }
-    let prefix = "Help:"
-    if let line = full.split(separator: "\n").first(where: { $0.hasPrefix(prefix) }) {
-      // The option's name, which the message has, and its text.
-      let parts = line.dropFirst(prefix.count).split(separator: "  ", omittingEmptySubsequences: true)
-      if let explanation = parts.dropFirst().last { text += ": \(explanation.drop { $0 == " " })" }
-      while text.last == "." { text.removeLast() }
-    }
+    // The parser begins its own sentences with a capital; the tools do not, and say themselves what to type.
+    guard let first = message.first, first.isUppercase else { return joined(message) }
+    let text = joined(first.lowercased() + message.dropFirst())
+    let choice = ". Please provide one of "
+    if text.contains(choice) { return text.replacing(choice, with: "; expected ") }
     if let advice = advice(for: message, help: help) { return "\(text); \(advice)" }
-    return "\(text); see \(tool) --help"
+    return text + (explanation(in: full) ?? "") + "; see \(tool) --help"
+  }
+
+  /// Sentences on one line, and values to choose from after each other.
+  private static func joined(_ message: String) -> String {
+    let lines = message.split(separator: "\n")
+    let bullet = "  - "
+    let values = lines.filter { $0.hasPrefix(bullet) }.map { $0.dropFirst(bullet.count) }
+    var text = lines.filter { !$0.hasPrefix(bullet) }.joined(separator: " ")
+    if !values.isEmpty {
+      text = text.replacing("the following:", with: values.joined(separator: ", "))
+    }
+    while text.last == "." { text.removeLast() }
+    return text
+  }
+
+  /// The help of the option that the error is about.
+  private static func explanation(in full: String) -> String? {
+    let prefix = "Help:"
+    guard let line = full.split(separator: "\n").first(where: { $0.hasPrefix(prefix) }) else { return nil }
+    // The option's name, which the message has, and its text.
+    let parts = line.dropFirst(prefix.count).split(separator: "  ", omittingEmptySubsequences: true)
+    guard var text = parts.dropFirst().last?.drop(while: { $0 == " " }) else { return nil }
+    while text.last == "." { text.removeLast() }
+    return " (\(text))"
   }
 
   /// The option that an unknown one stands for.
