@@ -58,7 +58,7 @@ extension Document {
 
   /// An object's scalars as a table of facts, its other members as sections of their own.
   private static func blocks(_ json: JSON, name: String?) -> [Block] {
-    let heading = name.map { [Block.heading($0)] } ?? []
+    let heading = name.map { [Block.heading($0.prefix(1).uppercased() + $0.dropFirst())] } ?? []
     switch json {
     case .object(let members):
       let shown = members.filter { $0.0 != "schema" && $0.0 != "tool" }
