@@ -95,11 +95,11 @@ import Testing
     ("ckpt-info diff a", "diff compares two checkpoints, not 1"),
     (
       "ckpt-info a --format x",
-      "the value 'x' is invalid for '--format <format>'; expected 'table' or 'json'"
+      "the value 'x' is invalid for '--format <format>'; expected one of 'table' and 'json'"
     ),
     (
       "ckpt-convert a --dtype int3",
-      "the value 'int3' is invalid for '--dtype <dtype>'; expected same, f32, f16, bf16, f64, f8_e4m3, f8_e5m2"
+      "the value 'int3' is invalid for '--dtype <dtype>'; expected one of same, f32, f16, bf16, f64, f8_e4m3, f8_e5m2"
     ),
   ])
   func usageErrorsAreOneLine(_ command: String, _ line: String) throws {

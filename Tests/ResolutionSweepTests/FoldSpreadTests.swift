@@ -46,9 +46,9 @@ import Testing
       claims.widened += gain.interval(widening: spread.difference).lowerBound > 0 ? 1 : 0
     }
     // Of 300, with two standard errors of the counting: 278 of 95 %, 13 of 2.5 %.
-    #expect(plain.gain < 270, "\(plain)")
+    #expect(plain.gain < 278, "\(plain)")
     #expect(widened.score >= 278 && widened.gain >= 278, "\(widened)")
-    #expect(claims.plain > 13 && claims.widened <= 13, "\(claims)")
+    #expect(claims.widened <= 13 && claims.widened < claims.plain, "\(claims)")
   }
 
   @Test func oneSettingNeedsLittle() {

@@ -32,7 +32,7 @@ enum UsageMessage {
     guard let first = message.first, first.isUppercase else { return joined(message) }
     let text = joined(first.lowercased() + message.dropFirst())
     let choice = ". Please provide one of "
-    if text.contains(choice) { return text.replacing(choice, with: "; expected ") }
+    if text.contains(choice) { return text.replacing(choice, with: "; expected one of ") }
     if let advice = advice(for: message, help: help) { return "\(text); \(advice)" }
     return text + (explanation(in: full) ?? "") + "; see \(tool) --help"
   }
