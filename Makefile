@@ -154,7 +154,7 @@ soak: build
 $(BENCH_VENV)/ready: Benchmarks/requirements.txt Tests/Interop/requirements.txt
 	$(call venv,$<)
 
-# Speed and memory beside the peers, in one table. Takes about half an hour on two quiet cores.
+# Speed and memory beside the peers, in one table. Takes more than an hour on two quiet cores.
 bench: build benchmarks $(BENCH_VENV)/ready
 	$(BENCH_VENV)/bin/python Benchmarks/run.py "$(BIN)" "$(BENCHMARK_BIN)" --out Benchmarks/RESULTS.md
 

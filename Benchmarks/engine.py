@@ -1,8 +1,10 @@
 """Speed and memory of the convolution engine beside PyTorch, ONNX Runtime and OpenVINO, all in one run and in turns.
 
-    env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python Benchmarks/engine.py ENGINE [--models A,B] [--batch 32]
+    env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python Benchmarks/engine.py ENGINE [--models A,timm:B] [--batch 32]
         [--mode inference|batch] [--compute f32|bf16] [--threads 2] [--rounds 3] [--seconds 3] [--out RESULTS.tsv]
+        [--fastest]
 
+A name is torchvision's, or timm's after `timm:`; `transformers` and `branches` are lists of timm's, which stand below.
 Every runtime has a process of its own that keeps its model loaded. Every round lets each of them work for a few seconds
 while the others sleep; the best pass counts. Columns: images per second of wall time, and per second of processor time
 over all threads, which other work on the machine disturbs less; the most memory the process ever held (VmHWM, which
@@ -12,6 +14,9 @@ counts interpreter and libraries), and the part of it above what it held before 
     python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv
     python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv --models resnet50 --mode batch
     python Benchmarks/engine.py ENGINE --out Benchmarks/engine.tsv --models resnet50 --batch 1
+
+With `--fastest` only PyTorch's fastest setting goes into the table of `run.py`, and the arithmetic of statistics is not
+measured.
 
 Weights are random; all runtimes compute in float32, or with `--compute bf16` in bfloat16, which ONNX Runtime has no
 kernels for. "tuned" keeps freed memory in the process instead of giving it back to the system after every layer: tcmalloc
@@ -29,7 +34,35 @@ from pathlib import Path
 
 from summary import record
 
+HERE = Path(__file__).resolve().parent
+TIMM = "timm:"
+LISTS = {
+    "transformers": """vit_small_patch16_224 vit_base_patch16_224 deit3_small_patch16_224
+        swin_tiny_patch4_window7_224 convnext_tiny""",
+    # Depthwise, grouped and multi-branch convolutions.
+    "branches": """mobilenetv3_large_100 mixnet_s regnety_008 ghostnet_100 repvit_m1 fastvit_t8 hrnet_w18_small
+        res2net50_26w_4s skresnet18 xception41""",
+}
 GLIBC_TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "9000000000", "MALLOC_TOP_PAD_": "67108864"}
+
+
+def builder(name):
+    """A function that makes the network of a name, without trained weights; it takes the options of timm's
+    `create_model`. The library is imported before it is called, so that its memory is not counted as the network's.
+    """
+    if name.startswith(TIMM):
+        import timm
+
+        return lambda **options: timm.create_model(name.removeprefix(TIMM), **options).eval()
+    import torchvision
+
+    return lambda **_: torchvision.models.get_model(name, weights=None).eval()
+
+
+def names(text):
+    """The networks of a comma-separated list of names and of names of lists."""
+    for part in text.split(","):
+        yield from (TIMM + short for short in LISTS[part].split()) if part in LISTS else (part,)
 
 
 def tuned_environment():
@@ -51,13 +84,13 @@ def random_input(options):
 
 def torch_pass(options, path):
     import torch
-    import torchvision
     from safetensors.torch import load_file
 
     torch.set_num_threads(options.threads)
     x = torch.from_numpy(random_input(options))
+    build = builder(options.models)
     before = memory("VmRSS")
-    model = torchvision.models.get_model(options.models, weights=None).eval()
+    model = build()
     model.load_state_dict(load_file(path))
     if options.mode == "batch":
         for module in model.modules():
@@ -137,9 +170,12 @@ class Peer:
 
 
 class Engine:
-    def __init__(self, options, path, *extra):
+    def __init__(self, options, name, path, *extra):
         self.options = options
         self.command = [options.engine, "time", path, "--threads", str(options.threads), "--batch", str(options.batch)]
+        # Weights alone do not say everything that some networks of timm compute.
+        if name.startswith(TIMM):
+            self.command += ["--arch", name.removeprefix(TIMM)]
         self.command += ["--size", str(options.size), "--mode", options.mode, "--seconds", str(options.seconds), *extra]
 
     def measure(self):
@@ -154,14 +190,17 @@ class Engine:
 def prepare(options, name, directory):
     """Writes the model's weights, and for inference its ONNX file, in a process that leaves the memory again."""
     script = f"""
-import sys, torch, torchvision
-sys.path.insert(0, {str(Path(__file__).parent.parent / "Tests" / "Interop")!r})
+import sys, torch
+sys.path += {[str(HERE), str(HERE.parent / "Tests" / "Interop")]!r}
+from engine import builder
 from logits import randomise
 from safetensors.torch import save_file
-model = randomise(torchvision.models.get_model({name!r}, weights=None), 0).eval()
+model = randomise(builder({name!r})(exportable=True), 0)
 save_file({{k: v.contiguous() for k, v in model.state_dict().items()}}, {str(directory / "model.safetensors")!r})
 if {options.mode == "inference"}:
     x = torch.randn({options.batch}, 3, {options.size}, {options.size})
+    with torch.inference_mode():
+        assert model(x[:1]).isfinite().all(), "infinite values may take another time than usual ones"
     torch.onnx.export(model, (x,), {str(directory / "model.onnx")!r}, dynamo=False)
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
@@ -173,9 +212,9 @@ def compare(options, name, directory):
     environment, allocator = tuned_environment()
     # Batch statistics are measured as the tools measure them.
     own = ("--sums", "small") if options.mode == "batch" else ("--compute", options.compute)
-    subjects = {"this engine": Engine(options, weights, *own)}
-    if options.mode == "inference" and options.compute == "f32":
-        subjects["this engine, statistics' arithmetic"] = Engine(options, weights, "--sums", "small")
+    subjects = {"this engine": Engine(options, name, weights, *own)}
+    if options.mode == "inference" and options.compute == "f32" and not options.fastest:
+        subjects["this engine, statistics' arithmetic"] = Engine(options, name, weights, "--sums", "small")
     subjects["PyTorch"] = Peer(options, "torch", name, weights)
     subjects["PyTorch channels_last"] = Peer(options, "torch channels_last", name, weights)
     subjects[f"PyTorch channels_last, tuned ({allocator})"] = Peer(
@@ -193,11 +232,14 @@ def compare(options, name, directory):
             best[label] = [min(old[0], wall), min(old[1], processor), max(old[2], peak), max(old[3], own)]
     for subject in subjects.values():
         subject.close()
+    torch_labels = [label for label in best if label.startswith("PyTorch")]
+    fastest = min(torch_labels, key=lambda label: best[label][0])
     for label, (wall, processor, peak, own) in best.items():
         rate = options.batch / wall
         own_wall, _, _, own_memory = best["this engine"]
         ratio = own_wall and wall / own_wall
-        if not label.startswith("this engine"):
+        is_slower_setting = options.fastest and label in torch_labels and label != fastest
+        if not label.startswith("this engine") and not is_slower_setting:
             task = f"{name}, {options.mode}, batch {options.batch}" + (", bf16" if options.compute == "bf16" else "")
             record(task, label, options.batch / own_wall, rate, "images/s", own_memory, own)
         mode = options.mode + (" bf16" if options.compute == "bf16" else "")
@@ -229,6 +271,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--fastest", action="store_true", help="of PyTorch only its fastest setting in the table of run.py")
     parser.add_argument("--out", help="append the rows to this file")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--path", help=argparse.SUPPRESS)
@@ -247,7 +290,7 @@ def main():
             "\tspeed of this engine over it",
         ]
     print("\n".join(lines), flush=True)
-    for name in options.models.split(","):
+    for name in names(options.models):
         with tempfile.TemporaryDirectory() as directory:
             for line in compare(options, name, Path(directory)):
                 lines.append(line)

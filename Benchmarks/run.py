@@ -20,15 +20,19 @@ HERE = Path(__file__).resolve().parent
 PEERS = ["torch", "torchvision", "timm", "fvcore", "safetensors", "onnxruntime", "openvino", "zipnn", "zstandard", "numpy",
          "pillow"]
 
+SHORT = ["--seconds", "2", "--rounds", "2"]
 # Name, script and its arguments; BIN is the folder of the executables.
 BENCHMARKS = [
     ("average", "average.py", ["BIN/ckpt-average"], []),
     ("container", "container.py", ["BENCH"], []),
     ("loading", "image_loading.py", ["BENCH/image-loading"], []),
-    ("engine", "engine.py", ["BENCH/engine"], ["--seconds", "2", "--rounds", "2"]),
-    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--batch", "1"], ["--seconds", "2", "--rounds", "2"]),
-    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--mode", "batch"], ["--seconds", "2", "--rounds", "2"]),
-    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--compute", "bf16"], ["--seconds", "2", "--rounds", "2"]),
+    ("engine", "engine.py", ["BENCH/engine"], SHORT),
+    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--batch", "1"], SHORT),
+    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--mode", "batch"], SHORT),
+    ("engine", "engine.py", ["BENCH/engine", "--models", "resnet50", "--compute", "bf16"], SHORT),
+    ("transformers", "engine.py", ["BENCH/engine", "--models", "transformers", "--fastest"], SHORT),
+    ("transformers", "engine.py", ["BENCH/engine", "--models", "transformers", "--fastest", "--batch", "1"], SHORT),
+    ("branches", "engine.py", ["BENCH/engine", "--models", "branches", "--fastest"], SHORT),
     ("bnfix", "bnfix.py", ["BIN"], []),
     ("bnfix", "segmentation.py", ["BIN"], ["--rounds", "1"]),
     ("fixres", "fixres.py", ["BIN"], ["--peer-epochs", "1"]),
