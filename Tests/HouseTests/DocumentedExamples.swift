@@ -270,6 +270,12 @@ private func sweepReportExample(evaluator: Evaluator, dataset: any ImageDataset)
   print(report.rows[report.verdict.chosen].setting, report.verdict.top1)
 }
 
+private func foldExample(scores: ScoreMatrix, costs: [Double], proportion: Proportion) {
+  let spread = FoldSpread(scores, folds: 5, costs: costs, reference: 0, seed: 0)
+  let interval = proportion.wilsonInterval(z: 1.96 * spread.score)
+  print(interval)
+}
+
 private func raceExample(
   network: Network, settings: [Setting], dataset: any ImageDataset, order: [Int]
 ) throws {

@@ -33,7 +33,11 @@ enum UsageMessage {
     let text = joined(first.lowercased() + message.dropFirst())
     let choice = ". Please provide one of "
     if text.contains(choice) { return text.replacing(choice, with: "; expected one of ") }
-    if let advice = advice(for: message, help: help) { return "\(text); \(advice)" }
+    let guess = ". Did you mean "
+    if let advice = advice(for: message, help: help) {
+      return "\(text.split(separator: guess)[0]); \(advice)"
+    }
+    if text.contains(guess) { return text.replacing(guess, with: "; did you mean ") }
     return text + (explanation(in: full) ?? "") + "; see \(tool) --help"
   }
 
