@@ -25,7 +25,7 @@ VERSION := $(shell sed -n 's/.*toolsVersion = "\(.*\)"/\1/p' Sources/CommandLine
 # What `install` copies: the executables of this build.
 BIN      = $$($(BUILD) --show-bin-path)
 
-.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families segmentation same-bytes scan onnx-sample fuzz example docs soak bench table install \
+.PHONY: all setup build benchmarks demo test pin test-cluster sanitize lint interop families blocks segmentation same-bytes scan onnx-sample fuzz example docs soak bench table install \
 	install-files uninstall static bundle dist wheel deb test-packages clean
 
 all: build
@@ -106,6 +106,10 @@ segmentation: build $(SEGMENTATION_VENV)/ready
 # BatchNorm statistics of a network of every family, which takes minutes more than the sample of `make interop`.
 families: build $(VENV)/ready
 	$(VENV)/bin/python Tests/Interop/bnfix.py "$(BIN)" --families
+
+# Runs that train the last blocks, beside PyTorch's, which takes about a quarter of an hour.
+blocks: build $(VENV)/ready
+	$(VENV)/bin/python Tests/Interop/fixres.py "$(BIN)" --blocks
 
 # Every output byte of two builds, for code that is restructured: OLD is the folder of the other executables.
 same-bytes: build
