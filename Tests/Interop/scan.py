@@ -159,8 +159,11 @@ def saved(reference, candidate, mode, folder):
         save_file(reference.state, folder / "weights.safetensors")
         return folder / "weights.safetensors", explicit + (["--arch", candidate.name] if mode == "named" else [])
     if mode == "folder":
+        # safetensors refuses modules that share tensors, as CoaT's do.
+        pointers = [t.data_ptr() for t in reference.model.state_dict().values() if t.numel()]
         timm.models.save_for_hf(
-            reference.model, folder / "model", model_args=candidate.model_args or None, safe_serialization=True)  # fmt: skip
+            reference.model, folder / "model", model_args=candidate.model_args or None,
+            safe_serialization=len(set(pointers)) == len(pointers))  # fmt: skip
         return folder / "model", []
     arguments = argparse.Namespace(
         model=candidate.name, weights=None, val_resize_size=256, val_crop_size=224, interpolation="bilinear")  # fmt: skip
