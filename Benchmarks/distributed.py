@@ -195,8 +195,6 @@ def main():
             "cat": (["cat", *data], sum(stored)),
             "ckpt-average": (
                 [options.bin / "ckpt-average", *paths, "--digest", "none", "-q", "-o", "/dev/null"], sum(stored)),
-            "ckpt-average, crc32 of all files": (
-                [options.bin / "ckpt-average", *paths, "--digest", "crc32", "-q", "-o", scratch / "mean"], sum(stored)),
             "ckpt-convert": ([options.bin / "ckpt-convert", paths[0], "-q", "-o", "/dev/null"], stored[0]),
         }
         measure(contestants, options.rounds, f"{options.checkpoints} directories of {options.ranks} ranks")
