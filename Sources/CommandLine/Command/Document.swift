@@ -107,7 +107,7 @@ package struct Document: Sendable {
     table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
     td, th { padding: 0.25em 0.7em; text-align: left; border-bottom: 1px solid #8884; vertical-align: top; }
     th { cursor: pointer; }
-    .number { text-align: right; }
+    .number { text-align: right; white-space: nowrap; }
     pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #8882; padding: 0.7em 1em; }
     figure { margin: 1em 0; }
     svg { max-width: 100%; height: auto; }
