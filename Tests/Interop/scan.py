@@ -45,8 +45,8 @@ from networks import mutation_candidates, timm_candidates, torchvision_candidate
 
 # Odd and even maps on the way down; larger where a network needs it.
 SIZES = (104, 96, 128, 160, 192, 224, 256, 299)
-# timm stretches maps whose patches do not fit, which the tools refuse to do.
-FITTING = {"mobilevit": (128,)}
+# timm stretches maps whose patches or windows do not fit, which the tools refuse to do.
+FITTING = {"mobilevit": (128,), "davit": (96,), "tiny_vit": ()}
 TOLERANCE = 1e-4
 # The engine may round this much worse than PyTorch: it multiplies 3x3 kernels by Winograd's scheme.
 ROUNDING = 30
@@ -105,7 +105,7 @@ class Reference:
             self.mean = self.std = (0.5, 0.5, 0.5)
         own = config.get("input_size", (3, 224, 224))[-1]
         self.size = candidate.model_args.get("img_size", own)
-        sizes = FITTING.get(candidate.family, (*SIZES, self.size))
+        sizes = (*FITTING.get(candidate.family, SIZES), self.size)
         self.sizes = (self.size,) if config.get("fixed_input_size") else sizes
         self.state = {name: t.detach().clone().contiguous() for name, t in self.model.state_dict().items()}
         self.images = folder / f"images-{self.size}"
