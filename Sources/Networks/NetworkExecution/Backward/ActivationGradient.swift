@@ -21,14 +21,14 @@ final class ActivationGradient: LayerGradient {
     _ x: [FeatureMap], _ y: FeatureMap, by dy: FeatureMap, into dx: [FeatureMap?], _ pass: TuningPass
   ) {
     guard let dx = dx[0] else { return }
-    let x = x[0].pointer
+    let (x, slopes, target) = (x[0].pointer, dy.pointer, dx.pointer)
     pass.pool.eachBlock(of: dy.images * dy.size.count, 1 << 12) { range, _ in
       switch activation {
-      case .identity: for index in range { dx.pointer[index] += dy.pointer[index] }
-      case .relu: for index in range where x[index] > 0 { dx.pointer[index] += dy.pointer[index] }
-      case .relu6:
-        for index in range where x[index] > 0 && x[index] < 6 { dx.pointer[index] += dy.pointer[index] }
-      default: for index in range { dx.pointer[index] += dy.pointer[index] * activation.slope(at: x[index]) }
+      case .identity: for index in range { target[index] += slopes[index] }
+      // Zeros rather than branches, so that these become vector instructions.
+      case .relu: for index in range { target[index] += x[index] > 0 ? slopes[index] : 0 }
+      case .relu6: for index in range { target[index] += x[index] > 0 && x[index] < 6 ? slopes[index] : 0 }
+      default: for index in range { target[index] += slopes[index] * activation.slope(at: x[index]) }
       }
     }
   }

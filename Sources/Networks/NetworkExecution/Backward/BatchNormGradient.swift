@@ -80,20 +80,20 @@ final class BatchNormGradient: LayerGradient {
 
   /// Count, means and squared deviations over all pixels of the batch, in two passes.
   private static func moments(of x: FeatureMap, _ pool: ThreadPool) -> ChannelMoments {
-    let (rows, channels) = (x.rows, x.channels)
+    let (rows, channels, values) = (x.rows, x.channels, x.pointer)
     var means = [Double](repeating: 0, count: channels)
     var squares = means
     means.withUnsafeMutableBufferPointer { means in
       squares.withUnsafeMutableBufferPointer { squares in
         pool.eachBlock(of: channels, ColumnSums.block) { range, _ in
           ColumnSums.each(rows: rows, range) {
-            x.pointer[$0 * channels + $1]
+            values[$0 * channels + $1]
           } _: {
             means[$0] = $1 / Double(rows)
           }
           // Deviations are from the rounded mean, whose own deviation is taken off afterwards.
           ColumnSums.each(rows: rows, range) { row, channel in
-            let deviation = x.pointer[row * channels + channel] - Float(means[channel])
+            let deviation = values[row * channels + channel] - Float(means[channel])
             return deviation * deviation
           } _: { channel, sum in
             let rest = means[channel] - Double(Float(means[channel]))
@@ -111,10 +111,11 @@ final class BatchNormGradient: LayerGradient {
     let (x, rows, channels) = (x[0], dy.rows, dy.channels)
     let sums = Tensor(shape: [2, channels])
     let (byBeta, byGamma) = (sums.pointer, sums.pointer + channels)
-    ColumnSums.add(rows: rows, channels: channels, pass.pool, into: byBeta) { dy.pointer[$0 * channels + $1] }
+    let (values, slopes, mean, inverse) = (x.pointer, dy.pointer, self.mean.pointer, self.inverse.pointer)
+    ColumnSums.add(rows: rows, channels: channels, pass.pool, into: byBeta) { slopes[$0 * channels + $1] }
     ColumnSums.add(rows: rows, channels: channels, pass.pool, into: byGamma) { row, channel in
       let at = row * channels + channel
-      return dy.pointer[at] * (x.pointer[at] - self.mean.pointer[channel]) * self.inverse.pointer[channel]
+      return slopes[at] * (values[at] - mean[channel]) * inverse[channel]
     }
     for channel in 0..<channels {
       gamma?.gradient?.pointer[channel] += byGamma[channel]
@@ -123,10 +124,10 @@ final class BatchNormGradient: LayerGradient {
     guard let dx = dx[0] else { return }
     let share = 1 / Float(rows)
     pass.pool.eachBlock(of: rows, 64) { block, _ in
-      let (mean, inverse, scale) = (self.mean.pointer, self.inverse.pointer, self.scale.pointer)
+      let scale = self.scale.pointer
       for row in block {
         let (from, slope, to) = (
-          x.pointer + row * channels, dy.pointer + row * channels, dx.pointer + row * channels
+          values + row * channels, slopes + row * channels, dx.pointer + row * channels
         )
         if usedBatch {
           for channel in 0..<channels {

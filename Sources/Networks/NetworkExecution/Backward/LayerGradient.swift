@@ -69,7 +69,9 @@ enum ColumnSums {
 
   /// Adds, for every channel c, the sum over all rows of `term(row, c)` to `target[c]`.
   ///
-  /// 64 rows at a time are summed in float32, these sums in float64.
+  /// 64 rows at a time are summed in float32, these sums in float64. A part of every caller, so that its term becomes
+  /// vector instructions: pointers in it should be constants.
+  @inline(__always)
   static func add(
     rows: Int, channels: Int, _ pool: ThreadPool, into target: UnsafeMutablePointer<Float>,
     _ term: (_ row: Int, _ channel: Int) -> Float
@@ -80,6 +82,7 @@ enum ColumnSums {
   }
 
   /// Passes `use` the sums of the channels of `range`, a block at most.
+  @inline(__always)
   static func each(
     rows: Int, _ range: Range<Int>, _ term: (_ row: Int, _ channel: Int) -> Float,
     _ use: (_ channel: Int, _ sum: Double) -> Void
@@ -92,6 +95,7 @@ enum ColumnSums {
   }
 
   /// Passes `use` the sums of the channels of `range`, a block at most, to which `addRow` adds a row at a time.
+  @inline(__always)
   static func eachRow(
     rows: Int, _ range: Range<Int>, _ addRow: (_ row: Int, _ sums: UnsafeMutablePointer<Float>) -> Void,
     _ use: (_ channel: Int, _ sum: Double) -> Void
