@@ -31,7 +31,7 @@ def network(name):
     import torchvision
 
     if name.startswith("deeplab"):
-        return torchvision.models.segmentation.get_model(name, weights=None, weights_backbone=None, num_classes=21)
+        return torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=21)
     return torchvision.models.detection.fasterrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None).backbone
 
 
