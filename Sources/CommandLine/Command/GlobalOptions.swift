@@ -27,8 +27,11 @@ package struct GlobalOptions: ParsableArguments {
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
   }
 
+  /// Asked of the system once.
+  private static let availableProcessors = availableProcessorCount()
+
   /// The number of worker threads to use.
-  package var threadCount: Int { threads ?? availableProcessorCount() }
+  package var threadCount: Int { threads ?? Self.availableProcessors }
 
   /// A pool of `threadCount` threads.
   package func makePool() -> ThreadPool { ThreadPool(threads: threadCount) }

@@ -20,17 +20,17 @@ package struct Provenance: Sendable {
 
   /// The tools that a checkpoint has come through, oldest first.
   package static func tools(in metadata: Metadata) -> [String] {
-    guard let text = metadata[key], case .array(let entries)? = try? JSON.parse(Array(text.utf8)) else {
-      return []
-    }
-    return entries.compactMap { $0["tool"]?.stringValue }
+    entries(in: metadata)?.compactMap { $0["tool"]?.stringValue } ?? []
+  }
+
+  /// The entries of the history; nil without one, or for one that came from elsewhere.
+  private static func entries(in metadata: Metadata) -> [JSON]? {
+    metadata[key].flatMap { try? JSON.parse(Array($0.utf8)).arrayValue }
   }
 
   /// How a checkpoint was made, oldest step first, as in `mean of 10, bnfix on 900 images, fixres`; nil without a history.
   package static func inWords(_ metadata: Metadata) -> String? {
-    guard let text = metadata[key], case .array(let entries)? = try? JSON.parse(Array(text.utf8)) else {
-      return nil
-    }
+    guard let entries = entries(in: metadata) else { return nil }
     let steps = entries.compactMap { entry -> String? in
       guard let tool = entry["tool"]?.stringValue else { return nil }
       let options = entry["options"]
@@ -46,14 +46,7 @@ package struct Provenance: Sendable {
   ///
   /// A history that is not a JSON array came from elsewhere and is kept as the first entry, as text.
   package func record(in metadata: inout Metadata) {
-    var entries: [JSON] = []
-    if let text = metadata[Self.key] {
-      if case .array(let earlier)? = try? JSON.parse(Array(text.utf8)) {
-        entries = earlier
-      } else {
-        entries = [.string(text)]
-      }
-    }
+    var entries = Self.entries(in: metadata) ?? metadata[Self.key].map { [.string($0)] } ?? []
     var entry: [(String, JSON)] = [
       ("tool", .string(tool)), ("version", .string(toolsVersion)), ("options", .object(options)),
     ]

@@ -39,7 +39,7 @@ package func shellWord(_ word: String) -> String {
 }
 
 extension Document {
-  /// What a run has done: its facts, tables and pictures, and the command that repeats it.
+  /// A report of a run: its facts, tables and pictures, and the command that repeats it.
   ///
   /// - Parameters:
   ///   - json: The tool's report.
@@ -107,6 +107,6 @@ extension Document {
 }
 
 /// A path's part after the last slash.
-private func lastPathComponent(_ path: String) -> String {
+package func lastPathComponent(_ path: String) -> String {
   path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
 }

@@ -128,7 +128,7 @@ package struct SeriesSelection {
 
   /// Penalty for a name that does not say which checkpoint of a run it is.
   private static func vagueness(_ path: String) -> Int {
-    let name = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
+    let name = lastPathComponent(path)
     let words = name.lowercased().utf8.split { !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
     let isAlias = words.contains {
       ["last", "latest", "best", "final", "current"].contains(String(Substring($0)))

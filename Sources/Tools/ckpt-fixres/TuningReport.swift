@@ -23,10 +23,9 @@ struct ReportOptions: ParsableArguments {
   func check() throws { if let plot { _ = try PictureEncoder(path: plot) } }
 
   func write(_ result: TuningReport) throws {
-    let name =
-      result.model.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
     let curve = LearningCurve(
-      title: "\(name), \(result.images) images", records: result.records, start: result.start,
+      title: "\(lastPathComponent(result.model)), \(result.images) images", records: result.records,
+      start: result.start,
       kept: result.keptEpoch)
     if let report { try writeReport(result.json, pictures: [curve.picture.svg], to: report) }
     if let plot {

@@ -27,7 +27,7 @@ public struct FoldSpread: Sendable, Equatable {
     self.difference = difference
   }
 
-  /// Images that share a random number are at most so many runs in a fold: more would hardly change a quantile.
+  /// Upper limit on the runs of a fold, each of which has one random number. More would hardly change a quantile.
   private static let mostRuns = 100
 
   /// - Parameters:

@@ -29,9 +29,8 @@ extension Info {
     if let recorded = source.origin.model, let name = recorded.architecture {
       report.remarks.append(("recorded architecture", .text("\(name) (\(recorded.source.rawValue))")))
     }
-    let view = source is ONNXCheckpoint ? source : NetworkDescription.view(of: source)
     do {
-      let network = try NetworkDescription(recordedIn: view)
+      let network = try network(of: source)
       report.remarks.append(("architecture", .text(network.architectureName)))
       report.remarks.append(("decided by", .text("\(network.evidence)")))
       if let assumption = network.assumption { report.remarks.append(("assumed", .text(assumption))) }
@@ -47,6 +46,12 @@ extension Info {
     } catch {}
     report.metadata = source.metadata
     return report
+  }
+
+  /// The network of a checkpoint or of an ONNX file.
+  func network(of source: any CheckpointSource) throws -> NetworkDescription {
+    try NetworkDescription(
+      recordedIn: source is ONNXCheckpoint ? source : NetworkDescription.view(of: source))
   }
 
   private func ratio(_ bytes: Int, _ stored: Int) -> Report.Cell {

@@ -1,6 +1,5 @@
 import Checkpoint
 import Command
-import NetworkGraphs
 import Platform
 
 extension Info {
@@ -32,8 +31,7 @@ extension Info {
     func optional(_ text: String?) -> Report.Cell { text.map { .text($0) } ?? .none }
     let floating = source.tensors.map(\.dtype).filter(\.isFloatingPoint)
     let types = (floating.isEmpty ? source.tensors.map(\.dtype) : floating).map(\.name).unique
-    let view = source is ONNXCheckpoint ? source : NetworkDescription.view(of: source)
-    let network = try? NetworkDescription(recordedIn: view)
+    let network = try? network(of: source)
     let sizes = [metadata[MetadataKey.resize], metadata[MetadataKey.crop]].compactMap(\.self)
     return [
       .text(source.formatDescription), .integer(source.tensors.count),
